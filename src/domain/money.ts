@@ -1,0 +1,80 @@
+import { Decimal } from 'decimal.js';
+
+/**
+ * Exact amounts. Every rounding of the product happens in `divideAndRound`; nothing else divides.
+ *
+ * 120 significant digits: products of the numbers that the contract and the database admit stay exact, and a
+ * quotient that is not a tie cannot be so close to one that cutting it at 120 digits would make it look like
+ * one (its distance from a tie is at least 1 / (2 · 10^6 · denominator)).
+ */
+const Exact = Decimal.clone({ precision: 120, rounding: Decimal.ROUND_HALF_UP, toExpNeg: -60, toExpPos: 60 });
+
+/** An exact decimal number. */
+export type Amount = Decimal;
+
+/** Fraction digits of every amount that is stored or charged. */
+export const SCALE = 6;
+
+/** Integer digits that a charged amount may have: cdrs.tax, charged, invoice_cost and invoice_tax are numeric(24,6). */
+export const AMOUNT_INTEGER_DIGITS = 18;
+
+export const ZERO: Amount = new Exact(0);
+const ONE: Amount = new Exact(1);
+const HUNDRED: Amount = new Exact(100);
+const AMOUNT_LIMIT: Amount = new Exact(10).pow(AMOUNT_INTEGER_DIGITS);
+
+/** Reads plain or scientific decimal text exactly; throws on anything else, so callers check first. */
+export function amount(text: string): Amount {
+  return new Exact(text);
+}
+
+/** Plain notation without an exponent or trailing zeros: the canonical text of an amount ("12.5", "-0.1", "0"). */
+export function plain(value: Amount): string {
+  return value.isZero() ? '0' : value.toFixed();
+}
+
+/** Canonical plain text of a decimal's text: "1.50" → "1.5", "-0" → "0". */
+export function canonical(text: string): string {
+  return plain(amount(text));
+}
+
+/** Half-up, away from zero, to 6 places: 0.0000005 → 0.000001, -0.0000005 → -0.000001. */
+function divideAndRound(numerator: Amount, denominator: Amount): Amount {
+  return numerator.div(denominator).toDecimalPlaces(SCALE, Decimal.ROUND_HALF_UP);
+}
+
+/** A currency's rate: units of it per unit of the system currency, > 0. */
+export type Rate = Amount;
+
+/** The rate of the system currency itself when the billing system keeps no row for it. */
+export const PAR: Rate = ONE;
+
+/**
+ * Converts between currencies: value × rate of the target / rate of the source, multiplied first, divided once,
+ * rounded half-up to 6 places (interface, section 4).
+ *
+ *   convert(10, source 1, target 0.9)  = 9
+ *   convert(1, source 3, target 1)     = 0.333333
+ */
+export function convert(value: Amount, source: Rate, target: Rate): Amount {
+  return divideAndRound(value.times(target), source);
+}
+
+/**
+ * One tax on one call, in the call's currency, rounded once: cost × percent / 100 + flat (in the system
+ * currency) × rate of the call's currency / rate of the system currency. The flat part takes the sign of the
+ * cost, so that a credit cancels its call.
+ *
+ *   taxOn(cost 10, percent 20, flat 0.1, currency 2, system 1)  = 2.2
+ *   taxOn(cost -10, percent 20, flat 0.1, currency 2, system 1) = -2.2
+ */
+export function taxOn(cost: Amount, percent: Amount, flat: Amount, currency: Rate, system: Rate): Amount {
+  const signedFlat = cost.isNegative() && !cost.isZero() ? flat.negated() : flat;
+  const numerator = cost.times(percent).times(system).plus(signedFlat.times(currency).times(HUNDRED));
+  return divideAndRound(numerator, system.times(HUNDRED));
+}
+
+/** Whether an amount fits the column it is stored in. */
+export function fits(value: Amount): boolean {
+  return value.abs().lessThan(AMOUNT_LIMIT);
+}
