@@ -1,0 +1,153 @@
+import { parse as parseLossless } from 'lossless-json';
+import { amount, plain } from './money.ts';
+
+/** The parameters of a message by name, as they came: text, numbers, or what the contract never takes. */
+export type Fields = Readonly<Record<string, unknown>>;
+
+/** A body that could be read, or why not; `key` names the parameter at fault, '' is the body itself. */
+export type Body = { kind: 'fields'; fields: Fields } | { kind: 'unreadable'; key: string; message: string };
+
+export type BodyFormat = 'json' | 'form';
+
+/** Nesting that a body may have. The contract is flat; a few levels more give a better message than "too deep". */
+const DEPTH_LIMIT = 16;
+
+/** Beyond this power of ten a number fits no parameter, and writing it out would only cost memory. */
+const EXPONENT_LIMIT = 300;
+
+/**
+ * A number token that binary floating point may not hold exactly: 16 digits or more, or an exponent. Up to 15
+ * significant digits survive text → double → text unchanged (IEEE 754 double precision).
+ */
+const RISKY_NUMBER = /:\s*-?(?:[\d.]{16}|[\d.]+[eE])/;
+const KEY_END = /"\s*:/g;
+const STRING_TOKEN = /"((?:[^"\\]|\\.)*)"\s*(:)?/gs;
+
+/**
+ * Reads a request body into its parameters. Total: any text gives a `Body`, nothing throws.
+ *
+ * @param text a decoded body; its size is limited by the caller
+ * @param isDecimal tells the parameters whose numbers must keep every digit
+ */
+export function readBody(text: string, format: BodyFormat, isDecimal: (name: string) => boolean): Body {
+  return format === 'form' ? readForm(text) : readJson(text, isDecimal);
+}
+
+/** The HTTP API's query string: WHATWG rules, pairs split by `;` or `&`; a repeated name is refused. */
+function readForm(text: string): Body {
+  const fields: Record<string, unknown> = Object.create(null);
+  for (const [name, value] of new URLSearchParams(text.trim().replaceAll(';', '&'))) {
+    if (name in fields) return repeated(name);
+    fields[name] = value;
+  }
+  return { kind: 'fields', fields };
+}
+
+function readJson(text: string, isDecimal: (name: string) => boolean): Body {
+  if (isTooDeep(text))
+    return unreadable(`expected one flat JSON object, got one nested over ${DEPTH_LIMIT} levels`);
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    return unreadable(`expected one JSON object, got text that is not JSON: ${syntaxProblem(error, text)}`);
+  }
+  if (!isObject(value)) return unreadable(`expected one JSON object, got ${nameOfJson(value)}`);
+  // A name that stands twice, or nested objects, make the counts differ; so does `":` inside a text: then the
+  // slow way looks closer.
+  const plainKeys = text.match(KEY_END)?.length === Object.keys(value).length;
+  if (plainKeys && !RISKY_NUMBER.test(text)) return { kind: 'fields', fields: value };
+  const twice = repeatedName(text);
+  return twice === undefined
+    ? { kind: 'fields', fields: withExactNumbers(text, isDecimal) }
+    : repeated(twice);
+}
+
+/** Finds the first name that stands twice in JSON text which is known to be valid. */
+function repeatedName(text: string): string | undefined {
+  const seen = new Set<string>();
+  for (const [, raw, colon] of text.matchAll(STRING_TOKEN)) {
+    if (colon === undefined) continue;
+    const name: unknown = JSON.parse(`"${raw}"`);
+    if (typeof name !== 'string') continue;
+    if (seen.has(name)) return name;
+    seen.add(name);
+  }
+  return undefined;
+}
+
+class NumberToken {
+  readonly text: string;
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
+/** Parses again with every number kept as its text, so that no digit passes through a float. */
+function withExactNumbers(text: string, isDecimal: (name: string) => boolean): Fields {
+  const parsed = parseLossless(text, undefined, { parseNumber: (token) => new NumberToken(token) });
+  if (!isObject(parsed)) return {};
+  const fields: Record<string, unknown> = Object.create(null);
+  for (const [name, value] of Object.entries(parsed)) {
+    fields[name] = value instanceof NumberToken ? exactNumber(value.text, isDecimal(name)) : value;
+  }
+  return fields;
+}
+
+/** A decimal as plain text; a whole number as a number where that is safe, else as its digits. */
+function exactNumber(token: string, isDecimal: boolean): string | number {
+  const value = amount(token);
+  if (!value.isFinite() || Math.abs(value.e) > EXPONENT_LIMIT) return Number.POSITIVE_INFINITY;
+  if (isDecimal) return plain(value);
+  const asNumber = value.toNumber();
+  return value.isInteger() && !Number.isSafeInteger(asNumber) ? plain(value) : asNumber;
+}
+
+/** Counts brackets outside strings, only where there can be more than the object's own. */
+function isTooDeep(text: string): boolean {
+  if (text.indexOf('[') < 0 && text.indexOf('{', text.indexOf('{') + 1) < 0) return false;
+  let depth = 0;
+  let inString = false;
+  for (let i = 0; i < text.length; i += 1) {
+    const char = text[i];
+    if (inString) {
+      if (char === '\\') i += 1;
+      else if (char === '"') inString = false;
+    } else if (char === '"') inString = true;
+    else if (char === '{' || char === '[') {
+      depth += 1;
+      if (depth > DEPTH_LIMIT) return true;
+    } else if (char === '}' || char === ']') depth -= 1;
+  }
+  return false;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function nameOfJson(value: unknown): string {
+  if (value === null) return 'null';
+  return Array.isArray(value) ? 'an array' : `a ${typeof value}`;
+}
+
+/** Where the syntax breaks, never what stands there: V8 quotes the text in its message, and that may be a password. */
+function syntaxProblem(error: unknown, text: string): string {
+  if (text.trim() === '') return 'it is empty';
+  const position = error instanceof Error ? /position (\d+)/.exec(error.message)?.[1] : undefined;
+  return position === undefined
+    ? 'it ends too early or has a wrong character'
+    : `wrong at character ${position}`;
+}
+
+function repeated(name: string): Body {
+  return {
+    kind: 'unreadable',
+    key: name,
+    message: 'expected each parameter once, got this one more than once',
+  };
+}
+
+function unreadable(message: string): Body {
+  return { kind: 'unreadable', key: '', message };
+}

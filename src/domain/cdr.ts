@@ -1,0 +1,90 @@
+import { hash } from 'node:crypto';
+import {
+  type ParameterName,
+  type Parameters,
+  parameterNames,
+  parameterRow,
+  parameters,
+  taxItems,
+} from './contract.ts';
+
+/** Parameters whose default depends on another parameter or on the system. */
+type Relational = 'dcustomer' | 'callid' | 'currency' | 'end' | 'talktime' | 'totaltime';
+
+/** A completed call as the contract describes it, every default resolved. Times are Unix seconds. */
+export interface Cdr extends Omit<Parameters, 'auth_username' | 'auth_password' | 'validation' | Relational> {
+  dcustomer: number;
+  callid: string;
+  currency: string;
+  end: number;
+  talktime: number;
+  totaltime: number;
+}
+
+export type CdrField = keyof Cdr;
+
+const NOT_OF_THE_CALL: readonly ParameterName[] = ['auth_username', 'auth_password', 'validation'];
+
+/** The fields of a call in the order of the contract. */
+export const cdrFields = parameterNames.filter((name) => !NOT_OF_THE_CALL.includes(name)) as CdrField[];
+
+/** Resolves the defaults that depend on other parameters and on the system currency (source contract, table). */
+export function toCdr(given: Parameters, systemCurrency: string): Cdr {
+  const { auth_username, auth_password, validation, ...call } = given;
+  const end = call.end ?? call.start;
+  const duration = end - call.start;
+  return {
+    ...call,
+    dcustomer: call.dcustomer ?? call.scustomer,
+    callid: call.callid ?? call.uniqueid,
+    currency: call.currency ?? systemCurrency,
+    end,
+    talktime: call.talktime ?? duration,
+    totaltime: call.totaltime ?? duration,
+  };
+}
+
+/** Fixed defaults by field; null where there is none or where it depends on the call itself. */
+const fixedDefaults: ReadonlyMap<CdrField, unknown> = new Map(
+  cdrFields.map((name) => [
+    name,
+    parameterRow(name)?.required ? null : parameters.shape[name].parse(undefined),
+  ]),
+);
+
+/** Stands in front of what is hashed; raised when the way of computing changes. */
+const FINGERPRINT_VERSION = 1;
+
+/**
+ * SHA-256 (hex) of what the call says: its values after defaults, number forms and cleaning are resolved, so
+ * that the same content has the same fingerprint however it was written. Values equal to a fixed default are
+ * left out, so that a parameter added later does not change the fingerprint of calls that do not use it.
+ */
+export function fingerprint(cdr: Cdr): string {
+  const content: unknown[] = [FINGERPRINT_VERSION];
+  for (const name of cdrFields) {
+    const value = cdr[name];
+    if (value !== fixedDefaults.get(name)) content.push(name, name === 'taxes' ? taxSet(cdr.taxes) : value);
+  }
+  return hash('sha256', JSON.stringify(content), 'hex');
+}
+
+/** Taxes are compared as a set (interface, section 4). */
+function taxSet(taxes: string): string {
+  return taxItems(taxes).sort().join(',');
+}
+
+export interface Difference {
+  parameter: CdrField;
+  stored: string | number;
+  received: string | number;
+}
+
+/** In which parameters two calls of the same uniqueid differ; empty if they say the same. */
+export function differences(stored: Cdr, received: Cdr): Difference[] {
+  return cdrFields
+    .filter((name) =>
+      name === 'taxes' ? taxSet(stored.taxes) !== taxSet(received.taxes) : stored[name] !== received[name],
+    )
+    .map((name) => ({ parameter: name, stored: stored[name], received: received[name] }));
+}

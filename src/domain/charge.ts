@@ -1,0 +1,191 @@
+import type { Cdr } from './cdr.ts';
+import { taxItems } from './contract.ts';
+import { type Amount, amount, convert, fits, PAR, plain, type Rate, taxOn, ZERO } from './money.ts';
+import { shown } from './text.ts';
+import type { ParameterError } from './validate.ts';
+
+export interface Tax {
+  id: number;
+  name: string;
+  /** Percent of the cost. */
+  rate: Amount;
+  /** In the system currency. */
+  flat: Amount;
+}
+
+export interface Invoice {
+  id: number;
+  customer: number;
+  currency: string;
+  open: boolean;
+  /** Unix seconds with a fraction: start inclusive, end exclusive. */
+  periodStart: number;
+  periodEnd: number;
+}
+
+/** What the billing system says about the calls of a batch, read together. */
+export interface References {
+  systemCurrency: string;
+  currencies: ReadonlyMap<string, Rate>;
+  /** Currency by customer. */
+  customers: ReadonlyMap<number, string>;
+  peers: ReadonlySet<number>;
+  taxesById: ReadonlyMap<number, Tax>;
+  taxesByName: ReadonlyMap<string, Tax>;
+  invoices: ReadonlyMap<number, Invoice>;
+  /** Open invoices by customer, earliest period first, then lowest id. */
+  openInvoices: ReadonlyMap<number, readonly Invoice[]>;
+}
+
+/** What a call costs and moves, and the terms it was charged on: `reconcile` computes it again from those alone. */
+export interface Charge {
+  /** Sum of the taxes in the call's currency. */
+  tax: Amount;
+  /** By what the customer's balance falls, in the customer's currency; 0 where nothing moves. */
+  charged: Amount;
+  /** The invoice that gains the call or is named by it, null for none. */
+  invoice: number | null;
+  invoiceCost: Amount;
+  invoiceTax: Amount;
+  terms: Terms;
+}
+
+export interface Terms {
+  systemRate: Rate;
+  currencyRate: Rate;
+  customerCurrency: string;
+  customerRate: Rate;
+  invoiceCurrency: string | null;
+  invoiceRate: Rate | null;
+  taxes: readonly Tax[];
+}
+
+export type Charging = { kind: 'charged'; charge: Charge } | { kind: 'refused'; errors: ParameterError[] };
+
+/**
+ * Charges a call: taxes, what the balance falls by, what the invoice gains (interface, section 4). Refuses a
+ * call that names what does not exist, with every such parameter at once. Credit is never a reason to refuse.
+ */
+export function charge(cdr: Cdr, references: References): Charging {
+  const errors: ParameterError[] = [];
+  const refuse = (key: string, message: string) => {
+    errors.push({ key, message });
+  };
+
+  const customer = currencyOfCustomer(cdr, references, refuse);
+  if (!references.customers.has(cdr.dcustomer)) refuse('dcustomer', noSuch('customer', cdr.dcustomer));
+  if (cdr.peer !== 0 && !references.peers.has(cdr.peer)) refuse('peer', noSuch('peer', cdr.peer));
+  const currencyRate = rateOf(cdr.currency, references);
+  if (currencyRate === undefined) refuse('currency', `expected a known currency, got ${shown(cdr.currency)}`);
+  const taxes = taxesOf(cdr, references, refuse);
+  const invoice = invoiceOf(cdr, references, refuse);
+  const invoiceRate = invoice === undefined ? undefined : rateOf(invoice.currency, references);
+  if (invoice !== undefined && invoiceRate === undefined) {
+    refuse('invoice', `invoice ${invoice.id} is in currency ${shown(invoice.currency)}, which has no rate`);
+  }
+  if (errors.length > 0 || customer === undefined || currencyRate === undefined)
+    return { kind: 'refused', errors };
+
+  const terms: Terms = {
+    systemRate: rateOf(references.systemCurrency, references) ?? PAR,
+    currencyRate,
+    customerCurrency: customer.currency,
+    customerRate: customer.rate,
+    invoiceCurrency: invoice?.currency ?? null,
+    invoiceRate: invoiceRate ?? null,
+    taxes,
+  };
+  const charged = { ...amounts(cdr, terms), invoice: invoice?.id ?? null, terms };
+  const tooLarge = [charged.tax, charged.charged, charged.invoiceCost, charged.invoiceTax].find(
+    (sum) => !fits(sum),
+  );
+  if (tooLarge === undefined) return { kind: 'charged', charge: charged };
+  return {
+    kind: 'refused',
+    errors: [{ key: 'cost', message: `comes to ${plain(tooLarge)}, more than can be charged` }],
+  };
+}
+
+/**
+ * The amounts that follow from a call and its terms. The taxes are rounded one by one; cost and tax are
+ * converted and rounded one by one, for the customer and for the invoice alike, so that bills and balances
+ * never drift apart.
+ */
+export function amounts(cdr: Pick<Cdr, 'cost' | 'update_balance' | 'update_invoices'>, terms: Terms) {
+  const { currencyRate, customerRate, invoiceRate } = terms;
+  const cost = amount(cdr.cost);
+  const tax = terms.taxes
+    .map(({ rate, flat }) => taxOn(cost, rate, flat, currencyRate, terms.systemRate))
+    .reduce((sum, part) => sum.plus(part), ZERO);
+  const movesInvoice = cdr.update_invoices === 1 && invoiceRate !== null;
+  return {
+    tax,
+    charged:
+      cdr.update_balance === 1
+        ? convert(cost, currencyRate, customerRate).plus(convert(tax, currencyRate, customerRate))
+        : ZERO,
+    invoiceCost: movesInvoice ? convert(cost, currencyRate, invoiceRate) : ZERO,
+    invoiceTax: movesInvoice ? convert(tax, currencyRate, invoiceRate) : ZERO,
+  };
+}
+
+type Refuse = (key: string, message: string) => void;
+
+function noSuch(what: string, id: number): string {
+  return `expected the ID of an existing ${what}, got ${id}`;
+}
+
+/** The system currency is worth itself where the billing system keeps no row for it. */
+function rateOf(currency: string, references: References): Rate | undefined {
+  return references.currencies.get(currency) ?? (currency === references.systemCurrency ? PAR : undefined);
+}
+
+function currencyOfCustomer(cdr: Cdr, references: References, refuse: Refuse) {
+  const currency = references.customers.get(cdr.scustomer);
+  if (currency === undefined) {
+    refuse('scustomer', noSuch('customer', cdr.scustomer));
+    return undefined;
+  }
+  const rate = rateOf(currency, references);
+  if (rate === undefined) {
+    refuse('scustomer', `customer ${cdr.scustomer} has currency ${shown(currency)}, which has no rate`);
+    return undefined;
+  }
+  return { currency, rate };
+}
+
+function taxesOf(cdr: Cdr, references: References, refuse: Refuse): Tax[] {
+  if (cdr.taxes === '') return [];
+  const taxes: Tax[] = [];
+  for (const item of taxItems(cdr.taxes)) {
+    const tax = /^\d+$/.test(item)
+      ? references.taxesById.get(Number(item))
+      : references.taxesByName.get(item);
+    if (tax === undefined) refuse('taxes', `expected IDs or names of existing taxes, got ${shown(item)}`);
+    else if (taxes.includes(tax))
+      refuse('taxes', `expected no tax twice, got ${shown(item)} for one named already`);
+    else taxes.push(tax);
+    if (tax === undefined) return [];
+  }
+  return taxes;
+}
+
+/** The named invoice, else the open one whose period holds the start of the call, if there is one. */
+function invoiceOf(cdr: Cdr, references: References, refuse: Refuse): Invoice | undefined {
+  if (cdr.invoice === 0) {
+    if (cdr.update_invoices === 0) return undefined;
+    const open = references.openInvoices.get(cdr.scustomer) ?? [];
+    return open.find(({ periodStart, periodEnd }) => periodStart <= cdr.start && cdr.start < periodEnd);
+  }
+  const invoice = references.invoices.get(cdr.invoice);
+  if (invoice === undefined) refuse('invoice', noSuch('invoice', cdr.invoice));
+  else if (invoice.customer !== cdr.scustomer) {
+    refuse(
+      'invoice',
+      `expected an invoice of customer ${cdr.scustomer}, got ${cdr.invoice}, which is another's`,
+    );
+  } else if (cdr.update_invoices === 1 && !invoice.open) {
+    refuse('invoice', `expected an open invoice, got ${cdr.invoice}, which is closed`);
+  }
+  return invoice;
+}

@@ -1,0 +1,63 @@
+import { type Cdr, differences } from './cdr.ts';
+import { type Charge, charge, type References } from './charge.ts';
+import type { Outcome } from './outcome.ts';
+
+/** A call that passed the contract and whose sender may submit it. */
+export interface Call {
+  cdr: Cdr;
+  /** SHA-256 of the call, hex. */
+  fingerprint: string;
+  /** validation=1: the sender only asks. */
+  validationOnly: boolean;
+  submittedBy: string;
+}
+
+/** What a call becomes: stored with its charge, or answered without storing anything. */
+export type Decision =
+  | { kind: 'store'; charge: Charge }
+  | { kind: 'answer'; outcome: Outcome }
+  /** Stored under another fingerprint: only the stored call itself can tell what differs. */
+  | { kind: 'compare' };
+
+/**
+ * Decides each call of a batch in the order of arrival, as if they had come one by one: of several with one
+ * uniqueid the first is stored and the others are measured against it. A uniqueid that is stored already is
+ * answered from what is stored, before any reference is looked at (interface, section 3).
+ *
+ * @param stored fingerprints (hex) of stored calls by uniqueid
+ */
+export function decide(
+  calls: readonly Call[],
+  stored: ReadonlyMap<string, string>,
+  references: References,
+): Decision[] {
+  const taken = new Map<string, Call>();
+  return calls.map((call) => {
+    const { uniqueid } = call.cdr;
+    const storedFingerprint = stored.get(uniqueid);
+    if (storedFingerprint !== undefined) {
+      return storedFingerprint === call.fingerprint ? repeated(call) : { kind: 'compare' };
+    }
+    const first = taken.get(uniqueid);
+    if (first !== undefined) return against(first.cdr, call);
+    const charging = charge(call.cdr, references);
+    if (charging.kind === 'refused') return answer({ kind: 'rejected', errors: charging.errors });
+    if (call.validationOnly) return answer({ kind: 'validated' });
+    taken.set(uniqueid, call);
+    return { kind: 'store', charge: charging.charge };
+  });
+}
+
+/** A call whose uniqueid another call has: the same again, or a conflict. */
+export function against(first: Cdr, call: Call): Decision {
+  const found = differences(first, call.cdr);
+  return found.length === 0 ? repeated(call) : answer({ kind: 'conflict', differences: found });
+}
+
+function repeated(call: Call): Decision {
+  return answer(call.validationOnly ? { kind: 'validated' } : { kind: 'duplicate' });
+}
+
+function answer(outcome: Outcome): Decision {
+  return { kind: 'answer', outcome };
+}

@@ -1,0 +1,64 @@
+import type { Difference } from './cdr.ts';
+import type { ParameterError } from './validate.ts';
+
+/** What became of a message that no settling could store: parked for an operator. */
+export type ParkedReason = 'failed' | 'poison' | 'unroutable';
+
+/** What became of a message. Each one decides the reply, the dead letter and the metric; nothing else does. */
+export type Outcome =
+  | { kind: 'accepted' }
+  | { kind: 'duplicate' }
+  | { kind: 'validated' }
+  | { kind: 'rejected'; errors: readonly ParameterError[] }
+  | { kind: 'unauthenticated' }
+  | { kind: 'forbidden' }
+  | { kind: 'conflict'; differences: readonly Difference[] }
+  | { kind: 'failed'; reason: ParkedReason; error: string };
+
+export type Code = '201' | '204' | '400' | '401' | '402';
+
+export type DeadReason = 'rejected' | 'unauthenticated' | 'forbidden' | 'conflict' | ParkedReason;
+
+/** The code of the reply (interface, section 3). */
+export function codeOf(outcome: Outcome): Code {
+  switch (outcome.kind) {
+    case 'accepted':
+    case 'duplicate':
+      return '204';
+    case 'validated':
+      return '201';
+    case 'rejected':
+    case 'conflict':
+    case 'failed':
+      return '400';
+    case 'unauthenticated':
+      return '401';
+    case 'forbidden':
+      return '402';
+    default:
+      return outcome satisfies never;
+  }
+}
+
+/**
+ * Why the message is kept as a dead letter, null if it is not. A refused question (`validation=1`) leaves
+ * nothing behind; one without valid credentials is kept all the same, because nothing in it can be believed.
+ */
+export function deadReasonOf(outcome: Outcome, validationOnly: boolean): DeadReason | null {
+  switch (outcome.kind) {
+    case 'accepted':
+    case 'duplicate':
+    case 'validated':
+      return null;
+    case 'rejected':
+    case 'conflict':
+      return validationOnly ? null : outcome.kind;
+    case 'unauthenticated':
+    case 'forbidden':
+      return outcome.kind;
+    case 'failed':
+      return outcome.reason;
+    default:
+      return outcome satisfies never;
+  }
+}

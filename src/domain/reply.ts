@@ -1,0 +1,45 @@
+import { type Code, codeOf, type Outcome } from './outcome.ts';
+
+/** One entry of the contract's envelope. */
+export interface ResponseEntry {
+  code: Code;
+  key: string;
+  message: string;
+}
+
+/** The entries that answer an outcome: several for several wrong parameters, else one. */
+export function responsesTo(outcome: Outcome): ResponseEntry[] {
+  const code = codeOf(outcome);
+  switch (outcome.kind) {
+    case 'accepted':
+    case 'duplicate':
+    case 'validated':
+      return [{ code, key: '', message: 'OK' }];
+    case 'rejected':
+      return outcome.errors.map(({ key, message }) => ({ code, key, message }));
+    case 'unauthenticated':
+      return [{ code, key: '', message: 'The authentication details provided are invalid.' }];
+    case 'forbidden':
+      return [{ code, key: '', message: 'Your role does not allow this.' }];
+    case 'conflict': {
+      // Names only: what is stored may be another sender's. The dead letter has the values.
+      const names = outcome.differences.map(({ parameter }) => parameter).join(', ');
+      return [{ code, key: 'uniqueid', message: `stored before with different content: ${names} differ` }];
+    }
+    case 'failed':
+      return [
+        {
+          code,
+          key: '',
+          message: 'could not be processed; the call is kept and can be sent again by an operator',
+        },
+      ];
+    default:
+      return outcome satisfies never;
+  }
+}
+
+/** The contract's envelope as it goes out. */
+export function envelope(responses: readonly ResponseEntry[]): string {
+  return JSON.stringify({ responses });
+}

@@ -1,0 +1,38 @@
+/** Code points that a caller's text may have; what is longer is cut (interface, section 4). */
+export const TEXT_MAX = 4096;
+
+const REPLACEMENT = '\uFFFD';
+/** Anything that needs care. */
+const SUSPECT = /[\p{Cc}\p{Cs}]/u;
+const EVERY_SUSPECT = /[\p{Cc}\p{Cs}]/gu;
+
+/**
+ * Text that comes from callers, made fit for storage: control characters (C0, DEL, C1) and lone surrogates
+ * become U+FFFD, what is longer than 4096 code points is cut. Never refused: a caller must not be able to make
+ * a call unbillable. Clean text comes back as the same string.
+ */
+export function clean(text: string): string {
+  const replaced = SUSPECT.test(text) ? text.replace(EVERY_SUSPECT, REPLACEMENT) : text;
+  return cut(replaced, TEXT_MAX);
+}
+
+/** The first `length` code points. */
+export function cut(text: string, length: number): string {
+  if (text.length <= length) return text;
+  const points = Array.from(text);
+  return points.length <= length ? text : points.slice(0, length).join('');
+}
+
+/** A value as a refusal shows it: JSON, shortened, with nothing in it that would disturb a terminal or a log. */
+export function shown(value: unknown): string {
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'object' && value !== null) return 'an object';
+  if (typeof value === 'string') return JSON.stringify(shorten(clean(value), 40));
+  return String(value);
+}
+
+/** At most `length` code points, the last one an ellipsis where something was left out. */
+export function shorten(text: string, length: number): string {
+  const start = cut(text, length);
+  return start.length === text.length ? text : `${cut(text, length - 1)}…`;
+}

@@ -1,0 +1,109 @@
+import type { Fields } from './body.ts';
+import { INTEGER_MAX, type Parameters, parameterNames, parameterRow, parameters } from './contract.ts';
+import { clean, shorten, shown } from './text.ts';
+
+/** One thing that is wrong with a message: the parameter and what was expected of it. */
+export interface ParameterError {
+  key: string;
+  message: string;
+}
+
+export type Validation =
+  | { kind: 'valid'; parameters: Parameters; cleaned: number }
+  | { kind: 'invalid'; errors: ParameterError[] };
+
+/** Entries that a refusal has at most: a body of garbage must not be answered with a larger one. */
+const ERRORS_MAX = 50;
+const KEY_MAX = 100;
+
+/** Names whose values are never shown, logged or stored. */
+export function looksSecret(name: string): boolean {
+  return /pass|pwd|secret|token|credential/i.test(name);
+}
+
+/**
+ * Checks a message against the contract, reporting everything that is wrong at once.
+ *
+ * @param ignored names beyond the contract that a switch may send (IGNORED_PARAMETERS)
+ */
+export function validate(fields: Fields, ignored: ReadonlySet<string>): Validation {
+  const known = ignored.size === 0 ? fields : without(fields, ignored);
+  const result = parameters.safeParse(known);
+  if (!result.success) {
+    const unknown = Object.keys(known).filter((name) => parameterRow(name) === undefined);
+    const wrong = new Set(result.error.issues.map((issue) => issue.path[0]));
+    const errors = parameterNames.filter((name) => wrong.has(name)).map((name) => refusal(name, known));
+    const bounded = [...errors, ...relationsAmong(known), ...unknown.map(unknownParameter)].slice(
+      0,
+      ERRORS_MAX,
+    );
+    return { kind: 'invalid', errors: bounded };
+  }
+  const errors = relations(result.data);
+  if (errors.length > 0) return { kind: 'invalid', errors };
+  return { kind: 'valid', parameters: result.data, cleaned: countCleaned(known, result.data) };
+}
+
+function refusal(name: string, fields: Fields): ParameterError {
+  const row = parameterRow(name);
+  const expected = row?.expected ?? '';
+  const value = Object.hasOwn(fields, name) ? fields[name] : undefined;
+  if (value === undefined || value === '') return { key: name, message: `required: expected ${expected}` };
+  if (looksSecret(name)) return { key: name, message: `expected ${expected}` };
+  return { key: name, message: `expected ${expected}, got ${shown(value)}` };
+}
+
+function unknownParameter(name: string): ParameterError {
+  return {
+    key: shorten(clean(name), KEY_MAX),
+    message: 'unknown parameter: cdrs/create has none of this name',
+  };
+}
+
+/** What must hold between the times of a call (interface, section 4). */
+function relations(given: Pick<Parameters, 'start' | 'end' | 'talktime' | 'totaltime'>): ParameterError[] {
+  const { start, end, talktime, totaltime } = given;
+  if (end === null) return [];
+  if (end < start) return [{ key: 'end', message: `expected end at or after start (${start}), got ${end}` }];
+  if (end - start > INTEGER_MAX && (talktime === null || totaltime === null)) {
+    return [
+      { key: 'end', message: `expected at most ${INTEGER_MAX} seconds after start, got ${end - start}` },
+    ];
+  }
+  return [];
+}
+
+/** The same where other parameters are wrong: said as far as the times themselves can be read. */
+function relationsAmong(fields: Fields): ParameterError[] {
+  const { start, end, talktime, totaltime } = parameters.shape;
+  const read = {
+    start: start.safeParse(fields.start),
+    end: end.safeParse(fields.end),
+    talktime: talktime.safeParse(fields.talktime),
+    totaltime: totaltime.safeParse(fields.totaltime),
+  };
+  if (!read.start.success || !read.end.success) return [];
+  return relations({
+    start: read.start.data,
+    end: read.end.data,
+    talktime: read.talktime.data ?? null,
+    totaltime: read.totaltime.data ?? null,
+  });
+}
+
+/** How many texts had something replaced or cut. */
+function countCleaned(fields: Fields, values: Parameters): number {
+  let cleaned = 0;
+  for (const name of parameterNames) {
+    const given = fields[name];
+    const value = values[name];
+    if (typeof given === 'string' && typeof value === 'string' && given.length > 0 && given !== value) {
+      if (parameterRow(name)?.expected === 'text') cleaned += 1;
+    }
+  }
+  return cleaned;
+}
+
+function without(fields: Fields, ignored: ReadonlySet<string>): Fields {
+  return Object.fromEntries(Object.entries(fields).filter(([name]) => !ignored.has(name)));
+}
