@@ -16,7 +16,10 @@ export interface Call {
 export type Decision =
   | { kind: 'store'; charge: Charge }
   | { kind: 'answer'; outcome: Outcome }
-  /** Stored under another fingerprint: only the stored call itself can tell what differs. */
+  /**
+   * Differs from the call that has its uniqueid. That one is stored already, or is stored by this very batch:
+   * what differs is told when it can be read from the database.
+   */
   | { kind: 'compare' };
 
 /**
@@ -31,31 +34,31 @@ export function decide(
   stored: ReadonlyMap<string, string>,
   references: References,
 ): Decision[] {
-  const taken = new Map<string, Call>();
+  const taken = new Map<string, string>();
   return calls.map((call) => {
     const { uniqueid } = call.cdr;
-    const storedFingerprint = stored.get(uniqueid);
-    if (storedFingerprint !== undefined) {
-      return storedFingerprint === call.fingerprint ? repeated(call) : { kind: 'compare' };
-    }
-    const first = taken.get(uniqueid);
-    if (first !== undefined) return against(first.cdr, call);
+    const before = stored.get(uniqueid) ?? taken.get(uniqueid);
+    if (before !== undefined) return before === call.fingerprint ? repeated(call) : { kind: 'compare' };
     const charging = charge(call.cdr, references);
     if (charging.kind === 'refused') return answer({ kind: 'rejected', errors: charging.errors });
     if (call.validationOnly) return answer({ kind: 'validated' });
-    taken.set(uniqueid, call);
+    taken.set(uniqueid, call.fingerprint);
     return { kind: 'store', charge: charging.charge };
   });
 }
 
-/** A call whose uniqueid another call has: the same again, or a conflict. */
-export function against(first: Cdr, call: Call): Decision {
-  const found = differences(first, call.cdr);
-  return found.length === 0 ? repeated(call) : answer({ kind: 'conflict', differences: found });
+/** What a call becomes whose uniqueid is stored under another fingerprint: a conflict where anything differs. */
+export function compare(stored: Cdr, call: Call): Outcome {
+  const found = differences(stored, call.cdr);
+  return found.length === 0 ? again(call) : { kind: 'conflict', differences: found };
 }
 
 function repeated(call: Call): Decision {
-  return answer(call.validationOnly ? { kind: 'validated' } : { kind: 'duplicate' });
+  return answer(again(call));
+}
+
+function again(call: Call): Outcome {
+  return call.validationOnly ? { kind: 'validated' } : { kind: 'duplicate' };
 }
 
 function answer(outcome: Outcome): Decision {

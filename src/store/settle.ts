@@ -1,0 +1,111 @@
+import type { References } from '../domain/charge.ts';
+import { type Call, compare, type Decision, decide } from '../domain/decide.ts';
+import type { Letter } from '../domain/letter.ts';
+import type { Outcome } from '../domain/outcome.ts';
+import { readCalls } from './columns.ts';
+import { LetterRows } from './dead-letters.ts';
+import { readKnown } from './references.ts';
+import type { Sql } from './sql.ts';
+import { type Charged, termsOf } from './terms.ts';
+import { write } from './write.ts';
+
+/** A call to settle. */
+interface CallEntry {
+  verdict: { kind: 'call'; call: Call };
+  letter: () => Letter;
+}
+
+/** A message that is answered already and only leaves its dead letter. */
+interface AnsweredEntry {
+  verdict: { kind: 'answer'; outcome: Outcome; validationOnly: boolean };
+  letter: () => Letter;
+}
+
+/** One message of a batch; `letter` is what a dead letter keeps of it, built only where one is written. */
+export type Entry = CallEntry | AnsweredEntry;
+
+/**
+ * Settles a batch: every call stored once and charged once, every refusal kept, each by one atomic statement.
+ * Returns the outcomes in the order of the entries. Throws what the database throws; then nothing of the
+ * statement that failed has happened, and settling the same entries again is safe.
+ */
+export async function settle(
+  sql: Sql,
+  entries: readonly Entry[],
+  systemCurrency: string,
+): Promise<Outcome[]> {
+  const outcomes = new Map<Entry, Outcome>();
+  let open = entries;
+  while (open.length > 0) {
+    await settleOnce(sql, open, systemCurrency, outcomes);
+    open = open.filter((entry) => !outcomes.has(entry));
+  }
+  return entries.flatMap((entry) => outcomes.get(entry) ?? []);
+}
+
+/**
+ * Gives an outcome to every entry but two kinds, which the next round decides on what is stored by then: calls
+ * whose uniqueid another worker stored meanwhile, and calls that differ from one of this very batch.
+ */
+async function settleOnce(
+  sql: Sql,
+  entries: readonly Entry[],
+  systemCurrency: string,
+  outcomes: Map<Entry, Outcome>,
+): Promise<void> {
+  const calls = entries.filter((entry): entry is CallEntry => entry.verdict.kind === 'call');
+  const answered = entries.filter((entry): entry is AnsweredEntry => entry.verdict.kind === 'answer');
+  const letters = new LetterRows();
+  const charged: Charged[] = [];
+  const decided = new Map<Entry, Outcome>();
+
+  const decisions = await decideOn(sql, calls, systemCurrency);
+  for (const { entry, decision } of decisions.made) {
+    const { call } = entry.verdict;
+    if (decision.kind === 'compare') continue;
+    const outcome: Outcome = decision.kind === 'store' ? { kind: 'accepted' } : decision.outcome;
+    if (decision.kind === 'store') charged.push({ call, charge: decision.charge });
+    decided.set(entry, outcome);
+    letters.add(outcome, call.validationOnly, entry.letter);
+  }
+  for (const { verdict, letter } of answered) letters.add(verdict.outcome, verdict.validationOnly, letter);
+
+  const nothing = charged.length === 0 && letters.rows.length === 0;
+  const lost = nothing
+    ? new Set<string>()
+    : await write(sql, charged, termsOf(charged, decisions.references), letters);
+  for (const [entry, outcome] of decided) {
+    if (entry.verdict.kind === 'call' && !lost.has(entry.verdict.call.cdr.uniqueid))
+      outcomes.set(entry, outcome);
+  }
+  for (const entry of answered) outcomes.set(entry, entry.verdict.outcome);
+}
+
+interface Decisions {
+  references: References;
+  made: { entry: CallEntry; decision: Decision }[];
+}
+
+/** Decides calls on what the database knows; where only a stored call can judge, on that one. */
+async function decideOn(sql: Sql, entries: readonly CallEntry[], systemCurrency: string): Promise<Decisions> {
+  const calls = entries.map(({ verdict }) => verdict.call);
+  const { stored, references } = await readKnown(
+    sql,
+    calls.map(({ cdr }) => cdr),
+    systemCurrency,
+  );
+  const decisions = decide(calls, stored, references);
+  const open = calls.filter(
+    ({ cdr }, index) => decisions[index]?.kind === 'compare' && stored.has(cdr.uniqueid),
+  );
+  const before =
+    open.length === 0 ? new Map() : await readCalls(sql, [...new Set(open.map(({ cdr }) => cdr.uniqueid))]);
+  const made = entries.flatMap((entry, index) => {
+    const decision = decisions[index];
+    const first = before.get(entry.verdict.call.cdr.uniqueid);
+    if (decision === undefined) return [];
+    if (decision.kind !== 'compare' || first === undefined) return [{ entry, decision }];
+    return [{ entry, decision: { kind: 'answer' as const, outcome: compare(first, entry.verdict.call) } }];
+  });
+  return { references, made };
+}

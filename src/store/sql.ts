@@ -1,0 +1,9 @@
+import type { PrismaClient } from './generated/client.ts';
+
+/** Runs one statement of fixed text with its values and returns its rows. Throws what the database throws. */
+export type Sql = <Row>(text: string, values: readonly unknown[]) => Promise<Row[]>;
+
+/** Statements through a Prisma client or one of its transactions. */
+export function sqlOf(client: Pick<PrismaClient, '$queryRawUnsafe'>): Sql {
+  return (text, values) => client.$queryRawUnsafe(text, ...values);
+}

@@ -1,0 +1,77 @@
+import { callRecord, callRow, insertColumns, insertValues } from './columns.ts';
+import { insertLetters, type LetterRows, letterRecord } from './dead-letters.ts';
+import type { Sql } from './sql.ts';
+import { type Charged, termsHold } from './terms.ts';
+
+/**
+ * The one statement that settles a batch, atomic by itself: calls in, balances and invoices moved by exactly
+ * those that came in, dead letters kept. A uniqueid that another worker stored meanwhile is left out and moves
+ * nothing.
+ *
+ * Locks are taken in one order by every worker, so that they cannot wait in a circle: dead letters by key,
+ * calls by uniqueid, customers by id, invoices by id. The customers come late because one of them may be hot:
+ * its row is locked from here to the commit only. The totals are summed from the inserted rows; what was locked
+ * must still be what the calls were charged on, else CDR01.
+ *
+ * $1 calls, $2 terms, $3 letters.
+ */
+const WRITE = `
+with terms as materialized (${termsHold}),
+letter as materialized (select * from json_to_recordset($3::json) as letter(${letterRecord})),
+dead as (${insertLetters}),
+call as materialized (select * from json_to_recordset($1::json) as call(${callRecord})),
+inserted as (
+  insert into cdrs (${insertColumns})
+  select ${insertValues} from call order by uniqueid
+  on conflict (uniqueid) do nothing
+  returning uniqueid, scustomer, charged, update_balance, invoice, invoice_cost, invoice_tax, update_invoices),
+customer_sum as materialized (
+  select scustomer as id, sum(charged) as charged, count(*) as calls
+  from inserted where update_balance = 1 group by scustomer),
+customer_lock as materialized (
+  select c.id from customers c where c.id = any(array(select id from customer_sum))
+  order by c.id for no key update),
+customer_moved as (
+  update customers c
+  set balance = c.balance - s.charged, charged = c.charged + s.charged, calls = c.calls + s.calls
+  from customer_sum s join customer_lock l on l.id = s.id where c.id = s.id
+  returning c.id, c.currency),
+invoice_sum as materialized (
+  select invoice as id, sum(invoice_cost) as cost, sum(invoice_tax) as tax, count(*) as calls
+  from inserted where update_invoices = 1 and invoice is not null group by invoice),
+invoice_lock as materialized (
+  select i.id from invoices i where i.id = any(array(select id from invoice_sum))
+  order by i.id for no key update),
+invoice_moved as (
+  update invoices i
+  set calls = i.calls + s.calls, cost = i.cost + s.cost, tax = i.tax + s.tax, total = i.total + s.cost + s.tax
+  from invoice_sum s join invoice_lock l on l.id = s.id where i.id = s.id and i.status = 'open'
+  returning i.id, i.customer, i.currency)
+select
+  (select hold from terms) as terms,
+  (select count(*)::int from dead) as letters,
+  settle_assert((select count(*) from customer_sum) = (
+    select count(*) from customer_moved
+    join json_to_recordset($2::json -> 'customers') as term(id int, currency char(3)) using (id, currency)),
+    'a customer changed') as customers,
+  settle_assert((select count(*) from invoice_sum) = (
+    select count(*) from invoice_moved
+    join json_to_recordset($2::json -> 'invoices') as term(id int, customer int, currency char(3))
+      using (id, customer, currency)), 'an invoice changed') as invoices,
+  (select coalesce(json_agg(uniqueid), '[]')::text from call
+    where not exists (select from inserted where inserted.uniqueid = call.uniqueid)) as lost`;
+
+/**
+ * Writes the calls and dead letters of a batch. Returns the uniqueids that another worker stored meanwhile.
+ * Throws what the database throws, CDR01 where the terms no longer hold; then nothing was written.
+ */
+export async function write(
+  sql: Sql,
+  calls: readonly Charged[],
+  terms: string,
+  letters: LetterRows,
+): Promise<Set<string>> {
+  const rows = JSON.stringify(calls.map(({ call, charge }) => callRow(call, charge)));
+  const [row] = await sql<{ lost: string }>(WRITE, [rows, terms, JSON.stringify(letters.rows)]);
+  return new Set(JSON.parse(row?.lost ?? '[]') as string[]);
+}
