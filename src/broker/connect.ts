@@ -1,0 +1,165 @@
+import { Duplex } from 'node:stream';
+import type { ConnectionOptions } from 'node:tls';
+import { type Channel, type ChannelModel, type ConfirmChannel, connect, credentials } from 'amqplib';
+import { within } from './deadline.ts';
+import { describeError } from './log.ts';
+
+/** Certificates for `amqps:`, handed to Node's TLS unchanged. */
+export type BrokerTls = Pick<
+  ConnectionOptions,
+  'ca' | 'cert' | 'key' | 'passphrase' | 'servername' | 'rejectUnauthorized'
+>;
+
+export interface ConnectOptions {
+  url: string;
+  /** Shown in the broker's list of connections. */
+  name: string;
+  heartbeatSeconds: number;
+  /** Limit of the whole handshake, and of every later call on the connection. */
+  connectTimeoutMs: number;
+  tls?: BrokerTls;
+}
+
+/** One live AMQP connection. */
+export interface BrokerConnection {
+  /** The broker it leads to, without the password. */
+  readonly broker: string;
+  readonly serverVersion: string;
+  /** The broker's words while a memory or disk alarm stops this connection from publishing, else null. */
+  readonly blocked: string | null;
+  /** Settles, never rejects, with the reason once the connection is gone. */
+  readonly closed: Promise<string>;
+  /** Every call on channels is bounded by this. */
+  readonly rpcTimeoutMs: number;
+  onBlocked(listener: (reason: string | null) => void): void;
+  /** @throws when the connection is gone or does not answer in time. */
+  openChannel(): Promise<Channel>;
+  /** @throws when the connection is gone or does not answer in time. */
+  openConfirmChannel(): Promise<ConfirmChannel>;
+  /** Gives the connection up at once: the socket is destroyed, `closed` settles with the reason. */
+  abandon(reason: string): void;
+  /** Closes in good order, or by force when the broker does not answer in time. Never rejects. */
+  close(): Promise<void>;
+}
+
+export type OpenResult =
+  | { kind: 'open'; connection: BrokerConnection }
+  | { kind: 'failed'; cause: 'credentials' | 'vhost' | 'unreachable'; problem: string };
+
+/** `amqp://user:***@host:5672/vhost`: what may be shown and logged of a broker's URL. */
+export function describeBroker(url: string): string {
+  if (!URL.canParse(url)) return 'a broker URL that cannot be read';
+  const { protocol, username, password, host, pathname } = new URL(url);
+  const user = username === '' ? '' : `${username}${password === '' ? '' : ':***'}@`;
+  return `${protocol}//${user}${host}${pathname}`;
+}
+
+/** Connects once. Does not throw: a broker that cannot be reached is an expected outcome. */
+export async function openConnection(options: ConnectOptions): Promise<OpenResult> {
+  const { connectTimeoutMs, name, heartbeatSeconds } = options;
+  let opening: Promise<ChannelModel> | undefined;
+  try {
+    const url = new URL(options.url);
+    url.searchParams.set('heartbeat', String(heartbeatSeconds));
+    opening = connect(url.href, {
+      ...options.tls,
+      // Left to itself amqplib decodes percent-escapes as Latin-1 and sends another password than the given.
+      credentials: credentials.plain(decode(url.username, url), decode(url.password, url)),
+      noDelay: true,
+      timeout: connectTimeoutMs,
+      clientProperties: { connection_name: name },
+    });
+    // amqplib's own timeout is one of silence; a broker that answers a byte at a time would outlive it.
+    const model = await within(opening, connectTimeoutMs, 'the connection');
+    return { kind: 'open', connection: watch(model, describeBroker(options.url), connectTimeoutMs) };
+  } catch (error) {
+    opening?.then(
+      (late) => destroySocket(late, 'connected too late'),
+      () => {},
+    );
+    return { kind: 'failed', ...explain(describeError(error), options.url) };
+  }
+}
+
+function decode(part: string, { username, password }: URL): string {
+  if (username === '' && password === '') return 'guest';
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
+function explain(
+  text: string,
+  url: string,
+): { cause: 'credentials' | 'vhost' | 'unreachable'; problem: string } {
+  const broker = describeBroker(url);
+  if (/terminated by server: 403/.test(text)) {
+    return { cause: 'credentials', problem: `${broker} refuses this user or password: ${text}` };
+  }
+  // amqplib drops the broker's words here; all that is left is that it closed instead of opening the vhost.
+  if (/Expected ConnectionOpenOk; got <ConnectionClose/.test(text)) {
+    return {
+      cause: 'vhost',
+      problem: `${broker}: the virtual host does not exist or this user may not use it`,
+    };
+  }
+  return { cause: 'unreachable', problem: `${broker} cannot be reached: ${text}` };
+}
+
+function watch(model: ChannelModel, broker: string, rpcTimeoutMs: number): BrokerConnection {
+  let blocked: string | null = null;
+  let failure: string | null = null;
+  let isClosed = false;
+  const blockedListeners: ((reason: string | null) => void)[] = [];
+  const setBlocked = (reason: string | null) => {
+    blocked = reason;
+    for (const listener of blockedListeners) listener(reason);
+  };
+  const closed = new Promise<string>((resolve) => {
+    model.on('error', (error) => {
+      failure ??= describeError(error);
+    });
+    model.on('close', (error) => {
+      isClosed = true;
+      resolve(failure ?? (error === undefined ? 'closed by this side' : describeError(error)));
+      // amqplib only ends its half: towards a peer that is gone the socket, and what it still holds, would
+      // stay until TCP itself gives up, a quarter of an hour later. A second lets Close-Ok out.
+      setTimeout(() => destroySocket(model, 'closed'), 1_000).unref();
+    });
+  });
+  model.on('blocked', (reason) => setBlocked(String(reason)));
+  model.on('unblocked', () => setBlocked(null));
+
+  return {
+    broker,
+    serverVersion: model.connection.serverProperties.version,
+    get blocked() {
+      return blocked;
+    },
+    closed,
+    rpcTimeoutMs,
+    onBlocked: (listener) => blockedListeners.push(listener),
+    openChannel: () => within(model.createChannel(), rpcTimeoutMs, 'a channel'),
+    openConfirmChannel: () => within(model.createConfirmChannel(), rpcTimeoutMs, 'a channel with confirms'),
+    abandon(reason) {
+      if (isClosed) return;
+      failure ??= reason;
+      destroySocket(model, reason);
+    },
+    async close() {
+      if (isClosed) return;
+      failure ??= 'closed by this side';
+      // The promise of close() never settles when the socket dies before Close-Ok; the event always comes.
+      model.close().catch(() => {});
+      await within(closed, rpcTimeoutMs, 'close-ok').catch(() => destroySocket(model, 'no close-ok in time'));
+    },
+  };
+}
+
+/** An error makes amqplib notice; a socket destroyed without one ends silently and its heartbeat goes on. */
+function destroySocket(model: ChannelModel, reason: string): void {
+  const stream: unknown = Reflect.get(model.connection, 'stream');
+  if (stream instanceof Duplex && !stream.destroyed) stream.destroy(new Error(reason));
+}
