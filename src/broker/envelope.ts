@@ -102,8 +102,8 @@ export function resultFor(
   rules: ReplyRules,
 ): Reply {
   const headers: Reply['headers'] = {};
-  if (uniqueid !== null) headers['uniqueid'] = uniqueid;
-  if (outcome.kind === 'duplicate') headers['duplicate'] = true;
+  if (uniqueid !== null) headers.uniqueid = uniqueid;
+  if (outcome.kind === 'duplicate') headers.duplicate = true;
   return {
     exchange: rules.resultsExchange,
     routingKey: `cdrs.result.${codeOf(outcome)}`,

@@ -49,10 +49,16 @@ type Answer = {
   invoices: [number, number, string, boolean, string, string][];
 };
 
+const NOTHING: Answer = { stored: [], currencies: [], customers: [], peers: [], taxes: [], invoices: [] };
+
+async function read(sql: Sql, calls: readonly Cdr[]): Promise<Answer> {
+  const [row] = await sql<{ known: string }>(READ, [JSON.stringify(wanted(calls))]);
+  return row === undefined ? NOTHING : (JSON.parse(row.known) as Answer);
+}
+
 /** Reads what a batch of calls refers to. Throws what the database throws. */
 export async function readKnown(sql: Sql, calls: readonly Cdr[], systemCurrency: string): Promise<Known> {
-  const [row] = await sql<{ known: string }>(READ, [JSON.stringify(wanted(calls))]);
-  const answer = JSON.parse(row?.known ?? '{}') as Answer;
+  const answer = calls.length === 0 ? NOTHING : await read(sql, calls);
   const taxes = answer.taxes.map(
     ([id, name, rate, flat]): Tax => ({ id, name, rate: amount(rate), flat: amount(flat) }),
   );

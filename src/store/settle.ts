@@ -89,11 +89,8 @@ interface Decisions {
 /** Decides calls on what the database knows; where only a stored call can judge, on that one. */
 async function decideOn(sql: Sql, entries: readonly CallEntry[], systemCurrency: string): Promise<Decisions> {
   const calls = entries.map(({ verdict }) => verdict.call);
-  const { stored, references } = await readKnown(
-    sql,
-    calls.map(({ cdr }) => cdr),
-    systemCurrency,
-  );
+  const cdrs = calls.map(({ cdr }) => cdr);
+  const { stored, references } = await readKnown(sql, cdrs, systemCurrency);
   const decisions = decide(calls, stored, references);
   const open = calls.filter(
     ({ cdr }, index) => decisions[index]?.kind === 'compare' && stored.has(cdr.uniqueid),

@@ -13,7 +13,7 @@ export interface Charged {
  * changed since it was read must not be charged on stale terms.
  */
 export function termsOf(charged: readonly Charged[], references: References): string {
-  const currencies = new Set<string>([references.systemCurrency]);
+  const currencies = new Set<string>(charged.length > 0 ? [references.systemCurrency] : []);
   const customers = new Set<number>();
   const peers = new Set<number>();
   const taxes = new Map<number, { id: number; rate: string; flat: string }>();

@@ -1,0 +1,238 @@
+import type { Admitted } from './admission.ts';
+import type { Reply, Request } from './broker/envelope.ts';
+import type { Outcome } from './domain/outcome.ts';
+import type { Entry } from './store/settle.ts';
+
+/** What the broker said of one reply. */
+export type Published = 'confirmed' | 'returned' | 'failed';
+
+/** Whose fault a failed settling is: a passing collision, the database's state, or one message of the batch. */
+export type Blame = 'collision' | 'outage' | 'message';
+
+/** The outside world as the pipeline sees it; a delivery is whatever the broker side made it. */
+export interface Ports<Delivery> {
+  admit: (request: Request) => Admitted | Promise<Admitted>;
+  /** All or nothing per statement; safe to repeat. Rejects with what `blame` judges. */
+  settle: (entries: readonly Entry[]) => Promise<Outcome[]>;
+  blame: (error: unknown) => Blame;
+  /** One line that names no value of the call. */
+  describe: (error: unknown) => string;
+  reply: (request: Request, uniqueid: string | null, outcome: Outcome) => Reply;
+  /** The same reply where it goes when its first address cannot be reached. */
+  fallback: (request: Request, uniqueid: string | null, outcome: Outcome) => Reply;
+  publish: (replies: readonly Reply[]) => Promise<Published[]>;
+  /** Tells the one place that acknowledges. */
+  acknowledge: (deliveries: readonly Delivery[]) => void;
+  /** Whether an acknowledgement could still reach the broker; if not, the message comes again. */
+  alive: (delivery: Delivery) => boolean;
+  /** Waits before another try. */
+  pause: (cause: Exclude<Blame, 'message'> | 'broker', attempt: number) => Promise<void>;
+  observe: (event: PipelineEvent) => void;
+}
+
+export type PipelineEvent =
+  | { kind: 'settled'; outcomes: readonly Outcome[]; admitted: readonly Admitted[]; settleMs: number }
+  | { kind: 'unreceivable'; uniqueid: string | null }
+  | { kind: 'trouble'; cause: Blame | 'broker'; description: string };
+
+export interface PipelineSettings {
+  /** Messages that one transaction takes at most. */
+  batchSize: number;
+  /** Batches whose replies may be on their way while the next one settles. */
+  repliesInFlight: number;
+}
+
+interface InHand<Delivery> {
+  delivery: Delivery;
+  request: Request;
+  admitted: Admitted;
+}
+
+/** Raised inside the pipeline when every delivery of a batch is dead: the broker has them again. */
+class Abandoned extends Error {}
+
+/**
+ * The way of a message: decode → parse → authenticate → settle → reply → acknowledge. A batch is whatever has
+ * arrived while the one before was settled, so that nothing waits at low load and batches fill by themselves at
+ * high load.
+ */
+export class Pipeline<Delivery> {
+  readonly #ports: Ports<Delivery>;
+  readonly #settings: PipelineSettings;
+  #ready: InHand<Delivery>[] = [];
+  #admitting = 0;
+  #running: Promise<void> | undefined;
+  #failed: ((error: unknown) => void) | undefined;
+  /** Rejects on the first error that the pipeline does not expect; the process should end then. */
+  readonly failure: Promise<never>;
+
+  constructor(ports: Ports<Delivery>, settings: PipelineSettings) {
+    this.#ports = ports;
+    this.#settings = settings;
+    this.failure = new Promise((_, reject) => {
+      this.#failed = reject;
+    });
+    this.failure.catch(() => undefined);
+  }
+
+  /** Messages that are neither acknowledged nor given up. */
+  get inHand(): number {
+    return this.#ready.length + this.#admitting;
+  }
+
+  /** Takes a message in: bytes to call, at once or, where a password must be hashed, beside the batches. */
+  accept(delivery: Delivery, request: Request): void {
+    const admitted = this.#ports.admit(request);
+    if (!(admitted instanceof Promise)) return this.#enqueue({ delivery, request, admitted });
+    this.#admitting += 1;
+    this.#admitLate(delivery, request, admitted).catch((error) => this.#failed?.(error));
+  }
+
+  /** Resolves when everything accepted so far is acknowledged or given up. */
+  async idle(): Promise<void> {
+    while (this.#running !== undefined || this.#admitting > 0) {
+      await (this.#running ?? this.#ports.pause('collision', 0));
+    }
+  }
+
+  async #admitLate(delivery: Delivery, request: Request, first: Promise<Admitted>): Promise<void> {
+    let admitted: Admitted | Promise<Admitted> = first;
+    for (let attempt = 0; this.#ports.alive(delivery); attempt += 1) {
+      try {
+        const known = await admitted;
+        this.#admitting -= 1;
+        this.#enqueue({ delivery, request, admitted: known });
+        return;
+      } catch (error) {
+        await this.#trouble('outage', error, attempt);
+        admitted = this.#ports.admit(request);
+      }
+    }
+    this.#admitting -= 1;
+  }
+
+  #enqueue(message: InHand<Delivery>): void {
+    this.#ready.push(message);
+    // Deferred, so that all deliveries of one read from the socket make one batch.
+    this.#running ??= new Promise<void>((resolve) => setImmediate(resolve))
+      .then(() => this.#run())
+      .catch((error) => this.#failed?.(error))
+      .finally(() => {
+        this.#running = undefined;
+        if (this.#ready.length > 0) this.#enqueue(...(this.#ready.splice(0, 1) as [InHand<Delivery>]));
+      });
+  }
+
+  async #run(): Promise<void> {
+    const replying = new Set<Promise<void>>();
+    while (this.#ready.length > 0) {
+      const batch = this.#ready
+        .splice(0, this.#settings.batchSize)
+        .filter(({ delivery }) => this.#ports.alive(delivery));
+      if (batch.length === 0) continue;
+      const outcomes = await this.#settle(batch).catch(abandoned);
+      if (outcomes === undefined) continue;
+      while (replying.size >= this.#settings.repliesInFlight) await Promise.race(replying);
+      const done: Promise<void> = this.#answer(batch, outcomes).finally(() => replying.delete(done));
+      replying.add(done);
+    }
+    await Promise.all(replying);
+  }
+
+  /** Reply, then acknowledge: in this order, so that a crash in between only repeats the reply. */
+  async #answer(batch: readonly InHand<Delivery>[], outcomes: readonly Outcome[]): Promise<void> {
+    const confirmed = await this.#reply(batch, outcomes).then(() => true, abandoned);
+    if (confirmed) this.#ports.acknowledge(batch.map(({ delivery }) => delivery));
+  }
+
+  /** Settles until it is done; a message that fails for a reason of its own is found by halving the batch. */
+  async #settle(batch: readonly InHand<Delivery>[]): Promise<Outcome[]> {
+    const started = performance.now();
+    const admitted = batch.map((message) => message.admitted);
+    const outcomes = await this.#settleApart(batch, admitted);
+    this.#ports.observe({ kind: 'settled', outcomes, admitted, settleMs: performance.now() - started });
+    return outcomes;
+  }
+
+  async #settleApart(batch: readonly InHand<Delivery>[], entries: readonly Entry[]): Promise<Outcome[]> {
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        return await this.#ports.settle(entries);
+      } catch (error) {
+        const blame = this.#ports.blame(error);
+        if (blame !== 'message') {
+          await this.#trouble(blame, error, attempt);
+          if (!batch.some(({ delivery }) => this.#ports.alive(delivery))) throw new Abandoned();
+        } else if (entries.length > 1) {
+          const half = Math.ceil(entries.length / 2);
+          const first = await this.#settleApart(batch, entries.slice(0, half));
+          return [...first, ...(await this.#settleApart(batch, entries.slice(half)))];
+        } else return this.#park(batch, entries, error);
+      }
+    }
+  }
+
+  /** The message that no transaction takes is kept with the error. */
+  async #park(
+    batch: readonly InHand<Delivery>[],
+    entries: readonly Entry[],
+    error: unknown,
+  ): Promise<Outcome[]> {
+    const description = this.#ports.describe(error);
+    this.#ports.observe({ kind: 'trouble', cause: 'message', description });
+    const outcome: Outcome = { kind: 'failed', reason: 'failed', error: description };
+    const isParked = entries.every(
+      ({ verdict }) => verdict.kind === 'answer' && verdict.outcome.kind === 'failed',
+    );
+    // A parked message that fails again cannot be the message's fault: it is kept in hand until it can be kept.
+    if (isParked) await this.#trouble('outage', error, 5);
+    const parked = entries.map(
+      ({ letter }): Entry => ({ verdict: { kind: 'answer', outcome, validationOnly: false }, letter }),
+    );
+    return this.#settleApart(batch, parked);
+  }
+
+  /** Publishes the replies until each is confirmed, or cannot be received by anybody. */
+  async #reply(batch: readonly InHand<Delivery>[], outcomes: readonly Outcome[]): Promise<void> {
+    let open = batch.flatMap((message, index) => {
+      const outcome = outcomes[index];
+      const { uniqueid } = message.admitted;
+      return outcome
+        ? [{ message, outcome, reply: this.#ports.reply(message.request, uniqueid, outcome) }]
+        : [];
+    });
+    for (let attempt = 0; ; attempt += 1) {
+      const results = await this.#ports.publish(open.map(({ reply }) => reply));
+      open = open.flatMap(({ message, outcome, reply }, index) => {
+        const result = results[index];
+        const { uniqueid } = message.admitted;
+        const elsewhere = this.#ports.fallback(message.request, uniqueid, outcome);
+        const isLast = reply.exchange === elsewhere.exchange;
+        if (result === 'confirmed') return [];
+        if (result === 'returned' && isLast) {
+          this.#ports.observe({ kind: 'unreceivable', uniqueid });
+          return [];
+        }
+        // A failed direct reply is not tried again: its token may be what closed the connection.
+        return [{ message, outcome, reply: result === 'returned' || reply.direct ? elsewhere : reply }];
+      });
+      if (open.length === 0) return;
+      if (results.includes('failed')) await this.#trouble('broker', 'replies were not confirmed', attempt);
+      if (!batch.some(({ delivery }) => this.#ports.alive(delivery))) throw new Abandoned();
+    }
+  }
+
+  async #trouble(
+    cause: Exclude<Blame, 'message'> | 'broker',
+    error: unknown,
+    attempt: number,
+  ): Promise<void> {
+    const description = typeof error === 'string' ? error : this.#ports.describe(error);
+    this.#ports.observe({ kind: 'trouble', cause, description });
+    await this.#ports.pause(cause, attempt);
+  }
+}
+
+function abandoned(error: unknown): undefined {
+  if (!(error instanceof Abandoned)) throw error;
+}
