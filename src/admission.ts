@@ -3,8 +3,9 @@ import { type Fields, readBody } from './domain/body.ts';
 import { fingerprint, toCdr } from './domain/cdr.ts';
 import { isDecimal } from './domain/contract.ts';
 import type { Call } from './domain/decide.ts';
-import { type Letter, letterOf, letterOfText } from './domain/letter.ts';
+import { letterOf, letterOfText } from './domain/letter.ts';
 import type { Outcome } from './domain/outcome.ts';
+import type { Submission } from './domain/submission.ts';
 import { clean } from './domain/text.ts';
 import { validate } from './domain/validate.ts';
 
@@ -12,14 +13,12 @@ import { validate } from './domain/validate.ts';
 export type Verify = (username: string, password: string) => Verdict | Promise<Verdict>;
 export type Verdict = { kind: 'ok'; username: string; role: string } | { kind: 'unauthenticated' };
 
-/** A message on its way to be settled: a call, or an answer that only leaves its dead letter. */
-export interface Admitted {
+/** A message on its way to be settled, with what its reply and the metrics need. */
+export type Admitted = Submission & {
   uniqueid: string | null;
-  verdict: { kind: 'call'; call: Call } | { kind: 'answer'; outcome: Outcome; validationOnly: boolean };
-  letter: () => Letter;
   /** Texts in which something was replaced or cut. */
   cleaned: number;
-}
+};
 
 export interface AdmissionRules {
   maxBodyBytes: number;

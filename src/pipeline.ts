@@ -1,7 +1,7 @@
 import type { Admitted } from './admission.ts';
 import type { Reply, Request } from './broker/envelope.ts';
 import type { Outcome } from './domain/outcome.ts';
-import type { Entry } from './store/settle.ts';
+import type { Submission } from './domain/submission.ts';
 
 /** What the broker said of one reply. */
 export type Published = 'confirmed' | 'returned' | 'failed';
@@ -13,7 +13,7 @@ export type Blame = 'collision' | 'outage' | 'message';
 export interface Ports<Delivery> {
   admit: (request: Request) => Admitted | Promise<Admitted>;
   /** All or nothing per statement; safe to repeat. Rejects with what `blame` judges. */
-  settle: (entries: readonly Entry[]) => Promise<Outcome[]>;
+  settle: (entries: readonly Submission[]) => Promise<Outcome[]>;
   blame: (error: unknown) => Blame;
   /** One line that names no value of the call. */
   describe: (error: unknown) => string;
@@ -59,10 +59,11 @@ class Abandoned extends Error {}
 export class Pipeline<Delivery> {
   readonly #ports: Ports<Delivery>;
   readonly #settings: PipelineSettings;
+  readonly #replying = new Set<Promise<void>>();
   #ready: InHand<Delivery>[] = [];
-  #admitting = 0;
-  #running: Promise<void> | undefined;
-  #failed: ((error: unknown) => void) | undefined;
+  #admitting = new Set<Promise<void>>();
+  #settling: Promise<void> | undefined;
+  #failed: (error: unknown) => void = () => undefined;
   /** Rejects on the first error that the pipeline does not expect; the process should end then. */
   readonly failure: Promise<never>;
 
@@ -75,23 +76,27 @@ export class Pipeline<Delivery> {
     this.failure.catch(() => undefined);
   }
 
-  /** Messages that are neither acknowledged nor given up. */
-  get inHand(): number {
-    return this.#ready.length + this.#admitting;
-  }
-
   /** Takes a message in: bytes to call, at once or, where a password must be hashed, beside the batches. */
   accept(delivery: Delivery, request: Request): void {
     const admitted = this.#ports.admit(request);
-    if (!(admitted instanceof Promise)) return this.#enqueue({ delivery, request, admitted });
-    this.#admitting += 1;
-    this.#admitLate(delivery, request, admitted).catch((error) => this.#failed?.(error));
+    if (!(admitted instanceof Promise)) {
+      this.#enqueue({ delivery, request, admitted });
+      return;
+    }
+    const later: Promise<void> = this.#admitLate(delivery, request, admitted)
+      .catch((error) => this.#failed(error))
+      .finally(() => this.#admitting.delete(later));
+    this.#admitting.add(later);
   }
 
   /** Resolves when everything accepted so far is acknowledged or given up. */
   async idle(): Promise<void> {
-    while (this.#running !== undefined || this.#admitting > 0) {
-      await (this.#running ?? this.#ports.pause('collision', 0));
+    while (this.#admitting.size > 0 || this.#settling !== undefined || this.#replying.size > 0) {
+      await Promise.race([
+        ...this.#admitting,
+        ...this.#replying,
+        ...(this.#settling ? [this.#settling] : []),
+      ]);
     }
   }
 
@@ -99,44 +104,37 @@ export class Pipeline<Delivery> {
     let admitted: Admitted | Promise<Admitted> = first;
     for (let attempt = 0; this.#ports.alive(delivery); attempt += 1) {
       try {
-        const known = await admitted;
-        this.#admitting -= 1;
-        this.#enqueue({ delivery, request, admitted: known });
+        this.#enqueue({ delivery, request, admitted: await admitted });
         return;
       } catch (error) {
         await this.#trouble('outage', error, attempt);
         admitted = this.#ports.admit(request);
       }
     }
-    this.#admitting -= 1;
   }
 
   #enqueue(message: InHand<Delivery>): void {
     this.#ready.push(message);
+    if (this.#settling !== undefined) return;
     // Deferred, so that all deliveries of one read from the socket make one batch.
-    this.#running ??= new Promise<void>((resolve) => setImmediate(resolve))
-      .then(() => this.#run())
-      .catch((error) => this.#failed?.(error))
-      .finally(() => {
-        this.#running = undefined;
-        if (this.#ready.length > 0) this.#enqueue(...(this.#ready.splice(0, 1) as [InHand<Delivery>]));
-      });
+    this.#settling = new Promise<void>((resolve) => setImmediate(resolve))
+      .then(() => this.#settleReady())
+      .catch((error) => this.#failed(error));
   }
 
-  async #run(): Promise<void> {
-    const replying = new Set<Promise<void>>();
+  async #settleReady(): Promise<void> {
     while (this.#ready.length > 0) {
-      const batch = this.#ready
-        .splice(0, this.#settings.batchSize)
-        .filter(({ delivery }) => this.#ports.alive(delivery));
-      if (batch.length === 0) continue;
-      const outcomes = await this.#settle(batch).catch(abandoned);
+      const taken = this.#ready.splice(0, this.#settings.batchSize);
+      const batch = taken.filter(({ delivery }) => this.#ports.alive(delivery));
+      const outcomes = batch.length > 0 ? await this.#settle(batch).catch(abandoned) : undefined;
       if (outcomes === undefined) continue;
-      while (replying.size >= this.#settings.repliesInFlight) await Promise.race(replying);
-      const done: Promise<void> = this.#answer(batch, outcomes).finally(() => replying.delete(done));
-      replying.add(done);
+      while (this.#replying.size >= this.#settings.repliesInFlight) await Promise.race(this.#replying);
+      const answered: Promise<void> = this.#answer(batch, outcomes)
+        .catch((error) => this.#failed(error))
+        .finally(() => this.#replying.delete(answered));
+      this.#replying.add(answered);
     }
-    await Promise.all(replying);
+    this.#settling = undefined;
   }
 
   /** Reply, then acknowledge: in this order, so that a crash in between only repeats the reply. */
@@ -154,7 +152,7 @@ export class Pipeline<Delivery> {
     return outcomes;
   }
 
-  async #settleApart(batch: readonly InHand<Delivery>[], entries: readonly Entry[]): Promise<Outcome[]> {
+  async #settleApart(batch: readonly InHand<Delivery>[], entries: readonly Submission[]): Promise<Outcome[]> {
     for (let attempt = 0; ; attempt += 1) {
       try {
         return await this.#ports.settle(entries);
@@ -175,7 +173,7 @@ export class Pipeline<Delivery> {
   /** The message that no transaction takes is kept with the error. */
   async #park(
     batch: readonly InHand<Delivery>[],
-    entries: readonly Entry[],
+    entries: readonly Submission[],
     error: unknown,
   ): Promise<Outcome[]> {
     const description = this.#ports.describe(error);
@@ -187,7 +185,7 @@ export class Pipeline<Delivery> {
     // A parked message that fails again cannot be the message's fault: it is kept in hand until it can be kept.
     if (isParked) await this.#trouble('outage', error, 5);
     const parked = entries.map(
-      ({ letter }): Entry => ({ verdict: { kind: 'answer', outcome, validationOnly: false }, letter }),
+      ({ letter }): Submission => ({ verdict: { kind: 'answer', outcome, validationOnly: false }, letter }),
     );
     return this.#settleApart(batch, parked);
   }

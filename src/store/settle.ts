@@ -1,28 +1,13 @@
 import type { References } from '../domain/charge.ts';
-import { type Call, compare, type Decision, decide } from '../domain/decide.ts';
-import type { Letter } from '../domain/letter.ts';
+import { compare, type Decision, decide } from '../domain/decide.ts';
 import type { Outcome } from '../domain/outcome.ts';
+import type { AnsweredSubmission, CallSubmission, Submission } from '../domain/submission.ts';
 import { readCalls } from './columns.ts';
 import { LetterRows } from './dead-letters.ts';
 import { readKnown } from './references.ts';
 import type { Sql } from './sql.ts';
 import { type Charged, termsOf } from './terms.ts';
 import { write } from './write.ts';
-
-/** A call to settle. */
-interface CallEntry {
-  verdict: { kind: 'call'; call: Call };
-  letter: () => Letter;
-}
-
-/** A message that is answered already and only leaves its dead letter. */
-interface AnsweredEntry {
-  verdict: { kind: 'answer'; outcome: Outcome; validationOnly: boolean };
-  letter: () => Letter;
-}
-
-/** One message of a batch; `letter` is what a dead letter keeps of it, built only where one is written. */
-export type Entry = CallEntry | AnsweredEntry;
 
 /**
  * Settles a batch: every call stored once and charged once, every refusal kept, each by one atomic statement.
@@ -31,10 +16,10 @@ export type Entry = CallEntry | AnsweredEntry;
  */
 export async function settle(
   sql: Sql,
-  entries: readonly Entry[],
+  entries: readonly Submission[],
   systemCurrency: string,
 ): Promise<Outcome[]> {
-  const outcomes = new Map<Entry, Outcome>();
+  const outcomes = new Map<Submission, Outcome>();
   let open = entries;
   while (open.length > 0) {
     await settleOnce(sql, open, systemCurrency, outcomes);
@@ -49,15 +34,15 @@ export async function settle(
  */
 async function settleOnce(
   sql: Sql,
-  entries: readonly Entry[],
+  entries: readonly Submission[],
   systemCurrency: string,
-  outcomes: Map<Entry, Outcome>,
+  outcomes: Map<Submission, Outcome>,
 ): Promise<void> {
-  const calls = entries.filter((entry): entry is CallEntry => entry.verdict.kind === 'call');
-  const answered = entries.filter((entry): entry is AnsweredEntry => entry.verdict.kind === 'answer');
+  const calls = entries.filter((entry): entry is CallSubmission => entry.verdict.kind === 'call');
+  const answered = entries.filter((entry): entry is AnsweredSubmission => entry.verdict.kind === 'answer');
   const letters = new LetterRows();
   const charged: Charged[] = [];
-  const decided = new Map<Entry, Outcome>();
+  const decided = new Map<Submission, Outcome>();
 
   const decisions = await decideOn(sql, calls, systemCurrency);
   for (const { entry, decision } of decisions.made) {
@@ -83,11 +68,15 @@ async function settleOnce(
 
 interface Decisions {
   references: References;
-  made: { entry: CallEntry; decision: Decision }[];
+  made: { entry: CallSubmission; decision: Decision }[];
 }
 
 /** Decides calls on what the database knows; where only a stored call can judge, on that one. */
-async function decideOn(sql: Sql, entries: readonly CallEntry[], systemCurrency: string): Promise<Decisions> {
+async function decideOn(
+  sql: Sql,
+  entries: readonly CallSubmission[],
+  systemCurrency: string,
+): Promise<Decisions> {
   const calls = entries.map(({ verdict }) => verdict.call);
   const cdrs = calls.map(({ cdr }) => cdr);
   const { stored, references } = await readKnown(sql, cdrs, systemCurrency);

@@ -1,0 +1,93 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { codeOf, deadReasonOf } from '../domain/outcome.ts';
+import type { PipelineEvent } from '../pipeline.ts';
+
+/** What `/metrics` shows. No label names a uniqueid or a customer: their number has no bound. */
+export function createMetrics() {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const registers = [registry];
+  const results = new Counter({
+    name: 'cdr_ingest_results_total',
+    help: 'Messages settled, by the code of their reply.',
+    labelNames: ['code'],
+    registers,
+  });
+  const duplicates = new Counter({
+    name: 'cdr_ingest_duplicates_total',
+    help: 'Calls that were stored before with the same content.',
+    registers,
+  });
+  const deadLetters = new Counter({
+    name: 'cdr_ingest_dead_letters_total',
+    help: 'Messages kept as dead letters, by reason.',
+    labelNames: ['reason'],
+    registers,
+  });
+  const cleaned = new Counter({
+    name: 'cdr_ingest_cleaned_parameters_total',
+    help: 'Texts in which characters were replaced or which were cut.',
+    registers,
+  });
+  const unreceivable = new Counter({
+    name: 'cdr_ingest_unreceivable_replies_total',
+    help: 'Replies that nobody could receive.',
+    registers,
+  });
+  const troubles = new Counter({
+    name: 'cdr_ingest_troubles_total',
+    help: 'Failures that a batch met, by whose fault they were.',
+    labelNames: ['cause'],
+    registers,
+  });
+  const batchSize = new Histogram({
+    name: 'cdr_ingest_batch_messages',
+    help: 'Messages in a batch.',
+    buckets: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000],
+    registers,
+  });
+  const settleSeconds = new Histogram({
+    name: 'cdr_ingest_settle_seconds',
+    help: 'Time that settling a batch took, retries included.',
+    buckets: [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5, 30],
+    registers,
+  });
+  const processSeconds = new Histogram({
+    name: 'cdr_ingest_process_seconds',
+    help: 'Time from a delivery to its acknowledgement.',
+    buckets: [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5, 30],
+    registers,
+  });
+  const inFlight = new Gauge({
+    name: 'cdr_ingest_in_flight_messages',
+    help: 'Deliveries not yet acknowledged.',
+    registers,
+  });
+  const paused = new Gauge({
+    name: 'cdr_ingest_paused',
+    help: '1 while trouble keeps the worker from settling.',
+    registers,
+  });
+
+  function observe(event: PipelineEvent): void {
+    if (event.kind === 'unreceivable') return unreceivable.inc();
+    if (event.kind === 'trouble') return troubles.inc({ cause: event.cause });
+    batchSize.observe(event.outcomes.length);
+    settleSeconds.observe(event.settleMs / 1000);
+    event.outcomes.forEach((outcome, index) => {
+      const admitted = event.admitted[index];
+      if (admitted === undefined) return;
+      results.inc({ code: codeOf(outcome) });
+      if (outcome.kind === 'duplicate') duplicates.inc();
+      if (admitted.cleaned > 0) cleaned.inc(admitted.cleaned);
+      const { verdict } = admitted;
+      const validationOnly = verdict.kind === 'call' ? verdict.call.validationOnly : verdict.validationOnly;
+      const reason = deadReasonOf(outcome, validationOnly);
+      if (reason !== null) deadLetters.inc({ reason });
+    });
+  }
+
+  return { registry, observe, processSeconds, inFlight, paused };
+}
+
+export type Metrics = ReturnType<typeof createMetrics>;
