@@ -97,7 +97,10 @@ export function superviseConnection(options: SupervisorOptions): SupervisedConne
     const reason = await connection.closed;
     live = null;
     current = null;
-    for (const user of users) user.onDown?.(reason);
+    for (const user of users) {
+      if (connection.blocked !== null) user.onBlocked?.(null);
+      user.onDown?.(reason);
+    }
     return reason;
   }
 
@@ -109,7 +112,9 @@ export function superviseConnection(options: SupervisorOptions): SupervisedConne
       opening.finally(() => stopping.signal.removeEventListener('abort', give));
     });
     return Promise.race([opening, stopped]).then((result) => {
-      if (stopping.signal.aborted) opening.then((late) => late.kind === 'open' && late.connection.close());
+      if (stopping.signal.aborted) {
+        opening.then((late) => (late.kind === 'open' ? late.connection.close() : undefined));
+      }
       return result;
     });
   }

@@ -1,0 +1,132 @@
+import type { Channel, ConsumeMessage, Message } from 'amqplib';
+import { type AckLedger, createAckLedger } from './ack-ledger.ts';
+import type { BrokerConnection } from './connect.ts';
+import { within } from './deadline.ts';
+import { type Delivery, toDelivery } from './delivery.ts';
+import { describeError } from './log.ts';
+
+/** The channel of one consumer, from opening to its end; a fresh one follows with a new epoch. */
+export interface ConsumerChannel {
+  readonly epoch: number;
+  readonly ledger: AckLedger;
+  /** Whether the broker sends deliveries. */
+  readonly subscribed: boolean;
+  /** @throws what the broker answers (its `code`), or DeadlineError. */
+  subscribe(): Promise<void>;
+  /** Asks the broker to send no more; what is in hand stays in hand. @throws DeadlineError, or when it is gone. */
+  unsubscribe(): Promise<void>;
+  /** Sends the acknowledgements that are due. */
+  flush(): void;
+  /** Closes in good order, acknowledgements first; the broker redelivers the rest. @throws DeadlineError. */
+  close(): Promise<void>;
+}
+
+export interface ConsumerChannelOptions {
+  connection: BrokerConnection;
+  epoch: number;
+  queue: string;
+  prefetch: number;
+  keepBytes: number;
+  onDelivery(delivery: Delivery): void;
+  /** The broker ended the subscription (a deleted queue) and the channel is still open. */
+  onCancelled(): void;
+  /** The channel is gone. Called once. */
+  onGone(reason: string): void;
+}
+
+const NO_BYTES = Buffer.alloc(0);
+
+/** Opens a channel with its prefetch; call `subscribe` to begin. @throws when the connection does not answer. */
+export async function openConsumerChannel(options: ConsumerChannelOptions): Promise<ConsumerChannel> {
+  const { connection, epoch, queue, keepBytes } = options;
+  const ledger = createAckLedger();
+  const channel = await connection.openChannel();
+  const rpc = <T>(work: Promise<T>, what: string) =>
+    within(work, connection.rpcTimeoutMs, `the answer to ${what}`);
+  let consumerTag: string | null = null;
+  let sample: Message | null = null;
+  let failure = 'the channel was closed';
+
+  // amqplib sorts deliveries by consumer tag and closes the channel over one that comes after the answer to
+  // basic.cancel, which a quorum queue can send. Every delivery here has one destination: take them all.
+  channel.removeAllListeners('delivery');
+  channel.removeAllListeners('cancel');
+  channel.on('delivery', (message: ConsumeMessage) => {
+    sample ??= { content: NO_BYTES, fields: message.fields, properties: message.properties };
+    const delivery = toDelivery(message, epoch, keepBytes);
+    ledger.delivered(delivery.tag, delivery.body.length);
+    options.onDelivery(delivery);
+  });
+  channel.on('cancel', () => {
+    consumerTag = null;
+    options.onCancelled();
+  });
+  // Without a listener an error of the channel would take the whole connection with it.
+  channel.on('error', (error) => {
+    failure = describeError(error);
+  });
+  channel.on('close', () => {
+    consumerTag = null;
+    options.onGone(failure);
+  });
+  await rpc(channel.prefetch(options.prefetch), 'basic.qos');
+
+  function flush(): void {
+    if (sample === null) return;
+    for (const { tag, multiple } of ledger.due()) {
+      const message = { ...sample, fields: { ...sample.fields, deliveryTag: tag } };
+      if (!acknowledge(channel, message, multiple)) return;
+    }
+  }
+
+  async function unsubscribe(): Promise<void> {
+    if (consumerTag === null) return;
+    await rpc(channel.cancel(consumerTag), 'basic.cancel');
+    consumerTag = null;
+  }
+
+  return {
+    epoch,
+    ledger,
+    get subscribed() {
+      return consumerTag !== null;
+    },
+    async subscribe() {
+      const ok = await rpc(
+        channel.consume(queue, () => {}),
+        'basic.consume',
+      );
+      consumerTag = ok.consumerTag;
+    },
+    unsubscribe,
+    flush,
+    async close() {
+      await unsubscribe();
+      flush();
+      // An acknowledgement has no answer. One to a later call on the same channel says that the broker has
+      // read it; closing without could lose it on the way and have a settled message sent again.
+      await rpc(channel.prefetch(options.prefetch), 'basic.qos');
+      failure = 'closed by this side';
+      await rpc(channel.close(), 'channel.close');
+    },
+  };
+}
+
+/** False when the channel is gone: the broker gives its messages out again, so there is nothing to do. */
+function acknowledge(channel: Channel, message: Message, multiple: boolean): boolean {
+  try {
+    channel.ack(message, multiple);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Why a queue cannot be consumed, in words that say what to do. */
+export function explainRefusal(error: unknown, queue: string, broker: string): string {
+  const text = describeError(error);
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 404) return `queue "${queue}" does not exist on ${broker}: declare it (command "topology")`;
+  if (code === 403) return `this user may not read queue "${queue}" on ${broker}: ${text}`;
+  return `cannot consume queue "${queue}" on ${broker}: ${text}`;
+}

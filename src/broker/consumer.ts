@@ -1,0 +1,213 @@
+import { createBackoff } from './backoff.ts';
+import type { BrokerConnection } from './connect.ts';
+import { type ConsumerChannel, explainRefusal, openConsumerChannel } from './consumer-channel.ts';
+import { DeadlineError } from './deadline.ts';
+import type { Delivery } from './delivery.ts';
+import { describeError } from './log.ts';
+import type { SupervisedConnection } from './supervisor.ts';
+
+export type { Deaths, Delivery } from './delivery.ts';
+
+export interface ConsumerOptions {
+  queue: string;
+  /** Deliveries in hand at once, at most. */
+  prefetch: number;
+  /** Of a longer body only so many bytes are kept; `Delivery.bytes` tells the true length. */
+  keepBytes: number;
+  /** Called for every delivery, in order, as it arrives. Must not throw. */
+  onDelivery(delivery: Delivery): void;
+  onState?(state: ConsumerState): void;
+}
+
+export type ConsumerState = 'disconnected' | 'subscribing' | 'consuming' | 'paused' | 'closed';
+
+export interface Consumer {
+  readonly state: ConsumerState;
+  readonly consuming: boolean;
+  /** Deliveries of the present channel that are not settled. */
+  readonly inFlight: number;
+  /** Bytes of their bodies. */
+  readonly inFlightBytes: number;
+  /** Whether the delivery can still be acknowledged; if not, the broker gives it out again. */
+  isLive(delivery: Delivery): boolean;
+  /** Says that nothing more needs to happen for a delivery. Acknowledged with the next `flushAcks`. */
+  settled(delivery: Delivery): void;
+  /** Sends the acknowledgements of what was settled; once per batch. */
+  flushAcks(): void;
+  /** Asks for no more deliveries and keeps what is in hand (the broker's patience is 30 minutes). */
+  pause(): Promise<void>;
+  /**
+   * Gives everything in hand back to the broker, and takes no more until `resume`. Each message so returned
+   * comes one step nearer to its delivery limit: once an outage, not more.
+   */
+  returnAll(): Promise<void>;
+  /** Consumes again after `pause` or `returnAll`. */
+  resume(): void;
+  /** First half of a shutdown: `pause` by the name of its use; settle what is in hand, then `close`. */
+  stopConsuming(): Promise<void>;
+  /** Acknowledges what is settled, makes sure that the broker has read it, and leaves for good. */
+  close(): Promise<void>;
+}
+
+/**
+ * Consumes one queue over whatever connection the supervisor has, on a channel of its own, and subscribes again
+ * after anything that ends the subscription. The one place that acknowledges. None of its promises rejects, and
+ * each is done when the broker has answered or the channel or connection was given up.
+ */
+export function createConsumer(supervised: SupervisedConnection, options: ConsumerOptions): Consumer {
+  const { queue } = options;
+  const { log } = supervised;
+  const backoff = createBackoff(supervised.random);
+  let goal: 'consume' | 'pause' | 'return' | 'close' = 'consume';
+  let connection: BrokerConnection | null = null;
+  let channel: ConsumerChannel | null = null;
+  let epoch = 0;
+  let working: Promise<void> | null = null;
+  let workAgain = false;
+  let retry: NodeJS.Timeout | undefined;
+  let shown: ConsumerState = 'disconnected';
+  let lastProblem = '';
+
+  function state(): ConsumerState {
+    if (goal === 'close') return 'closed';
+    if (connection === null) return 'disconnected';
+    if (goal !== 'consume') return 'paused';
+    return channel?.subscribed ? 'consuming' : 'subscribing';
+  }
+
+  function show(): void {
+    const now = state();
+    if (now === shown) return;
+    shown = now;
+    if (now === 'consuming') lastProblem = '';
+    options.onState?.(now);
+  }
+
+  function retryAfter(problem: string): void {
+    const retryInMs = backoff.next();
+    if (problem === lastProblem) log.debug({ queue, retryInMs }, problem);
+    else log.warn({ queue, retryInMs }, problem);
+    lastProblem = problem;
+    clearTimeout(retry);
+    retry = setTimeout(work, retryInMs);
+  }
+
+  async function openChannel(on: BrokerConnection): Promise<ConsumerChannel> {
+    epoch += 1;
+    const mine = epoch;
+    return openConsumerChannel({
+      ...options,
+      connection: on,
+      epoch: mine,
+      onCancelled() {
+        // What is in hand may have gone back to the queue already, and the broker answers an acknowledgement
+        // of such a message with an error: begin again on a clean channel.
+        const cancelled = channel;
+        channel = null;
+        cancelled?.close().catch((error) => giveUpWhenOverdue(on, error));
+        if (goal === 'consume') retryAfter(`the broker ended the consumer of queue "${queue}"`);
+        show();
+      },
+      onGone(reason) {
+        if (channel?.epoch !== mine) return;
+        channel = null;
+        show();
+        // A lost connection takes its channels first. There is nothing to retry then: the next one calls.
+        setImmediate(() => {
+          if (channel === null && connection === on && goal === 'consume') {
+            retryAfter(`channel of queue "${queue}" lost: ${reason}`);
+          }
+        });
+      },
+    });
+  }
+
+  /** One step towards the goal. */
+  async function step(on: BrokerConnection): Promise<void> {
+    try {
+      if (goal === 'consume') {
+        channel ??= await openChannel(on);
+        const mine = channel;
+        if (!mine.subscribed) await mine.subscribe();
+        backoff.succeeded();
+      } else if (goal === 'pause') {
+        await channel?.unsubscribe();
+      } else {
+        await channel?.close();
+        channel = null;
+      }
+    } catch (error) {
+      giveUpWhenOverdue(on, error);
+      channel = null;
+      if (goal === 'consume' && connection === on) retryAfter(explainRefusal(error, queue, on.broker));
+    }
+    show();
+  }
+
+  /** Works towards the goal until it is reached or fails; one at a time, since calls on a channel are ordered. */
+  function work(): Promise<void> {
+    workAgain = true;
+    working ??= (async () => {
+      while (workAgain) {
+        workAgain = false;
+        if (connection !== null) await step(connection);
+      }
+      working = null;
+    })();
+    return working;
+  }
+
+  function pursue(next: typeof goal): Promise<void> {
+    if (goal !== 'close') goal = next;
+    clearTimeout(retry);
+    show();
+    return work();
+  }
+
+  const leave = supervised.attach({
+    onUp(fresh) {
+      connection = fresh;
+      show();
+      void work();
+    },
+    onDown() {
+      connection = null;
+      channel = null;
+      clearTimeout(retry);
+      show();
+    },
+  });
+
+  return {
+    get state() {
+      return state();
+    },
+    get consuming() {
+      return state() === 'consuming';
+    },
+    get inFlight() {
+      return channel?.ledger.inFlight ?? 0;
+    },
+    get inFlightBytes() {
+      return channel?.ledger.inFlightBytes ?? 0;
+    },
+    isLive: (delivery) => channel?.epoch === delivery.epoch,
+    settled(delivery) {
+      if (channel?.epoch === delivery.epoch) channel.ledger.settled(delivery.tag);
+    },
+    flushAcks: () => channel?.flush(),
+    pause: () => pursue('pause'),
+    returnAll: () => pursue('return'),
+    resume: () => void pursue('consume'),
+    stopConsuming: () => pursue('pause'),
+    async close() {
+      await pursue('close');
+      leave();
+    },
+  };
+}
+
+/** Where an answer is overdue nobody knows what the channel is waiting for; only a new connection is sure. */
+function giveUpWhenOverdue(connection: BrokerConnection, error: unknown): void {
+  if (error instanceof DeadlineError) connection.abandon(describeError(error));
+}
