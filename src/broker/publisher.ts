@@ -1,0 +1,183 @@
+import { type ConfirmChannel, IllegalOperationError } from 'amqplib';
+import type { BrokerConnection } from './connect.ts';
+import { describeError } from './log.ts';
+import { Batch, ConfirmWindow, failed, type OutgoingMessage, type PublishResult } from './publish-window.ts';
+import type { SupervisedConnection } from './supervisor.ts';
+
+export type { OutgoingMessage, OutgoingProperties, PublishFailure, PublishResult } from './publish-window.ts';
+
+export interface PublisherOptions {
+  /** From the call to the confirm, queueing here included. */
+  timeoutMs: number;
+  /** Messages sent and not confirmed, at most; the rest waits here. */
+  maxInFlight: number;
+}
+
+export interface Publisher {
+  /** Connected and not blocked by an alarm. */
+  readonly ready: boolean;
+  /** Messages sent and not confirmed, those that timed out included. */
+  readonly inFlight: number;
+  publish(message: OutgoingMessage): Promise<PublishResult>;
+  /** Results in the order of the messages. One promise and one deadline, so the cheaper way for many. */
+  publishBatch(messages: readonly OutgoingMessage[]): Promise<PublishResult[]>;
+  /** Fails what is not confirmed and sends no more. The connection stays its owner's to stop. */
+  close(): void;
+}
+
+interface Line {
+  connection: BrokerConnection;
+  channel: ConfirmChannel;
+  window: ConfirmWindow;
+  /** Monotonic milliseconds of the last sign of life: a confirm, or the first message after a silence. */
+  lastProgress: number;
+}
+
+/** Without any confirm for so many timeouts the channel counts as stuck. */
+const STUCK_AFTER_TIMEOUTS = 3;
+
+/**
+ * Publishes with confirms over whatever connection the supervisor has. No call rejects. While there is no
+ * connection, or an alarm blocks it, everything fails at once: when to try again is for the caller to decide.
+ */
+export function createPublisher(supervised: SupervisedConnection, options: PublisherOptions): Publisher {
+  const { timeoutMs, maxInFlight } = options;
+  /** In order of their deadlines. */
+  const open = new Set<Batch>();
+  const waiting: Batch[] = [];
+  let line: Line | null = null;
+  let timer: NodeJS.Timeout | undefined;
+  let closed = false;
+
+  async function openLine(connection: BrokerConnection): Promise<void> {
+    const channel = await connection.openConfirmChannel();
+    const window = new ConfirmWindow();
+    const mine: Line = { connection, channel, window, lastProgress: performance.now() };
+    const onConfirm = (isAck: boolean) => (fields: { deliveryTag: number; multiple: boolean }) => {
+      mine.lastProgress = performance.now();
+      window.confirmed(fields.deliveryTag, fields.multiple, isAck);
+      pump();
+    };
+    channel.on('ack', onConfirm(true));
+    channel.on('nack', onConfirm(false));
+    channel.on('return', ({ fields, properties }) => {
+      const replyText: unknown = Reflect.get(fields, 'replyText');
+      window.returned(String(properties.messageId), String(replyText));
+    });
+    let failure = 'the channel was closed';
+    channel.on('error', (error) => {
+      failure = describeError(error);
+    });
+    channel.on('close', () => {
+      if (line === mine) loseLine(failure);
+      // This channel is all the connection is for. A lost connection takes its channels first, so wait for its
+      // own reason.
+      setImmediate(() => connection.abandon(`publish channel lost: ${failure}`));
+    });
+    line = mine;
+  }
+
+  /** What was sent may or may not have arrived, and nobody will tell. */
+  function loseLine(reason: string): void {
+    line = null;
+    for (const batch of open) batch.finish(failed('disconnected', reason));
+    open.clear();
+    waiting.length = 0;
+  }
+
+  /** Sends what waits, as far as there is room. */
+  function pump(): void {
+    while (line !== null && line.connection.blocked === null && line.window.size < maxInFlight) {
+      const batch = waiting[0];
+      if (batch === undefined) return;
+      const index = batch.sent;
+      const message = batch.messages[index];
+      if (batch.finished || message === undefined) {
+        waiting.shift();
+      } else {
+        batch.sent += 1;
+        send(line, batch, index, message);
+      }
+    }
+  }
+
+  function send({ channel, window }: Line, batch: Batch, index: number, message: OutgoingMessage): void {
+    const { exchange, routingKey, body, properties, mandatory } = message;
+    const messageId = properties.messageId ?? window.nextId();
+    try {
+      // The returned false says only that amqplib buffers; what bounds the buffer is maxInFlight.
+      channel.publish(exchange, routingKey, body, { persistent: true, ...properties, messageId, mandatory });
+      window.sent(batch, index, messageId);
+    } catch (error) {
+      const reason = error instanceof IllegalOperationError ? 'disconnected' : 'unencodable';
+      batch.settle(index, failed(reason, describeError(error)));
+    }
+  }
+
+  function arm(): void {
+    const [oldest] = open;
+    if (timer !== undefined || oldest === undefined) return;
+    // Timers run before sockets are read: after a blocked event loop the confirms may be there already.
+    timer = setTimeout(() => setImmediate(expire), Math.max(0, oldest.deadline - performance.now()));
+  }
+
+  function expire(): void {
+    timer = undefined;
+    const now = performance.now();
+    for (const batch of open) {
+      if (batch.deadline > now) break;
+      const blocked = line?.connection.blocked ?? null;
+      batch.finish(
+        blocked === null ? failed('timeout', `no confirm in ${timeoutMs} ms`) : failed('blocked', blocked),
+      );
+      open.delete(batch);
+    }
+    if (line !== null && line.window.size > 0 && line.connection.blocked === null) {
+      const stuck = now - line.lastProgress >= STUCK_AFTER_TIMEOUTS * timeoutMs;
+      if (stuck) line.connection.abandon(`${line.window.size} messages sent, none confirmed`);
+    }
+    arm();
+  }
+
+  function publishBatch(messages: readonly OutgoingMessage[]): Promise<PublishResult[]> {
+    const now = performance.now();
+    const batch = new Batch(messages, now + timeoutMs);
+    if (messages.length === 0) batch.finish(failed('unencodable', 'nothing to send'));
+    else if (closed || line === null) batch.finish(failed('disconnected', 'no connection to the broker'));
+    else if (line.connection.blocked !== null) batch.finish(failed('blocked', line.connection.blocked));
+    if (batch.finished) return batch.results;
+    if (line !== null && line.window.size === 0) line.lastProgress = now;
+    open.add(batch);
+    batch.results.then(() => open.delete(batch));
+    waiting.push(batch);
+    pump();
+    arm();
+    return batch.results;
+  }
+
+  const leave = supervised.attach({
+    onUp: openLine,
+    onDown: (reason) => loseLine(reason),
+    onBlocked: () => pump(),
+  });
+
+  return {
+    get ready() {
+      return !closed && line !== null && line.connection.blocked === null;
+    },
+    get inFlight() {
+      return line?.window.size ?? 0;
+    },
+    async publish(message) {
+      const [result] = await publishBatch([message]);
+      return result ?? failed('disconnected', 'no result');
+    },
+    publishBatch,
+    close() {
+      closed = true;
+      leave();
+      clearTimeout(timer);
+      loseLine('closed by this side');
+    },
+  };
+}
