@@ -180,7 +180,7 @@ export function readConfig<Name extends VariableName>(
   const problems: string[] = [];
   const entries = names.map((name) => {
     const { schema, fallback, expected, secret } = variables[name] as Variable<z.ZodType>;
-    const given = valueOf(name, environment);
+    const given = textOf(name, environment);
     const text = given ?? fallback;
     if (text === null) {
       problems.push(`${name} is missing: expected ${expected}`);
@@ -195,7 +195,7 @@ export function readConfig<Name extends VariableName>(
   return Object.freeze(Object.fromEntries(entries)) as Pick<Config, Name>;
 }
 
-function valueOf(name: string, environment: Environment): string | undefined {
+function textOf(name: string, environment: Environment): string | undefined {
   const direct = environment[name];
   const file = environment[`${name}_FILE`];
   if (direct !== undefined && direct !== '') return direct;

@@ -5,7 +5,10 @@ import { envelope, responsesTo } from '../domain/reply.ts';
 
 /** A request as it came off the wire. */
 export interface Request {
+  /** The body, or its beginning where more was sent than is kept. */
   body: Buffer;
+  /** Length of the body as it was sent. */
+  bytes: number;
   properties: RequestProperties;
 }
 
@@ -22,10 +25,10 @@ const FORM = 'application/x-www-form-urlencoded';
  *
  * @param maxBytes larger bodies are refused and only their first `maxBytes` kept
  */
-export function decode({ body, properties }: Request, maxBytes: number): Decoded {
-  if (body.length > maxBytes) {
+export function decode({ body, bytes, properties }: Request, maxBytes: number): Decoded {
+  if (bytes > maxBytes) {
     const text = body.subarray(0, maxBytes).toString('utf8');
-    return { kind: 'undecodable', text, message: `expected at most ${maxBytes} bytes, got ${body.length}` };
+    return { kind: 'undecodable', text, message: `expected at most ${maxBytes} bytes, got ${bytes}` };
   }
   const [type = '', ...options] = (properties.contentType ?? '')
     .toLowerCase()

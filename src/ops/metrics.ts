@@ -70,8 +70,9 @@ export function createMetrics() {
   });
 
   function observe(event: PipelineEvent): void {
-    if (event.kind === 'unreceivable') return unreceivable.inc();
-    if (event.kind === 'trouble') return troubles.inc({ cause: event.cause });
+    if (event.kind === 'unreceivable') unreceivable.inc();
+    else if (event.kind === 'trouble') troubles.inc({ cause: event.cause });
+    if (event.kind !== 'settled') return;
     batchSize.observe(event.outcomes.length);
     settleSeconds.observe(event.settleMs / 1000);
     event.outcomes.forEach((outcome, index) => {

@@ -1,0 +1,75 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** What the guard needs of the consuming side. */
+export interface Pausable {
+  returnAll: () => Promise<void>;
+  resume: () => void;
+}
+
+export interface OutageSettings {
+  /** An outage that lasts longer gives the deliveries in hand back, once. */
+  returnAfterMs: number;
+  reachable: () => Promise<boolean>;
+  random: () => number;
+  onChange: (isPaused: boolean, description: string) => void;
+}
+
+const SHORTEST_MS = 20;
+/** Under 5 s, so that a worker is at work again well within 30 s of the fault's end. */
+const LONGEST_MS = 4000;
+
+/** Milliseconds before the next try: doubled each time from 20 ms to 4 s, of which half is random. */
+export function backoffMs(attempt: number, random: () => number): number {
+  const full = Math.min(LONGEST_MS, SHORTEST_MS * 2 ** Math.min(attempt, 12));
+  return full / 2 + (random() * full) / 2;
+}
+
+/**
+ * Waits out an outage of the database with the deliveries in hand: giving them back would count towards their
+ * delivery limit. Only an outage that comes near the broker's patience gives them back, once, and consuming
+ * starts again when the database answers.
+ */
+export class OutageGuard {
+  readonly #consumer: Pausable;
+  readonly #settings: OutageSettings;
+  #since: number | undefined;
+  #returned: Promise<void> | undefined;
+
+  constructor(consumer: Pausable, settings: OutageSettings) {
+    this.#consumer = consumer;
+    this.#settings = settings;
+  }
+
+  get isPaused(): boolean {
+    return this.#since !== undefined;
+  }
+
+  /** Waits before another try; called after each failure that is the database's. */
+  async wait(attempt: number): Promise<void> {
+    const now = performance.now();
+    if (this.#since === undefined) {
+      this.#since = now;
+      this.#settings.onChange(true, 'the database cannot be used: holding what is in hand');
+    }
+    if (now - this.#since > this.#settings.returnAfterMs) this.#returned ??= this.#returnUntilReachable();
+    await sleep(backoffMs(attempt, this.#settings.random));
+  }
+
+  /** The database answered. */
+  over(): void {
+    if (this.#since === undefined || this.#returned !== undefined) return;
+    this.#since = undefined;
+    this.#settings.onChange(false, 'the database answers again');
+  }
+
+  async #returnUntilReachable(): Promise<void> {
+    this.#settings.onChange(true, 'the outage lasts: deliveries go back to the broker until the database answers');
+    await this.#consumer.returnAll();
+    for (let attempt = 0; !(await this.#settings.reachable()); attempt += 1) {
+      await sleep(backoffMs(attempt, this.#settings.random));
+    }
+    this.#returned = undefined;
+    this.over();
+    this.#consumer.resume();
+  }
+}

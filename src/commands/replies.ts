@@ -1,0 +1,35 @@
+import type { Reply } from '../broker/envelope.ts';
+import { createPublisher } from '../broker/publisher.ts';
+import type { SupervisedConnection } from '../broker/supervisor.ts';
+import type { Published } from '../pipeline.ts';
+
+/** Replies that may wait for their confirm at once. */
+const MAX_IN_FLIGHT = 5000;
+
+/**
+ * Publishes replies and waits for the confirm of each. Direct replies go over a connection of their own: a
+ * malformed address makes the broker close the whole connection (541), and a producer can do that at will.
+ */
+export function createReplies(connections: { main: SupervisedConnection; direct: SupervisedConnection }, timeoutMs: number) {
+  const options = { timeoutMs, maxInFlight: MAX_IN_FLIGHT };
+  const main = createPublisher(connections.main, options);
+  const direct = createPublisher(connections.direct, options);
+
+  async function publish(replies: readonly Reply[]): Promise<Published[]> {
+    const through = (isDirect: boolean) => {
+      const mine = replies.filter((reply) => reply.direct === isDirect);
+      return mine.length === 0 ? [] : (isDirect ? direct : main).publishBatch(mine.map(toMessage));
+    };
+    const [direct_, main_] = await Promise.all([through(true), through(false)]);
+    let nextDirect = 0;
+    let nextMain = 0;
+    return replies.map((reply) => (reply.direct ? direct_[nextDirect++] : main_[nextMain++])?.kind ?? 'failed');
+  }
+
+  return { publish, stop: async () => void (await Promise.all([connections.main.stop(), connections.direct.stop()])) };
+}
+
+function toMessage({ exchange, routingKey, mandatory, body, correlationId, headers }: Reply) {
+  const properties = { contentType: 'application/json', persistent: true, correlationId, headers };
+  return { exchange, routingKey, mandatory, body, properties };
+}
