@@ -120,7 +120,10 @@ export class ConfirmWindow {
   /** An ack or nack of the broker. */
   confirmed(tag: number, multiple: boolean, isAck: boolean): void {
     const result = isAck ? CONFIRMED : NACKED;
-    if (!multiple) return this.#settle(tag, result);
+    if (!multiple) {
+      this.#settle(tag, result);
+      return;
+    }
     for (const older of this.#slots.keys()) {
       if (older > tag) return;
       this.#settle(older, result);
