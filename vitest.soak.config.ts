@@ -1,0 +1,14 @@
+import { defineConfig } from 'vitest/config';
+
+/** The long tests, which `npm test` leaves out: one at a time, because they measure and disturb. */
+export default defineConfig({
+  test: {
+    include: ['test/soak/**/*.test.ts'],
+    pool: 'forks',
+    maxWorkers: 1,
+    globalSetup: ['test/support/stack-setup.ts'],
+    testTimeout: 3_600_000,
+    hookTimeout: 240_000,
+    teardownTimeout: 60_000,
+  },
+});
