@@ -12,7 +12,7 @@ export interface ConsumerOptions {
   queue: string;
   /** Deliveries in hand at once, at most. */
   prefetch: number;
-  /** Of a longer body only so many bytes are kept; `Delivery.bytes` tells the true length. */
+  /** Of a longer body only so many bytes and one are kept; `Delivery.bytes` tells the true length. */
   keepBytes: number;
   /** Called for every delivery, in order, as it arrives. Must not throw. */
   onDelivery(delivery: Delivery): void;

@@ -33,14 +33,15 @@ const NO_HEADERS: Readonly<Record<string, unknown>> = Object.freeze({});
 const NEVER_DIED: Deaths = Object.freeze({ redeliveries: 0, deadLettered: 0 });
 
 /**
- * @param keepBytes of a longer body only so much is kept: a prefetch of huge ones must not fill the memory.
+ * @param keepBytes of a longer body only so much is kept, and one byte more by which it still shows as too long:
+ *   a prefetch of huge ones must not fill the memory.
  */
 export function toDelivery(message: ConsumeMessage, epoch: number, keepBytes: number): Delivery {
   const { content, fields, properties } = message;
   const headers: Readonly<Record<string, unknown>> = properties.headers ?? NO_HEADERS;
   return {
     // A copy, since a slice would keep the whole alive.
-    body: content.length > keepBytes ? Buffer.from(content.subarray(0, keepBytes)) : content,
+    body: content.length > keepBytes ? Buffer.from(content.subarray(0, keepBytes + 1)) : content,
     bytes: content.length,
     properties: {
       contentType: textOf(properties.contentType),
