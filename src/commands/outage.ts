@@ -63,7 +63,10 @@ export class OutageGuard {
   }
 
   async #returnUntilReachable(): Promise<void> {
-    this.#settings.onChange(true, 'the outage lasts: deliveries go back to the broker until the database answers');
+    this.#settings.onChange(
+      true,
+      'the outage lasts: deliveries go back to the broker until the database answers',
+    );
     await this.#consumer.returnAll();
     for (let attempt = 0; !(await this.#settings.reachable()); attempt += 1) {
       await sleep(backoffMs(attempt, this.#settings.random));

@@ -10,7 +10,10 @@ const MAX_IN_FLIGHT = 5000;
  * Publishes replies and waits for the confirm of each. Direct replies go over a connection of their own: a
  * malformed address makes the broker close the whole connection (541), and a producer can do that at will.
  */
-export function createReplies(connections: { main: SupervisedConnection; direct: SupervisedConnection }, timeoutMs: number) {
+export function createReplies(
+  connections: { main: SupervisedConnection; direct: SupervisedConnection },
+  timeoutMs: number,
+) {
   const options = { timeoutMs, maxInFlight: MAX_IN_FLIGHT };
   const main = createPublisher(connections.main, options);
   const direct = createPublisher(connections.direct, options);
@@ -23,10 +26,15 @@ export function createReplies(connections: { main: SupervisedConnection; direct:
     const [direct_, main_] = await Promise.all([through(true), through(false)]);
     let nextDirect = 0;
     let nextMain = 0;
-    return replies.map((reply) => (reply.direct ? direct_[nextDirect++] : main_[nextMain++])?.kind ?? 'failed');
+    return replies.map(
+      (reply) => (reply.direct ? direct_[nextDirect++] : main_[nextMain++])?.kind ?? 'failed',
+    );
   }
 
-  return { publish, stop: async () => void (await Promise.all([connections.main.stop(), connections.direct.stop()])) };
+  return {
+    publish,
+    stop: async () => void (await Promise.all([connections.main.stop(), connections.direct.stop()])),
+  };
 }
 
 function toMessage({ exchange, routingKey, mandatory, body, correlationId, headers }: Reply) {

@@ -3,12 +3,12 @@ import { admit } from '../admission.ts';
 import { createVerifier } from '../auth/verifier.ts';
 import { createConsumer, type Delivery } from '../broker/consumer.ts';
 import { type ReplyRules, replyTo, resultFor } from '../broker/envelope.ts';
-import { superviseConnection } from '../broker/supervisor.ts';
-import { defaultNames, declareTopology } from '../broker/topology.ts';
+import { type BrokerConnection, superviseConnection } from '../broker/supervisor.ts';
+import { declareTopology, defaultNames, type TopologyNames } from '../broker/topology.ts';
 import type { Config } from '../config.ts';
+import { serveOps } from '../ops/http.ts';
 import type { Logger } from '../ops/logger.ts';
 import { createMetrics } from '../ops/metrics.ts';
-import { type OpsServer, serveOps } from '../ops/http.ts';
 import { Pipeline } from '../pipeline.ts';
 import { classifyFailure, databaseReachable, describeFailure, openDatabase } from '../store/database.ts';
 import { pendingMigrations } from '../store/migrate.ts';
@@ -88,16 +88,12 @@ export async function startWorker(config: WorkerConfig, log: Logger, signal: Abo
       random,
       log,
     });
-  const consuming = superviseConnection({
-    urls: config.AMQP_URL,
-    name: 'cdr-ingest consume',
-    heartbeatSeconds: HEARTBEAT_SECONDS,
-    connectTimeoutMs: CONNECT_TIMEOUT_MS,
-    random,
-    log,
-  });
+  const consuming = connect('consume');
   const names = { ...defaultNames, deliveryLimit: config.DELIVERY_LIMIT };
-  const replies = createReplies({ main: connect('reply'), direct: connect('direct reply') }, config.CONFIRM_TIMEOUT_MS);
+  const replies = createReplies(
+    { main: connect('reply'), direct: connect('direct reply') },
+    config.CONFIRM_TIMEOUT_MS,
+  );
   const verifier = createVerifier({ readUsers: (usernames) => readUsers(database.prisma, usernames) });
   const sql = sqlOf(database.prisma);
   const rules: ReplyRules = {
@@ -138,13 +134,18 @@ export async function startWorker(config: WorkerConfig, log: Logger, signal: Abo
         consumer.flushAcks();
       },
       alive: (delivery) => consumer.isLive(delivery),
-      pause: (cause, attempt) => (cause === 'outage' ? outage.wait(attempt) : sleep(backoffMs(attempt, random))),
+      pause: (cause, attempt) =>
+        cause === 'outage' ? outage.wait(attempt) : sleep(backoffMs(attempt, random)),
       observe: (event) => {
         metrics.observe(event);
         if (event.kind === 'trouble') log.warn({ cause: event.cause }, event.description);
-        if (event.kind === 'unreceivable') log.warn({ uniqueid: event.uniqueid }, 'nobody can receive the reply');
+        if (event.kind === 'unreceivable')
+          log.warn({ uniqueid: event.uniqueid }, 'nobody can receive the reply');
         if (event.kind === 'settled') {
-          log.info({ messages: event.outcomes.length, settleMs: Math.round(event.settleMs * 10) / 10 }, 'batch settled');
+          log.info(
+            { messages: event.outcomes.length, settleMs: Math.round(event.settleMs * 10) / 10 },
+            'batch settled',
+          );
         }
       },
     },
@@ -189,4 +190,37 @@ export async function startWorker(config: WorkerConfig, log: Logger, signal: Abo
       log.info('stopped');
     },
   };
+}
+
+/**
+ * Waits until the database answers and has the schema that this worker was built for. Each problem is one line,
+ * said once; rejects only when `signal` ends the waiting.
+ */
+async function untilMigrated(databaseUrl: string, log: Logger, signal: AbortSignal): Promise<void> {
+  let said = '';
+  for (let attempt = 0; ; attempt += 1) {
+    const problem = await pendingMigrations(databaseUrl).then(
+      (pending) =>
+        pending.length === 0
+          ? null
+          : `the database is not migrated: run "cdr-ingest migrate" (${pending.join(', ')})`,
+      (error: unknown) => `the database cannot be used: ${describeFailure(error)}`,
+    );
+    if (problem === null) return;
+    if (problem !== said) log.warn(`${problem}; waiting`);
+    said = problem;
+    await sleep(backoffMs(attempt, Math.random), undefined, { signal });
+  }
+}
+
+/**
+ * Declares the topology where this user may; where it may not, an operator or the Kubernetes operator manages it
+ * and the consumer says what is missing.
+ */
+async function declareOrUse(connection: BrokerConnection, names: TopologyNames, log: Logger): Promise<void> {
+  try {
+    await declareTopology(connection, names);
+  } catch (error) {
+    log.warn(`the topology was left as it is: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }

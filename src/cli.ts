@@ -1,0 +1,53 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { registerMigrate } from './commands/migrate.ts';
+import { registerPublish } from './commands/publish.ts';
+import { registerWorker } from './commands/run-worker.ts';
+import { registerSchema } from './commands/schema.ts';
+import { registerTopology } from './commands/topology.ts';
+import { registerUser } from './commands/user.ts';
+import { ConfigError, readConfig } from './config.ts';
+
+const USAGE = 2;
+
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+
+const program = new Command('cdr-ingest')
+  .description('Takes call detail records from RabbitMQ into PostgreSQL, exactly once, charged exactly once.')
+  .version(version)
+  .showHelpAfterError('(--help shows how to use it)')
+  .exitOverride();
+
+registerWorker(program);
+registerMigrate(program);
+registerTopology(program);
+registerUser(program, () => ({ databaseUrl: readConfig(['DATABASE_URL']).DATABASE_URL }));
+registerPublish(program);
+registerSchema(program, version);
+
+// Subcommands are made by their parents and would exit by themselves, with code 1 for wrong usage.
+for (const command of commandsBelow(program)) command.exitOverride();
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = report(error);
+}
+
+function commandsBelow(command: Command): Command[] {
+  return command.commands.flatMap((child) => [child, ...commandsBelow(child)]);
+}
+
+/** One line for people, never a stack trace for what they can mend themselves. */
+function report(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE;
+  if (error instanceof ConfigError) {
+    for (const line of error.message.split('\n')) process.stderr.write(`cdr-ingest: ${line}\n`);
+    return USAGE;
+  }
+  process.stderr.write(`cdr-ingest: ${error instanceof Error ? error.message : String(error)}\n`);
+  return 1;
+}

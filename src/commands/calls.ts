@@ -1,0 +1,120 @@
+import { createReadStream } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { parse as parseCsv } from 'csv-parse';
+
+/** Something in a file that is no call: says where and what was expected. */
+export class CallFileError extends Error {}
+
+/** The parameters of one call as a file gives them, or JSON text that must go out untouched. */
+export type FileCall = { text: string; machine: string | undefined };
+
+/**
+ * Reads calls from JSON Lines, a JSON array or CSV, told apart by the first character: `{`, `[`, else a CSV
+ * header. Streams JSON Lines and CSV. Numbers go out as they stand in JSON Lines, digit by digit.
+ *
+ * @param path a file, or `-` for standard input
+ * @param credentials added to calls that bring none
+ */
+export async function* readCalls(path: string, credentials: Credentials): AsyncGenerator<FileCall> {
+  const stream = path === '-' ? process.stdin : createReadStream(path);
+  const lines = createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY });
+  const iterator = lines[Symbol.asyncIterator]();
+  let first = await iterator.next();
+  while (!first.done && first.value.trim() === '') first = await iterator.next();
+  if (first.done) return;
+  const rest = { [Symbol.asyncIterator]: () => iterator };
+  const start = first.value.trimStart().charAt(0);
+  if (start === '{') yield* jsonLines(first.value, rest, path, credentials);
+  else if (start === '[') yield* jsonArray(first.value, rest, path, credentials);
+  else yield* csv(first.value, rest, path, credentials);
+}
+
+export interface Credentials {
+  auth_username: string;
+  auth_password: string;
+}
+
+type Lines = AsyncIterable<string>;
+
+async function* jsonLines(
+  first: string,
+  rest: Lines,
+  path: string,
+  credentials: Credentials,
+): AsyncGenerator<FileCall> {
+  let number = 0;
+  for await (const line of joined(first, rest)) {
+    number += 1;
+    if (line.trim() !== '') yield withCredentials(line, `${path}: line ${number}`, credentials);
+  }
+}
+
+async function* jsonArray(
+  first: string,
+  rest: Lines,
+  path: string,
+  credentials: Credentials,
+): AsyncGenerator<FileCall> {
+  const parts: string[] = [];
+  for await (const line of joined(first, rest)) parts.push(line);
+  const calls = parsed(parts.join('\n'), path);
+  if (!Array.isArray(calls)) throw new CallFileError(`${path}: expected a JSON array of calls`);
+  for (const [index, call] of calls.entries()) {
+    yield withCredentials(JSON.stringify(call), `${path}: call ${index + 1}`, credentials);
+  }
+}
+
+async function* csv(
+  first: string,
+  rest: Lines,
+  path: string,
+  credentials: Credentials,
+): AsyncGenerator<FileCall> {
+  const parser = parseCsv({ columns: true, trim: true, skip_empty_lines: true, bom: true });
+  const feeding = (async () => {
+    for await (const line of joined(first, rest))
+      if (!parser.write(`${line}\n`)) await new Promise((resolve) => parser.once('drain', resolve));
+    parser.end();
+  })();
+  try {
+    let number = 0;
+    for await (const record of parser) {
+      number += 1;
+      yield withCredentials(JSON.stringify(record), `${path}: record ${number}`, credentials);
+    }
+    await feeding;
+  } catch (error) {
+    throw new CallFileError(
+      `${path}: expected CSV with a header line: ${error instanceof Error ? error.message : error}`,
+    );
+  }
+}
+
+async function* joined(first: string, rest: Lines): AsyncGenerator<string> {
+  yield first;
+  yield* rest;
+}
+
+function parsed(text: string, where: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new CallFileError(`${where}: expected JSON, got text that is not`);
+  }
+}
+
+/** Puts the credentials in front, leaving the rest of the text as it stands. */
+function withCredentials(text: string, where: string, credentials: Credentials): FileCall {
+  const call = parsed(text, where);
+  if (typeof call !== 'object' || call === null || Array.isArray(call)) {
+    throw new CallFileError(
+      `${where}: expected one JSON object, got ${Array.isArray(call) ? 'an array' : typeof call}`,
+    );
+  }
+  const machine = 'machine' in call ? String(call.machine) : undefined;
+  const missing = Object.entries(credentials).filter(([name]) => !(name in call));
+  if (missing.length === 0) return { text, machine };
+  const added = JSON.stringify(Object.fromEntries(missing)).slice(1, -1);
+  const content = text.trimStart().slice(1);
+  return { text: content.trim() === '}' ? `{${added}}` : `{${added},${content}`, machine };
+}

@@ -1,0 +1,129 @@
+import { SingleBar } from 'cli-progress';
+import Table from 'cli-table3';
+import type { Command } from 'commander';
+import { type Answer, type FrontDoor, openFrontDoor } from '../broker/front-door.ts';
+import { defaultNames } from '../broker/topology.ts';
+import { ConfigError, readConfig } from '../config.ts';
+import { CallFileError, type FileCall, readCalls } from './calls.ts';
+
+/** Calls that wait for their reply at once: enough to fill the worker's batches. */
+const WINDOW = 1000;
+/** Refused calls that are shown one by one; the summary counts all. */
+const SHOWN_REFUSALS = 20;
+
+interface Summary {
+  sent: number;
+  byCode: Record<string, number>;
+  duplicates: number;
+  unanswered: number;
+  refused: { call: number; responses: Answer['responses'] }[];
+}
+
+/** `publish`: sends calls through the front door as a switch would and waits for the replies. */
+export function registerPublish(program: Command): void {
+  program
+    .command('publish')
+    .argument('<file...>', 'JSON Lines, a JSON array or CSV; - for standard input')
+    .description('sends CDRs as a switch would, waits for the replies, exits 1 if any was not 2xx')
+    .option('--json', 'prints the summary as JSON')
+    .option('--timeout <seconds>', 'how long to wait for each reply', '60')
+    .action(async (files: string[], options: { json?: boolean; timeout: string }) => {
+      const seconds = Number(options.timeout);
+      if (!(seconds > 0))
+        throw new ConfigError(`--timeout: expected seconds above 0, got "${options.timeout}"`);
+      const config = readConfig(['AMQP_URL', 'CDR_USERNAME', 'CDR_PASSWORD']);
+      const credentials = { auth_username: config.CDR_USERNAME, auth_password: config.CDR_PASSWORD };
+      const given = Object.fromEntries(Object.entries(credentials).filter(([, value]) => value !== ''));
+      const door = await openFrontDoor(config.AMQP_URL, defaultNames.exchange, seconds * 1000);
+      try {
+        const summary = await publishAll(door, files, given as typeof credentials);
+        if (options.json) process.stdout.write(`${JSON.stringify(summary, null, 2)}\n`);
+        else print(summary);
+        const accepted = Object.entries(summary.byCode).filter(([code]) => code.startsWith('2'));
+        const isAllAccepted = accepted.reduce((sum, [, count]) => sum + count, 0) === summary.sent;
+        process.exitCode = isAllAccepted ? 0 : 1;
+      } catch (error) {
+        if (!(error instanceof CallFileError) && !isMissingFile(error)) throw error;
+        process.stderr.write(`cdr-ingest publish: ${error.message}\n`);
+        process.exitCode = 1;
+      } finally {
+        await door.close();
+      }
+    });
+}
+
+async function publishAll(
+  door: FrontDoor,
+  files: readonly string[],
+  credentials: Parameters<typeof readCalls>[1],
+): Promise<Summary> {
+  const summary: Summary = { sent: 0, byCode: {}, duplicates: 0, unanswered: 0, refused: [] };
+  const bar = new SingleBar({
+    format: '{bar} {value} answered | {duration_formatted} | {rate}/s',
+    stream: process.stderr,
+    noTTYOutput: false,
+    hideCursor: true,
+  });
+  const started = performance.now();
+  const open = new Set<Promise<void>>();
+  let answered = 0;
+  bar.start(0, 0, { rate: 0 });
+  try {
+    for (const file of files) {
+      for await (const call of readCalls(file, credentials)) {
+        summary.sent += 1;
+        const done: Promise<void> = submit(door, call, summary.sent, summary).finally(() => {
+          open.delete(done);
+          answered += 1;
+          bar.setTotal(summary.sent);
+          bar.update(answered, { rate: Math.round(answered / ((performance.now() - started) / 1000)) });
+        });
+        open.add(done);
+        if (open.size >= WINDOW) await Promise.race(open);
+      }
+    }
+  } finally {
+    await Promise.all(open);
+    bar.stop();
+  }
+  return summary;
+}
+
+async function submit(door: FrontDoor, call: FileCall, number: number, summary: Summary): Promise<void> {
+  try {
+    const { text, machine } = call;
+    const { responses, isDuplicate } = await door.submit({
+      body: text,
+      ...(machine === undefined ? {} : { machine }),
+    });
+    const code = responses[0]?.code ?? '';
+    summary.byCode[code] = (summary.byCode[code] ?? 0) + 1;
+    if (isDuplicate) summary.duplicates += 1;
+    if (!code.startsWith('2') && summary.refused.length < SHOWN_REFUSALS)
+      summary.refused.push({ call: number, responses });
+  } catch (error) {
+    summary.unanswered += 1;
+    const message = error instanceof Error ? error.message : String(error);
+    if (summary.refused.length < SHOWN_REFUSALS) {
+      summary.refused.push({ call: number, responses: [{ code: '-', key: '', message }] });
+    }
+  }
+}
+
+function print(summary: Summary): void {
+  const table = new Table({ head: ['code', 'calls'], style: { head: [], border: [] } });
+  for (const [code, count] of Object.entries(summary.byCode).sort()) table.push([code, count]);
+  if (summary.unanswered > 0) table.push(['no reply', summary.unanswered]);
+  process.stdout.write(`${table}\n${summary.sent} sent, ${summary.duplicates} of them stored before\n`);
+  for (const { call, responses } of summary.refused) {
+    for (const { code, key, message } of responses) {
+      process.stdout.write(`call ${call}: ${code} ${key === '' ? '' : `${key}: `}${message}\n`);
+    }
+  }
+}
+
+function isMissingFile(error: unknown): error is Error {
+  return (
+    error instanceof Error && 'code' in error && ['ENOENT', 'EISDIR', 'EACCES'].includes(String(error.code))
+  );
+}

@@ -1,0 +1,47 @@
+import Table from 'cli-table3';
+import type { Command } from 'commander';
+import { openConnection } from '../broker/connect.ts';
+import { checkTopology, declareTopology, defaultNames } from '../broker/topology.ts';
+import { readConfig } from '../config.ts';
+
+const CONNECT_TIMEOUT_MS = 10_000;
+const HEARTBEAT_SECONDS = 10;
+
+/** `topology`: declares exchanges, queues and bindings; `--check` only verifies. */
+export function registerTopology(program: Command): void {
+  program
+    .command('topology')
+    .description('declares exchanges, queues and bindings')
+    .option('--check', 'only verifies; exits 1 if anything is missing or different')
+    .option('--json', 'prints the objects as JSON')
+    .action(async (options: { check?: boolean; json?: boolean }) => {
+      const { AMQP_URL, DELIVERY_LIMIT } = readConfig(['AMQP_URL', 'DELIVERY_LIMIT']);
+      const connection = await firstOf(AMQP_URL);
+      try {
+        const names = { ...defaultNames, deliveryLimit: DELIVERY_LIMIT };
+        if (!options.check) await declareTopology(connection, names);
+        const findings = await checkTopology(connection, names);
+        if (options.json) process.stdout.write(`${JSON.stringify(findings, null, 2)}\n`);
+        else {
+          const table = new Table({ head: ['object', 'state'], style: { head: [], border: [] } });
+          for (const { object, ok, problem } of findings)
+            table.push([object, ok ? (problem ?? 'as it should be') : (problem ?? 'wrong')]);
+          process.stdout.write(`${table}\n`);
+        }
+        process.exitCode = findings.every(({ ok }) => ok) ? 0 : 1;
+      } finally {
+        await connection.close();
+      }
+    });
+}
+
+async function firstOf(urls: readonly string[]) {
+  let problem = 'expected the URL of a broker, got none';
+  for (const url of urls) {
+    const options = { url, name: 'cdr-ingest topology', heartbeatSeconds: HEARTBEAT_SECONDS };
+    const opened = await openConnection({ ...options, connectTimeoutMs: CONNECT_TIMEOUT_MS });
+    if (opened.kind === 'open') return opened.connection;
+    problem = opened.problem;
+  }
+  throw new Error(problem);
+}

@@ -1,0 +1,118 @@
+import { z } from 'zod';
+import { parameters } from './contract.ts';
+
+/** The JSON Schema (draft 2020-12) of a request body, from the schema that the worker validates with. */
+export function messageSchema() {
+  return {
+    title: 'cdrs/create',
+    description:
+      'A completed call. Integers and decimals may be JSON numbers or text; empty text means the default.',
+    ...z.toJSONSchema(parameters, { io: 'input', target: 'draft-2020-12' }),
+  };
+}
+
+const CODES = ['201', '204', '400', '401', '402'] as const;
+
+const envelopeSchema = {
+  type: 'object',
+  required: ['responses'],
+  properties: {
+    responses: {
+      type: 'array',
+      minItems: 1,
+      items: {
+        type: 'object',
+        required: ['code', 'key', 'message'],
+        properties: {
+          code: { type: 'string', enum: [...CODES] },
+          key: { type: 'string', description: 'The parameter at fault, empty where it is none.' },
+          message: { type: 'string' },
+        },
+      },
+    },
+  },
+};
+
+/** The AsyncAPI 3.0 document of the queue interface. */
+export function asyncApi(version: string) {
+  return {
+    asyncapi: '3.0.0',
+    info: {
+      title: 'cdr-ingest',
+      version,
+      description:
+        'Completed calls over RabbitMQ, stored and charged exactly once, each answered on a reply queue.',
+    },
+    defaultContentType: 'application/json',
+    channels: {
+      create: {
+        address: 'cdrs.create',
+        description:
+          'Published to the exchange `cdrs` with routing key `cdrs.create` or `cdrs.create.<machine>`.',
+        messages: { call: { $ref: '#/components/messages/call' } },
+        bindings: {
+          amqp: {
+            is: 'routingKey',
+            exchange: { name: 'cdrs', type: 'topic', durable: true },
+            bindingVersion: '0.3.0',
+          },
+        },
+      },
+      results: {
+        address: 'cdrs.result.{code}',
+        description: 'Where a reply goes whose request names no `reply_to`: the exchange `cdrs.results`.',
+        parameters: { code: { enum: [...CODES], description: 'The code of the first entry.' } },
+        messages: { result: { $ref: '#/components/messages/result' } },
+        bindings: {
+          amqp: {
+            is: 'routingKey',
+            exchange: { name: 'cdrs.results', type: 'topic', durable: true },
+            bindingVersion: '0.3.0',
+          },
+        },
+      },
+      reply: {
+        address: null,
+        description: 'The queue that the request names in `reply_to`.',
+        messages: { result: { $ref: '#/components/messages/result' } },
+      },
+    },
+    operations: {
+      createCall: {
+        action: 'receive',
+        channel: { $ref: '#/channels/create' },
+        messages: [{ $ref: '#/channels/create/messages/call' }],
+        reply: {
+          address: { location: '$message.header#/replyTo' },
+          channel: { $ref: '#/channels/reply' },
+          messages: [{ $ref: '#/channels/reply/messages/result' }],
+        },
+      },
+      publishResult: {
+        action: 'send',
+        channel: { $ref: '#/channels/results' },
+        messages: [{ $ref: '#/channels/results/messages/result' }],
+      },
+    },
+    components: {
+      messages: {
+        call: {
+          name: 'call',
+          title: 'A completed call',
+          contentType: 'application/json',
+          payload: messageSchema(),
+        },
+        result: {
+          name: 'result',
+          title: 'What became of a call',
+          contentType: 'application/json',
+          headers: {
+            type: 'object',
+            properties: { uniqueid: { type: 'string' }, duplicate: { type: 'boolean' } },
+          },
+          payload: envelopeSchema,
+        },
+      },
+    },
+  };
+}
