@@ -48,7 +48,8 @@ export type OpenResult =
 
 /** `amqp://user:***@host:5672/vhost`: what may be shown and logged of a broker's URL. */
 export function describeBroker(url: string): string {
-  if (!URL.canParse(url)) return 'a broker URL that cannot be read';
+  // Of another shape, nobody can say which part is the password.
+  if (!/^amqps?:/.test(url) || !URL.canParse(url)) return 'a broker URL that cannot be read';
   const { protocol, username, password, host, pathname } = new URL(url);
   const user = username === '' ? '' : `${username}${password === '' ? '' : ':***'}@`;
   return `${protocol}//${user}${host}${pathname}`;
