@@ -218,9 +218,7 @@ async function untilMigrated(databaseUrl: string, log: Logger, signal: AbortSign
  * and the consumer says what is missing.
  */
 async function declareOrUse(connection: BrokerConnection, names: TopologyNames, log: Logger): Promise<void> {
-  try {
-    await declareTopology(connection, names);
-  } catch (error) {
-    log.warn(`the topology was left as it is: ${error instanceof Error ? error.message : String(error)}`);
+  for (const { object, ok, problem } of await declareTopology(connection, names)) {
+    if (!ok) log.warn({ object }, `the topology was left as it is: ${problem}`);
   }
 }

@@ -1,0 +1,160 @@
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import Table from 'cli-table3';
+import { hashPassword } from '../src/auth/password.ts';
+import { type FrontDoor, openFrontDoor } from '../src/broker/front-door.ts';
+import { defaultNames } from '../src/broker/topology.ts';
+import { startWorker, type Worker, workerVariables } from '../src/commands/worker.ts';
+import { readConfig } from '../src/config.ts';
+import { createLogger } from '../src/ops/logger.ts';
+import { type Database, openDatabase } from '../src/store/database.ts';
+import { migrate } from '../src/store/migrate.ts';
+import { upsertUser } from '../src/store/users.ts';
+import { type Sample, sampleCalls } from './samples/calls.ts';
+import { startStack } from './stack.ts';
+
+/**
+ * `npm start`: a private PostgreSQL and RabbitMQ, the worker on them, and sample calls sent as a switch would.
+ * Goes on consuming until Ctrl-C; ends after the sample with `--once` or without a terminal.
+ */
+const isOnce = process.argv.includes('--once') || !process.stdout.isTTY;
+
+const say = (line: string) => process.stdout.write(`${line}\n`);
+const progress = (line: string) => process.stderr.write(`${line}\n`);
+
+const interrupted = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interrupted.abort());
+
+const REPLY_TIMEOUT_MS = 30_000;
+const style = { head: [], border: [] };
+
+try {
+  await main();
+} catch (error) {
+  process.stderr.write(`npm start: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+}
+process.exit();
+
+async function main(): Promise<void> {
+  const stack = await startStack({ progress });
+  try {
+    progress('migrating the database');
+    await migrate(stack.databaseUrl);
+    const database = openDatabase({
+      url: stack.databaseUrl,
+      poolSize: 2,
+      statementTimeoutMs: 10_000,
+      connectTimeoutMs: 10_000,
+      applicationName: 'cdr-ingest start',
+    });
+    const passwords = await seed(database);
+    const environment = {
+      HTTP_PORT: '0',
+      LOG_LEVEL: 'error',
+      ...process.env,
+      DATABASE_URL: stack.databaseUrl,
+      AMQP_URL: stack.amqpUrl,
+    };
+    const config = readConfig(workerVariables, environment);
+    const worker = await startWorker(config, createLogger(config.LOG_LEVEL), interrupted.signal);
+    try {
+      await runSample(database, stack.amqpUrl, passwords);
+      if (!isOnce) {
+        tellWhatNext(stack.databaseUrl, stack.amqpUrl, worker, passwords.switch);
+        await Promise.race([until(interrupted.signal), worker.failure]);
+      }
+    } finally {
+      await worker.stop();
+      await database.close(5000);
+    }
+  } finally {
+    await stack.stop();
+  }
+}
+
+interface Passwords {
+  switch: string;
+  viewer: string;
+}
+
+async function seed({ prisma }: Database): Promise<Passwords> {
+  const statements = readFileSync(new URL('samples/reference.sql', import.meta.url), 'utf8').split(/;\s*$/m);
+  for (const statement of statements.filter((text) => text.trim() !== ''))
+    await prisma.$executeRawUnsafe(statement);
+  const passwords = {
+    switch: randomBytes(9).toString('base64url'),
+    viewer: randomBytes(9).toString('base64url'),
+  };
+  const users = [
+    ['switch', 'system', passwords.switch],
+    ['auditor', 'viewer', passwords.viewer],
+  ] as const;
+  for (const [username, role, password] of users) {
+    await upsertUser(prisma, { username, role, passwordHash: await hashPassword(password) });
+  }
+  return passwords;
+}
+
+async function runSample(database: Database, amqpUrl: string, passwords: Passwords): Promise<void> {
+  const before = await balances(database);
+  const door = await openFrontDoor([amqpUrl], defaultNames.exchange, REPLY_TIMEOUT_MS);
+  const viewer = { auth_username: 'auditor', auth_password: passwords.viewer };
+  const samples = sampleCalls(Math.floor(Date.now() / 1000), viewer);
+  const table = new Table({ head: ['call', 'code', 'reply'], colWidths: [44, 6, 70], wordWrap: true, style });
+  const switchUser = { auth_username: 'switch', auth_password: passwords.switch };
+  for (const sample of samples) table.push([sample.shows, ...(await send(door, sample, switchUser))]);
+  await door.close();
+  say(`\n${samples.length} calls, each answered on the reply queue of the switch that sent it:\n${table}`);
+
+  const after = await balances(database);
+  const moved = new Table({
+    head: ['customer', 'currency', 'balance before', 'after', 'charged', 'calls'],
+    style,
+  });
+  for (const [id, row] of after)
+    moved.push([row.name, row.currency, before.get(id)?.balance ?? '', row.balance, row.charged, row.calls]);
+  say(`\nBalances (a credit raises one):\n${moved}`);
+  const dead = await database.prisma.deadLetter.groupBy({
+    by: ['reason'],
+    _count: true,
+    orderBy: { reason: 'asc' },
+  });
+  say(`\nDead letters: ${dead.map(({ reason, _count }) => `${_count} ${reason}`).join(', ')}.`);
+}
+
+async function send(door: FrontDoor, { call, as }: Sample, user: object): Promise<[string, string]> {
+  const body = JSON.stringify({ ...user, ...as, ...call });
+  const { responses, isDuplicate } = await door.submit({ body, machine: String(call.machine) });
+  const lines = responses.map(({ key, message }) => (key === '' ? message : `${key}: ${message}`));
+  return [responses[0]?.code ?? '', lines.join('\n') + (isDuplicate ? ' (stored before)' : '')];
+}
+
+async function balances({ prisma }: Database) {
+  const customers = await prisma.customer.findMany({ orderBy: { id: 'asc' } });
+  return new Map(
+    customers.map(({ id, name, currency, balance, charged, calls }) => [
+      id,
+      { name, currency, balance: balance.toFixed(6), charged: charged.toFixed(6), calls: Number(calls) },
+    ]),
+  );
+}
+
+function tellWhatNext(databaseUrl: string, amqpUrl: string, worker: Worker, password: string): void {
+  say(`
+The worker goes on consuming. Ctrl-C ends it and removes both servers. In another terminal:
+
+  export DATABASE_URL='${databaseUrl}'
+  export AMQP_URL='${amqpUrl}'
+  export CDR_USERNAME=switch CDR_PASSWORD='${password}'
+  node dist/cli.js publish dev/samples/more.jsonl     # three more calls, one of them wrong
+  curl http://127.0.0.1:${worker.port}/metrics                  # also /livez and /readyz
+  psql "$DATABASE_URL" -c 'select id, reason, uniqueid, responses from dead_letters'`);
+}
+
+function until(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => resolve());
+  });
+}
