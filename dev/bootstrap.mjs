@@ -64,8 +64,8 @@ function checkNode() {
   );
 }
 
-/** A preparing step: its output goes to stderr, and the whole thing ends when it fails. */
-function prepare(title, command, args, env = {}) {
+/** Runs a preparing step with its output on stderr; whether it succeeded. */
+function succeeds(title, command, args, env = {}) {
   say(title);
   const { status, error } = spawnSync(command, args, {
     cwd: ROOT,
@@ -73,7 +73,12 @@ function prepare(title, command, args, env = {}) {
     env: { ...process.env, ...env },
   });
   if (error) fail(`${command} could not be run: ${error.message}`);
-  if (status !== 0) fail(`${title}: failed`);
+  return status === 0;
+}
+
+/** A preparing step without which nothing else makes sense. */
+function prepare(title, command, args, env) {
+  if (!succeeds(title, command, args, env)) fail(`${title}: failed`);
 }
 
 /** Does the work unless the stamp says that it has been done for the same input. */
@@ -101,12 +106,18 @@ function install() {
   const lockText = readFileSync(join(ROOT, 'package-lock.json'), 'utf8');
   unlessStamped(join(MODULES, '.cdr-ingest-stamp'), lockText, () => {
     if (isInstalled(lockText)) return;
-    const title = 'Installing packages (npm ci)';
-    // NODE_ENV=production would leave out what builds and tests.
-    const args = ['ci', '--include=dev', '--no-audit', '--no-fund'];
-    const npm = process.env.npm_execpath;
-    if (npm?.endsWith('npm-cli.js')) prepare(title, process.execPath, [npm, ...args]);
-    else prepare(title, 'npm', args);
+    const npm = process.env.npm_execpath?.endsWith('npm-cli.js')
+      ? [process.execPath, process.env.npm_execpath]
+      : ['npm'];
+    // NODE_ENV=production would leave out what builds and tests. No package here needs its install script,
+    // and some try to compile or to download more.
+    const options = ['--include=dev', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
+    const [command, ...first] = npm;
+    if (succeeds('Installing packages (npm ci)', command, [...first, 'ci', ...options])) return;
+    // npm 11 refuses a lock file without the programs for every platform, which not every registry has.
+    // This takes the same versions and writes no file.
+    const title = 'npm ci has failed; installing with npm install instead';
+    prepare(title, command, [...first, 'install', '--no-save', ...options]);
   });
 }
 
