@@ -1,0 +1,226 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import {
+  type Consumer,
+  type ConsumerOptions,
+  createConsumer,
+  type Delivery,
+} from '../../../src/broker/consumer.ts';
+import type { SupervisedConnection } from '../../../src/broker/supervisor.ts';
+import {
+  LIMIT_MS,
+  type Outsider,
+  outsider,
+  quorumQueue,
+  recordingLog,
+  supervise,
+  until,
+} from '../../support/broker.ts';
+import { type Proxy, startProxy } from '../../support/proxy.ts';
+import { testServices } from '../../support/stack.ts';
+
+describe('a consumer', () => {
+  let services: Awaited<ReturnType<typeof testServices>>;
+  let other: Outsider;
+  let proxy: Proxy;
+  let supervised: SupervisedConnection;
+  let consumer: Consumer;
+  let received: Delivery[];
+  let log: ReturnType<typeof recordingLog>;
+  let queue = '';
+  let turn = 0;
+
+  const bodies = () => received.map(({ body }) => body.toString());
+  const settleAll = () => {
+    for (const delivery of received) consumer.settled(delivery);
+    consumer.flushAcks();
+  };
+
+  function consume(options: Partial<ConsumerOptions> = {}): void {
+    const onDelivery = (delivery: Delivery) => received.push(delivery);
+    consumer = createConsumer(supervised, { queue, prefetch: 100, keepBytes: 1_000, onDelivery, ...options });
+  }
+
+  beforeAll(async () => {
+    services = await testServices('consumer');
+    other = await outsider(services.amqpUrl);
+    proxy = await startProxy(services.amqpUrl);
+  });
+  afterAll(async () => {
+    await other?.close();
+    await proxy?.close();
+    await services?.drop();
+  });
+  beforeEach(async () => {
+    turn += 1;
+    queue = `consumer.test.${turn}`;
+    received = [];
+    log = recordingLog();
+    await quorumQueue(other, queue, { 'x-delivery-limit': 1_000 });
+    supervised = supervise(proxy.url(services.amqpUrl), { log, heartbeatSeconds: 1 });
+  });
+  afterEach(async () => {
+    proxy.resume();
+    await consumer?.close();
+    await supervised.stop();
+    await other.apart((channel) => channel.deleteQueue(queue));
+  });
+
+  it('hands over what the queue holds, in order, and no more than its prefetch', async () => {
+    await other.fill(queue, 150);
+    consume();
+    await until(() => received.length === 100);
+    expect(bodies()).toEqual(Array.from({ length: 100 }, (_, i) => String(i)));
+    expect([consumer.inFlight, consumer.state]).toEqual([100, 'consuming']);
+    settleAll();
+    await until(() => received.length === 150);
+    settleAll();
+    expect([consumer.inFlight, consumer.inFlightBytes]).toEqual([0, 0]);
+    await consumer.close();
+    expect(await other.depth(queue)).toBe(0);
+  });
+
+  it('leaves on the broker exactly what was not settled, whatever lies around it', async () => {
+    await other.fill(queue, 10);
+    consume();
+    await until(() => received.length === 10);
+    const kept = new Set([0, 4, 9]);
+    for (const [index, delivery] of received.entries()) if (!kept.has(index)) consumer.settled(delivery);
+    consumer.flushAcks();
+    await consumer.close();
+    await until(async () => (await other.depth(queue)) === 3);
+    received = [];
+    consume();
+    await until(() => received.length === 3);
+    expect(bodies()).toEqual(['0', '4', '9']);
+    expect(received.every(({ redelivered, deaths }) => redelivered && deaths.redeliveries === 1)).toBe(true);
+  });
+
+  it('keeps only the beginning of an oversized body, enough to show that it is too long', async () => {
+    other.channel.sendToQueue(queue, Buffer.alloc(300_000, 'x'), {
+      headers: { machine: 'sw1' },
+      correlationId: '1',
+    });
+    consume();
+    await until(() => received.length === 1);
+    expect(received[0]?.bytes).toBe(300_000);
+    expect(received[0]?.body.length).toBe(1_001);
+    expect(received[0]?.headers).toEqual({ machine: 'sw1' });
+    expect(received[0]?.properties).toEqual({
+      contentType: null,
+      replyTo: null,
+      correlationId: '1',
+      messageId: null,
+      routingKey: queue,
+    });
+    settleAll();
+  });
+
+  it('drops acknowledgements for a channel that is gone, and the messages come again', async () => {
+    await other.fill(queue, 5);
+    consume();
+    await until(() => received.length === 5);
+    const first = [...received];
+    proxy.cut();
+    await until(() => received.length === 10);
+    expect(first.some((delivery) => consumer.isLive(delivery))).toBe(false);
+    for (const delivery of first) consumer.settled(delivery);
+    consumer.flushAcks();
+    expect(consumer.inFlight).toBe(5);
+    settleAll();
+    await consumer.close();
+    expect(await other.depth(queue)).toBe(0);
+    expect(log.lines.filter((line) => line.includes('channel of queue'))).toEqual([]);
+  });
+
+  it('subscribes again after its queue was deleted and declared anew, and says what is missing meanwhile', async () => {
+    consume();
+    await until(() => consumer.consuming);
+    await other.channel.deleteQueue(queue);
+    await until(() => log.lines.some((line) => line.includes(`queue "${queue}" does not exist`)));
+    expect(consumer.consuming).toBe(false);
+    await quorumQueue(other, queue);
+    await other.fill(queue, 3);
+    await until(() => received.length === 3);
+    settleAll();
+  });
+
+  it('notices a half-open connection by its heartbeat and consumes again within 30 s of the end', async () => {
+    consume();
+    await until(() => consumer.consuming);
+    proxy.stall();
+    await until(() => consumer.state === 'disconnected', 15_000);
+    await other.fill(queue, 2);
+    proxy.resume();
+    await until(() => received.length === 2, 30_000);
+    settleAll();
+  });
+
+  it('subscribes again when the handler of deliveries threw', async () => {
+    let throwsLeft = 1;
+    consume({
+      onDelivery(delivery) {
+        if (throwsLeft-- > 0) throw new Error('a fault of this program');
+        received.push(delivery);
+      },
+    });
+    await other.fill(queue, 3);
+    await until(() => received.length >= 3 && consumer.inFlight === 3);
+    expect(log.lines.some((line) => line.includes('a fault of this program'))).toBe(true);
+    settleAll();
+  });
+
+  it('keeps what is in hand while paused, and gets more when resumed', async () => {
+    consume({ prefetch: 5 });
+    await until(() => consumer.consuming);
+    await other.fill(queue, 5);
+    await until(() => received.length === 5);
+    await consumer.pause();
+    expect([consumer.state, consumer.inFlight]).toEqual(['paused', 5]);
+    await other.fill(queue, 5);
+    settleAll();
+    consumer.resume();
+    await until(() => received.length === 10);
+    expect(received.some(({ redelivered }) => redelivered)).toBe(false);
+    settleAll();
+  });
+
+  it('gives everything back when told, takes nothing until resumed, and costs each message one delivery', async () => {
+    await other.fill(queue, 20);
+    consume();
+    await until(() => received.length === 20);
+    for (const delivery of received.slice(0, 5)) consumer.settled(delivery);
+    await consumer.returnAll();
+    await until(async () => (await other.depth(queue)) === 15);
+    expect([consumer.inFlight, consumer.state]).toEqual([0, 'paused']);
+    proxy.cut();
+    await until(() => supervised.current === null);
+    expect(await supervised.whenUp(LIMIT_MS)).toBe(true);
+    expect(received).toHaveLength(20);
+    consumer.resume();
+    await until(() => received.length === 35);
+    expect(received.slice(20).every(({ deaths }) => deaths.redeliveries === 1)).toBe(true);
+    settleAll();
+  });
+
+  it('leaves an empty queue after a drain under load, however the acknowledgements were cut', async () => {
+    const count = 20_000;
+    consume({
+      prefetch: 500,
+      onDelivery(delivery) {
+        received.push(delivery);
+        consumer.settled(delivery);
+        // Many small frames are what a broker could still be working on when the channel goes.
+        if (received.length % 3 === 0) consumer.flushAcks();
+      },
+    });
+    await other.fill(queue, count);
+    await until(() => received.length >= count / 2);
+    await consumer.stopConsuming();
+    const handled = received.length;
+    await consumer.close();
+    await supervised.stop();
+    await until(async () => (await other.depth(queue)) === count - handled);
+    expect(received).toHaveLength(handled);
+    expect(new Set(bodies()).size).toBe(handled);
+  });
+});

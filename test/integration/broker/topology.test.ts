@@ -1,0 +1,145 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type BrokerConnection, openConnection } from '../../../src/broker/connect.ts';
+import { checkTopology, declareTopology, defaultNames } from '../../../src/broker/topology.ts';
+import { type Outsider, outsider, until } from '../../support/broker.ts';
+import { testServices, testStack } from '../../support/stack.ts';
+
+async function open(url: string): Promise<BrokerConnection> {
+  const opened = await openConnection({ url, name: 'test', heartbeatSeconds: 5, connectTimeoutMs: 5_000 });
+  if (opened.kind === 'failed') throw new Error(opened.problem);
+  return opened.connection;
+}
+
+describe('the topology', () => {
+  let services: Awaited<ReturnType<typeof testServices>>;
+  let connection: BrokerConnection;
+  let other: Outsider;
+
+  beforeAll(async () => {
+    services = await testServices('topology');
+    connection = await open(services.amqpUrl);
+    other = await outsider(services.amqpUrl);
+  });
+  afterAll(async () => {
+    await other?.close();
+    await connection?.close();
+    await services?.drop();
+  });
+
+  it('is all missing on an empty broker, and checking declares nothing', async () => {
+    for (let turn = 0; turn < 2; turn += 1) {
+      const reports = await checkTopology(connection, defaultNames);
+      const wrong = reports.filter(({ ok }) => !ok);
+      expect(wrong.map(({ object }) => object)).toEqual([
+        'exchange "cdrs.dead"',
+        'queue "cdrs.dead"',
+        'exchange "cdrs.results"',
+        'queue "cdrs.results"',
+        'exchange "cdrs"',
+        'queue "cdrs.create"',
+      ]);
+      expect(wrong[0]?.problem).toContain('does not exist');
+    }
+  });
+
+  it('is declared, found as it should be, and can be declared again', async () => {
+    for (let turn = 0; turn < 2; turn += 1) {
+      expect((await declareTopology(connection, defaultNames)).filter(({ ok }) => !ok)).toEqual([]);
+      const reports = await checkTopology(connection, defaultNames);
+      expect(reports).toHaveLength(9);
+      expect(reports.filter(({ ok }) => !ok)).toEqual([]);
+    }
+  });
+
+  it('names the object, what is expected and the words of the broker where an argument differs', async () => {
+    const names = { ...defaultNames, deliveryLimit: 7 };
+    for (const reports of [
+      await checkTopology(connection, names),
+      await declareTopology(connection, names),
+    ]) {
+      const wrong = reports.filter(({ ok }) => !ok);
+      expect(wrong.map(({ object }) => object)).toEqual(['queue "cdrs.create"']);
+      expect(wrong[0]?.problem).toContain('x-delivery-limit=7');
+      expect(wrong[0]?.problem).toContain("received '7' but current is '20'");
+    }
+  });
+
+  it('sends what nobody can route to the dead letters', async () => {
+    other.channel.publish('cdrs', 'cdr.craete', Buffer.from('mistyped'), { mandatory: true });
+    await other.channel.waitForConfirms();
+    await until(async () => (await other.depth('cdrs.dead')) === 1);
+    await other.channel.purgeQueue('cdrs.dead');
+  });
+
+  it('sends what is delivered too often to the dead letters, where no number of deliveries drops it', async () => {
+    other.channel.publish('cdrs', 'cdrs.create.sw1', Buffer.from('poison'), { persistent: true });
+    await other.channel.waitForConfirms();
+    const refuse = (queue: string) =>
+      other.apart(async (channel) => {
+        const message = await channel.get(queue);
+        if (message) channel.nack(message, false, true);
+        return message;
+      });
+    await until(async () => {
+      await refuse('cdrs.create');
+      return (await other.depth('cdrs.dead')) === 1;
+    });
+    for (let refused = 0; refused < 40; ) if (await refuse('cdrs.dead')) refused += 1;
+    await until(async () => (await other.depth('cdrs.dead')) === 1);
+    const last = await other.apart((channel) => channel.get('cdrs.dead', { noAck: true }));
+    expect(last && last.fields.routingKey).toBe('cdrs.create.sw1');
+    expect(last && last.properties.headers?.['x-death']?.[0]?.count).toBe(1);
+  });
+
+  it('names a missing queue', async () => {
+    await other.channel.deleteQueue('cdrs.results');
+    const wrong = (await checkTopology(connection, defaultNames)).filter(({ ok }) => !ok);
+    expect(wrong).toHaveLength(1);
+    expect(wrong[0]?.object).toBe('queue "cdrs.results"');
+    expect(wrong[0]?.problem).toContain('does not exist');
+    await declareTopology(connection, defaultNames);
+  });
+
+  it('can be checked for existence only, and says so, without the permission to configure', async (context) => {
+    const { managementUrl } = await testStack();
+    if (managementUrl === undefined) return context.skip();
+    const vhost = new URL(services.amqpUrl).pathname.slice(1);
+    const user = `reader_${vhost}`.slice(0, 60);
+    await manage(managementUrl, 'PUT', `users/${user}`, { password: 'reader', tags: '' });
+    await manage(managementUrl, 'PUT', `permissions/${vhost}/${user}`, {
+      configure: '^$',
+      write: '.*',
+      read: '.*',
+    });
+    const url = new URL(services.amqpUrl);
+    url.username = user;
+    url.password = 'reader';
+    const limited = await open(url.href);
+    try {
+      const reports = await checkTopology(limited, { ...defaultNames, deliveryLimit: 7 });
+      expect(reports.filter(({ ok }) => !ok)).toEqual([]);
+      expect(reports.find(({ object }) => object === 'queue "cdrs.create"')?.problem).toContain(
+        'not checked',
+      );
+      const declared = await declareTopology(limited, defaultNames);
+      expect(declared.find(({ object }) => object === 'queue "cdrs.create"')?.problem).toContain(
+        'may not be declared',
+      );
+    } finally {
+      await limited.close();
+      await manage(managementUrl, 'DELETE', `users/${user}`);
+    }
+  });
+});
+
+async function manage(base: string, method: string, path: string, body?: object): Promise<void> {
+  const { username, password, origin } = new URL(base);
+  const credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  const headers = {
+    authorization: `Basic ${Buffer.from(credentials).toString('base64')}`,
+    'content-type': 'application/json',
+  };
+  const init = { method, headers, ...(body && { body: JSON.stringify(body) }) };
+  const response = await fetch(`${origin}/api/${path}`, init);
+  if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
+}
