@@ -58,7 +58,7 @@ const CONNECT_TIMEOUT_MS = 10_000;
  * had, or when `signal` ends the waiting.
  */
 export async function startWorker(config: WorkerConfig, log: Logger, signal: AbortSignal): Promise<Worker> {
-  const metrics = createMetrics();
+  const metrics = createMetrics(() => inHand());
   const random = Math.random;
   const database = openDatabase({
     url: config.DATABASE_URL,
@@ -70,6 +70,7 @@ export async function startWorker(config: WorkerConfig, log: Logger, signal: Abo
   const reachable = () => databaseReachable(database.prisma, REACHABLE_TIMEOUT_MS);
   let ready = false;
   let isConsuming = () => false;
+  let inHand = () => 0;
   const ops = await serveOps(config.HTTP_PORT, metrics.registry, async () => ({
     consuming: isConsuming(),
     database: ready && (await reachable()),
@@ -170,9 +171,7 @@ export async function startWorker(config: WorkerConfig, log: Logger, signal: Abo
     },
   });
   isConsuming = () => consumer.consuming && !outage.isPaused;
-  metrics.inFlight.collect = function () {
-    this.set(consumer.inFlight);
-  };
+  inHand = () => consumer.inFlight;
 
   return {
     port: ops.port,

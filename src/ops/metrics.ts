@@ -2,8 +2,12 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import { codeOf, deadReasonOf } from '../domain/outcome.ts';
 import type { PipelineEvent } from '../pipeline.ts';
 
-/** What `/metrics` shows. No label names a uniqueid or a customer: their number has no bound. */
-export function createMetrics() {
+/**
+ * What `/metrics` shows. No label names a uniqueid or a customer: their number has no bound.
+ *
+ * @param inFlight deliveries not yet acknowledged, asked at each scrape
+ */
+export function createMetrics(inFlight: () => number = () => 0) {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const registers = [registry];
@@ -58,10 +62,13 @@ export function createMetrics() {
     buckets: [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5, 30],
     registers,
   });
-  const inFlight = new Gauge({
+  new Gauge({
     name: 'cdr_ingest_in_flight_messages',
     help: 'Deliveries not yet acknowledged.',
     registers,
+    collect() {
+      this.set(inFlight());
+    },
   });
   const paused = new Gauge({
     name: 'cdr_ingest_paused',
@@ -88,7 +95,7 @@ export function createMetrics() {
     });
   }
 
-  return { registry, observe, processSeconds, inFlight, paused };
+  return { registry, observe, processSeconds, paused };
 }
 
 export type Metrics = ReturnType<typeof createMetrics>;
