@@ -12,7 +12,7 @@ import type { ServerHandle, StopMode } from './types.ts';
 
 const READY_MS = 90_000;
 const CLEAN_STOP_MS = 60_000;
-const LOG_LINES = 25;
+const LOG_LINES = 40;
 
 type Spec = Omit<LocalRecord, 'kind' | 'process' | 'dir' | 'name'>;
 

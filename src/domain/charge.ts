@@ -73,7 +73,9 @@ export function charge(cdr: Cdr, references: References): Charging {
   };
 
   const customer = currencyOfCustomer(cdr, references, refuse);
-  if (!references.customers.has(cdr.dcustomer)) refuse('dcustomer', noSuch('customer', cdr.dcustomer));
+  if (cdr.dcustomer !== cdr.scustomer && !references.customers.has(cdr.dcustomer)) {
+    refuse('dcustomer', noSuch('customer', cdr.dcustomer));
+  }
   if (cdr.peer !== 0 && !references.peers.has(cdr.peer)) refuse('peer', noSuch('peer', cdr.peer));
   const currencyRate = rateOf(cdr.currency, references);
   if (currencyRate === undefined) refuse('currency', `expected a known currency, got ${shown(cdr.currency)}`);

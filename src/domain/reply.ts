@@ -24,7 +24,7 @@ export function responsesTo(outcome: Outcome): ResponseEntry[] {
     case 'conflict': {
       // Names only: what is stored may be another sender's. The dead letter has the values.
       const names = outcome.differences.map(({ parameter }) => parameter).join(', ');
-      return [{ code, key: 'uniqueid', message: `stored before with different content: ${names} differ` }];
+      return [{ code, key: 'uniqueid', message: `stored before with different content in ${names}` }];
     }
     case 'failed':
       return [

@@ -1,0 +1,123 @@
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { PrismaPg } from '@prisma/adapter-pg';
+import {
+  bindMigrationAwareSqlAdapterFactory,
+  ColumnTypeEnum,
+  type SqlDriverAdapter,
+} from '@prisma/driver-adapter-utils';
+import type { SchemaEngine } from '@prisma/schema-engine-wasm';
+import * as engineModule from '@prisma/schema-engine-wasm/schema_engine_bg';
+
+type Pool = ReturnType<Awaited<ReturnType<PrismaPg['connect']>>['underlyingDriver']>;
+
+/** The compiler's libraries for Node leave this global out. */
+declare const WebAssembly: {
+  instantiate(
+    bytes: Uint8Array,
+    imports: Record<string, Record<string, unknown>>,
+  ): Promise<{ instance: { exports: Record<string, unknown> } }>;
+};
+
+/** Where the engine leaves the message of a panic; what it throws then says only "unreachable". */
+const panics = {
+  message: '',
+  set_message(text: string) {
+    this.message = text;
+  },
+};
+
+let loading: Promise<void> | undefined;
+
+/**
+ * Lends Prisma's schema engine, as WebAssembly, on a database to `work`. The binary that Prisma's CLI would
+ * download cannot be had where only package registries are reachable. `schema` is the text of schema.prisma.
+ * Throws what the database or the engine throws.
+ */
+export async function withSchemaEngine<Result>(
+  databaseUrl: string,
+  schema: string,
+  work: (engine: SchemaEngine) => Promise<Result>,
+): Promise<Result> {
+  loading ??= load();
+  await loading;
+  panics.message = '';
+  const pools: Pool[] = [];
+  try {
+    const engine = await engineModule.SchemaEngine.new(
+      { datamodels: [['schema.prisma', schema]] },
+      () => undefined,
+      bindMigrationAwareSqlAdapterFactory(adapterFactory(databaseUrl, pools)),
+    );
+    return await work(engine);
+  } catch (error) {
+    throw panics.message === '' ? error : new Error(`schema engine: ${panics.message}`, { cause: error });
+  } finally {
+    await Promise.all(pools.map((pool) => pool.ended || pool.end()));
+  }
+}
+
+async function load(): Promise<void> {
+  const script = createRequire(import.meta.url).resolve('@prisma/schema-engine-wasm/schema_engine_bg');
+  const bytes = await readFile(script.replace(/\.js$/, '.wasm'));
+  const { instance } = await WebAssembly.instantiate(bytes, { './schema_engine_bg.js': { ...engineModule } });
+  Object.assign(globalThis, { PRISMA_WASM_PANIC_REGISTRY: panics });
+  engineModule.__wbg_set_wasm(instance.exports);
+  const start = instance.exports.__wbindgen_start;
+  if (typeof start === 'function') start();
+}
+
+function adapterFactory(databaseUrl: string, pools: Pool[]) {
+  const factory = new PrismaPg({ connectionString: databaseUrl, connectionTimeoutMillis: 10_000 });
+  return {
+    provider: factory.provider,
+    adapterName: factory.adapterName,
+    connect: async () => {
+      const adapter = await factory.connect();
+      const pool = adapter.underlyingDriver();
+      pools.push(pool);
+      return fitted(adapter, pool);
+    },
+    connectToShadowDb: () => Promise.reject(new Error('this engine is used without a shadow database')),
+  };
+}
+
+/** PostgreSQL's internal type "char", one byte; the catalogs are full of it. */
+const CATALOG_CHAR = 18;
+const TEXT = 25;
+
+/**
+ * Two things the schema engine needs that the adapter, made for the query engine, does not do: reading columns
+ * of the type "char", and running a script whole instead of splitting it at every semicolon, those within a
+ * function's body included. Sent whole, PostgreSQL runs it as one transaction.
+ */
+function fitted(adapter: SqlDriverAdapter, pool: Pool): SqlDriverAdapter {
+  const charColumns = new WeakMap<object, number[]>();
+  const query = pool.query.bind(pool) as (config: unknown) => Promise<{
+    rows: unknown[];
+    fields: { dataTypeID: number }[];
+  }>;
+  const readingChars = async (config: unknown) => {
+    const result = await query(config);
+    const indexes = result.fields.flatMap(({ dataTypeID }, index) =>
+      dataTypeID === CATALOG_CHAR ? [index] : [],
+    );
+    charColumns.set(result.rows, indexes);
+    for (const field of result.fields) if (field.dataTypeID === CATALOG_CHAR) field.dataTypeID = TEXT;
+    return result;
+  };
+  Object.assign(pool, { query: readingChars });
+
+  const queryRaw = adapter.queryRaw.bind(adapter);
+  return Object.assign(adapter, {
+    queryRaw: async (request: Parameters<typeof queryRaw>[0]) => {
+      const result = await queryRaw(request);
+      for (const index of charColumns.get(result.rows) ?? [])
+        result.columnTypes[index] = ColumnTypeEnum.Character;
+      return result;
+    },
+    executeScript: async (script: string) => {
+      await query(script);
+    },
+  });
+}
