@@ -5,9 +5,11 @@ import {
   bindMigrationAwareSqlAdapterFactory,
   ColumnTypeEnum,
   type SqlDriverAdapter,
+  type SqlMigrationAwareDriverAdapterFactory,
 } from '@prisma/driver-adapter-utils';
 import type { SchemaEngine } from '@prisma/schema-engine-wasm';
 import * as engineModule from '@prisma/schema-engine-wasm/schema_engine_bg';
+import { connectionConfig } from './connection.ts';
 
 type Pool = ReturnType<Awaited<ReturnType<PrismaPg['connect']>>['underlyingDriver']>;
 
@@ -67,8 +69,22 @@ async function load(): Promise<void> {
   if (typeof start === 'function') start();
 }
 
-function adapterFactory(databaseUrl: string, pools: Pool[]) {
-  const factory = new PrismaPg({ connectionString: databaseUrl, connectionTimeoutMillis: 10_000 });
+/**
+ * A migration takes what time it needs, but waits for locks a short while only: everybody else waits behind it.
+ */
+export function migrationConnection(databaseUrl: string) {
+  return connectionConfig({
+    url: databaseUrl,
+    applicationName: 'cdr-ingest migrate',
+    connectTimeoutMs: 10_000,
+    poolSize: 2,
+    statementTimeoutMs: 0,
+    lockTimeoutMs: 30_000,
+  });
+}
+
+function adapterFactory(databaseUrl: string, pools: Pool[]): SqlMigrationAwareDriverAdapterFactory {
+  const factory = new PrismaPg(migrationConnection(databaseUrl));
   return {
     provider: factory.provider,
     adapterName: factory.adapterName,

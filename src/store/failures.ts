@@ -1,0 +1,164 @@
+/**
+ * What a failure means for the message at hand: `retry`, a collision with others that passes; `outage`, the
+ * database cannot be used and no message can help it; `stale`, the terms of a charge changed meanwhile;
+ * `isolate`, anything else: one message of the batch may be its cause.
+ */
+export type Failure = 'retry' | 'outage' | 'isolate' | 'stale';
+
+/** Raised by settle_assert: what a call was charged on no longer holds. */
+const STALE = 'CDR01';
+
+/**
+ * SQLSTATEs, whole or their first two digits (https://www.postgresql.org/docs/current/errcodes-appendix.html).
+ * Every statement here is fixed text and the schema is known, so that class 42 (unknown table, column or
+ * function, no privilege) says that the database is not migrated or not granted, never that a message is wrong.
+ */
+const RETRY = new Set([
+  '40', // deadlock, serialization
+  '55P03', // lock timeout
+  '25P03', // idle in transaction for too long: this process was held up
+  '0A000', // of fixed statements only "cached plan must not change result type", after a migration
+  '26000', // a pooler between us forgot a prepared statement
+  '42P05', // or kept one of somebody else
+]);
+const OUTAGE = new Set([
+  '08', // connection
+  '25006', // read-only: a replica, or a primary on its way down
+  '28', // authentication
+  '3D', // no such database
+  '3F', // no such schema
+  '42', // not migrated, not granted
+  '53', // out of disk, memory, connections
+  '57', // shutdown, start-up, statement timeout
+  '58', // I/O
+  'XX001', // corrupted data
+  'XX002', // corrupted index
+]);
+
+/** Primary messages of these classes name tables, constraints, roles or hosts, never values of a call. */
+const SAFE_CLASSES = new Set([
+  '08',
+  '0A',
+  '23',
+  '25',
+  '26',
+  '28',
+  '3D',
+  '3F',
+  '40',
+  '42',
+  '53',
+  '55',
+  '57',
+  '58',
+  'CD',
+]);
+
+/** For class 22, whose messages quote the value. */
+const DATA_EXCEPTIONS: Record<string, string> = {
+  '22001': 'text too long',
+  '22003': 'number out of range',
+  '22007': 'no date',
+  '22008': 'date out of range',
+  '22012': 'division by zero',
+  '22021': 'character not in repertoire',
+  '22P02': 'text of another form than its type',
+  '22P05': 'character that cannot be stored',
+};
+
+/** What pg says in plain text, without a code. */
+const CONNECTION_MESSAGES =
+  /^(Connection terminated|timeout exceeded when trying|timeout expired|Query read timeout|Client (has encountered|was closed)|Cannot use a pool|The server does not support SSL|There was an error establishing an SSL|SASL)/;
+
+/** What Prisma says without a word of the database: cannot connect (P1…), no connection free in time. */
+const PRISMA_OUTAGE = /^(P1\d{3}|P2021|P2022|P2024|P2028|P2037)$/;
+
+interface Cause {
+  sqlState: string | undefined;
+  /** The adapter's name for the failure, where the driver gave no SQLSTATE. */
+  kind: string | undefined;
+  /** PostgreSQL's primary message; its detail, which shows rows, is never read. */
+  message: string;
+  address: string | undefined;
+}
+
+/** Sorts what the database, the driver or Prisma threw. */
+export function classifyFailure(error: unknown): Failure {
+  const cause = causeOf(error);
+  if (cause?.sqlState !== undefined) return bySqlState(cause.sqlState);
+  if (cause?.kind === 'TransactionWriteConflict') return 'retry';
+  // Without an SQLSTATE the server said nothing: it could not be reached, or not be understood.
+  if (cause !== undefined) return 'outage';
+  const code = textField(error, 'code');
+  if (code === 'P2034') return 'retry';
+  if (PRISMA_OUTAGE.test(code)) return 'outage';
+  // Node's system errors (ECONNREFUSED, EPIPE, EAI_AGAIN) and those of its TLS.
+  if (/^(E(?!RR_)[A-Z_]+|ERR_(TLS|SSL|SOCKET|STREAM)\w*)$/.test(code)) return 'outage';
+  return CONNECTION_MESSAGES.test(textField(error, 'message')) ? 'outage' : 'isolate';
+}
+
+/** One line for logs and operators that shows no value of a call and no password. */
+export function describeFailure(error: unknown): string {
+  const cause = causeOf(error);
+  if (cause?.sqlState !== undefined) return describeSqlState(cause.sqlState, cause.message);
+  if (cause !== undefined) return [cause.kind, cause.address].filter((part) => part).join(' at ');
+  const code = textField(error, 'code');
+  const message = textField(error, 'message');
+  if (CONNECTION_MESSAGES.test(message)) return oneLine(message);
+  const name = error instanceof Error ? error.name : typeof error;
+  if (code !== '') return `${name} ${code}`;
+  return [name, placeOf(error)].filter((part) => part).join(' ');
+}
+
+function bySqlState(state: string): Failure {
+  const isIn = (set: ReadonlySet<string>) => set.has(state) || set.has(state.slice(0, 2));
+  if (state === STALE) return 'stale';
+  if (isIn(RETRY)) return 'retry';
+  return isIn(OUTAGE) ? 'outage' : 'isolate';
+}
+
+function describeSqlState(state: string, message: string): string {
+  const text = SAFE_CLASSES.has(state.slice(0, 2)) ? oneLine(message) : DATA_EXCEPTIONS[state];
+  return text === undefined ? `SQLSTATE ${state}` : `${text} (SQLSTATE ${state})`;
+}
+
+/**
+ * The adapter's error, which Prisma hands on in `meta` of its own; undefined for an error that is not the
+ * database's.
+ */
+function causeOf(error: unknown): Cause | undefined {
+  const adapterError = field(field(error, 'meta'), 'driverAdapterError') ?? error;
+  const cause = field(adapterError, 'cause');
+  const kind = textField(cause, 'kind');
+  if (kind === '' || kind === 'GenericJs') return undefined;
+  const host = textField(cause, 'host');
+  const port = field(cause, 'port');
+  return {
+    sqlState: textField(cause, 'originalCode') || undefined,
+    kind,
+    message: textField(cause, 'originalMessage'),
+    address: host === '' ? undefined : [host, port].filter((part) => part).join(':'),
+  };
+}
+
+/** Function, file and line of our own code where an unexpected error arose: its message may quote a value. */
+function placeOf(error: unknown): string | undefined {
+  const stack = error instanceof Error ? (error.stack ?? '') : '';
+  const frame = stack.split('\n').find((line) => /^\s+at /.test(line) && !line.includes('node:'));
+  return frame?.trim().replace(/\(?(file:\/\/)?\/\S*\/([^/\s]+?)\)?$/, '$2');
+}
+
+function field(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null && name in value
+    ? (value as Record<string, unknown>)[name]
+    : undefined;
+}
+
+function textField(value: unknown, name: string): string {
+  const found = field(value, name);
+  return typeof found === 'string' ? found : '';
+}
+
+function oneLine(text: string): string {
+  return text.replace(/\s+/g, ' ').trim();
+}
