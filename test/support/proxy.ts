@@ -1,7 +1,7 @@
 import { connect, createServer, type Socket } from 'node:net';
 
 /** A TCP proxy that can do to a connection what networks do. */
-export interface Proxy {
+export interface FaultProxy {
   /** The same URL, led through the proxy. */
   url(target: string): string;
   readonly connections: number;
@@ -17,41 +17,39 @@ export interface Proxy {
 }
 
 /** Listens on a free local port and leads to the host and port of `target`, any URL. */
-export async function startProxy(target: string): Promise<Proxy> {
+export async function startProxy(target: string): Promise<FaultProxy> {
   const { hostname, port } = new URL(target);
-  const pairs = new Set<[Socket, Socket]>();
+  /** Each socket and the one that it is relayed to. */
+  const peers = new Map<Socket, Socket>();
   let stalled = false;
   let delayMs = 0;
 
   const server = createServer((near) => {
     const far = connect({ host: hostname, port: Number(port) });
-    const pair: [Socket, Socket] = [near, far];
-    pairs.add(pair);
-    relay(near, far, pair);
-    relay(far, near, pair);
+    relay(near, far);
+    relay(far, near);
   });
 
-  function relay(from: Socket, to: Socket, pair: [Socket, Socket]): void {
+  function relay(from: Socket, to: Socket): void {
+    peers.set(from, to);
     if (stalled) from.pause();
     from.on('data', (chunk) => {
       if (delayMs === 0) to.write(chunk);
       else setTimeout(() => to.write(chunk), delayMs);
     });
-    const end = () => {
-      pairs.delete(pair);
-      // Who is stalled is not told either.
+    // 'close' follows.
+    from.on('error', () => {});
+    from.on('close', () => {
+      peers.delete(from);
+      // Who is stalled is not told of an end either.
       if (!stalled) to.destroy();
-    };
-    from.on('close', end);
-    from.on('error', end);
+    });
   }
 
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();
   const ownPort = typeof address === 'object' && address !== null ? address.port : 0;
-  const each = (act: (socket: Socket) => void) => {
-    for (const pair of pairs) for (const socket of pair) act(socket);
-  };
+  const sockets = () => [...peers.keys()];
 
   return {
     url(text) {
@@ -60,22 +58,28 @@ export async function startProxy(target: string): Promise<Proxy> {
       return url.href;
     },
     get connections() {
-      return pairs.size;
+      return peers.size / 2;
     },
-    cut: () => each((socket) => socket.resetAndDestroy()),
+    cut() {
+      for (const socket of sockets()) socket.resetAndDestroy();
+    },
     stall() {
       stalled = true;
-      each((socket) => socket.pause());
+      for (const socket of sockets()) socket.pause();
     },
     resume() {
       stalled = false;
-      each((socket) => socket.resume());
+      for (const [socket, peer] of peers) {
+        if (peer.destroyed) socket.destroy();
+        else socket.resume();
+      }
     },
     delay(milliseconds) {
       delayMs = milliseconds;
     },
     async close() {
-      each((socket) => socket.destroy());
+      stalled = false;
+      for (const socket of sockets()) socket.destroy();
       await new Promise((resolve) => server.close(resolve));
     },
   };

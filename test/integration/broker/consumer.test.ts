@@ -15,13 +15,13 @@ import {
   supervise,
   until,
 } from '../../support/broker.ts';
-import { type Proxy, startProxy } from '../../support/proxy.ts';
+import { type FaultProxy, startProxy } from '../../support/proxy.ts';
 import { testServices } from '../../support/stack.ts';
 
 describe('a consumer', () => {
   let services: Awaited<ReturnType<typeof testServices>>;
   let other: Outsider;
-  let proxy: Proxy;
+  let proxy: FaultProxy;
   let supervised: SupervisedConnection;
   let consumer: Consumer;
   let received: Delivery[];
