@@ -8,6 +8,7 @@ import { registerSchema } from './commands/schema.ts';
 import { registerTopology } from './commands/topology.ts';
 import { registerUser } from './commands/user.ts';
 import { ConfigError, readConfig } from './config.ts';
+import { DatabaseUrlError } from './store/database.ts';
 
 const USAGE = 2;
 
@@ -44,7 +45,7 @@ function commandsBelow(command: Command): Command[] {
 /** One line for people, never a stack trace for what they can mend themselves. */
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE;
-  if (error instanceof ConfigError) {
+  if (error instanceof ConfigError || error instanceof DatabaseUrlError) {
     for (const line of error.message.split('\n')) process.stderr.write(`cdr-ingest: ${line}\n`);
     return USAGE;
   }

@@ -1,0 +1,96 @@
+import Table from 'cli-table3';
+import type { Command } from 'commander';
+import { hashPassword } from '../auth/password.ts';
+import { ConfigError } from '../config.ts';
+import { type Database, openDatabase } from '../store/database.ts';
+import { disableUser, listUsers, ROLES, type Role, upsertUser } from '../store/users.ts';
+import { readSecret } from './secret.ts';
+
+const PASSWORD_MIN = 8;
+const PASSWORD_MAX_BYTES = 1024;
+/** 1 to 255 code points without control characters: what a message may carry as auth_username. */
+const USERNAME = /^[^\p{Cc}\p{Cs}]{1,255}$/u;
+const TIMEOUT_MS = 10_000;
+
+/** `user add`, `user list`, `user disable`: who may submit calls, work dead letters, or look. */
+export function registerUser(program: Command, readConfig: () => { databaseUrl: string }): void {
+  const user = program
+    .command('user')
+    .description('who may submit calls, work the dead letters, or look at them');
+
+  user
+    .command('add')
+    .argument('<name>', 'the username')
+    .requiredOption('--role <role>', `one of ${ROLES.join(', ')}`)
+    .description('creates or updates a user; the password comes from standard input or a prompt')
+    .action(async (name: string, { role }: { role: string }) => {
+      const { databaseUrl } = readConfig();
+      if (!USERNAME.test(name))
+        throw new ConfigError('name: expected 1 to 255 characters without control characters');
+      if (!isRole(role)) throw new ConfigError(`--role: expected one of ${ROLES.join(', ')}, got "${role}"`);
+      const password = await readSecret(`Password for ${name}: `, 'Once more: ');
+      if (password.length < PASSWORD_MIN || Buffer.byteLength(password) > PASSWORD_MAX_BYTES) {
+        throw new ConfigError(`password: expected ${PASSWORD_MIN} characters to ${PASSWORD_MAX_BYTES} bytes`);
+      }
+      const passwordHash = await hashPassword(password);
+      await withDatabase(databaseUrl, ({ prisma }) =>
+        upsertUser(prisma, { username: name, passwordHash, role }),
+      );
+      process.stdout.write(`${name} is a user with role ${role}\n`);
+    });
+
+  user
+    .command('list')
+    .option('--json', 'prints the users as JSON')
+    .description('shows every user')
+    .action(async ({ json }: { json?: boolean }) => {
+      const users = await withDatabase(readConfig().databaseUrl, ({ prisma }) => listUsers(prisma));
+      if (json) {
+        process.stdout.write(`${JSON.stringify(users, null, 2)}\n`);
+        return;
+      }
+      const table = new Table({
+        head: ['username', 'role', 'active', 'changed'],
+        style: { head: [], border: [] },
+      });
+      for (const { username, role, active, updatedAt } of users) {
+        table.push([username, role, active ? 'yes' : 'no', updatedAt.toISOString()]);
+      }
+      process.stdout.write(`${table}\n`);
+    });
+
+  user
+    .command('disable')
+    .argument('<name>', 'the username')
+    .description('shuts a user out; workers notice within a minute')
+    .action(async (name: string) => {
+      const existed = await withDatabase(readConfig().databaseUrl, ({ prisma }) => disableUser(prisma, name));
+      if (existed) process.stdout.write(`${name} is disabled\n`);
+      else {
+        process.stderr.write(`cdr-ingest user disable: there is no user "${name}"\n`);
+        process.exitCode = 1;
+      }
+    });
+}
+
+function isRole(text: string): text is Role {
+  return (ROLES as readonly string[]).includes(text);
+}
+
+async function withDatabase<Result>(
+  url: string,
+  work: (database: Database) => Promise<Result>,
+): Promise<Result> {
+  const database = openDatabase({
+    url,
+    poolSize: 1,
+    statementTimeoutMs: TIMEOUT_MS,
+    connectTimeoutMs: TIMEOUT_MS,
+    applicationName: 'cdr-ingest user',
+  });
+  try {
+    return await work(database);
+  } finally {
+    await database.close(TIMEOUT_MS);
+  }
+}
