@@ -1,14 +1,153 @@
 import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { SchemaEngine } from '@prisma/schema-engine-wasm';
-import { withSchemaEngine } from './schema-engine.ts';
-const P = fileURLToPath(new URL('../../prisma/', import.meta.url));
-const schema = await readFile(`${P}schema.prisma`, 'utf8');
-const [, , cmd, url] = process.argv;
-const filters = { externalTables: [], externalEnums: [] };
-const files = [{ path: 'schema.prisma', content: schema }];
-await withSchemaEngine(url ?? '', schema, async (engine: SchemaEngine) => {
-  if (cmd === 'drift')
-    console.log(await engine.diff({ from: { tag: 'schemaDatasource', files, configDir: '.' }, to: { tag: 'schemaDatamodel', files }, script: true, exitCode: true, filters }));
-  else console.log(await engine.applyMigrations({ filters, migrationsList: { baseDir: `${P}migrations`, lockfile: { path: 'migration_lock.toml', content: await readFile(`${P}migrations/migration_lock.toml`, 'utf8') }, shadowDbInitScript: '', migrationDirectories: await Promise.all((await readdir(`${P}migrations`, { withFileTypes: true })).filter((d) => d.isDirectory()).map(async (d) => ({ path: d.name, migrationFile: { path: 'migration.sql', content: { tag: 'ok' as const, value: await readFile(`${P}migrations/${d.name}/migration.sql`, 'utf8') } } }))) } }));
-});
+import { PrismaPg } from '@prisma/adapter-pg';
+import type { SqlDriverAdapter, SqlQueryable } from '@prisma/driver-adapter-utils';
+import type { MigrationList, SchemaEngine } from '@prisma/schema-engine-wasm';
+import { describeFailure } from './failures.ts';
+import { migrationConnection, withSchemaEngine } from './schema-engine.ts';
+
+/** A migration that could not be applied, or a wait for another process's migration that took too long. */
+export class MigrationError extends Error {}
+
+export interface MigrateOptions {
+  /** Milliseconds to wait for another process that is migrating the same database. */
+  lockTimeoutMs?: number;
+  /** Where schema.prisma and migrations/ are. */
+  folder?: string;
+}
+
+/** The package's own `prisma/`, from src/store as well as from dist/store. */
+const PRISMA_FOLDER = fileURLToPath(new URL('../../prisma/', import.meta.url));
+const LOCK_TIMEOUT_MS = 300_000;
+/** Not the number that the engine itself locks (72707369), for that lock is taken inside this one. */
+const ADVISORY_LOCK = 72_707_370;
+const EVERYTHING = { externalTables: [], externalEnums: [] };
+
+/**
+ * Brings a database to the current schema; several processes may do so at once. Returns the names of what it
+ * applied, in order. A migration is one transaction: of one that fails nothing is kept, and the next call tries
+ * it again. Throws MigrationError, or what the database throws.
+ */
+export async function migrate(databaseUrl: string, options: MigrateOptions = {}): Promise<string[]> {
+  const folder = options.folder ?? PRISMA_FOLDER;
+  return await withConnection(databaseUrl, (adapter) =>
+    withLock(adapter, options.lockTimeoutMs ?? LOCK_TIMEOUT_MS, async () => {
+      const { unfinished } = await readHistory(adapter);
+      return await withSchemaEngine(databaseUrl, await readSchema(folder), (engine) =>
+        apply(engine, folder, unfinished),
+      );
+    }),
+  );
+}
+
+/** Names of the migrations that the database lacks, in order. Throws what the database throws. */
+export async function pendingMigrations(databaseUrl: string, folder = PRISMA_FOLDER): Promise<string[]> {
+  const { applied } = await withConnection(databaseUrl, readHistory);
+  const { migrationDirectories } = await readMigrations(folder);
+  return migrationDirectories.map(({ path }) => path).filter((name) => !applied.has(name));
+}
+
+/**
+ * The SQL that would bring a database to schema.prisma, '' if it is there. Prisma sees tables, columns and
+ * indexes; CHECKs, functions and storage settings it does not. Throws what the database throws.
+ */
+export async function schemaDrift(databaseUrl: string, folder = PRISMA_FOLDER): Promise<string> {
+  const schema = await readSchema(folder);
+  const files = [{ path: 'schema.prisma', content: schema }];
+  const { exitCode, stdout } = await withSchemaEngine(databaseUrl, schema, (engine) =>
+    engine.diff({
+      from: { tag: 'schemaDatasource', files, configDir: folder },
+      to: { tag: 'schemaDatamodel', files },
+      script: true,
+      exitCode: true,
+      filters: EVERYTHING,
+    }),
+  );
+  return exitCode === 0 ? '' : (stdout ?? '');
+}
+
+async function apply(engine: SchemaEngine, folder: string, unfinished: string[]): Promise<string[]> {
+  // Nothing of them is in the database: a script is one transaction. Without this the engine refuses to go on.
+  for (const migrationName of new Set(unfinished)) await engine.markMigrationRolledBack({ migrationName });
+  const migrationsList = await readMigrations(folder);
+  const { appliedMigrationNames } = await engine.applyMigrations({ migrationsList, filters: EVERYTHING });
+  return appliedMigrationNames;
+}
+
+async function readSchema(folder: string): Promise<string> {
+  return await readFile(join(folder, 'schema.prisma'), 'utf8');
+}
+
+async function readMigrations(folder: string): Promise<MigrationList> {
+  const baseDir = join(folder, 'migrations');
+  const entries = await readdir(baseDir, { withFileTypes: true });
+  const names = entries.flatMap((entry) => (entry.isDirectory() ? entry.name : [])).sort();
+  const migrationDirectories = names.map(async (name) => {
+    const value = await readFile(join(baseDir, name, 'migration.sql'), 'utf8');
+    return { path: name, migrationFile: { path: 'migration.sql', content: { tag: 'ok' as const, value } } };
+  });
+  const lockfile = await readFile(join(baseDir, 'migration_lock.toml'), 'utf8');
+  return {
+    baseDir,
+    lockfile: { path: 'migration_lock.toml', content: lockfile },
+    shadowDbInitScript: '',
+    migrationDirectories: await Promise.all(migrationDirectories),
+  };
+}
+
+interface History {
+  applied: Set<string>;
+  /** Begun and neither finished nor rolled back: they failed, or their process died. */
+  unfinished: string[];
+}
+
+async function readHistory(sql: SqlQueryable): Promise<History> {
+  const table = await sql.queryRaw(statement(`select to_regclass('_prisma_migrations') is not null`));
+  if (table.rows[0]?.[0] !== true) return { applied: new Set(), unfinished: [] };
+  const { rows } = await sql.queryRaw(
+    statement(
+      'select migration_name, finished_at is not null from _prisma_migrations where rolled_back_at is null',
+    ),
+  );
+  const named = (isFinished: boolean) =>
+    rows.flatMap(([name, is]) => (is === isFinished ? String(name) : []));
+  return { applied: new Set(named(true)), unfinished: named(false) };
+}
+
+/**
+ * Does `work` while no other process migrates this database. The lock belongs to a transaction that is left
+ * open, so that it also holds behind a pooler and falls with its connection.
+ */
+async function withLock<Result>(
+  adapter: SqlDriverAdapter,
+  timeoutMs: number,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  const transaction = await adapter.startTransaction();
+  try {
+    await transaction.executeRaw(statement(`set local lock_timeout = ${Math.ceil(timeoutMs)}`));
+    await transaction.executeRaw(statement('set local idle_in_transaction_session_timeout = 0'));
+    await transaction.executeRaw(statement(`select pg_advisory_xact_lock(${ADVISORY_LOCK})`));
+    return await work();
+  } finally {
+    await transaction.executeRaw(statement('rollback')).catch(() => undefined);
+    await transaction.rollback();
+  }
+}
+
+async function withConnection<Result>(
+  databaseUrl: string,
+  work: (adapter: SqlDriverAdapter) => Promise<Result>,
+): Promise<Result> {
+  const adapter = await new PrismaPg(migrationConnection(databaseUrl)).connect();
+  try {
+    return await work(adapter);
+  } finally {
+    await adapter.dispose();
+  }
+}
+
+function statement(sql: string) {
+  return { sql, args: [], argTypes: [] };
+}
