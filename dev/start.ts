@@ -26,7 +26,11 @@ const interrupted = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interrupted.abort());
 
 const REPLY_TIMEOUT_MS = 30_000;
-const style = { head: [], border: [] };
+/** No colours in the borders, and no line between rows. */
+const compact = {
+  style: { head: [], border: [] },
+  chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
+};
 
 try {
   await main();
@@ -59,6 +63,7 @@ async function main(): Promise<void> {
     const config = readConfig(workerVariables, environment);
     const worker = await startWorker(config, createLogger(config.LOG_LEVEL), interrupted.signal);
     try {
+      await Promise.race([worker.consuming, worker.failure]);
       await runSample(database, stack.amqpUrl, passwords);
       if (!isOnce) {
         tellWhatNext(stack.databaseUrl, stack.amqpUrl, worker, passwords.switch);
@@ -101,7 +106,12 @@ async function runSample(database: Database, amqpUrl: string, passwords: Passwor
   const door = await openFrontDoor([amqpUrl], defaultNames.exchange, REPLY_TIMEOUT_MS);
   const viewer = { auth_username: 'auditor', auth_password: passwords.viewer };
   const samples = sampleCalls(Math.floor(Date.now() / 1000), viewer);
-  const table = new Table({ head: ['call', 'code', 'reply'], colWidths: [44, 6, 70], wordWrap: true, style });
+  const table = new Table({
+    head: ['call', 'code', 'reply'],
+    colWidths: [44, 6, 70],
+    wordWrap: true,
+    ...compact,
+  });
   const switchUser = { auth_username: 'switch', auth_password: passwords.switch };
   for (const sample of samples) table.push([sample.shows, ...(await send(door, sample, switchUser))]);
   await door.close();

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { openConnection } from './connect.ts';
 import { within } from './deadline.ts';
+import { describeError } from './log.ts';
 
 /** One reply as a switch receives it. */
 export interface Answer {
@@ -51,7 +52,7 @@ export async function openFrontDoor(
     waiting.clear();
   };
   connection.closed.then((reason) => failAll(`the connection to ${connection.broker} ended: ${reason}`));
-  channel.on('error', () => undefined);
+  channel.on('error', (error) => failAll(`${connection.broker}: ${describeError(error)}`));
   channel.on('return', ({ properties }) => {
     const id = String(properties.correlationId);
     waiting

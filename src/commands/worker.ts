@@ -3,20 +3,20 @@ import { admit } from '../admission.ts';
 import { createVerifier } from '../auth/verifier.ts';
 import { createConsumer, type Delivery } from '../broker/consumer.ts';
 import { type ReplyRules, replyTo, resultFor } from '../broker/envelope.ts';
-import { type BrokerConnection, superviseConnection } from '../broker/supervisor.ts';
-import { declareTopology, defaultNames, type TopologyNames } from '../broker/topology.ts';
+import { superviseConnection } from '../broker/supervisor.ts';
+import { defaultNames } from '../broker/topology.ts';
 import type { Config } from '../config.ts';
 import { serveOps } from '../ops/http.ts';
 import type { Logger } from '../ops/logger.ts';
 import { createMetrics } from '../ops/metrics.ts';
 import { Pipeline } from '../pipeline.ts';
 import { classifyFailure, databaseReachable, describeFailure, openDatabase } from '../store/database.ts';
-import { pendingMigrations } from '../store/migrate.ts';
 import { settle } from '../store/settle.ts';
 import { sqlOf } from '../store/sql.ts';
 import { readUsers } from '../store/users.ts';
 import { backoffMs, OutageGuard } from './outage.ts';
 import { createReplies } from './replies.ts';
+import { declareOrUse, later, untilMigrated } from './starting.ts';
 
 export const workerVariables = [
   'DATABASE_URL',
@@ -42,6 +42,8 @@ export type WorkerConfig = Pick<Config, (typeof workerVariables)[number]>;
 export interface Worker {
   /** Where /livez, /readyz and /metrics are. */
   port: number;
+  /** Resolves when the worker consumes for the first time. */
+  consuming: Promise<void>;
   /** Drains: what is in hand is settled, answered and acknowledged. Resolves when the worker has ended. */
   stop: () => Promise<void>;
   /** Rejects when the worker cannot go on; the process should end then. */
@@ -153,13 +155,17 @@ export async function startWorker(config: WorkerConfig, log: Logger, signal: Abo
     { batchSize: config.BATCH_SIZE, repliesInFlight: REPLIES_IN_FLIGHT },
   );
 
+  const begun = later();
   const leaveSetup = consuming.attach({ onUp: (connection) => declareOrUse(connection, names, log) });
   const consumer = createConsumer(consuming, {
     queue: names.queue,
     prefetch: config.PREFETCH,
     keepBytes: config.MAX_BODY_BYTES,
     onDelivery: (delivery) => pipeline.accept(delivery, delivery),
-    onState: (state) => log.info({ state }, 'consumer'),
+    onState: (state) => {
+      log.info({ state }, 'consumer');
+      if (state === 'consuming') begun.resolve();
+    },
   });
   const outage = new OutageGuard(consumer, {
     returnAfterMs: config.OUTAGE_RETURN_MS,
@@ -176,6 +182,7 @@ export async function startWorker(config: WorkerConfig, log: Logger, signal: Abo
   return {
     port: ops.port,
     failure: pipeline.failure,
+    consuming: begun.promise,
     stop: async () => {
       log.info('draining');
       await consumer.stopConsuming();
@@ -189,35 +196,4 @@ export async function startWorker(config: WorkerConfig, log: Logger, signal: Abo
       log.info('stopped');
     },
   };
-}
-
-/**
- * Waits until the database answers and has the schema that this worker was built for. Each problem is one line,
- * said once; rejects only when `signal` ends the waiting.
- */
-async function untilMigrated(databaseUrl: string, log: Logger, signal: AbortSignal): Promise<void> {
-  let said = '';
-  for (let attempt = 0; ; attempt += 1) {
-    const problem = await pendingMigrations(databaseUrl).then(
-      (pending) =>
-        pending.length === 0
-          ? null
-          : `the database is not migrated: run "cdr-ingest migrate" (${pending.join(', ')})`,
-      (error: unknown) => `the database cannot be used: ${describeFailure(error)}`,
-    );
-    if (problem === null) return;
-    if (problem !== said) log.warn(`${problem}; waiting`);
-    said = problem;
-    await sleep(backoffMs(attempt, Math.random), undefined, { signal });
-  }
-}
-
-/**
- * Declares the topology where this user may; where it may not, an operator or the Kubernetes operator manages it
- * and the consumer says what is missing.
- */
-async function declareOrUse(connection: BrokerConnection, names: TopologyNames, log: Logger): Promise<void> {
-  for (const { object, ok, problem } of await declareTopology(connection, names)) {
-    if (!ok) log.warn({ object }, `the topology was left as it is: ${problem}`);
-  }
 }

@@ -1,0 +1,51 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { BrokerConnection } from '../broker/supervisor.ts';
+import { declareTopology, type TopologyNames } from '../broker/topology.ts';
+import type { Logger } from '../ops/logger.ts';
+import { describeFailure } from '../store/database.ts';
+import { pendingMigrations } from '../store/migrate.ts';
+import { backoffMs } from './outage.ts';
+
+/** A promise and the way to resolve it. */
+export function later(): { promise: Promise<void>; resolve: () => void } {
+  let resolve: () => void = () => undefined;
+  const promise = new Promise<void>((done) => {
+    resolve = done;
+  });
+  return { promise, resolve };
+}
+
+/**
+ * Waits until the database answers and has the schema that this worker was built for. Each problem is one line,
+ * said once; rejects only when `signal` ends the waiting.
+ */
+export async function untilMigrated(databaseUrl: string, log: Logger, signal: AbortSignal): Promise<void> {
+  let said = '';
+  for (let attempt = 0; ; attempt += 1) {
+    const problem = await pendingMigrations(databaseUrl).then(
+      (pending) =>
+        pending.length === 0
+          ? null
+          : `the database is not migrated: run "cdr-ingest migrate" (${pending.join(', ')})`,
+      (error: unknown) => `the database cannot be used: ${describeFailure(error)}`,
+    );
+    if (problem === null) return;
+    if (problem !== said) log.warn(`${problem}; waiting`);
+    said = problem;
+    await sleep(backoffMs(attempt, Math.random), undefined, { signal });
+  }
+}
+
+/**
+ * Declares the topology where this user may; where it may not, an operator or the Kubernetes operator manages it
+ * and the consumer says what is missing.
+ */
+export async function declareOrUse(
+  connection: BrokerConnection,
+  names: TopologyNames,
+  log: Logger,
+): Promise<void> {
+  for (const { object, ok, problem } of await declareTopology(connection, names)) {
+    if (!ok) log.warn({ object }, `the topology was left as it is: ${problem}`);
+  }
+}
