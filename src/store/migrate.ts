@@ -4,7 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { PrismaPg } from '@prisma/adapter-pg';
 import type { SqlDriverAdapter, SqlQueryable } from '@prisma/driver-adapter-utils';
 import type { MigrationList, SchemaEngine } from '@prisma/schema-engine-wasm';
-import { describeFailure } from './failures.ts';
+import { DatabaseUrlError } from './connection.ts';
+import { classifyFailure, describeFailure } from './failures.ts';
 import { migrationConnection, withSchemaEngine } from './schema-engine.ts';
 
 /** A migration that could not be applied, or a wait for another process's migration that took too long. */
@@ -27,18 +28,22 @@ const EVERYTHING = { externalTables: [], externalEnums: [] };
 /**
  * Brings a database to the current schema; several processes may do so at once. Returns the names of what it
  * applied, in order. A migration is one transaction: of one that fails nothing is kept, and the next call tries
- * it again. Throws MigrationError, or what the database throws.
+ * it again. Throws MigrationError.
  */
 export async function migrate(databaseUrl: string, options: MigrateOptions = {}): Promise<string[]> {
-  const folder = options.folder ?? PRISMA_FOLDER;
+  const { folder = PRISMA_FOLDER, lockTimeoutMs = LOCK_TIMEOUT_MS } = options;
+  const schema = await readSchema(folder);
+  const migrations = await readMigrations(folder);
   return await withConnection(databaseUrl, (adapter) =>
-    withLock(adapter, options.lockTimeoutMs ?? LOCK_TIMEOUT_MS, async () => {
-      const { unfinished } = await readHistory(adapter);
-      return await withSchemaEngine(databaseUrl, await readSchema(folder), (engine) =>
-        apply(engine, folder, unfinished),
-      );
+    withLock(adapter, lockTimeoutMs, async () => {
+      const history = await readHistory(adapter);
+      return await withSchemaEngine(databaseUrl, schema, (engine) => apply(engine, migrations, history));
     }),
-  );
+  ).catch((error: unknown) => {
+    throw error instanceof MigrationError || error instanceof DatabaseUrlError
+      ? error
+      : new MigrationError(describeFailure(error), { cause: error });
+  });
 }
 
 /** Names of the migrations that the database lacks, in order. Throws what the database throws. */
@@ -67,12 +72,40 @@ export async function schemaDrift(databaseUrl: string, folder = PRISMA_FOLDER): 
   return exitCode === 0 ? '' : (stdout ?? '');
 }
 
-async function apply(engine: SchemaEngine, folder: string, unfinished: string[]): Promise<string[]> {
+async function apply(engine: SchemaEngine, migrations: MigrationList, history: History): Promise<string[]> {
   // Nothing of them is in the database: a script is one transaction. Without this the engine refuses to go on.
-  for (const migrationName of new Set(unfinished)) await engine.markMigrationRolledBack({ migrationName });
-  const migrationsList = await readMigrations(folder);
-  const { appliedMigrationNames } = await engine.applyMigrations({ migrationsList, filters: EVERYTHING });
-  return appliedMigrationNames;
+  for (const migrationName of new Set(history.unfinished)) {
+    await engine.markMigrationRolledBack({ migrationName });
+  }
+  const applied: string[] = [];
+  for (const [index, { path }] of migrations.migrationDirectories.entries()) {
+    // One at a time, so that the one that fails has a name.
+    const migrationDirectories = migrations.migrationDirectories.slice(0, index + 1);
+    const migrationsList = { ...migrations, migrationDirectories };
+    const result = await engine
+      .applyMigrations({ migrationsList, filters: EVERYTHING })
+      .catch((error: unknown) => Promise.reject(migrationError(path, error)));
+    applied.push(...result.appliedMigrationNames);
+  }
+  return applied;
+}
+
+/** The engine's code for a database that holds tables but no history of migrations. */
+const NOT_EMPTY = 'P3005';
+
+function migrationError(name: string, error: unknown): MigrationError {
+  if (error instanceof Error && 'code' in error && error.code === NOT_EMPTY) {
+    return new MigrationError('the database holds tables of others: cdr-ingest needs one of its own', {
+      cause: error,
+    });
+  }
+  // The engine ends its message with its own call stack, and begins it with who else is to blame.
+  const [told = ''] = (error instanceof Error ? error.message : String(error)).split(/\n\s+0: /);
+  const reason = told
+    .replace(/^external connector error/, '')
+    .replace(/\s+/g, ' ')
+    .trim();
+  return new MigrationError(`migration ${name} failed, nothing of it was kept: ${reason}`, { cause: error });
 }
 
 async function readSchema(folder: string): Promise<string> {
@@ -128,7 +161,14 @@ async function withLock<Result>(
   try {
     await transaction.executeRaw(statement(`set local lock_timeout = ${Math.ceil(timeoutMs)}`));
     await transaction.executeRaw(statement('set local idle_in_transaction_session_timeout = 0'));
-    await transaction.executeRaw(statement(`select pg_advisory_xact_lock(${ADVISORY_LOCK})`));
+    await transaction
+      .executeRaw(statement(`select pg_advisory_xact_lock(${ADVISORY_LOCK})`))
+      .catch((error) => {
+        if (classifyFailure(error) !== 'retry') throw error;
+        throw new MigrationError(
+          `another process has been migrating this database for ${timeoutMs / 1000} s`,
+        );
+      });
     return await work();
   } finally {
     await transaction.executeRaw(statement('rollback')).catch(() => undefined);

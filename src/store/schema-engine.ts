@@ -4,11 +4,13 @@ import { PrismaPg } from '@prisma/adapter-pg';
 import {
   bindMigrationAwareSqlAdapterFactory,
   ColumnTypeEnum,
+  DriverAdapterError,
   type SqlDriverAdapter,
   type SqlMigrationAwareDriverAdapterFactory,
 } from '@prisma/driver-adapter-utils';
 import type { SchemaEngine } from '@prisma/schema-engine-wasm';
 import * as engineModule from '@prisma/schema-engine-wasm/schema_engine_bg';
+import type { DatabaseError } from 'pg';
 import { connectionConfig } from './connection.ts';
 
 type Pool = ReturnType<Awaited<ReturnType<PrismaPg['connect']>>['underlyingDriver']>;
@@ -53,7 +55,8 @@ export async function withSchemaEngine<Result>(
     );
     return await work(engine);
   } catch (error) {
-    throw panics.message === '' ? error : new Error(`schema engine: ${panics.message}`, { cause: error });
+    if (panics.message !== '') throw new Error(`schema engine: ${panics.message}`, { cause: error });
+    throw error;
   } finally {
     await Promise.all(pools.map((pool) => pool.ended || pool.end()));
   }
@@ -133,7 +136,23 @@ function fitted(adapter: SqlDriverAdapter, pool: Pool): SqlDriverAdapter {
       return result;
     },
     executeScript: async (script: string) => {
-      await query(script);
+      await query(script).catch((error: unknown) => {
+        throw new DriverAdapterError(scriptFailure(error));
+      });
     },
   });
+}
+
+/** A failed script as the engine wants it, to be told and kept in _prisma_migrations. */
+function scriptFailure(error: unknown) {
+  const { code, severity, message, hint } = error as Partial<DatabaseError>;
+  return {
+    kind: 'postgres' as const,
+    code: code ?? 'N/A',
+    severity: severity ?? 'ERROR',
+    message: message ?? String(error),
+    detail: undefined,
+    column: undefined,
+    hint,
+  };
 }
