@@ -27,7 +27,7 @@ const LIFETIME_SECONDS = 1800;
 /**
  * The adapter takes every timestamptz for UTC whatever the session says, and reads dates in the ISO style only.
  */
-const SESSION = '-c TimeZone=UTC -c DateStyle=ISO';
+const SESSION = '-c TimeZone=GMT -c DateStyle=ISO';
 
 /** The pool options for a database. Throws DatabaseUrlError. */
 export function connectionConfig(settings: ConnectionSettings): PoolConfig {
