@@ -1,0 +1,71 @@
+import { describe, expect, it } from 'vitest';
+import { readConfig, type VariableName, variables } from '../../src/config.ts';
+import { files, ofKind, ownPods, read, readSettings, written } from './manifests.ts';
+
+const names = new Set(Object.keys(variables).flatMap((name) => [name, `${name}_FILE`]));
+
+describe('every file below k8s', () => {
+  it.each(files)('%s is YAML without a key given twice', (path) => {
+    expect(read(path).length).toBeGreaterThan(0);
+  });
+
+  it('contains no secret', () => {
+    expect(ofKind(written(), 'Secret')).toEqual([]);
+  });
+
+  it('names each object once', () => {
+    const ids = written().map(({ apiVersion, kind, metadata }) => `${apiVersion} ${kind} ${metadata.name}`);
+    expect(ids.filter((id, index) => ids.indexOf(id) !== index)).toEqual([]);
+  });
+});
+
+describe('the settings', () => {
+  const settings = readSettings();
+
+  it('are variables that the program knows', () => {
+    expect([...settings.keys()].filter((name) => !names.has(name))).toEqual([]);
+  });
+
+  it('have values that the program accepts', () => {
+    const known = [...settings.keys()] as VariableName[];
+    expect(() => readConfig(known, Object.fromEntries(settings))).not.toThrow();
+  });
+
+  it('are no secrets', () => {
+    const secrets = [...settings.keys()].filter((name) => 'secret' in variables[name as VariableName]);
+    expect(secrets).toEqual([]);
+  });
+});
+
+describe.each(ownPods(written()))('the pod of $of', ({ pod }) => {
+  it('is no root, keeps its file system as it is, and has no rights of any kind', () => {
+    expect(pod.securityContext).toMatchObject({
+      runAsNonRoot: true,
+      seccompProfile: { type: 'RuntimeDefault' },
+    });
+    expect(pod.automountServiceAccountToken).toBe(false);
+    for (const { securityContext } of pod.containers) {
+      expect(securityContext).toEqual({
+        allowPrivilegeEscalation: false,
+        readOnlyRootFilesystem: true,
+        capabilities: { drop: ['ALL'] },
+      });
+    }
+  });
+
+  it('gives the program variables that it knows', () => {
+    const given = pod.containers.flatMap(({ env }) => env.map(({ name }) => name));
+    expect(given.filter((name) => !names.has(name))).toEqual([]);
+  });
+
+  it('says how much memory it may have', () => {
+    for (const container of pod.containers) {
+      expect(container).toMatchObject({
+        resources: {
+          requests: { cpu: expect.any(String), memory: expect.any(String) },
+          limits: { memory: expect.any(String) },
+        },
+      });
+    }
+  });
+});

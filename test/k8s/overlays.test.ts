@@ -1,0 +1,117 @@
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { readConfig, type VariableName, variables } from '../../src/config.ts';
+import { hasKubectl, type Manifest, ofKind, only, overlays, ownPods, rendered } from './manifests.ts';
+
+const names = ['DATABASE_POOL', 'STATEMENT_TIMEOUT_MS', 'CONFIRM_TIMEOUT_MS', 'SHUTDOWN_GRACE_MS'] as const;
+const configMap = z.looseObject({ data: z.record(z.string(), z.string()) });
+const deployment = z.looseObject({
+  spec: z.looseObject({
+    strategy: z.looseObject({ rollingUpdate: z.looseObject({ maxSurge: z.number().int() }) }),
+  }),
+});
+const scaledObject = z.looseObject({
+  spec: z.looseObject({
+    maxReplicaCount: z.number().int(),
+    minReplicaCount: z.number().int(),
+    triggers: z.array(z.looseObject({ metadata: z.record(z.string(), z.string()) })),
+  }),
+});
+const cluster = z.looseObject({
+  spec: z.looseObject({
+    instances: z.number(),
+    postgresql: z.looseObject({
+      synchronous: z.looseObject({ number: z.number(), dataDurability: z.string() }),
+      parameters: z.record(z.string(), z.string()),
+    }),
+  }),
+});
+const policy = z.looseObject({
+  spec: z.looseObject({
+    egress: z.array(
+      z.looseObject({
+        to: z.array(
+          z.looseObject({ podSelector: z.looseObject({ matchLabels: z.record(z.string(), z.string()) }) }),
+        ),
+        ports: z.array(z.looseObject({ port: z.number() })),
+      }),
+    ),
+  }),
+});
+
+function settingsOf(manifests: readonly Manifest[]) {
+  const [map] = ofKind(manifests, 'ConfigMap');
+  return configMap.parse(map).data;
+}
+
+describe.skipIf(!hasKubectl).each(overlays)('kubectl kustomize of %s', (overlay) => {
+  const manifests = hasKubectl ? rendered(overlay) : [];
+
+  it('gives every object, in one namespace', () => {
+    const others = manifests.filter(({ kind }) => kind !== 'Namespace');
+    const [namespace] = ofKind(manifests, 'Namespace');
+    expect(others.length).toBeGreaterThan(10);
+    expect(new Set(others.map(({ metadata }) => metadata.namespace))).toEqual(
+      new Set([namespace?.metadata.name]),
+    );
+  });
+
+  it('gives the program settings that it accepts', () => {
+    const settings = settingsOf(manifests);
+    expect(Object.keys(settings).filter((name) => !(name in variables))).toEqual([]);
+    expect(() => readConfig(Object.keys(settings) as VariableName[], settings)).not.toThrow();
+  });
+
+  it('lets a worker settle, confirm and drain before it is killed', () => {
+    const config = readConfig(names, settingsOf(manifests));
+    const worker = ownPods(manifests).find(({ of }) => of === 'Deployment cdr-ingest');
+    const graceMs = (worker?.pod.terminationGracePeriodSeconds ?? 0) * 1000;
+    expect(graceMs).toBeGreaterThanOrEqual(config.STATEMENT_TIMEOUT_MS + config.CONFIRM_TIMEOUT_MS + 10_000);
+    expect(graceMs).toBeGreaterThan(config.SHUTDOWN_GRACE_MS);
+  });
+
+  it('lets workers and migrations reach names, the broker and the database, and nothing else', () => {
+    const { egress } = policy.parse(only(manifests, 'NetworkPolicy', 'cdr-ingest')).spec;
+    const reach = egress.map(({ to, ports }) => ({
+      to: to.flatMap(({ podSelector }) => Object.values(podSelector.matchLabels)),
+      ports: [...new Set(ports.map(({ port }) => port))],
+    }));
+    const isProduction = overlay === 'production';
+    expect(reach).toEqual([
+      { to: ['kube-dns'], ports: [53] },
+      { to: [isProduction ? 'cdr-rabbitmq' : 'rabbitmq'], ports: [5672, 5671] },
+      { to: [isProduction ? 'cdr-postgresql' : 'postgresql'], ports: [5432] },
+    ]);
+  });
+});
+
+describe.skipIf(!hasKubectl)('production', () => {
+  const manifests = hasKubectl ? rendered('production') : [];
+
+  it('never has more database connections than the database allows', () => {
+    const { maxReplicaCount } = scaledObject.parse(only(manifests, 'ScaledObject', 'cdr-ingest')).spec;
+    const { maxSurge } = deployment.parse(only(manifests, 'Deployment', 'cdr-ingest')).spec.strategy
+      .rollingUpdate;
+    const { parameters } = cluster.parse(only(manifests, 'Cluster', 'cdr-postgresql')).spec.postgresql;
+    const { DATABASE_POOL } = readConfig(['DATABASE_POOL'], settingsOf(manifests));
+    // A fifth is left to operators, migrations, replication and backups.
+    const allowed = Number(parameters.max_connections) * 0.8;
+    expect((maxReplicaCount + maxSurge) * DATABASE_POOL).toBeLessThan(allowed);
+  });
+
+  it('never scales to zero, and counts what is unacknowledged', () => {
+    const { minReplicaCount, triggers } = scaledObject.parse(
+      only(manifests, 'ScaledObject', 'cdr-ingest'),
+    ).spec;
+    expect(minReplicaCount).toBeGreaterThanOrEqual(2);
+    expect(triggers.map(({ metadata }) => metadata)).toMatchObject([
+      { protocol: 'http', queueName: 'cdrs.create', excludeUnacknowledged: 'false' },
+    ]);
+  });
+
+  it('has each commit on a standby before it is acknowledged', () => {
+    const { instances, postgresql } = cluster.parse(only(manifests, 'Cluster', 'cdr-postgresql')).spec;
+    expect(instances).toBe(3);
+    expect(postgresql.synchronous).toMatchObject({ number: 1, dataDurability: 'required' });
+  });
+});
