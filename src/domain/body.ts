@@ -1,4 +1,5 @@
 import { parse as parseLossless } from 'lossless-json';
+import { NumberToken } from './json-number.ts';
 import { amount, plain } from './money.ts';
 
 /** The parameters of a message by name, as they came: text, numbers, or what the contract never takes. */
@@ -21,7 +22,8 @@ const EXPONENT_LIMIT = 300;
  */
 const RISKY_NUMBER = /:\s*-?(?:[\d.]{16}|[\d.]+[eE])/;
 const KEY_END = /"\s*:/g;
-const STRING_TOKEN = /"((?:[^"\\]|\\.)*)"\s*(:)?/gs;
+/** A string, with the colon that makes it a name, or a bracket. */
+const TOKEN = /"((?:[^"\\]|\\.)*)"\s*(:)?|[[\]{}]/gs;
 
 /**
  * Reads a request body into its parameters. Total: any text gives a `Body`, nothing throws.
@@ -63,43 +65,48 @@ function readJson(text: string, isDecimal: (name: string) => boolean): Body {
     : repeated(twice);
 }
 
-/** Finds the first name that stands twice in JSON text which is known to be valid. */
+/** The first parameter that stands twice in JSON text which is known to be valid. */
 function repeatedName(text: string): string | undefined {
   const seen = new Set<string>();
-  for (const [, raw, colon] of text.matchAll(STRING_TOKEN)) {
-    if (colon === undefined) continue;
-    const name: unknown = JSON.parse(`"${raw}"`);
-    if (typeof name !== 'string') continue;
+  let depth = 0;
+  for (const [token, raw, colon] of text.matchAll(TOKEN)) {
+    if (token === '{' || token === '[') depth += 1;
+    else if (token === '}' || token === ']') depth -= 1;
+    // Names within a value are not parameters.
+    if (colon === undefined || depth > 1) continue;
+    const name = String(JSON.parse(`"${raw}"`));
     if (seen.has(name)) return name;
     seen.add(name);
   }
   return undefined;
 }
 
-class NumberToken {
-  readonly text: string;
-  constructor(text: string) {
-    this.text = text;
-  }
-}
-
 /** Parses again with every number kept as its text, so that no digit passes through a float. */
 function withExactNumbers(text: string, isDecimal: (name: string) => boolean): Fields {
-  const parsed = parseLossless(text, undefined, { parseNumber: (token) => new NumberToken(token) });
+  const parsed = parseLossless(text, undefined, {
+    parseNumber: (token) => new NumberToken(token),
+    // Only within a value: there JSON.parse takes the last one too.
+    onDuplicateKey: ({ newValue }) => newValue,
+  });
   if (!isObject(parsed)) return {};
   const fields: Record<string, unknown> = Object.create(null);
   for (const [name, value] of Object.entries(parsed)) {
-    fields[name] = value instanceof NumberToken ? exactNumber(value.text, isDecimal(name)) : value;
+    fields[name] = value instanceof NumberToken ? exactNumber(value, isDecimal(name)) : value;
   }
   return fields;
 }
 
-/** A decimal as plain text; a whole number as a number where that is safe, else as its digits. */
-function exactNumber(token: string, isDecimal: boolean): string | number {
-  const value = amount(token);
-  if (!value.isFinite() || Math.abs(value.e) > EXPONENT_LIMIT) return Number.POSITIVE_INFINITY;
+/**
+ * A decimal as plain text; a whole number as a number where that is safe, else as its digits. What would not
+ * be the same number then stays a token.
+ */
+function exactNumber(token: NumberToken, isDecimal: boolean): string | number | NumberToken {
+  const value = amount(token.text);
+  const vanished = value.isZero() && /^[-0.]*[1-9]/.test(token.text);
+  if (!value.isFinite() || vanished || Math.abs(value.e) > EXPONENT_LIMIT) return token;
   if (isDecimal) return plain(value);
   const asNumber = value.toNumber();
+  if (value.isInteger() !== Number.isInteger(asNumber)) return token;
   return value.isInteger() && !Number.isSafeInteger(asNumber) ? plain(value) : asNumber;
 }
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { amount, canonical, plain } from './money.ts';
-import { clean, TEXT_MAX } from './text.ts';
+import { clean, cut, TEXT_MAX } from './text.ts';
 
 /** Highest ID or count: PostgreSQL's integer. */
 export const INTEGER_MAX = 2_147_483_647;
@@ -105,7 +105,7 @@ export function taxItems(list: string): string[] {
 function isTaxList(list: string): boolean {
   const items = taxItems(list);
   const wellFormed = items.every((item) => item !== '' && (!/^\d+$/.test(item) || isTaxId(item)));
-  return wellFormed && list.length <= TEXT_MAX && new Set(items).size === items.length;
+  return wellFormed && cut(list, TEXT_MAX) === list && new Set(items).size === items.length;
 }
 
 function isTaxId(item: string): boolean {

@@ -1,3 +1,5 @@
+import { NumberToken } from './json-number.ts';
+
 /** Code points that a caller's text may have; what is longer is cut (interface, section 4). */
 export const TEXT_MAX = 4096;
 
@@ -25,6 +27,7 @@ export function cut(text: string, length: number): string {
 
 /** A value as a refusal shows it: JSON, shortened, with nothing in it that would disturb a terminal or a log. */
 export function shown(value: unknown): string {
+  if (value instanceof NumberToken) return shorten(value.text, 40);
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'object' && value !== null) return 'an object';
   if (typeof value === 'string') return JSON.stringify(shorten(clean(value), 40));
