@@ -1,0 +1,95 @@
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { defaultNames, type TopologyObject, topologyOf } from '../../src/broker/topology-objects.ts';
+import { variables } from '../../src/config.ts';
+import { type Manifest, ofKind, written } from './manifests.ts';
+
+const argumentsSchema = z.record(z.string(), z.union([z.string(), z.number()])).default({});
+const queue = z
+  .strictObject({ name: z.string(), type: z.string(), arguments: argumentsSchema })
+  .transform(({ name, type, arguments: rest }): TopologyObject => {
+    return { kind: 'queue', name, arguments: { 'x-queue-type': type, ...rest } };
+  });
+const exchange = z
+  .strictObject({ name: z.string(), type: z.literal('topic'), arguments: argumentsSchema })
+  .transform(({ name, arguments: rest }): TopologyObject => ({ kind: 'exchange', name, arguments: rest }));
+const binding = z
+  .strictObject({
+    source: z.string(),
+    destination: z.string(),
+    destinationType: z.literal('queue'),
+    routingKey: z.string(),
+  })
+  .transform(({ source, destination, routingKey }): TopologyObject => {
+    return { kind: 'binding', queue: destination, exchange: source, routingKey };
+  });
+const schemas = new Map<string, z.ZodType<TopologyObject>>([
+  ['Queue', queue],
+  ['Exchange', exchange],
+  ['Binding', binding],
+]);
+
+const shared = z.looseObject({
+  vhost: z.literal('cdrs'),
+  durable: z.literal(true).optional(),
+  autoDelete: z.literal(false).optional(),
+  rabbitmqClusterReference: z.strictObject({ name: z.literal('cdr-rabbitmq') }),
+});
+const permission = z.looseObject({
+  configure: z.string(),
+  write: z.string(),
+  read: z.string(),
+});
+
+function objectOf({ kind, spec }: Manifest): TopologyObject[] {
+  const schema = schemas.get(kind);
+  if (schema === undefined) return [];
+  const { vhost, durable, autoDelete, rabbitmqClusterReference, ...rest } = shared.parse(spec);
+  return [schema.parse(rest)];
+}
+
+/** What the broker compares a permission with: the default exchange has a name of its own there. */
+const DEFAULT_EXCHANGE = 'amq.default';
+
+describe('the objects of the topology operator', () => {
+  const manifests = written();
+
+  it('are what the worker would declare itself', () => {
+    const expected = topologyOf(defaultNames);
+    const given = manifests.flatMap(objectOf);
+    expect(given).toHaveLength(expected.length);
+    expect(given).toEqual(expect.arrayContaining(expected));
+  });
+
+  it('let a worker hold deliveries for longer than it ever does', () => {
+    const [timeout] = ofKind(manifests, 'Policy', 'cdrs-consumer-timeout');
+    const definition = z
+      .looseObject({ definition: z.strictObject({ 'consumer-timeout': z.number() }) })
+      .parse(timeout?.spec).definition;
+    expect(definition['consumer-timeout']).toBeGreaterThan(2 * Number(variables.OUTAGE_RETURN_MS.fallback));
+  });
+
+  it('let the worker read its queues, answer, and nothing else', () => {
+    const [worker] = ofKind(manifests, 'Permission', 'cdr-worker');
+    const may = z.looseObject({ permissions: permission }).parse(worker?.spec).permissions;
+    const { exchange, queue, deadExchange, deadQueue, resultsExchange, resultsQueue } = defaultNames;
+    const allowed = (pattern: string, names: string[]) =>
+      names.filter((name) => new RegExp(pattern).test(name));
+    expect(may.configure).toBe('^$');
+    expect(allowed(may.read, [queue, deadQueue, resultsQueue, 'cdrs.reply.1'])).toEqual([queue, deadQueue]);
+    expect(allowed(may.write, [exchange, deadExchange, resultsExchange, DEFAULT_EXCHANGE])).toEqual([
+      resultsExchange,
+      DEFAULT_EXCHANGE,
+    ]);
+  });
+
+  it('give every user a permission and a secret that is made elsewhere', () => {
+    const users = ofKind(manifests, 'User');
+    expect(users.map(({ metadata }) => metadata.name)).toEqual(
+      ofKind(manifests, 'Permission').map(({ metadata }) => metadata.name),
+    );
+    for (const { spec } of users) {
+      expect(spec).toMatchObject({ importCredentialsSecret: { name: expect.stringMatching(/-broker$/) } });
+    }
+  });
+});
