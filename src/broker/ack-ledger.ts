@@ -14,19 +14,24 @@ export interface AckLedger {
   delivered(tag: number, bytes: number): void;
   /** Marks as done. A tag that is not in hand, or was settled before, changes nothing. */
   settled(tag: number): void;
-  /** The acknowledgements due since the last call, in the fewest frames; each tag is handed out once. */
-  due(): Ack[];
+  /**
+   * The acknowledgements to send now, in the fewest frames; each tag is covered once.
+   *
+   * @param everything also those that would rather wait for an older delivery to be settled.
+   */
+  due(everything?: boolean): Ack[];
 }
 
 /**
  * Tags must be delivered in ascending order, as a channel does. One frame covers everything below the oldest
- * unsettled delivery; what is settled above it, past a slow one, is acknowledged tag by tag, because holding it
- * back would fill the prefetch window behind one slow message.
+ * unsettled delivery. What is settled above it waits for it, since usually it is only a batch answered out of
+ * turn, and every frame is a command in the log of the queue. A slow one must not fill the prefetch window,
+ * though: when so many wait, they are acknowledged tag by tag.
  */
-export function createAckLedger(): AckLedger {
+export function createAckLedger(mayWait: number): AckLedger {
   // A Map iterates in order of insertion, which is the order of tags: its first key is the oldest unsettled.
   const unsettled = new Map<number, number>();
-  let due: number[] = [];
+  let settled: number[] = [];
   let inFlightBytes = 0;
 
   return {
@@ -45,20 +50,18 @@ export function createAckLedger(): AckLedger {
       if (bytes === undefined) return;
       unsettled.delete(tag);
       inFlightBytes -= bytes;
-      due.push(tag);
+      settled.push(tag);
     },
-    due() {
+    due(everything = false) {
       const oldest = unsettled.keys().next().value ?? Number.POSITIVE_INFINITY;
-      const acks: Ack[] = [];
-      let upTo = 0;
-      for (const tag of due) {
-        if (tag > oldest) acks.push({ tag, multiple: false });
-        else if (tag > upTo) upTo = tag;
-      }
-      due = [];
+      const above = settled.filter((tag) => tag > oldest);
+      const scatter = everything || above.length > mayWait;
       // The broker refuses a tag that is not outstanding, so the frame names the last one settled, not the gap.
-      if (upTo > 0) acks.unshift({ tag: upTo, multiple: true });
-      return acks;
+      let upTo = 0;
+      for (const tag of settled) if (tag < oldest && tag > upTo) upTo = tag;
+      settled = scatter ? [] : above;
+      const acks: Ack[] = scatter ? above.map((tag) => ({ tag, multiple: false })) : [];
+      return upTo > 0 ? [{ tag: upTo, multiple: true }, ...acks] : acks;
     },
   };
 }

@@ -36,15 +36,23 @@ export interface ConsumerChannelOptions {
 
 const NO_BYTES = Buffer.alloc(0);
 
+/**
+ * A channel of the broker has at most 32 commands on their way into the log of a quorum queue. Acknowledgements
+ * beyond that it keeps, to send them as one when the first are written, and forgets when it is closed before:
+ * settled messages would come again. No answer tells when they are written, so the last gets this long.
+ */
+const ACK_SETTLE_MS = 250;
+
 /** Opens a channel with its prefetch; call `subscribe` to begin. @throws when the connection does not answer. */
 export async function openConsumerChannel(options: ConsumerChannelOptions): Promise<ConsumerChannel> {
   const { connection, epoch, queue, keepBytes } = options;
-  const ledger = createAckLedger();
+  const ledger = createAckLedger(options.prefetch / 2);
   const channel = await connection.openChannel();
   const rpc = <T>(work: Promise<T>, what: string) =>
     within(work, connection.rpcTimeoutMs, `the answer to ${what}`);
   let consumerTag: string | null = null;
   let sample: Message | null = null;
+  let acknowledgedAt = Number.NEGATIVE_INFINITY;
   let failure = 'the channel was closed';
 
   // amqplib sorts deliveries by consumer tag and closes the channel over one that comes after the answer to
@@ -71,9 +79,10 @@ export async function openConsumerChannel(options: ConsumerChannelOptions): Prom
   });
   await rpc(channel.prefetch(options.prefetch), 'basic.qos');
 
-  function flush(): void {
+  function flush(everything: boolean): void {
     if (sample === null) return;
-    for (const { tag, multiple } of ledger.due()) {
+    for (const { tag, multiple } of ledger.due(everything)) {
+      acknowledgedAt = performance.now();
       const message = { ...sample, fields: { ...sample.fields, deliveryTag: tag } };
       if (!acknowledge(channel, message, multiple)) return;
     }
@@ -99,10 +108,12 @@ export async function openConsumerChannel(options: ConsumerChannelOptions): Prom
       consumerTag = ok.consumerTag;
     },
     unsubscribe,
-    flush,
+    flush: () => flush(false),
     async close() {
       await unsubscribe();
-      flush();
+      flush(true);
+      const settleMs = acknowledgedAt + ACK_SETTLE_MS - performance.now();
+      if (settleMs > 0) await new Promise((resolve) => setTimeout(resolve, settleMs));
       // An acknowledgement has no answer. One to a later call on the same channel says that the broker has
       // read it; closing without could lose it on the way and have a settled message sent again.
       await rpc(channel.prefetch(options.prefetch), 'basic.qos');
