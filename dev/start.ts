@@ -120,7 +120,7 @@ async function runSample(database: Database, amqpUrl: string, passwords: Passwor
   const after = await balances(database);
   const moved = new Table({
     head: ['customer', 'currency', 'balance before', 'after', 'charged', 'calls'],
-    style,
+    ...compact,
   });
   for (const [id, row] of after)
     moved.push([row.name, row.currency, before.get(id)?.balance ?? '', row.balance, row.charged, row.calls]);

@@ -11,7 +11,7 @@ export interface Answer {
 
 /** A message to submit: the body as it goes out and, where the topology wants one, the machine in its key. */
 export interface Knock {
-  body: string;
+  body: string | Buffer;
   contentType?: string;
   machine?: string;
 }

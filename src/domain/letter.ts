@@ -30,10 +30,11 @@ const MASK = '***';
 const CONTRACT_NAMES = parameterNames.filter((name) => !looksSecret(name)).join('|');
 /**
  * A key that looks like a password's, and all that follows until something that is surely the next parameter:
- * where text cannot be parsed, nobody knows where a value ends.
+ * where text cannot be parsed, nobody knows where a value ends. Every repetition before the value is bounded, so
+ * that hostile text costs linear time.
  */
 const SECRET_IN_TEXT = new RegExp(
-  `([\\w%.-]*(?:pass|pwd|secret|token|credential)[\\w%.-]*["']?\\s*[:=]).*?(?=[,;&{\\s]\\s*["']?(?:${CONTRACT_NAMES})["']?\\s*[:=]|$)`,
+  `((?:pass|pwd|secret|token|credential)[\\w%.-]{0,64}["']?\\s{0,16}[:=]).*?(?=[,;&{\\s]\\s{0,16}["']?(?:${CONTRACT_NAMES})["']?\\s*[:=]|$)`,
   'gis',
 );
 

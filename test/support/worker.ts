@@ -1,0 +1,78 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+
+const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
+/** What starting up and draining may take on a slow machine. */
+const LIMIT_MS = 60_000;
+
+/** A command of the product as a process of its own, built as it ships. */
+export interface WorkerProcess {
+  child: ChildProcess;
+  /** Everything it wrote so far. */
+  output: () => string;
+  /** Resolves when its output contains the text; rejects when it ended before, or after a minute. */
+  logged: (text: string) => Promise<void>;
+  /** Where it serves its metrics. */
+  port: () => Promise<number>;
+  /** Sends SIGTERM and resolves with the exit code. */
+  stop: () => Promise<number | null>;
+  /** Resolves with the exit code. */
+  ended: Promise<number | null>;
+}
+
+/** Starts `node dist/cli.js …`; the environment holds nothing but what is given and PATH. */
+export async function startProcess(
+  args: readonly string[],
+  environment: Record<string, string>,
+): Promise<WorkerProcess> {
+  const env = { PATH: process.env.PATH ?? '', ...environment };
+  const child = spawn(process.execPath, [CLI, ...args], { env, stdio: ['pipe', 'pipe', 'pipe'] });
+  let output = '';
+  const listeners = new Set<() => void>();
+  const ended = once(child, 'close').then(([code]) => code as number | null);
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (chunk: string) => {
+      output += chunk;
+      for (const listener of listeners) listener();
+    });
+  }
+  await once(child, 'spawn');
+
+  function logged(text: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const look = () => {
+        if (!output.includes(text)) return;
+        finish();
+        resolve();
+      };
+      const fail = (why: string) => {
+        finish();
+        reject(new Error(`${why} without ${JSON.stringify(text)}; it wrote:\n${output}`));
+      };
+      const timer = setTimeout(() => fail('a minute passed'), LIMIT_MS);
+      const finish = () => {
+        clearTimeout(timer);
+        listeners.delete(look);
+      };
+      listeners.add(look);
+      ended.then(() => fail('the process ended'));
+      look();
+    });
+  }
+
+  return {
+    child,
+    ended,
+    output: () => output,
+    logged,
+    port: async () => {
+      await logged('"port":');
+      return Number(/"port":(\d+)/.exec(output)?.[1]);
+    },
+    stop: () => {
+      child.kill('SIGTERM');
+      return ended;
+    },
+  };
+}
