@@ -144,7 +144,7 @@ function causeOf(error: unknown): Cause | undefined {
 /** Function, file and line of our own code where an unexpected error arose: its message may quote a value. */
 function placeOf(error: unknown): string | undefined {
   const stack = error instanceof Error ? (error.stack ?? '') : '';
-  const frame = stack.split('\n').find((line) => /^\s+at /.test(line) && !line.includes('node:'));
+  const frame = stack.split('\n').find((line) => /^\s+at .*\//.test(line) && !line.includes('node:'));
   return frame?.trim().replace(/\(?(file:\/\/)?\/\S*\/([^/\s]+?)\)?$/, '$2');
 }
 

@@ -1,0 +1,430 @@
+import { Client } from 'pg';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import {
+  classifyFailure,
+  type Database,
+  type DatabaseOptions,
+  DatabaseUrlError,
+  databaseReachable,
+  describeFailure,
+  openDatabase,
+} from '../../src/store/database.ts';
+import { migrate } from '../../src/store/migrate.ts';
+import { testServices } from '../support/stack.ts';
+
+let services: Awaited<ReturnType<typeof testServices>>;
+let admin: Client;
+const open: Database[] = [];
+
+beforeAll(async () => {
+  services = await testServices('database');
+  await migrate(services.databaseUrl);
+  admin = new Client({ connectionString: services.databaseUrl });
+  await admin.connect();
+  await admin.query(`insert into peers (id, name) values (1, 'one'), (2, 'two')`);
+});
+
+afterEach(async () => {
+  await Promise.all(open.splice(0).map(({ close }) => close(1000)));
+});
+
+afterAll(async () => {
+  await admin.end();
+  await services.drop();
+});
+
+function connect(options: Partial<DatabaseOptions> = {}) {
+  const database = openDatabase({
+    url: services.databaseUrl,
+    poolSize: 2,
+    statementTimeoutMs: 5000,
+    connectTimeoutMs: 2000,
+    applicationName: 'database test',
+    ...options,
+  });
+  open.push(database);
+  return database.prisma;
+}
+
+function urlWith(change: (url: URL) => void): string {
+  const url = new URL(services.databaseUrl);
+  change(url);
+  return url.href;
+}
+
+/** What the promise rejects with. */
+async function failureOf(work: Promise<unknown>): Promise<unknown> {
+  return await work.then(
+    () => Promise.reject(new Error('nothing failed')),
+    (error: unknown) => error,
+  );
+}
+
+/** Prisma runs a query only when somebody waits for it. */
+function started<Value>(query: Promise<Value>): Promise<Value> {
+  return query.then((value) => value);
+}
+
+const SECRET = 'geheim-4711';
+
+async function expectFailure(
+  kind: ReturnType<typeof classifyFailure>,
+  says: string | RegExp,
+  work: Promise<unknown>,
+) {
+  const error = await failureOf(work);
+  const description = describeFailure(error);
+  expect(description).toMatch(says);
+  expect(classifyFailure(error)).toBe(kind);
+  expect(description).not.toMatch(/\n/);
+  expect(description).not.toContain(SECRET);
+}
+
+describe('a collision with others is tried again', () => {
+  test('deadlock', async () => {
+    const prisma = connect();
+    const bothHold = meeting(2);
+    const locking = ([first, second]: [number, number]) =>
+      prisma.$transaction(async (transaction) => {
+        await transaction.$executeRaw`update peers set name = name where id = ${first}`;
+        await bothHold();
+        await transaction.$executeRaw`update peers set name = name where id = ${second}`;
+      });
+    const results = await Promise.allSettled([locking([1, 2]), locking([2, 1])]);
+    const failed = results.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []));
+    expect(failed).toHaveLength(1);
+    expect(classifyFailure(failed[0])).toBe('retry');
+    expect(describeFailure(failed[0])).toMatch('40P01');
+  });
+
+  test.each(['raw', 'model'])('serialization failure of a %s query', async (way) => {
+    const prisma = connect();
+    const bothRead = meeting(2);
+    const changing = () =>
+      prisma.$transaction(
+        async (transaction) => {
+          await transaction.peer.findMany();
+          await bothRead();
+          if (way === 'raw') await transaction.$executeRaw`update peers set name = name || '' where id = 1`;
+          else await transaction.peer.update({ where: { id: 1 }, data: { name: 'one' } });
+        },
+        { isolationLevel: 'Serializable' },
+      );
+    const results = await Promise.allSettled([changing(), changing()]);
+    const failed = results.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []));
+    expect(failed).toHaveLength(1);
+    expect(classifyFailure(failed[0])).toBe('retry');
+    expect(describeFailure(failed[0])).toMatch(/40001|P2034/);
+  });
+
+  test('lock timeout, which comes before the statement timeout', async () => {
+    const prisma = connect({ statementTimeoutMs: 400 });
+    await admin.query('begin; update peers set name = name where id = 1');
+    try {
+      await expectFailure('retry', '55P03', prisma.$executeRaw`update peers set name = name where id = ${1}`);
+    } finally {
+      await admin.query('rollback');
+    }
+  });
+
+  test('a prepared statement that a migration made obsolete', async () => {
+    const prisma = connect({ poolSize: 1 });
+    await admin.query('create table grown (a int)');
+    const read = () => prisma.$queryRawUnsafe('select * from grown where a = $1', 1);
+    await read();
+    await admin.query('alter table grown add column b int');
+    await expectFailure('retry', '0A000', read());
+    expect(await read()).toEqual([]);
+  });
+});
+
+describe('an outage is nothing that a message can help', () => {
+  test('nobody listens', async () => {
+    const url = urlWith((to) => {
+      to.port = '1';
+    });
+    await expectFailure(
+      'outage',
+      /DatabaseNotReachable at 127.0.0.1:1/,
+      connect({ url }).$queryRaw`select 1`,
+    );
+    await expectFailure('outage', /DatabaseNotReachable/, connect({ url }).peer.findMany());
+    await expectFailure(
+      'outage',
+      /DatabaseNotReachable/,
+      connect({ url }).$transaction(async () => undefined),
+    );
+  });
+
+  test('nobody listens at any address of a name', async () => {
+    const url = urlWith((to) => {
+      to.host = 'localhost:1';
+    });
+    await expectFailure('outage', /ECONNREFUSED|DatabaseNotReachable/, connect({ url }).$queryRaw`select 1`);
+  });
+
+  test('the host is unknown', async () => {
+    const url = urlWith((to) => {
+      to.hostname = 'nowhere.invalid';
+    });
+    await expectFailure('outage', /EAI_AGAIN|DatabaseNotReachable/, connect({ url }).$queryRaw`select 1`);
+  });
+
+  test('wrong password', async () => {
+    const url = urlWith((to) => {
+      to.password = SECRET;
+    });
+    await expectFailure('outage', '28P01', connect({ url }).$queryRaw`select 1`);
+    await expectFailure('outage', '28P01', connect({ url }).peer.findMany());
+  });
+
+  test('no such database', async () => {
+    const url = urlWith((to) => {
+      to.pathname = '/nothing_of_this_name';
+    });
+    await expectFailure('outage', '3D000', connect({ url }).$queryRaw`select 1`);
+  });
+
+  test('a server without TLS where it is demanded', async () => {
+    const url = urlWith((to) => to.searchParams.set('sslmode', 'verify-full'));
+    await expectFailure('outage', 'TlsConnectionError', connect({ url }).$queryRaw`select 1`);
+  });
+
+  test('a connection that is terminated', async () => {
+    const prisma = connect();
+    const failure = failureOf(prisma.$queryRaw`select pg_sleep(10)::text`);
+    await untilTrue(async () => {
+      const { rows } = await admin.query(`select pg_terminate_backend(pid) from pg_stat_activity
+        where application_name = 'database test' and query like '%pg_sleep(10)%'`);
+      return rows.length > 0;
+    });
+    expect(classifyFailure(await failure)).toBe('outage');
+    expect(describeFailure(await failure)).toMatch(/57P01|terminated/);
+    expect(await prisma.$queryRaw`select 1 as one`).toEqual([{ one: 1 }]);
+  });
+
+  test('statement timeout', async () => {
+    const prisma = connect({ statementTimeoutMs: 100 });
+    await expectFailure('outage', '57014', prisma.$queryRaw`select pg_sleep(10)::text`);
+  });
+
+  test('no connection free in time', async () => {
+    const prisma = connect({ poolSize: 1, connectTimeoutMs: 100 });
+    const held = started(prisma.$queryRaw`select pg_sleep(0.5)::text`);
+    await expectFailure('outage', 'timeout exceeded', prisma.$queryRaw`select 1`);
+    await expectFailure(
+      'outage',
+      'P2028',
+      prisma.$transaction(async () => undefined, { maxWait: 50 }),
+    );
+    await held;
+  });
+
+  test.each([
+    ['table', 'select * from nothing', '42P01'],
+    ['column', 'select nothing from peers', '42703'],
+    ['function', 'select nothing(1)', '42883'],
+  ])('a %s that the database lacks', async (_what, statement, state) => {
+    await expectFailure('outage', state, connect().$queryRawUnsafe(statement));
+  });
+
+  test('no privilege', async () => {
+    const role = await limitedRole();
+    await expectFailure('outage', '42501', connect({ url: role.url }).$queryRaw`select * from peers`);
+    await role.drop();
+  });
+
+  test('too many connections', async () => {
+    const role = await limitedRole('connection limit 0');
+    await expectFailure('outage', '53300', connect({ url: role.url }).$queryRaw`select 1`);
+    await role.drop();
+  });
+
+  test('a limit of the disk', async () => {
+    const url = urlWith((to) => to.searchParams.set('options', '-c temp_file_limit=64 -c work_mem=64'));
+    const sorting = connect({ url }).$queryRaw`
+      select count(*) from (select i::text from generate_series(1, 100000) i order by 1 offset 0) as sorted`;
+    await expectFailure('outage', '53400', sorting);
+  });
+
+  test('a server that only reads', async () => {
+    const url = urlWith((to) => to.searchParams.set('options', '-c default_transaction_read_only=on'));
+    await expectFailure('outage', '25006', connect({ url }).$executeRaw`update peers set name = name`);
+  });
+
+  test.each(['53100', '57P03', '58030', 'XX002', '08006'])('SQLSTATE %s', async (state) => {
+    const raised = `do $$ begin raise exception 'trouble' using errcode = '${state}'; end $$`;
+    await expectFailure('outage', state, connect().$executeRawUnsafe(raised));
+  });
+});
+
+describe('what a message may have caused is isolated', () => {
+  test('a number out of range', async () => {
+    await expectFailure('isolate', '22003', connect().$queryRaw`select ${'1e9'}::text::numeric::smallint`);
+  });
+
+  test('a text that does not fit its type, of which nothing is told', async () => {
+    await expectFailure('isolate', '22P02', connect().$queryRaw`select ${SECRET}::text::int`);
+  });
+
+  test('NUL in a text', async () => {
+    await expectFailure('isolate', '22021', connect().$queryRaw`select ${`${SECRET}\0`}::text`);
+  });
+
+  test('a broken constraint, which is named without the row', async () => {
+    const prisma = connect();
+    await expectFailure(
+      'isolate',
+      'users_role_check',
+      prisma.user.create({ data: { username: SECRET, passwordHash: SECRET, role: SECRET } }),
+    );
+    await expectFailure(
+      'isolate',
+      'peers_pkey',
+      prisma.$executeRaw`insert into peers (id, name) values (1, ${SECRET})`,
+    );
+  });
+
+  test('what a trigger of somebody else raises', async () => {
+    const raised = `do $$ begin raise exception '${SECRET}'; end $$`;
+    await expectFailure('isolate', /^SQLSTATE P0001$/, connect().$executeRawUnsafe(raised));
+  });
+
+  test('wrong arguments to Prisma', async () => {
+    const data = { id: SECRET, name: 'x' } as unknown as { id: number };
+    await expectFailure('isolate', 'PrismaClientValidationError', connect().peer.create({ data }));
+  });
+
+  test('an error of our own, told by its place', async () => {
+    const broken = Promise.resolve().then(() => JSON.parse(SECRET));
+    await expectFailure('isolate', /^SyntaxError at .*database\.test\.ts/, broken);
+    await expectFailure('isolate', 'string', Promise.reject(SECRET));
+  });
+});
+
+test('terms that no longer hold are stale', async () => {
+  const asserted = connect().$queryRaw`select settle_assert(false, 'a tax changed')`;
+  await expectFailure('stale', /^a tax changed \(SQLSTATE CDR01\)$/, asserted);
+});
+
+describe('openDatabase', () => {
+  test.each([
+    ['no URL', 'somewhere'],
+    ['another protocol', `mysql://u:${SECRET}@host/db`],
+    ['a stray %', `postgresql://u:${SECRET}%zz@host/db`],
+    ['another schema', `postgresql://u:${SECRET}@host/db?schema=billing`],
+  ])('refuses %s without showing the password', (_what, url) => {
+    const opening = () => connect({ url });
+    expect(opening).toThrow(DatabaseUrlError);
+    expect(opening).not.toThrow(SECRET);
+  });
+
+  test('sets up every session, and leaves the options of the URL in force', async () => {
+    const url = urlWith((to) => to.searchParams.set('options', '-c work_mem=7MB'));
+    await admin
+      .query(`alter database "${new URL(url).pathname.slice(1)}" set timezone = 'Asia/Tokyo'`)
+      .catch(() => {
+        // A server without time zone files has no other zone to be set to.
+      });
+    const [row] = await connect({ url, statementTimeoutMs: 9000 }).$queryRaw<Record<string, string>[]>`
+      select current_setting('work_mem') as work_mem, current_setting('TimeZone') as zone,
+        current_setting('statement_timeout') as statement, current_setting('lock_timeout') as lock,
+        current_setting('idle_in_transaction_session_timeout') as idle,
+        current_setting('application_name') as name`;
+    expect(row).toEqual({
+      work_mem: '7MB',
+      zone: 'GMT',
+      statement: '9s',
+      lock: '4500ms',
+      idle: '9s',
+      name: 'database test',
+    });
+  });
+
+  test('prepares a statement once under its name, and no more than a hundred', async () => {
+    const prisma = connect({ poolSize: 1 });
+    const prepared = async () => {
+      const [row] = await prisma.$queryRawUnsafe<{ names: number }[]>(
+        'select count(*)::int as names from pg_prepared_statements',
+      );
+      return row?.names;
+    };
+    for (let round = 0; round < 5; round += 1) await prisma.$queryRaw`select ${round}::int`;
+    expect(await prepared()).toBe(1);
+    for (let text = 0; text < 120; text += 1)
+      await prisma.$queryRawUnsafe(`select $1::int as a${text}`, text);
+    expect(await prepared()).toBe(100);
+  });
+
+  test('close waits for what is under way', async () => {
+    const prisma = connect();
+    const waiting = started(prisma.$queryRaw`select pg_sleep(0.3)::text, 1 as one`);
+    await prisma.$queryRaw`select 1`;
+    await open.pop()?.close(5000);
+    expect(await waiting).toMatchObject([{ one: 1 }]);
+  });
+
+  test('close cuts what takes too long', async () => {
+    const prisma = connect();
+    const failure = failureOf(prisma.$queryRaw`select pg_sleep(20)::text`);
+    await prisma.$queryRaw`select 1`;
+    const started = performance.now();
+    await open.pop()?.close(100);
+    expect(classifyFailure(await failure)).toBe('outage');
+    expect(performance.now() - started).toBeLessThan(3000);
+  });
+});
+
+describe('databaseReachable', () => {
+  test('is true where the database takes writes', async () => {
+    expect(await databaseReachable(connect(), 2000)).toBe(true);
+  });
+
+  test('is false where it only reads, where nobody listens, and where it is late', async () => {
+    const readOnly = urlWith((to) => to.searchParams.set('options', '-c default_transaction_read_only=on'));
+    const nobody = urlWith((to) => {
+      to.port = '1';
+    });
+    expect(await databaseReachable(connect({ url: readOnly }), 2000)).toBe(false);
+    expect(await databaseReachable(connect({ url: nobody }), 2000)).toBe(false);
+    const busy = connect({ poolSize: 1 });
+    const held = started(busy.$queryRaw`select pg_sleep(0.5)::text`);
+    expect(await databaseReachable(busy, 50)).toBe(false);
+    await held;
+  });
+});
+
+async function limitedRole(options = '') {
+  const name = `limited_${Math.random().toString(36).slice(2, 10)}`;
+  await admin.query(`create role ${name} login password 'limited' ${options}`);
+  const url = urlWith((to) => {
+    to.username = name;
+    to.password = 'limited';
+  });
+  const drop = async () => {
+    await Promise.all(open.splice(0).map(({ close }) => close(1000)));
+    await admin.query(`drop role ${name}`);
+  };
+  return { url, drop };
+}
+
+/** Resolves for everybody when as many as that have come. */
+function meeting(size: number): () => Promise<void> {
+  let arrive: () => void = () => undefined;
+  const everybody = new Promise<void>((resolve) => {
+    arrive = resolve;
+  });
+  let here = 0;
+  return () => {
+    here += 1;
+    if (here === size) arrive();
+    return everybody;
+  };
+}
+
+async function untilTrue(condition: () => Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + 10_000;
+  while (!(await condition())) {
+    if (performance.now() > deadline) throw new Error('it did not come true');
+  }
+}
