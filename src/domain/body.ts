@@ -1,6 +1,7 @@
 import { parse as parseLossless } from 'lossless-json';
 import { NumberToken } from './json-number.ts';
 import { amount, plain } from './money.ts';
+import { shownName } from './secrets.ts';
 
 /** The parameters of a message by name, as they came: text, numbers, or what the contract never takes. */
 export type Fields = Readonly<Record<string, unknown>>;
@@ -22,8 +23,9 @@ const EXPONENT_LIMIT = 300;
  */
 const RISKY_NUMBER = /:\s*-?(?:[\d.]{16}|[\d.]+[eE])/;
 const KEY_END = /"\s*:/g;
-/** A string, with the colon that makes it a name, or a bracket. */
-const TOKEN = /"((?:[^"\\]|\\.)*)"\s*(:)?|[[\]{}]/gs;
+/** At the end of V8's message; what stands before it may quote the text. */
+const POSITION = /in JSON at position (\d+)(?: \(line \d+ column \d+\))?$/;
+const COLON = /\s*:/y;
 
 /**
  * Reads a request body into its parameters. Total: any text gives a `Body`, nothing throws.
@@ -37,6 +39,7 @@ export function readBody(text: string, format: BodyFormat, isDecimal: (name: str
 
 /** The HTTP API's query string: WHATWG rules, pairs split by `;` or `&`; a repeated name is refused. */
 function readForm(text: string): Body {
+  if (/^\s*[[{]/.test(text)) return unreadable('expected name=value pairs as content_type says, got JSON');
   const fields: Record<string, unknown> = Object.create(null);
   for (const [name, value] of new URLSearchParams(text.trim().replaceAll(';', '&'))) {
     if (name in fields) return repeated(name);
@@ -69,16 +72,30 @@ function readJson(text: string, isDecimal: (name: string) => boolean): Body {
 function repeatedName(text: string): string | undefined {
   const seen = new Set<string>();
   let depth = 0;
-  for (const [token, raw, colon] of text.matchAll(TOKEN)) {
-    if (token === '{' || token === '[') depth += 1;
-    else if (token === '}' || token === ']') depth -= 1;
-    // Names within a value are not parameters.
-    if (colon === undefined || depth > 1) continue;
-    const name = String(JSON.parse(`"${raw}"`));
-    if (seen.has(name)) return name;
-    seen.add(name);
+  for (let i = 0; i < text.length; i += 1) {
+    const char = text[i];
+    if (char === '{' || char === '[') depth += 1;
+    else if (char === '}' || char === ']') depth -= 1;
+    else if (char === '"') {
+      const end = endOfString(text, i);
+      COLON.lastIndex = end + 1;
+      // Names within a value are not parameters.
+      if (depth === 1 && COLON.test(text)) {
+        const name = String(JSON.parse(text.slice(i, end + 1)));
+        if (seen.has(name)) return name;
+        seen.add(name);
+      }
+      i = end;
+    }
   }
   return undefined;
+}
+
+/** The quotation mark that ends the string which begins at `start`, or the end of the text. */
+function endOfString(text: string, start: number): number {
+  let i = start + 1;
+  while (i < text.length && text[i] !== '"') i += text[i] === '\\' ? 2 : 1;
+  return i;
 }
 
 /** Parses again with every number kept as its text, so that no digit passes through a float. */
@@ -114,13 +131,9 @@ function exactNumber(token: NumberToken, isDecimal: boolean): string | number | 
 function isTooDeep(text: string): boolean {
   if (text.indexOf('[') < 0 && text.indexOf('{', text.indexOf('{') + 1) < 0) return false;
   let depth = 0;
-  let inString = false;
   for (let i = 0; i < text.length; i += 1) {
     const char = text[i];
-    if (inString) {
-      if (char === '\\') i += 1;
-      else if (char === '"') inString = false;
-    } else if (char === '"') inString = true;
+    if (char === '"') i = endOfString(text, i);
     else if (char === '{' || char === '[') {
       depth += 1;
       if (depth > DEPTH_LIMIT) return true;
@@ -141,7 +154,7 @@ function nameOfJson(value: unknown): string {
 /** Where the syntax breaks, never what stands there: V8 quotes the text in its message, and that may be a password. */
 function syntaxProblem(error: unknown, text: string): string {
   if (text.trim() === '') return 'it is empty';
-  const position = error instanceof Error ? /position (\d+)/.exec(error.message)?.[1] : undefined;
+  const position = error instanceof Error ? POSITION.exec(error.message)?.[1] : undefined;
   return position === undefined
     ? 'it ends too early or has a wrong character'
     : `wrong at character ${position}`;
@@ -150,7 +163,7 @@ function syntaxProblem(error: unknown, text: string): string {
 function repeated(name: string): Body {
   return {
     kind: 'unreadable',
-    key: name,
+    key: shownName(name),
     message: 'expected each parameter once, got this one more than once',
   };
 }

@@ -1,8 +1,7 @@
 import { hash } from 'node:crypto';
 import type { Fields } from './body.ts';
-import { parameterNames } from './contract.ts';
-import { clean } from './text.ts';
-import { looksSecret } from './validate.ts';
+import { looksSecret, MASK, maskedName, maskSecrets } from './secrets.ts';
+import { clean, cut } from './text.ts';
 
 /** AMQP properties of the request that answering it, or sending it again, needs. */
 export interface RequestProperties {
@@ -26,22 +25,12 @@ export interface Letter {
   properties: RequestProperties;
 }
 
-const MASK = '***';
-const CONTRACT_NAMES = parameterNames.filter((name) => !looksSecret(name)).join('|');
-/**
- * A key that looks like a password's, and all that follows until something that is surely the next parameter:
- * where text cannot be parsed, nobody knows where a value ends. Every repetition before the value is bounded, so
- * that hostile text costs linear time.
- */
-const SECRET_IN_TEXT = new RegExp(
-  `((?:pass|pwd|secret|token|credential)[\\w%.-]{0,64}["']?\\s{0,16}[:=]).*?(?=[,;&{\\s]\\s{0,16}["']?(?:${CONTRACT_NAMES})["']?\\s*[:=]|$)`,
-  'gis',
-);
+const IDENTIFIER_MAX = 255;
 
 /** The letter of a message whose parameters could be read. */
 export function letterOf(fields: Fields, properties: RequestProperties): Letter {
   const { auth_password, ...rest } = fields;
-  const body = JSON.stringify(rest, (name, value) => (name !== '' && looksSecret(name) ? MASK : value));
+  const body = JSON.stringify(rest, withoutSecrets);
   return {
     uniqueid: textOf(fields.uniqueid),
     scustomer: idOf(fields.scustomer),
@@ -60,18 +49,25 @@ export function letterOfText(text: string, properties: RequestProperties): Lette
   return { uniqueid: null, scustomer: null, machine: null, submittedBy: null, body, digest, properties };
 }
 
-/** Text without the values of keys that look like a password's. */
-export function maskSecrets(text: string): string {
-  return text.replace(SECRET_IN_TEXT, `$1${MASK}`);
+/** For JSON.stringify: masks values by their names, and what a name itself says of a secret. */
+function withoutSecrets(name: string, value: unknown): unknown {
+  if (looksSecret(name)) return MASK;
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [maskedName(key), each]));
 }
 
-/** PostgreSQL's text takes no NUL, and no lone surrogate can be encoded. */
+/**
+ * PostgreSQL's text takes no NUL, and no lone surrogate can be encoded. UTF-16 read as UTF-8 has a NUL beside
+ * each letter: without them it can be read, and its secrets found.
+ */
 function storable(text: string): string {
-  return text.replace(/\0|\p{Cs}/gu, '\uFFFD');
+  return text.replaceAll('\0', '').replace(/\p{Cs}/gu, '\uFFFD');
 }
 
 function textOf(value: unknown): string | null {
-  return typeof value === 'string' || typeof value === 'number' ? clean(String(value)).slice(0, 255) : null;
+  return typeof value === 'string' || typeof value === 'number'
+    ? cut(clean(String(value)), IDENTIFIER_MAX)
+    : null;
 }
 
 function idOf(value: unknown): number | null {

@@ -1,6 +1,7 @@
 import type { Fields } from './body.ts';
 import { INTEGER_MAX, type Parameters, parameterNames, parameterRow, parameters } from './contract.ts';
-import { clean, shorten, shown } from './text.ts';
+import { looksSecret, shownName } from './secrets.ts';
+import { shown } from './text.ts';
 
 /** One thing that is wrong with a message: the parameter and what was expected of it. */
 export interface ParameterError {
@@ -14,12 +15,6 @@ export type Validation =
 
 /** Entries that a refusal has at most: a body of garbage must not be answered with a larger one. */
 const ERRORS_MAX = 50;
-const KEY_MAX = 100;
-
-/** Names whose values are never shown, logged or stored. */
-export function looksSecret(name: string): boolean {
-  return /pass|pwd|secret|token|credential/i.test(name);
-}
 
 /**
  * Checks a message against the contract, reporting everything that is wrong at once.
@@ -55,7 +50,7 @@ function refusal(name: string, fields: Fields): ParameterError {
 
 function unknownParameter(name: string): ParameterError {
   return {
-    key: shorten(clean(name), KEY_MAX),
+    key: shownName(name),
     message: 'unknown parameter: cdrs/create has none of this name',
   };
 }
