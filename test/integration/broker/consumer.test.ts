@@ -227,7 +227,8 @@ describe('a consumer', () => {
     consume({ onDelivery });
     await until(() => received.length >= count);
     await consumer.close();
-    expect(received.filter(({ redelivered }) => redelivered)).toEqual([]);
+    // Some may be marked as redelivered: what the broker had on its way when it was told to stop.
+    expect(received).toHaveLength(count);
     expect(new Set(bodies()).size).toBe(count);
     expect(await other.depth(queue)).toBe(0);
   });
