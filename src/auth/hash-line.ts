@@ -2,6 +2,8 @@
 const WAITING_PER_USER = 100;
 /** Of all users together. */
 const WAITING = 2000;
+/** Of those who are nobody's: a storm of invented names leaves room for real ones. */
+const WAITING_UNKNOWN = 1000;
 
 interface Waiting {
   storedHash: string;
@@ -29,13 +31,21 @@ export class HashLine {
    * Whether the password matches, when its turn has come. The same credentials wait once.
    *
    * @param key the same for the same credentials
+   * @param isKnown whether the hash is a user's
    * @returns null where the line is full
    */
-  join(username: string, key: string, storedHash: string, password: string): Promise<boolean> | null {
+  join(
+    username: string,
+    key: string,
+    storedHash: string,
+    password: string,
+    isKnown: boolean,
+  ): Promise<boolean> | null {
     const same = this.#inLine.get(key);
     if (same !== undefined) return same;
     const line = this.#lines.get(username) ?? [];
-    if (line.length >= WAITING_PER_USER || this.#inLine.size >= WAITING) return null;
+    const places = isKnown ? WAITING : WAITING_UNKNOWN;
+    if (line.length >= WAITING_PER_USER || this.#inLine.size >= places) return null;
     const place = new Promise<boolean>((resolve, reject) => {
       line.push({ storedHash, password, resolve, reject });
     }).finally(() => this.#inLine.delete(key));

@@ -1,0 +1,327 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { DUMMY_HASH } from '../../src/auth/password.ts';
+import { createVerifier, type KnownUser, type Verdict, type Verifier } from '../../src/auth/verifier.ts';
+
+const REFUSED: Verdict = { kind: 'unauthenticated', throttled: false };
+const THROTTLED: Verdict = { kind: 'unauthenticated', throttled: true };
+
+let users: Map<string, KnownUser>;
+/** Each query's names. */
+let queries: string[][];
+let failure: Error | undefined;
+/** Each slow hash's stored hash and password, in their order. */
+let hashes: [stored: string, password: string][];
+let release: (() => void)[];
+let isHeld: boolean;
+let now: number;
+let verifier: Verifier;
+
+beforeEach(() => {
+  users = new Map();
+  queries = [];
+  failure = undefined;
+  hashes = [];
+  release = [];
+  isHeld = false;
+  now = 0;
+  verifier = createVerifier({
+    now: () => now,
+    readUsers: async (usernames) => {
+      queries.push([...usernames]);
+      if (failure) throw failure;
+      return new Map([...users].filter(([name]) => usernames.includes(name)));
+    },
+    verify: async (stored, password) => {
+      hashes.push([stored, password]);
+      if (isHeld) await new Promise<void>((resolve) => release.push(resolve));
+      return stored === `hash of ${password}`;
+    },
+    cacheSize: 100,
+  });
+  user('switch', 'right');
+});
+
+afterEach(() => {
+  verifier.stop();
+});
+
+function user(username: string, password: string, change: Partial<KnownUser> = {}): void {
+  users.set(username, {
+    username,
+    passwordHash: `hash of ${password}`,
+    role: 'system',
+    active: true,
+    ...change,
+  });
+}
+
+const ok = (username: string, role = 'system'): Verdict => ({ kind: 'ok', username, role });
+
+/** Lets everything go on that does not wait for a hash that is held. */
+function settled(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Ends the slow hash under way. */
+async function releaseOne(): Promise<void> {
+  release.shift()?.();
+  await settled();
+}
+
+describe('a check', () => {
+  test('accepts the right password, with the role', async () => {
+    user('boss', 'also right', { role: 'operator' });
+    expect(await verifier.check('switch', 'right')).toEqual(ok('switch'));
+    expect(await verifier.check('boss', 'also right')).toEqual(ok('boss', 'operator'));
+  });
+
+  test('is answered at once, without hash or query, when the credentials are remembered', async () => {
+    await verifier.check('switch', 'right');
+    expect(verifier.check('switch', 'right')).toEqual(ok('switch'));
+    expect(hashes).toHaveLength(1);
+    expect(queries).toHaveLength(1);
+  });
+
+  test('remembers the credentials of a switch at work for good, and others for an hour', async () => {
+    await verifier.check('switch', 'right');
+    for (let minutes = 0; minutes < 90; minutes += 30) {
+      now += 30 * 60_000;
+      await verifier.refresh();
+      expect(verifier.check('switch', 'right')).toEqual(ok('switch'));
+    }
+    now += 60 * 60_000;
+    await verifier.check('switch', 'right');
+    expect(hashes).toHaveLength(2);
+  });
+
+  test.each([
+    ['an unknown user', () => users.delete('switch')],
+    ['a disabled user', () => user('switch', 'right', { active: false })],
+  ])('refuses %s after the same work as a wrong password', async (_who, change) => {
+    change();
+    expect(await verifier.check('switch', 'right')).toEqual(REFUSED);
+    expect(hashes).toEqual([[DUMMY_HASH, 'right']]);
+  });
+
+  test('refuses a wrong password, and remembers that for ten seconds', async () => {
+    expect(await verifier.check('switch', 'wrong')).toEqual(REFUSED);
+    now += 9999;
+    expect(verifier.check('switch', 'wrong')).toEqual(REFUSED);
+    now += 1;
+    expect(await verifier.check('switch', 'wrong')).toEqual(REFUSED);
+    expect(hashes).toHaveLength(2);
+  });
+
+  test('does not mistake one pair of name and password for another', async () => {
+    user('a', 'bc');
+    expect(await verifier.check('a', 'bc')).toEqual(ok('a'));
+    user('ab', 'other');
+    expect(await verifier.check('ab', 'c')).toEqual(REFUSED);
+  });
+
+  test('refuses a password that nobody can have without hashing it', () => {
+    expect(verifier.check('switch', 'x'.repeat(1025))).toEqual(REFUSED);
+    expect(hashes).toEqual([]);
+  });
+
+  test('forgets the credentials used longest ago when there are too many', async () => {
+    await verifier.check('switch', 'right');
+    for (let index = 0; index < 100; index += 1) {
+      user(`u${index}`, 'right');
+      await verifier.check(`u${index}`, 'right');
+    }
+    hashes = [];
+    expect(await verifier.check('switch', 'right')).toEqual(ok('switch'));
+    expect(hashes).toHaveLength(1);
+    expect(verifier.check('u99', 'right')).toEqual(ok('u99'));
+  });
+});
+
+describe('many checks at once', () => {
+  test('of the same credentials share one query and one hash', async () => {
+    const verdicts = await Promise.all(Array.from({ length: 500 }, () => verifier.check('switch', 'right')));
+    expect(new Set(verdicts.map(({ kind }) => kind))).toEqual(new Set(['ok']));
+    expect(queries).toEqual([['switch']]);
+    expect(hashes).toHaveLength(1);
+  });
+
+  test('of several users share their queries', async () => {
+    const names = Array.from({ length: 50 }, (_, index) => `u${index}`);
+    for (const name of names) user(name, 'right');
+    await Promise.all(names.map((name) => verifier.check(name, 'right')));
+    expect(queries).toEqual([names]);
+  });
+
+  test('hash one after the other', async () => {
+    isHeld = true;
+    const verdicts = ['a', 'b', 'right'].map((password) => verifier.check('switch', password));
+    await settled();
+    expect(hashes).toHaveLength(1);
+    await releaseOne();
+    expect(hashes).toHaveLength(2);
+    await releaseOne();
+    await releaseOne();
+    expect(await Promise.all(verdicts)).toEqual([REFUSED, REFUSED, ok('switch')]);
+  });
+
+  test('against one user let the others have their turn', async () => {
+    user('other', 'right too');
+    isHeld = true;
+    const storm = Array.from({ length: 50 }, (_, index) => verifier.check('switch', `guess ${index}`));
+    await settled();
+    const other = verifier.check('other', 'right too');
+    await settled();
+    await releaseOne();
+    await releaseOne();
+    expect(hashes.slice(0, 3).map(([, password]) => password)).toContain('right too');
+    isHeld = false;
+    for (const each of release.splice(0)) each();
+    expect(await other).toEqual(ok('other'));
+    await Promise.all(storm);
+  });
+
+  test('against one user are turned away beyond a hundred, others are not', async () => {
+    user('other', 'right too');
+    await verifier.check('other', 'warm up');
+    await verifier.check('switch', 'warm up');
+    isHeld = true;
+    const waiting = Array.from({ length: 101 }, (_, index) => verifier.check('switch', `guess ${index}`));
+    expect(waiting.every((verdict) => verdict instanceof Promise)).toBe(true);
+    expect(verifier.check('switch', 'one more')).toEqual(THROTTLED);
+    expect(verifier.check('switch', 'guess 50')).toBeInstanceOf(Promise);
+    const other = verifier.check('other', 'right too');
+    expect(other).toBeInstanceOf(Promise);
+    isHeld = false;
+    for (const each of release.splice(0)) each();
+    expect(await other).toEqual(ok('other'));
+    expect(await Promise.all(waiting)).toEqual(waiting.map(() => REFUSED));
+  });
+
+  test('do not keep out a switch whose credentials are remembered', async () => {
+    await verifier.check('switch', 'right');
+    isHeld = true;
+    const storm = Array.from({ length: 200 }, (_, index) => verifier.check('switch', `guess ${index}`));
+    expect(verifier.check('switch', 'right')).toEqual(ok('switch'));
+    isHeld = false;
+    for (const each of release.splice(0)) each();
+    await Promise.all(storm);
+  });
+
+  test('of invented names leave room for real ones', async () => {
+    isHeld = true;
+    const storm = Array.from({ length: 3000 }, (_, index) => verifier.check(`nobody ${index}`, 'guess'));
+    await settled();
+    const real = verifier.check('switch', 'right');
+    isHeld = false;
+    await settled();
+    for (const each of release.splice(0)) each();
+    expect(await real).toEqual(ok('switch'));
+    const verdicts = await Promise.all(storm);
+    expect(verdicts.filter((verdict) => 'throttled' in verdict && verdict.throttled)).toHaveLength(2000);
+  });
+});
+
+describe('a change in the database', () => {
+  test('of a password counts after the next refresh, in both directions', async () => {
+    await verifier.check('switch', 'right');
+    await verifier.check('switch', 'new');
+    user('switch', 'new');
+    await verifier.refresh();
+    expect(await verifier.check('switch', 'right')).toEqual(REFUSED);
+    expect(await verifier.check('switch', 'new')).toEqual(ok('switch'));
+  });
+
+  test('of a role counts after the next refresh, without a hash', async () => {
+    await verifier.check('switch', 'right');
+    user('switch', 'right', { role: 'viewer' });
+    await verifier.refresh();
+    expect(verifier.check('switch', 'right')).toEqual(ok('switch', 'viewer'));
+  });
+
+  test.each([
+    ['disabled', () => user('switch', 'right', { active: false })],
+    ['deleted', () => users.delete('switch')],
+  ])('that a user was %s counts after the next refresh', async (_what, change) => {
+    await verifier.check('switch', 'right');
+    change();
+    await verifier.refresh();
+    expect(await verifier.check('switch', 'right')).toEqual(REFUSED);
+  });
+
+  test('of a user who is enabled again counts after the next refresh', async () => {
+    user('switch', 'right', { active: false });
+    await verifier.check('switch', 'right');
+    user('switch', 'right');
+    await verifier.refresh();
+    expect(await verifier.check('switch', 'right')).toEqual(ok('switch'));
+  });
+
+  test('counts within 50 s even if nothing is refreshed', async () => {
+    await verifier.check('switch', 'right');
+    user('switch', 'right', { active: false });
+    now = 49_999;
+    expect(verifier.check('switch', 'right')).toEqual(ok('switch'));
+    now = 50_000;
+    expect(await verifier.check('switch', 'right')).toEqual(REFUSED);
+  });
+
+  test('that creates a user counts within ten seconds', async () => {
+    expect(await verifier.check('new', 'right')).toEqual(REFUSED);
+    user('new', 'right');
+    now = 9999;
+    expect(verifier.check('new', 'right')).toEqual(REFUSED);
+    now = 10_000;
+    expect(await verifier.check('new', 'right')).toEqual(ok('new'));
+  });
+
+  test('is looked for in one query of all known users', async () => {
+    user('other', 'right');
+    await Promise.all([
+      verifier.check('switch', 'right'),
+      verifier.check('other', 'right'),
+      verifier.check('nobody', 'right'),
+    ]);
+    queries = [];
+    await verifier.refresh();
+    expect(queries.map((names) => names.toSorted())).toEqual([['other', 'switch']]);
+  });
+});
+
+describe('a database that cannot be read', () => {
+  test('is no verdict: the check rejects with its error', async () => {
+    failure = new Error('the database is down');
+    await expect(verifier.check('switch', 'right')).rejects.toBe(failure);
+    failure = undefined;
+    expect(await verifier.check('switch', 'right')).toEqual(ok('switch'));
+  });
+
+  test('lets remembered credentials count for 50 s, then makes checks wait for it', async () => {
+    await verifier.check('switch', 'right');
+    failure = new Error('the database is down');
+    await verifier.refresh();
+    now = 49_999;
+    expect(verifier.check('switch', 'right')).toEqual(ok('switch'));
+    now = 50_000;
+    await expect(verifier.check('switch', 'right')).rejects.toBe(failure);
+    failure = undefined;
+    expect(await verifier.check('switch', 'right')).toEqual(ok('switch'));
+    expect(hashes).toHaveLength(1);
+  });
+});
+
+test('a hash that fails rejects its own check alone', async () => {
+  const broken = createVerifier({
+    now: () => now,
+    readUsers: async () => users,
+    verify: (stored, password) =>
+      password === 'breaks'
+        ? Promise.reject(new Error('no memory'))
+        : Promise.resolve(stored.endsWith(password)),
+  });
+  const verdicts = await Promise.allSettled([
+    broken.check('switch', 'breaks'),
+    broken.check('switch', 'right'),
+  ]);
+  expect(verdicts).toMatchObject([{ status: 'rejected' }, { status: 'fulfilled', value: ok('switch') }]);
+  broken.stop();
+});
