@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { registerMigrate } from './commands/migrate.ts';
 import { registerPublish } from './commands/publish.ts';
+import { registerReconcile } from './commands/reconcile.ts';
 import { registerWorker } from './commands/run-worker.ts';
 import { registerSchema } from './commands/schema.ts';
 import { registerTopology } from './commands/topology.ts';
@@ -27,6 +28,7 @@ registerMigrate(program);
 registerTopology(program);
 registerUser(program, () => ({ databaseUrl: readConfig(['DATABASE_URL']).DATABASE_URL }));
 registerPublish(program);
+registerReconcile(program);
 registerSchema(program, version);
 
 // Subcommands are made by their parents and would exit by themselves, with code 1 for wrong usage.

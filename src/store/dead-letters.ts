@@ -2,6 +2,7 @@ import type { Difference } from '../domain/cdr.ts';
 import type { Letter } from '../domain/letter.ts';
 import { type DeadReason, deadReasonOf, type Outcome } from '../domain/outcome.ts';
 import { responsesTo } from '../domain/reply.ts';
+import type { Sql } from './sql.ts';
 
 /** For json_to_recordset: the dead letters of a batch. */
 export const letterRecord = `reason text, uniqueid text, scustomer int, machine text, submitted_by text,
@@ -68,4 +69,29 @@ export class LetterRows {
   get rows(): LetterRow[] {
     return [...this.#rows.values()];
   }
+}
+
+/** Which row of `dead_letters`: the same reason and content are one row. */
+export interface LetterKey {
+  reason: DeadReason;
+  /** SHA-256 of the body without password, hex. */
+  digest: string;
+}
+
+const MARK_TRIED = `
+  update dead_letters set tried_at = now()
+  where reason = $1 and digest = decode($2, 'hex') and tried_at is null returning id`;
+
+/** Marks a letter as tried, before the trying. False if it was tried before: that may be what crashed the worker. */
+export async function markTried(sql: Sql, { reason, digest }: LetterKey): Promise<boolean> {
+  return (await sql(MARK_TRIED, [reason, digest])).length > 0;
+}
+
+const RESOLVE = `
+  update dead_letters set status = 'resolved'
+  where reason = $1 and digest = decode($2, 'hex') and status = 'dead' returning id`;
+
+/** The message of this letter is accounted for otherwise. */
+export async function resolveLetter(sql: Sql, { reason, digest }: LetterKey): Promise<void> {
+  await sql(RESOLVE, [reason, digest]);
 }
