@@ -102,14 +102,16 @@ export class Pipeline<Delivery> {
 
   async #admitLate(delivery: Delivery, request: Request, first: Promise<Admitted>): Promise<void> {
     let admitted: Admitted | Promise<Admitted> = first;
-    for (let attempt = 0; this.#ports.alive(delivery); attempt += 1) {
+    for (let attempt = 0; ; attempt += 1) {
       try {
         this.#enqueue({ delivery, request, admitted: await admitted });
         return;
       } catch (error) {
         await this.#trouble('outage', error, attempt);
-        admitted = this.#ports.admit(request);
       }
+      // Looked at before asking again: nobody would hear of a failure that comes after giving up.
+      if (!this.#ports.alive(delivery)) return;
+      admitted = this.#ports.admit(request);
     }
   }
 
