@@ -1,0 +1,193 @@
+import type { Cdr } from '../../src/domain/cdr.ts';
+import { cdrFields } from '../../src/domain/cdr.ts';
+import { type Amount, amount, plain } from '../../src/domain/money.ts';
+import { type Billing, billingSystem } from './billing.ts';
+import { termsProblem, type WrittenTerms } from './terms.ts';
+
+/** A row of `cdrs`, as the worker writes it. */
+export interface StoredCall extends Omit<Cdr, 'invoice' | 'peer'> {
+  invoice: number | null;
+  peer: number | null;
+  invoice_named: boolean;
+  tax: string;
+  charged: string;
+  invoice_cost: string;
+  invoice_tax: string;
+  system_rate: string;
+  currency_rate: string;
+  customer_currency: string;
+  customer_rate: string;
+  invoice_currency: string | null;
+  invoice_rate: string | null;
+  tax_terms: { id: number; rate: string; flat: string }[] | null;
+  fingerprint: string;
+}
+
+export interface StoredLetter {
+  reason: string;
+  digest: string;
+  body: string;
+  deaths: number;
+}
+
+interface Wanted {
+  uniqueids: string[];
+  customers: number[];
+  peers: number[];
+  invoices: number[];
+  invoiceCustomers: number[];
+  taxIds: string[];
+  taxNames: string[];
+}
+
+/** A call whose note says so is refused by the database, for a reason that a batch cannot know before. */
+export const POISON = 'poison';
+/** So is a dead letter with this in its body, unless it is kept with the reason `failed`. */
+export const UNKEEPABLE = 'unkeepable';
+/** And this one is refused with every reason, until the faults are over. */
+export const UNKEEPABLE_FOR_NOW = 'unkeepable for now';
+
+/** What a failing statement throws: the shape in which the driver adapter hands on PostgreSQL's SQLSTATE. */
+export function databaseError(sqlState: string, message: string): Error {
+  return new Error(message, {
+    cause: { kind: 'postgres', originalCode: sqlState, originalMessage: message },
+  });
+}
+
+/** The tables, and the statements of the worker on them, each of which happens at once and whole or not at all. */
+export class FakeDatabase {
+  /** In the order of insertion. */
+  readonly calls: StoredCall[] = [];
+  readonly letters = new Map<string, StoredLetter>();
+  readonly billing: Billing = billingSystem();
+  down = false;
+  /** Whether `UNKEEPABLE_FOR_NOW` still holds. */
+  hostile = true;
+  readonly #stored: (call: StoredCall) => void;
+
+  constructor(stored: (call: StoredCall) => void) {
+    this.#stored = stored;
+  }
+
+  find(uniqueid: string): StoredCall | undefined {
+    return this.calls.find((call) => call.uniqueid === uniqueid);
+  }
+
+  /** Answers a statement, told by its text. */
+  execute(text: string, values: readonly unknown[]): unknown[] {
+    const [first, terms, letters] = values.map((value) => JSON.parse(String(value)) as unknown);
+    if (text.includes('insert into cdrs')) {
+      const lost = this.write(first as StoredCall[], terms as WrittenTerms, letters as StoredLetter[]);
+      return [{ lost: JSON.stringify(lost) }];
+    }
+    if (text.includes(`'stored'`)) {
+      return [{ known: JSON.stringify(this.#known(first as Wanted)) }];
+    }
+    if (text.includes('as call)::text as call')) return this.#asSubmitted(first as string[]);
+    throw databaseError('42601', 'a statement that the simulated database does not know');
+  }
+
+  /** Stores calls and dead letters and moves the money; returns the uniqueids that were there before. */
+  write(calls: readonly StoredCall[], terms: WrittenTerms, letters: readonly StoredLetter[]): string[] {
+    const inserted = this.insert(calls, terms, letters);
+    this.move(inserted);
+    return this.lostOf(calls, inserted);
+  }
+
+  /** The uniqueids of calls that were not inserted. */
+  lostOf(calls: readonly StoredCall[], inserted: readonly StoredCall[]): string[] {
+    const came = new Set(inserted.map(({ uniqueid }) => uniqueid));
+    return calls.map(({ uniqueid }) => uniqueid).filter((uniqueid) => !came.has(uniqueid));
+  }
+
+  /** Whether a call with this uniqueid may be inserted. */
+  protected admits(uniqueid: string): boolean {
+    return this.find(uniqueid) === undefined;
+  }
+
+  /** What of the terms no longer holds. */
+  protected problemOf(terms: WrittenTerms): string | null {
+    return termsProblem(terms, this.billing);
+  }
+
+  insert(calls: readonly StoredCall[], terms: WrittenTerms, letters: readonly StoredLetter[]): StoredCall[] {
+    const problem = this.problemOf(terms);
+    if (problem !== null) throw databaseError('CDR01', problem);
+    if (calls.some(({ note }) => note === POISON) || letters.some((letter) => this.#refuses(letter))) {
+      throw databaseError('22021', 'character that cannot be stored');
+    }
+    for (const letter of letters) {
+      const key = `${letter.reason} ${letter.digest}`;
+      const deaths = (this.letters.get(key)?.deaths ?? 0) + letter.deaths;
+      this.letters.set(key, { ...letter, deaths });
+    }
+    const inserted = calls.filter(({ uniqueid }) => this.admits(uniqueid));
+    this.calls.push(...inserted);
+    for (const call of inserted) this.#stored(call);
+    return inserted;
+  }
+
+  move(calls: readonly StoredCall[]): void {
+    for (const call of calls) {
+      const customer = this.billing.customers.get(call.scustomer);
+      const invoice = call.invoice === null ? undefined : this.billing.invoices.get(call.invoice);
+      if (customer !== undefined && call.update_balance === 1) {
+        customer.balance = customer.balance.minus(amount(call.charged));
+        customer.charged = customer.charged.plus(amount(call.charged));
+        customer.calls += 1;
+      }
+      if (invoice !== undefined && call.update_invoices === 1) {
+        invoice.cost = invoice.cost.plus(amount(call.invoice_cost));
+        invoice.tax = invoice.tax.plus(amount(call.invoice_tax));
+        invoice.calls += 1;
+      }
+    }
+  }
+
+  #refuses({ body, reason }: StoredLetter): boolean {
+    if (body.includes(UNKEEPABLE_FOR_NOW)) return this.hostile;
+    return body.includes(UNKEEPABLE) && reason !== 'failed';
+  }
+
+  #known(wanted: Wanted) {
+    const { currencies, customers, peers, taxes, invoices } = this.billing;
+    const uniqueids = new Set(wanted.uniqueids);
+    const text = (value: Amount) => plain(value);
+    return {
+      stored: this.calls
+        .filter(({ uniqueid }) => uniqueids.has(uniqueid))
+        .map(({ uniqueid, fingerprint }) => [uniqueid, fingerprint]),
+      currencies: [...currencies].map(([code, rate]) => [code, text(rate)]),
+      customers: [...customers]
+        .filter(([id]) => wanted.customers.includes(id))
+        .map(([id, { currency }]) => [id, currency]),
+      peers: [...peers].filter((id) => wanted.peers.includes(id)),
+      taxes: [...taxes]
+        .filter(([id, { name }]) => wanted.taxIds.includes(String(id)) || wanted.taxNames.includes(name))
+        .map(([id, { name, rate, flat }]) => [id, name, text(rate), text(flat)]),
+      invoices: [...invoices]
+        .filter(
+          ([id, { open, customer }]) =>
+            wanted.invoices.includes(id) || (open && wanted.invoiceCustomers.includes(customer)),
+        )
+        .sort(([id, a], [otherId, b]) => a.start - b.start || id - otherId)
+        .map(([id, { customer, currency, open, start, end }]) => [
+          id,
+          customer,
+          currency,
+          open,
+          `${start}`,
+          `${end}`,
+        ]),
+    };
+  }
+
+  #asSubmitted(uniqueids: readonly string[]): { call: string }[] {
+    return uniqueids.flatMap((uniqueid) => {
+      const row = this.find(uniqueid);
+      if (row === undefined) return [];
+      const submitted = { ...row, peer: row.peer ?? 0, invoice: row.invoice_named ? row.invoice : 0 };
+      return [{ call: JSON.stringify(Object.fromEntries(cdrFields.map((name) => [name, submitted[name]]))) }];
+    });
+  }
+}

@@ -1,0 +1,149 @@
+import { type Admitted, admit, type Verdict } from '../../src/admission.ts';
+import type { Request } from '../../src/broker/envelope.ts';
+import type { DeadReason } from '../../src/domain/outcome.ts';
+import { NAMED_INVOICE, PERIOD } from './billing.ts';
+import { GONE_QUEUE, MALFORMED_DIRECT } from './fake-broker.ts';
+import { POISON, UNKEEPABLE, UNKEEPABLE_FOR_NOW } from './fake-database.ts';
+import type { Random } from './random.ts';
+
+/** What may become of a message. */
+export type Expectation =
+  /** A valid call: stored, or refused because another content has its uniqueid. */
+  | { kind: 'call'; fingerprint: string }
+  | { kind: 'refused'; code: string; reasons: readonly DeadReason[] }
+  /** validation=1: leaves nothing behind. */
+  | { kind: 'question'; codes: readonly string[] };
+
+export interface Submitted {
+  id: string;
+  request: Request;
+  uniqueid: string | null;
+  /** Of the dead letter that the message leaves if it is refused. */
+  digest: string;
+  expectation: Expectation;
+}
+
+type Fields = Record<string, unknown>;
+interface Draft {
+  body: Fields | string;
+  expected: 'call' | Exclude<Expectation, { kind: 'call' }>;
+}
+
+export const ADMISSION = { maxBodyBytes: 10_000, ignored: new Set<string>(), systemCurrency: 'USD' };
+/** A message with this in its body ends every process that reads it. */
+export const LETHAL = 'lethal';
+
+const REPLY_TO = [
+  null,
+  null,
+  'cdrs.reply.switch',
+  'kamailio-1',
+  'amq.rabbitmq.reply-to.token',
+  GONE_QUEUE,
+  MALFORMED_DIRECT,
+  'cdrs.create',
+] as const;
+
+/** Who may submit calls in every simulated world. */
+export function judge(username: string, password: string): Verdict {
+  if (password !== 'right' || username === 'nobody') return { kind: 'unauthenticated' };
+  return { kind: 'ok', username, role: username === 'auditor' ? 'viewer' : 'system' };
+}
+
+/** Everything that a run's switches send: mostly good calls, and every kind of trouble among them. */
+export function writeHistory(random: Random, length: number): Submitted[] {
+  const good: Fields[] = [];
+  return Array.from({ length }, (_, index) => {
+    const fresh = call(random, `u${index}`);
+    const earlier = good.length === 0 ? fresh : (good[random.between(0, good.length - 1)] ?? fresh);
+    const isGood = good.length === 0 || random.chance(0.4);
+    const draft = isGood ? asCall(fresh) : troubled(random, fresh, earlier);
+    if (isGood) good.push(fresh);
+    return submit(random, `m${index}`, draft);
+  });
+}
+
+/** Half of all calls are the hot customer's. */
+function call(random: Random, uniqueid: string): Fields {
+  const scustomer = random.pick([1, 1, 1, 2, NAMED_INVOICE.customer]);
+  return {
+    auth_username: random.pick(['switch', 'gateway']),
+    auth_password: 'right',
+    uniqueid,
+    machine: 'm',
+    start: random.between(PERIOD.start, PERIOD.end - 1),
+    scustomer,
+    cost: random.pick(['0', '1.5', '0.333333', '-2', '1000000']),
+    currency: random.pick(['USD', 'EUR', 'JPY']),
+    taxes: random.pick(['', '1', 'VAT,levy']),
+    invoice: scustomer === NAMED_INVOICE.customer && random.chance(0.5) ? NAMED_INVOICE.id : 0,
+    peer: random.pick([0, 1]),
+    update_balance: random.pick([1, 1, 1, 0]),
+    update_invoices: random.pick([1, 1, 0]),
+  };
+}
+
+function asCall(body: Fields): Draft {
+  return { body, expected: 'call' };
+}
+
+function refused(body: Fields | string, code: string, ...reasons: DeadReason[]): Draft {
+  return { body, expected: { kind: 'refused', code, reasons } };
+}
+
+function question(body: Fields, ...codes: string[]): Draft {
+  return { body: { ...body, validation: 1 }, expected: { kind: 'question', codes } };
+}
+
+function troubled(random: Random, fresh: Fields, earlier: Fields): Draft {
+  const drafts: [() => Draft, ...(() => Draft)[]] = [
+    () => asCall(earlier),
+    () => asCall(earlier),
+    () => asCall(writtenDifferently(earlier)),
+    () => asCall({ ...earlier, snumber: random.pick(['1', '2']) }),
+    () => asCall({ ...earlier, snumber: random.pick(['1', '2']) }),
+    () => refused({ ...fresh, start: undefined }, '400', 'rejected'),
+    () => refused({ ...fresh, scustomer: 99 }, '400', 'rejected'),
+    () => refused(`{"uniqueid": ${random.between(1, 9)},`, '400', 'rejected'),
+    () => refused({ ...earlier, auth_password: 'wrong' }, '401', 'unauthenticated'),
+    () => refused({ ...fresh, auth_username: 'nobody' }, '401', 'unauthenticated'),
+    () => refused({ ...fresh, auth_username: 'auditor' }, '402', 'forbidden'),
+    () => refused({ ...fresh, note: POISON }, '400', 'failed'),
+    () => refused({ ...fresh, start: UNKEEPABLE }, '400', 'failed'),
+    () => question(fresh, '201'),
+    // Another content of the same uniqueid may have been stored first.
+    () => question(earlier, '201', '400'),
+    () => question({ ...earlier, snumber: '3' }, '201', '400'),
+    () => question({ ...fresh, scustomer: 98 }, '400'),
+    () => (random.chance(0.3) ? asCall({ ...fresh, note: LETHAL }) : asCall(fresh)),
+    () =>
+      random.chance(0.3)
+        ? refused({ ...fresh, start: UNKEEPABLE_FOR_NOW }, '400', 'failed', 'rejected')
+        : asCall(fresh),
+  ];
+  return random.pick(drafts)();
+}
+
+/** The same content in other words: every number as text, every parameter in another place. */
+function writtenDifferently(fields: Fields): Fields {
+  const entries = Object.entries(fields).reverse();
+  return Object.fromEntries(entries.map(([name, value]) => [name, String(value)]));
+}
+
+function submit(random: Random, id: string, { body, expected }: Draft): Submitted {
+  const bytes = Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
+  const properties = {
+    contentType: 'application/json',
+    replyTo: random.pick(REPLY_TO),
+    correlationId: null,
+    messageId: id,
+    routingKey: 'cdrs.create',
+  };
+  const request: Request = { body: bytes, bytes: bytes.length, properties };
+  const { verdict, uniqueid, letter } = admit(request, { ...ADMISSION, verify: judge }) as Admitted;
+  const expectation: Expectation =
+    expected !== 'call'
+      ? expected
+      : { kind: 'call', fingerprint: verdict.kind === 'call' ? verdict.call.fingerprint : 'not a call' };
+  return { id, request, uniqueid, digest: letter().digest, expectation };
+}

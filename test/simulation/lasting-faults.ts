@@ -1,0 +1,52 @@
+import { changeReference } from './billing.ts';
+import type { Lasting } from './faults.ts';
+import type { Surroundings } from './surroundings.ts';
+import type { WorkerProcess } from './worker.ts';
+
+type Happening = (world: Surroundings, process: WorkerProcess) => void;
+
+/** What a lasting fault does, to the world or to one of its processes. */
+const happenings: Record<Lasting, Happening> = {
+  disconnect: (_, process) => process.consumer.disconnect(),
+  drain: (_, process) => {
+    void process.drain();
+  },
+  'reference change': ({ scheduler, database, random }) =>
+    scheduler.note(changeReference(database.billing, random)),
+  'database outage': forAWhile(({ database }, isOn) => {
+    database.down = isOn;
+  }),
+  alarm: forAWhile(({ broker }, isOn) => {
+    broker.blocked = isOn;
+  }),
+  'results unroutable': forAWhile(({ broker }, isOn) => {
+    broker.resultsBound = !isOn;
+  }),
+};
+
+function forAWhile(set: (world: Surroundings, isOn: boolean) => void): Happening {
+  return (world) => {
+    const { scheduler, random } = world;
+    set(world, true);
+    scheduler.after(random.next() * random.pick([30, 300, 2000]), 'back to normal', () => set(world, false));
+  };
+}
+
+/** Spreads the lasting faults of a run over its time, or crowds them at its beginning. */
+export function planLastingFaults(
+  world: Surroundings,
+  processes: readonly WorkerProcess[],
+  duration: number,
+): void {
+  const { scheduler, random, faults } = world;
+  for (const [fault, times] of faults.lasting) {
+    for (let left = times; left > 0; left -= 1) {
+      scheduler.after(random.next() * random.pick([50, 300, duration]), fault, () => {
+        const process = processes[random.between(0, processes.length - 1)];
+        if (process === undefined || process.isDead) return;
+        faults.count(fault);
+        happenings[fault](world, process);
+      });
+    }
+  }
+}

@@ -1,0 +1,83 @@
+import type { Submission } from '../../src/domain/submission.ts';
+import type { SimDelivery } from './fake-consumer.ts';
+import { FakeDatabase } from './fake-database.ts';
+import type { SimPorts } from './worker.ts';
+import type { Mutant } from './world.ts';
+
+/** Finds the delivery of a submission, for the orders that need it where the real one does not. */
+function traced(ports: SimPorts): { ports: SimPorts; deliveryOf: (entry: Submission) => SimDelivery[] } {
+  const deliveries = new WeakMap<object, SimDelivery>();
+  const admit: SimPorts['admit'] = (request) => {
+    const remember = <Entry extends object>(entry: Entry) => {
+      // The process hands its delivery over as the request.
+      deliveries.set(entry, request as SimDelivery);
+      return entry;
+    };
+    const admitted = ports.admit(request);
+    return admitted instanceof Promise ? admitted.then(remember) : remember(admitted);
+  };
+  return { ports: { ...ports, admit }, deliveryOf: (entry) => [deliveries.get(entry) ?? []].flat() };
+}
+
+class WithoutUniqueness extends FakeDatabase {
+  protected override admits(): boolean {
+    return true;
+  }
+}
+
+class WithoutTerms extends FakeDatabase {
+  protected override problemOf(): null {
+    return null;
+  }
+}
+
+/** Wrong ways of doing the same work, by what is wrong about them. */
+export const mutants: Readonly<Record<string, Mutant>> = {
+  'acknowledges before the commit': {
+    mutate: (original) => {
+      const { ports, deliveryOf } = traced(original);
+      return {
+        ...ports,
+        settle: (entries) => {
+          ports.acknowledge(entries.flatMap(deliveryOf));
+          return ports.settle(entries);
+        },
+      };
+    },
+  },
+  'replies before the commit': {
+    mutate: (original) => {
+      const { ports, deliveryOf } = traced(original);
+      return {
+        ...ports,
+        settle: async (entries) => {
+          const calls = entries.filter(({ verdict }) => verdict.kind === 'call').flatMap(deliveryOf);
+          await ports.publish(calls.map((delivery) => ports.reply(delivery, null, { kind: 'accepted' })));
+          return ports.settle(entries);
+        },
+      };
+    },
+  },
+  'acknowledges before the reply is confirmed': {
+    mutate: (ports) => ({
+      ...ports,
+      publish: async (replies) => {
+        void ports.publish(replies);
+        return replies.map(() => 'confirmed' as const);
+      },
+    }),
+  },
+  'inserts without looking for the uniqueid': { database: (stored) => new WithoutUniqueness(stored) },
+  'charges on terms that no longer hold': { database: (stored) => new WithoutTerms(stored) },
+  'charges outside of the transaction': {
+    statement: async (process, database, text, values) => {
+      if (!text.includes('insert into cdrs')) {
+        return process.request('statement', () => database.execute(text, values));
+      }
+      const [calls, terms, letters] = values.map((value) => JSON.parse(String(value)));
+      const stored = await process.request('insert', () => database.insert(calls, terms, letters));
+      await process.request('charge', () => database.move(stored));
+      return [{ lost: JSON.stringify(database.lostOf(calls, stored)) }];
+    },
+  },
+};

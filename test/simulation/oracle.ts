@@ -1,0 +1,195 @@
+import { amounts } from '../../src/domain/charge.ts';
+import { amount, plain, ZERO } from '../../src/domain/money.ts';
+import type { FakeBroker } from './fake-broker.ts';
+import type { FakeDatabase, StoredCall } from './fake-database.ts';
+import type { Submitted } from './history.ts';
+
+/**
+ * Judges a run, while it goes on and at its end: every confirmed message has exactly one effect and, where its
+ * sender can be answered, a reply that says so; not a millionth is charged twice, or not at all.
+ */
+export class Oracle {
+  readonly violations: string[] = [];
+  readonly #submitted: ReadonlyMap<string, Submitted>;
+  /** Codes of the replies to a message that somebody can read. */
+  readonly #replies = new Map<string, Set<string>>();
+  readonly #unreceivable = new Set<string>();
+  readonly #acknowledged = new Set<string>();
+  /** The content that a uniqueid was first stored with. */
+  readonly #first = new Map<string, string>();
+  #database: FakeDatabase | undefined;
+
+  constructor(messages: readonly Submitted[]) {
+    this.#submitted = new Map(messages.map((message) => [message.id, message]));
+  }
+
+  watch(database: FakeDatabase): void {
+    this.#database = database;
+  }
+
+  violate(what: string): void {
+    this.violations.push(what);
+  }
+
+  /** A reply has reached a queue: what it promises must be true by now. */
+  replied(id: string, code: string): void {
+    const codes = this.#replies.get(id) ?? new Set();
+    this.#replies.set(id, codes.add(code));
+    this.#check(id, code, 'answered');
+  }
+
+  unreceivable(id: string): void {
+    this.#unreceivable.add(id);
+  }
+
+  /** The broker has forgotten a message: it must be answered. */
+  acknowledged(id: string): void {
+    this.#acknowledged.add(id);
+    const codes = this.#replies.get(id);
+    if (codes === undefined && !this.#unreceivable.has(id))
+      this.violate(`${id} acknowledged without a reply`);
+    const effects = this.#effects(id);
+    if (effects.length === 0) this.violate(`${id} acknowledged without an effect`);
+  }
+
+  /** A call has come into the table: on the terms of this very moment. */
+  stored(call: StoredCall): void {
+    const { uniqueid, fingerprint } = call;
+    if (!this.#first.has(uniqueid)) this.#first.set(uniqueid, fingerprint);
+    const billing = this.#database?.billing;
+    const customer = billing?.customers.get(call.scustomer);
+    const rates: [string, string | null, string | undefined | null][] = [
+      ['currency', call.currency_rate, this.#rate(call.currency)],
+      ['customer', call.customer_rate, this.#rate(customer?.currency)],
+      ['invoice', call.invoice_rate, this.#rate(billing?.invoices.get(call.invoice ?? 0)?.currency)],
+    ];
+    for (const [what, charged, now] of rates) {
+      if (charged !== (now ?? null))
+        this.violate(`${uniqueid} charged at the ${what}'s rate ${charged}, not ${now}`);
+    }
+  }
+
+  /** Everything has come to rest. */
+  judge(broker: FakeBroker, database: FakeDatabase): void {
+    const left = broker.left;
+    if (left.length > 0) this.violate(`left in the queue or in flight: ${left.join(', ')}`);
+    const dead = new Set(broker.dead.map(({ id }) => id));
+    for (const id of this.#submitted.keys()) this.#judgeMessage(id, dead.has(id));
+    this.#judgeCalls(database.calls);
+    this.#judgeLetters(database);
+    this.#judgeMoney(database);
+  }
+
+  #judgeMessage(id: string, isDead: boolean): void {
+    const codes = [...(this.#replies.get(id) ?? [])];
+    const effects = this.#effects(id);
+    if (!this.#acknowledged.has(id) && !isDead) this.violate(`${id} is lost`);
+    const isQuestion = this.#submitted.get(id)?.expectation.kind === 'question';
+    if (effects.length > 1 && !isQuestion) this.violate(`${id} has several effects: ${effects.join(', ')}`);
+    for (const code of codes) this.#check(id, code, 'was answered');
+    if (codes.length > 1 && !isQuestion) this.violate(`${id} was answered ${codes.join(' and ')}`);
+  }
+
+  #check(id: string, code: string, verb: string): void {
+    const effects = this.#effects(id);
+    const isTrue = effects.some((effect) => effect.split(' ')[0] === code);
+    if (!isTrue) this.violate(`${id} ${verb} ${code}, but is ${effects.join(', ') || 'without an effect'}`);
+  }
+
+  /** What a message has come to so far, each as the code that tells it and the effect. */
+  #effects(id: string): string[] {
+    const message = this.#submitted.get(id);
+    if (message === undefined) return [];
+    const { expectation, digest, uniqueid } = message;
+    const kept = (reason: string) => this.#database?.letters.has(`${reason} ${digest}`) ?? false;
+    if (expectation.kind === 'question') return expectation.codes.map((code) => `${code} a question`);
+    if (expectation.kind === 'refused') {
+      const reason = expectation.reasons.find(kept);
+      return reason === undefined ? [] : [`${expectation.code} ${reason}`];
+    }
+    const stored = uniqueid === null ? undefined : this.#database?.find(uniqueid)?.fingerprint;
+    const isStored = stored === expectation.fingerprint;
+    return [...(isStored ? ['204 stored'] : []), ...(kept('conflict') ? ['400 conflict'] : [])];
+  }
+
+  /** One row for a uniqueid, with the content that came first, and of a message that was sent. */
+  #judgeCalls(calls: readonly StoredCall[]): void {
+    const contents = new Set<string>();
+    for (const { uniqueid, expectation } of this.#submitted.values()) {
+      if (expectation.kind === 'call') contents.add(`${uniqueid} ${expectation.fingerprint}`);
+    }
+    const seen = new Set<string>();
+    for (const call of calls) {
+      const { uniqueid, fingerprint } = call;
+      if (seen.has(uniqueid)) this.violate(`${uniqueid} is stored twice`);
+      seen.add(uniqueid);
+      if (!contents.has(`${uniqueid} ${fingerprint}`)) this.violate(`${uniqueid} was never sent like this`);
+      if (this.#first.get(uniqueid) !== fingerprint) this.violate(`${uniqueid} lost its first content`);
+      this.#judgeCharge(call);
+    }
+  }
+
+  #judgeLetters({ letters }: FakeDatabase): void {
+    const deserved = new Set<string>();
+    for (const { expectation, digest } of this.#submitted.values()) {
+      if (expectation.kind === 'call') deserved.add(`conflict ${digest}`);
+      if (expectation.kind === 'refused')
+        for (const reason of expectation.reasons) deserved.add(`${reason} ${digest}`);
+    }
+    for (const [key, { body }] of letters) {
+      if (!deserved.has(key)) this.violate(`nothing deserves the dead letter ${key}: ${body}`);
+    }
+  }
+
+  /** The amounts follow from the terms on record. */
+  #judgeCharge(call: StoredCall): void {
+    const rate = call.invoice_rate === null ? null : amount(call.invoice_rate);
+    const due = amounts(call, {
+      systemRate: amount(call.system_rate),
+      currencyRate: amount(call.currency_rate),
+      customerCurrency: call.customer_currency,
+      customerRate: amount(call.customer_rate),
+      invoiceCurrency: call.invoice_currency,
+      invoiceRate: rate,
+      taxes: (call.tax_terms ?? []).map((tax) => ({
+        ...tax,
+        name: '',
+        rate: amount(tax.rate),
+        flat: amount(tax.flat),
+      })),
+    });
+    const isRight =
+      plain(due.tax) === call.tax &&
+      plain(due.charged) === call.charged &&
+      plain(due.invoiceCost) === call.invoice_cost &&
+      plain(due.invoiceTax) === call.invoice_tax;
+    if (!isRight) this.violate(`the amounts of ${call.uniqueid} do not follow from its terms`);
+  }
+
+  #judgeMoney({ billing, calls }: FakeDatabase): void {
+    const sum = (rows: readonly StoredCall[], name: 'charged' | 'invoice_cost' | 'invoice_tax') =>
+      rows.reduce((total, row) => total.plus(amount(row[name])), ZERO);
+    for (const [id, customer] of billing.customers) {
+      const mine = calls.filter((call) => call.scustomer === id && call.update_balance === 1);
+      const charged = sum(mine, 'charged');
+      const isRight =
+        customer.charged.equals(charged) &&
+        customer.balance.equals(customer.opening.minus(charged)) &&
+        customer.calls === mine.length;
+      if (!isRight) this.violate(`customer ${id}: ${customer.charged} charged, calls say ${charged}`);
+    }
+    for (const [id, invoice] of billing.invoices) {
+      const mine = calls.filter((call) => call.invoice === id && call.update_invoices === 1);
+      const isRight =
+        invoice.cost.equals(sum(mine, 'invoice_cost')) &&
+        invoice.tax.equals(sum(mine, 'invoice_tax')) &&
+        invoice.calls === mine.length;
+      if (!isRight) this.violate(`invoice ${id}: ${invoice.cost} and ${invoice.tax}, calls say otherwise`);
+    }
+  }
+
+  #rate(currency: string | undefined): string | undefined {
+    const rate = currency === undefined ? undefined : this.#database?.billing.currencies.get(currency);
+    return rate === undefined ? undefined : plain(rate);
+  }
+}

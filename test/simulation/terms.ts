@@ -1,0 +1,42 @@
+import { amount } from '../../src/domain/money.ts';
+import type { Billing } from './billing.ts';
+
+/** The terms of a batch, as the worker writes them beside it. */
+export interface WrittenTerms {
+  currencies: { code: string; rate: string | null }[];
+  customers: { id: number; currency: string }[];
+  peers: { id: number }[];
+  taxes: { id: number; rate: string; flat: string }[];
+  invoices: { id: number; customer: number; currency: string; open: boolean }[];
+  uninvoiced: { customer: number; start: number }[];
+}
+
+/** What of the terms no longer holds, null if everything does: the checks that the real statement makes. */
+export function termsProblem(terms: WrittenTerms, billing: Billing): string | null {
+  const { currencies, customers, peers, taxes, invoices } = billing;
+  const rateHolds = terms.currencies.every(({ code, rate }) => {
+    const now = currencies.get(code);
+    return rate === null ? now === undefined : now?.equals(amount(rate));
+  });
+  if (!rateHolds) return 'a currency rate moved';
+  if (!terms.customers.every(({ id, currency }) => customers.get(id)?.currency === currency)) {
+    return 'a customer changed';
+  }
+  if (!terms.peers.every(({ id }) => peers.has(id))) return 'a peer vanished';
+  const taxHolds = terms.taxes.every(({ id, rate, flat }) => {
+    const now = taxes.get(id);
+    return now?.rate.equals(amount(rate)) && now.flat.equals(amount(flat));
+  });
+  if (!taxHolds) return 'a tax changed';
+  const invoiceHolds = terms.invoices.every(({ id, customer, currency, open }) => {
+    const now = invoices.get(id);
+    return now?.customer === customer && now.currency === currency && (now.open || !open);
+  });
+  if (!invoiceHolds) return 'an invoice changed';
+  const opened = terms.uninvoiced.some(({ customer, start }) =>
+    [...invoices.values()].some(
+      (now) => now.customer === customer && now.open && now.start <= start && start < now.end,
+    ),
+  );
+  return opened ? 'an invoice was opened' : null;
+}

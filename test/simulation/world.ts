@@ -1,0 +1,118 @@
+import { FakeBroker } from './fake-broker.ts';
+import { FakeDatabase } from './fake-database.ts';
+import { Faults } from './faults.ts';
+import { writeHistory } from './history.ts';
+import { planLastingFaults } from './lasting-faults.ts';
+import { Oracle } from './oracle.ts';
+import { Random } from './random.ts';
+import { Scheduler, settled } from './scheduler.ts';
+import type { Surroundings } from './surroundings.ts';
+import { type SimPorts, WorkerProcess } from './worker.ts';
+
+/** How a world differs from the real one: wrong orders, to see that they are noticed. */
+export interface Mutant {
+  mutate?: (ports: SimPorts, process: WorkerProcess) => SimPorts;
+  database?: (stored: ConstructorParameters<typeof FakeDatabase>[0]) => FakeDatabase;
+  statement?: (
+    process: WorkerProcess,
+    database: FakeDatabase,
+    text: string,
+    values: readonly unknown[],
+  ) => Promise<unknown[]>;
+}
+
+export interface Run {
+  violations: readonly string[];
+  trace: readonly string[];
+  faults: ReadonlyMap<string, number>;
+}
+
+/** Virtual milliseconds in which things go wrong. */
+const TROUBLED_MS = 2500;
+/** Far more than any run needs. */
+const TASK_LIMIT = 50_000;
+
+/** One history, one set of workers, one set of faults: everything follows from the seed. */
+export async function simulate(seed: number, mutant: Mutant = {}): Promise<Run> {
+  const world = createWorld(seed, mutant);
+  const { scheduler, oracle, faults } = world;
+  const processes: WorkerProcess[] = [];
+  const onRejection = (error: unknown) => oracle.violate(`nobody handled: ${error}`);
+  process.on('unhandledRejection', onRejection);
+
+  const workers = world.random.between(1, 3);
+  for (let slot = 0; slot < workers; slot += 1) startWorker(world, processes, slot, 1);
+  planLastingFaults(world, processes, TROUBLED_MS);
+  scheduler.after(TROUBLED_MS, 'the faults are over', () => {
+    faults.stop();
+    world.database.hostile = false;
+  });
+  const isAtRest = await scheduler.run(TASK_LIMIT);
+
+  if (!isAtRest) oracle.violate('the world does not come to rest');
+  else {
+    await judgeIdle(world, processes);
+    oracle.judge(world.broker, world.database);
+  }
+  process.removeListener('unhandledRejection', onRejection);
+  return { violations: oracle.violations, trace: scheduler.trace, faults: faults.happened };
+}
+
+function createWorld(seed: number, mutant: Mutant): Surroundings {
+  const random = new Random(seed);
+  const scheduler = new Scheduler();
+  const faults = new Faults(random);
+  const history = writeHistory(random, random.between(1, 40));
+  const oracle = new Oracle(history);
+  const broker = new FakeBroker(scheduler, random, random.pick([2, 20, 20]), oracle);
+  const stored: ConstructorParameters<typeof FakeDatabase>[0] = (call) => oracle.stored(call);
+  const database = mutant.database?.(stored) ?? new FakeDatabase(stored);
+  oracle.watch(database);
+  const { mutate = (ports) => ports, statement } = mutant;
+  for (const { id, request } of history) {
+    scheduler.after(random.next() * random.pick([1, 500]), `${id} is sent`, () =>
+      broker.publish(id, request),
+    );
+  }
+  return {
+    scheduler,
+    random,
+    faults,
+    oracle,
+    broker,
+    database,
+    mutate,
+    statement: (worker, text, values) =>
+      statement === undefined
+        ? worker.request('statement', () => database.execute(text, values))
+        : statement(worker, database, text, values),
+  };
+}
+
+/** A process that ends is followed by another one. */
+function startWorker(
+  world: Surroundings,
+  processes: WorkerProcess[],
+  slot: number,
+  generation: number,
+): void {
+  processes[slot] = new WorkerProcess(world, `w${slot}.${generation}`, () => {
+    world.scheduler.after(world.random.next() * 200, `worker ${slot} starts again`, () =>
+      startWorker(world, processes, slot, generation + 1),
+    );
+  });
+}
+
+/** At rest every process has nothing in hand and says so. */
+async function judgeIdle({ oracle }: Surroundings, processes: readonly WorkerProcess[]): Promise<void> {
+  for (const { pipeline, consumer, isDead } of processes) {
+    if (isDead) oracle.violate('a process is dead at the end');
+    let isIdle = false;
+    void pipeline.idle().then(() => {
+      isIdle = true;
+    });
+    await settled();
+    if (!isIdle) oracle.violate('a pipeline is not idle at rest');
+    if (consumer.inFlight > 0) oracle.violate(`${consumer.inFlight} deliveries in hand at rest`);
+  }
+}
