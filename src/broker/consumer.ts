@@ -3,7 +3,7 @@ import type { BrokerConnection } from './connect.ts';
 import { type ConsumerChannel, explainRefusal, openConsumerChannel } from './consumer-channel.ts';
 import { DeadlineError } from './deadline.ts';
 import type { Delivery } from './delivery.ts';
-import { describeError } from './log.ts';
+import { createProblemLog, describeError } from './log.ts';
 import type { SupervisedConnection } from './supervisor.ts';
 
 export type { Deaths, Delivery } from './delivery.ts';
@@ -43,7 +43,7 @@ export interface Consumer {
   returnAll(): Promise<void>;
   /** Consumes again after `pause` or `returnAll`. */
   resume(): void;
-  /** First half of a shutdown: `pause` by the name of its use; settle what is in hand, then `close`. */
+  /** First half of a shutdown, the same as `pause`: settle what is in hand, then `close`. */
   stopConsuming(): Promise<void>;
   /** Acknowledges what is settled, makes sure that the broker has read it, and leaves for good. */
   close(): Promise<void>;
@@ -56,7 +56,7 @@ export interface Consumer {
  */
 export function createConsumer(supervised: SupervisedConnection, options: ConsumerOptions): Consumer {
   const { queue } = options;
-  const { log } = supervised;
+  const problems = createProblemLog(supervised.log);
   const backoff = createBackoff(supervised.random);
   let goal: 'consume' | 'pause' | 'return' | 'close' = 'consume';
   let connection: BrokerConnection | null = null;
@@ -66,7 +66,6 @@ export function createConsumer(supervised: SupervisedConnection, options: Consum
   let workAgain = false;
   let retry: NodeJS.Timeout | undefined;
   let shown: ConsumerState = 'disconnected';
-  let lastProblem = '';
 
   function state(): ConsumerState {
     if (goal === 'close') return 'closed';
@@ -79,22 +78,19 @@ export function createConsumer(supervised: SupervisedConnection, options: Consum
     const now = state();
     if (now === shown) return;
     shown = now;
-    if (now === 'consuming') lastProblem = '';
+    if (now === 'consuming') problems.over();
     options.onState?.(now);
   }
 
   function retryAfter(problem: string): void {
     const retryInMs = backoff.next();
-    if (problem === lastProblem) log.debug({ queue, retryInMs }, problem);
-    else log.warn({ queue, retryInMs }, problem);
-    lastProblem = problem;
+    problems.say({ queue, retryInMs }, problem);
     clearTimeout(retry);
     retry = setTimeout(work, retryInMs);
   }
 
   async function openChannel(on: BrokerConnection): Promise<ConsumerChannel> {
-    epoch += 1;
-    const mine = epoch;
+    const mine = ++epoch;
     return openConsumerChannel({
       ...options,
       connection: on,
@@ -102,9 +98,9 @@ export function createConsumer(supervised: SupervisedConnection, options: Consum
       onCancelled() {
         // What is in hand may have gone back to the queue already, and the broker answers an acknowledgement
         // of such a message with an error: begin again on a clean channel.
-        const cancelled = channel;
+        if (channel?.epoch !== mine) return;
+        channel.close().catch((error) => giveUpWhenOverdue(on, error));
         channel = null;
-        cancelled?.close().catch((error) => giveUpWhenOverdue(on, error));
         if (goal === 'consume') retryAfter(`the broker ended the consumer of queue "${queue}"`);
         show();
       },
@@ -112,11 +108,12 @@ export function createConsumer(supervised: SupervisedConnection, options: Consum
         if (channel?.epoch !== mine) return;
         channel = null;
         show();
+        // A step that is under way sees it for itself.
+        if (working !== null) return;
         // A lost connection takes its channels first. There is nothing to retry then: the next one calls.
         setImmediate(() => {
-          if (channel === null && connection === on && goal === 'consume') {
+          if (goal === 'consume' && connection === on)
             retryAfter(`channel of queue "${queue}" lost: ${reason}`);
-          }
         });
       },
     });
@@ -129,6 +126,7 @@ export function createConsumer(supervised: SupervisedConnection, options: Consum
         channel ??= await openChannel(on);
         const mine = channel;
         if (!mine.subscribed) await mine.subscribe();
+        if (channel !== mine) throw new Error('the channel was lost');
         backoff.succeeded();
       } else if (goal === 'pause') {
         await channel?.unsubscribe();
@@ -144,16 +142,18 @@ export function createConsumer(supervised: SupervisedConnection, options: Consum
     show();
   }
 
+  async function workThrough(): Promise<void> {
+    while (workAgain) {
+      workAgain = false;
+      if (connection !== null) await step(connection);
+    }
+    working = null;
+  }
+
   /** Works towards the goal until it is reached or fails; one at a time, since calls on a channel are ordered. */
   function work(): Promise<void> {
     workAgain = true;
-    working ??= (async () => {
-      while (workAgain) {
-        workAgain = false;
-        if (connection !== null) await step(connection);
-      }
-      working = null;
-    })();
+    working ??= Promise.resolve().then(workThrough);
     return working;
   }
 

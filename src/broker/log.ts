@@ -14,3 +14,24 @@ export function describeError(error: unknown): string {
   if (error instanceof Error) return error.message === '' ? error.name : error.message;
   return String(error);
 }
+
+/** Says a problem once for as long as it stays the same: an outage of an hour is one line, not a thousand. */
+export interface ProblemLog {
+  say(fields: object, problem: string): void;
+  /** The problem is over: if it comes again, it is news. */
+  over(): void;
+}
+
+export function createProblemLog(log: BrokerLog): ProblemLog {
+  let last = '';
+  return {
+    say(fields, problem) {
+      if (problem === last) log.debug(fields, problem);
+      else log.warn(fields, problem);
+      last = problem;
+    },
+    over() {
+      last = '';
+    },
+  };
+}

@@ -1,7 +1,7 @@
 import { createBackoff } from './backoff.ts';
 import { type BrokerConnection, type BrokerTls, type OpenResult, openConnection } from './connect.ts';
 import { sleep } from './deadline.ts';
-import { type BrokerLog, describeError } from './log.ts';
+import { type BrokerLog, createProblemLog, describeError } from './log.ts';
 
 export { type BrokerConnection, type BrokerTls, describeBroker } from './connect.ts';
 
@@ -54,22 +54,14 @@ export function superviseConnection(options: SupervisorOptions): SupervisedConne
   const { log, random, name } = options;
   const stopping = new AbortController();
   const backoff = createBackoff(random);
+  const problems = createProblemLog(log);
   const users = new Set<ConnectionUser>([options]);
   const waiters = new Set<() => void>();
   let live: BrokerConnection | null = null;
   let current: BrokerConnection | null = null;
   let turn = Math.floor(random() * options.urls.length);
-  let lastProblem = '';
 
   const nextUrl = () => options.urls[turn++ % options.urls.length] ?? '';
-
-  const report = (problem: string, cause: string, delayMs: number) => {
-    const fields = { connection: name, cause, retryInMs: delayMs };
-    // An outage of an hour is one line, not a thousand.
-    if (problem === lastProblem) log.debug(fields, problem);
-    else log.warn(fields, problem);
-    lastProblem = problem;
-  };
 
   async function setUp(connection: BrokerConnection): Promise<void> {
     const lost = connection.closed.then((reason) => Promise.reject(new Error(reason)));
@@ -88,7 +80,7 @@ export function superviseConnection(options: SupervisorOptions): SupervisedConne
     try {
       await setUp(connection);
       current = connection;
-      lastProblem = '';
+      problems.over();
       log.info({ connection: name, server: connection.serverVersion }, `connected to ${connection.broker}`);
       for (const waiter of waiters) waiter();
     } catch (error) {
@@ -131,9 +123,10 @@ export function superviseConnection(options: SupervisorOptions): SupervisedConne
         problem = opened.problem;
       }
       if (stopping.signal.aborted) return;
-      const delayMs = backoff.next();
-      report(problem, opened.kind === 'open' ? 'lost' : opened.cause, delayMs);
-      await sleep(delayMs, stopping.signal);
+      const retryInMs = backoff.next();
+      const cause = opened.kind === 'open' ? 'lost' : opened.cause;
+      problems.say({ connection: name, cause, retryInMs }, problem);
+      await sleep(retryInMs, stopping.signal);
     }
   }
 

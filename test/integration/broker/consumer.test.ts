@@ -184,6 +184,20 @@ describe('a consumer', () => {
     settleAll();
   });
 
+  it('does what it was told while there was no connection', async () => {
+    await other.fill(queue, 1);
+    consume();
+    await consumer.pause();
+    await consumer.returnAll();
+    expect(await supervised.whenUp(LIMIT_MS)).toBe(true);
+    expect([consumer.state, received.length]).toEqual(['paused', 0]);
+    proxy.cut();
+    await until(() => supervised.current === null);
+    consumer.resume();
+    await until(() => received.length === 1);
+    settleAll();
+  });
+
   it('gives everything back when told, takes nothing until resumed, and costs each message one delivery', async () => {
     await other.fill(queue, 20);
     consume();
