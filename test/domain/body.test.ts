@@ -3,7 +3,8 @@ import { readBody } from '../../src/domain/body.ts';
 
 const isDecimal = (name: string) => name === 'cost';
 const json = (text: string) => readBody(text, 'json', isDecimal);
-const fieldsOf = (body: ReturnType<typeof json>) => (body.kind === 'fields' ? { ...body.fields } : body);
+const fieldsOf = (body: ReturnType<typeof json>): Record<string, unknown> =>
+  body.kind === 'fields' ? { ...body.fields } : body;
 
 describe('a JSON body', () => {
   it.each([
