@@ -2,7 +2,7 @@ import Table from 'cli-table3';
 import type { Command } from 'commander';
 import { hashPassword } from '../auth/password.ts';
 import { ConfigError } from '../config.ts';
-import { type Database, openDatabase } from '../store/database.ts';
+import { type Database, describeFailure, openDatabase } from '../store/database.ts';
 import { disableUser, listUsers, ROLES, type Role, upsertUser } from '../store/users.ts';
 import { readSecret } from './secret.ts';
 
@@ -90,6 +90,8 @@ async function withDatabase<Result>(
   });
   try {
     return await work(database);
+  } catch (error) {
+    throw new Error(describeFailure(error), { cause: error });
   } finally {
     await database.close(TIMEOUT_MS);
   }

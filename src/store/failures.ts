@@ -66,6 +66,14 @@ const DATA_EXCEPTIONS: Record<string, string> = {
   '22P05': 'character that cannot be stored',
 };
 
+/** The adapter's names for failures without an SQLSTATE. */
+const CONNECTION_KINDS: Record<string, string> = {
+  DatabaseNotReachable: 'cannot reach the database',
+  ConnectionClosed: 'the connection to the database was closed',
+  SocketTimeout: 'the connection to the database timed out',
+  TlsConnectionError: 'no TLS connection to the database',
+};
+
 /** What pg says in plain text, without a code. */
 const CONNECTION_MESSAGES =
   /^(Connection terminated|timeout exceeded when trying|timeout expired|Query read timeout|Client (has encountered|was closed)|Cannot use a pool|The server does not support SSL|There was an error establishing an SSL|SASL)/;
@@ -75,11 +83,14 @@ const PRISMA_OUTAGE = /^(P1\d{3}|P2021|P2022|P2024|P2028|P2037)$/;
 
 interface Cause {
   sqlState: string | undefined;
-  /** The adapter's name for the failure, where the driver gave no SQLSTATE. */
-  kind: string | undefined;
+  /** The adapter's name for the failure. */
+  kind: string;
   /** PostgreSQL's primary message; its detail, which shows rows, is never read. */
   message: string;
-  address: string | undefined;
+  /** Of the server, where one was tried; else ''. */
+  address: string;
+  /** Of a failed TLS handshake, else ''. */
+  reason: string;
 }
 
 /** Sorts what the database, the driver or Prisma threw. */
@@ -101,7 +112,7 @@ export function classifyFailure(error: unknown): Failure {
 export function describeFailure(error: unknown): string {
   const cause = causeOf(error);
   if (cause?.sqlState !== undefined) return describeSqlState(cause.sqlState, cause.message);
-  if (cause !== undefined) return [cause.kind, cause.address].filter((part) => part).join(' at ');
+  if (cause !== undefined) return describeKind(cause);
   const code = textField(error, 'code');
   const message = textField(error, 'message');
   if (CONNECTION_MESSAGES.test(message)) return oneLine(message);
@@ -122,6 +133,12 @@ function describeSqlState(state: string, message: string): string {
   return text === undefined ? `SQLSTATE ${state}` : `${text} (SQLSTATE ${state})`;
 }
 
+function describeKind({ kind, address, reason }: Cause): string {
+  const text = CONNECTION_KINDS[kind] ?? kind;
+  if (address !== '') return `${text} at ${address}`;
+  return reason === '' ? text : `${text}: ${oneLine(reason)}`;
+}
+
 /**
  * The adapter's error, which Prisma hands on in `meta` of its own; undefined for an error that is not the
  * database's.
@@ -131,13 +148,13 @@ function causeOf(error: unknown): Cause | undefined {
   const cause = field(adapterError, 'cause');
   const kind = textField(cause, 'kind');
   if (kind === '' || kind === 'GenericJs') return undefined;
-  const host = textField(cause, 'host');
-  const port = field(cause, 'port');
+  const address = [textField(cause, 'host'), field(cause, 'port')].filter((part) => part).join(':');
   return {
     sqlState: textField(cause, 'originalCode') || undefined,
     kind,
     message: textField(cause, 'originalMessage'),
-    address: host === '' ? undefined : [host, port].filter((part) => part).join(':'),
+    address,
+    reason: textField(cause, 'reason'),
   };
 }
 

@@ -1,0 +1,139 @@
+import { spawn } from 'node:child_process';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { verifyPassword } from '../../src/auth/password.ts';
+import { type Database, openDatabase } from '../../src/store/database.ts';
+import { migrate } from '../../src/store/migrate.ts';
+import { readUsers } from '../../src/store/users.ts';
+import { testServices } from '../support/stack.ts';
+
+const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
+
+let services: Awaited<ReturnType<typeof testServices>>;
+let database: Database;
+
+beforeAll(async () => {
+  services = await testServices('user');
+  await migrate(services.databaseUrl);
+  database = openDatabase({
+    url: services.databaseUrl,
+    poolSize: 1,
+    statementTimeoutMs: 5000,
+    connectTimeoutMs: 5000,
+    applicationName: 'user test',
+  });
+});
+
+beforeEach(async () => {
+  await database.prisma.user.deleteMany();
+});
+
+afterAll(async () => {
+  await database.close(1000);
+  await services.drop();
+});
+
+/** Runs `cdr-ingest user …`, built as it ships, with this on its standard input. */
+async function user(args: readonly string[], input = '', databaseUrl = services.databaseUrl) {
+  const child = spawn(process.execPath, [CLI, 'user', ...args], {
+    env: { PATH: process.env.PATH, DATABASE_URL: databaseUrl },
+  });
+  // A command that refuses its arguments ends without reading.
+  child.stdin.on('error', () => undefined);
+  child.stdin.end(input);
+  const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
+  const [stdout, stderr, code] = await Promise.all([text(child.stdout), text(child.stderr), ended]);
+  return { stdout, stderr, code };
+}
+
+async function stored(name: string) {
+  return (await readUsers(database.prisma, [name])).get(name);
+}
+
+describe('user add', () => {
+  test('creates a user with the password from standard input', async () => {
+    const { code, stderr } = await user(['add', 'switch', '--role', 'system'], 'correct horse\n');
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    const row = await stored('switch');
+    expect(row).toMatchObject({ role: 'system', active: true });
+    expect(await verifyPassword(row?.passwordHash ?? '', 'correct horse')).toBe(true);
+  });
+
+  test('gives an existing user the new password and role, and enables it again', async () => {
+    await user(['add', 'switch', '--role', 'system'], 'correct horse');
+    await user(['disable', 'switch']);
+    expect((await user(['add', 'switch', '--role', 'operator'], 'battery staple')).code).toBe(0);
+    const row = await stored('switch');
+    expect(row).toMatchObject({ role: 'operator', active: true });
+    expect(await verifyPassword(row?.passwordHash ?? '', 'battery staple')).toBe(true);
+  });
+
+  test.each([
+    ['a short password', ['switch', '--role', 'system'], 'seven77'],
+    ['a password of more than 1024 bytes', ['switch', '--role', 'system'], 'é'.repeat(513)],
+    ['an unknown role', ['switch', '--role', 'root'], 'correct horse'],
+    ['no role', ['switch'], 'correct horse'],
+    ['a name of more than 255 characters', ['x'.repeat(256), '--role', 'system'], 'correct horse'],
+    ['a control character in the name', ['a\tb', '--role', 'system'], 'correct horse'],
+    ['an empty name', ['', '--role', 'system'], 'correct horse'],
+  ])('refuses %s with exit code 2 and stores nothing', async (_what, args, password) => {
+    const { code, stdout, stderr } = await user(['add', ...args], password);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).not.toContain(password);
+    expect(await database.prisma.user.count()).toBe(0);
+  });
+
+  test('takes a name of 255 characters beyond the basic plane', async () => {
+    const name = '𝄞'.repeat(255);
+    expect((await user(['add', name, '--role', 'viewer'], 'correct horse')).code).toBe(0);
+    expect(await stored(name)).toMatchObject({ role: 'viewer' });
+  });
+});
+
+describe('user list', () => {
+  test('shows the users in the order of their names, never a hash', async () => {
+    await user(['add', 'switch', '--role', 'system'], 'correct horse');
+    await user(['add', 'boss', '--role', 'operator'], 'correct horse');
+    await user(['disable', 'switch']);
+    const { stdout, code } = await user(['list']);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/boss.*operator.*yes[\s\S]*switch.*system.*no/);
+    const json = await user(['list', '--json']);
+    expect(JSON.parse(json.stdout)).toMatchObject([
+      { username: 'boss', role: 'operator', active: true },
+      { username: 'switch', role: 'system', active: false },
+    ]);
+    expect(stdout + json.stdout).not.toContain('argon2');
+  });
+
+  test('says in one line why the database cannot be used, and exits 1', async () => {
+    const { code, stderr, stdout } = await user(['list'], '', 'postgresql://nobody:secret@127.0.0.1:1/none');
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toMatch(/^cdr-ingest: .*127\.0\.0\.1:1\n$/);
+    expect(stderr).not.toContain('secret');
+  });
+});
+
+describe('user disable', () => {
+  test('keeps the user and shuts it out', async () => {
+    await user(['add', 'switch', '--role', 'system'], 'correct horse');
+    expect((await user(['disable', 'switch'])).code).toBe(0);
+    expect(await stored('switch')).toMatchObject({ active: false });
+  });
+
+  test('exits 1 for a user who does not exist', async () => {
+    const { code, stderr } = await user(['disable', 'nobody']);
+    expect(code).toBe(1);
+    expect(stderr).toContain('there is no user "nobody"');
+  });
+});
+
+test('several users are read in one query, those who do not exist left out', async () => {
+  await database.prisma.user.createMany({
+    data: ['a', 'b', 'c'].map((username) => ({ username, passwordHash: 'x', role: 'system' })),
+  });
+  const users = await readUsers(database.prisma, ['a', 'c', 'nobody']);
+  expect([...users.keys()].toSorted()).toEqual(['a', 'c']);
+  expect(users.get('a')).toEqual({ username: 'a', passwordHash: 'x', role: 'system', active: true });
+});
