@@ -1,0 +1,52 @@
+import { type AdmissionRules, type Admitted, admit, type Verdict } from '../../src/admission.ts';
+import { responsesTo } from '../../src/domain/reply.ts';
+
+export const MAX_BYTES = 1000;
+export const CALL = {
+  auth_username: 'switch',
+  auth_password: 'right',
+  uniqueid: 'a',
+  machine: '1',
+  start: 100,
+  scustomer: 1,
+};
+
+export function verify(username: string, password: string): Verdict {
+  if (password !== 'right') return { kind: 'unauthenticated' };
+  return { kind: 'ok', username, role: username === 'viewer' ? 'viewer' : 'system' };
+}
+
+const RULES: AdmissionRules = { maxBodyBytes: MAX_BYTES, ignored: new Set(), systemCurrency: 'USD', verify };
+
+export async function admitBytes(
+  body: Buffer,
+  contentType: string | null = null,
+  rules: Partial<AdmissionRules> = {},
+  bytes = body.length,
+): Promise<Admitted> {
+  const properties = {
+    contentType,
+    replyTo: null,
+    correlationId: null,
+    messageId: null,
+    routingKey: 'cdrs.create',
+  };
+  return await admit({ body, bytes, properties }, { ...RULES, ...rules });
+}
+
+/** What a call with these parameters beside the least is answered with: "code key", or "call". */
+export async function answerTo(
+  more: Record<string, unknown>,
+  rules: Partial<AdmissionRules> = {},
+): Promise<string[]> {
+  return answersOf(await admitBytes(Buffer.from(JSON.stringify({ ...CALL, ...more })), null, rules));
+}
+
+export function answersOf({ verdict }: Admitted): string[] {
+  if (verdict.kind === 'call') return ['call'];
+  return responsesTo(verdict.outcome).map(({ code, key }) => `${code} ${key}`.trim());
+}
+
+export function messageOf({ verdict }: Admitted): string {
+  return verdict.kind === 'call' ? '' : (responsesTo(verdict.outcome)[0]?.message ?? '');
+}

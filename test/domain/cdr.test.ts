@@ -1,0 +1,140 @@
+import { hash } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { readBody } from '../../src/domain/body.ts';
+import { type Cdr, cdrFields, differences, fingerprint, toCdr } from '../../src/domain/cdr.ts';
+import { isDecimal } from '../../src/domain/contract.ts';
+import { validate } from '../../src/domain/validate.ts';
+
+const BASE =
+  '"auth_username":"u","auth_password":"p","uniqueid":"7.1","machine":"1","start":100,"scustomer":5';
+
+function cdrOf(members: string): Cdr {
+  const body = readBody(`{${members}}`, 'json', isDecimal);
+  const validation = validate(body.kind === 'fields' ? body.fields : {}, new Set());
+  if (validation.kind === 'invalid') throw new Error(JSON.stringify(validation.errors));
+  return toCdr(validation.parameters, 'USD');
+}
+
+const base = cdrOf(BASE);
+
+/** Another value for every field, none of them a default or what the base call has. */
+const OTHER: Cdr = {
+  uniqueid: '7.2',
+  machine: '2',
+  start: 99,
+  scustomer: 6,
+  stype: 'a',
+  snumber: 'a',
+  spresent: 1,
+  sname: 'a',
+  ctype: 'a',
+  cnumber: 'a',
+  dcustomer: 6,
+  dtype: 'a',
+  dnumber: 'a',
+  callid: 'a',
+  channel: 'a',
+  cost: '0.000001',
+  currency: 'EUR',
+  end: 101,
+  ingroup_time: 1,
+  invoice: 1,
+  media: 'fax',
+  messages: 1,
+  note: 'a',
+  outgroup_time: 1,
+  peer: 1,
+  recording: 'a',
+  status: 'busy',
+  talktime: 1,
+  taxes: '1',
+  time: 1,
+  totaltime: 1,
+  update_balance: 0,
+  update_invoices: 0,
+};
+
+describe('the fingerprint of a call', () => {
+  it.each([
+    ['numbers as text', BASE.replace('100', '"100"').replace(':5', ':"5"')],
+    ['text as whole numbers', BASE.replace('"1"', '1')],
+    ['whole numbers with a fraction of nought', BASE.replace('100', '100.0')],
+    ['whole numbers with an exponent', BASE.replace('100', '1e2')],
+    ['other credentials', BASE.replace('"u"', '"v"').replace('"p"', '"q"')],
+    ['validation', `${BASE},"validation":1`],
+    ['empty texts for defaults', `${BASE},"cost":"","end":"","taxes":"","peer":"","currency":"","media":""`],
+    [
+      'the defaults written out',
+      `${BASE},"cost":"0.00","end":100,"dcustomer":5,"callid":"7.1","currency":"USD"`,
+    ],
+    [
+      'more defaults',
+      `${BASE},"talktime":0,"totaltime":"0","media":"voice","status":"answer","update_balance":1`,
+    ],
+    ['a cost of minus nought', `${BASE},"cost":-0`],
+    ['another order', `"cost":0,${BASE.split(',').reverse().join(',')}`],
+  ])('is the same for the same content in another form: %s', (_, members) => {
+    expect(fingerprint(cdrOf(members))).toBe(fingerprint(base));
+    expect(differences(base, cdrOf(members))).toEqual([]);
+  });
+
+  it.each([
+    ['1.5', '"1.50"'],
+    ['1.5', '15e-1'],
+    ['999999999999.999999', '"999999999999.999999"'],
+    ['-3', '"-3.000000"'],
+  ])('is the same for the cost %s and %s', (one, other) => {
+    expect(fingerprint(cdrOf(`${BASE},"cost":${one}`))).toBe(fingerprint(cdrOf(`${BASE},"cost":${other}`)));
+  });
+
+  it('is the same for taxes in another order', () => {
+    const [one, other] = [cdrOf(`${BASE},"taxes":"1, vat,7"`), cdrOf(`${BASE},"taxes":"vat ,7,1"`)];
+    expect(fingerprint(one)).toBe(fingerprint(other));
+    expect(differences(one, other)).toEqual([]);
+  });
+
+  it('is the same for texts that are stored as the same text', () => {
+    const [one, other] = [cdrOf(`${BASE},"note":"a\\u0000"`), cdrOf(`${BASE},"note":"a\\u0001"`)];
+    expect(fingerprint(one)).toBe(fingerprint(other));
+  });
+
+  it('is another one for another value of any field', () => {
+    const seen = new Set([
+      fingerprint(base),
+      ...cdrFields.map((name) => fingerprint({ ...base, [name]: OTHER[name] })),
+    ]);
+    expect(seen.size).toBe(1 + cdrFields.length);
+    expect(cdrFields.length).toBe(Object.keys(OTHER).length);
+  });
+
+  it('is another one where values have only changed places', () => {
+    const [one, other] = [
+      { ...base, stype: 'snumber', snumber: '' },
+      { ...base, stype: '', snumber: 'snumber' },
+    ];
+    expect(fingerprint(one)).not.toBe(fingerprint(other));
+    expect(fingerprint({ ...base, taxes: '1,2' })).not.toBe(fingerprint({ ...base, taxes: '12' }));
+  });
+
+  it('never changes from one release to the next: stored calls are compared with it', () => {
+    const written =
+      '[1,"uniqueid","7.1","machine","1","start",100,"scustomer",5,"dcustomer",5,"callid","7.1","currency","USD",' +
+      '"end",100,"talktime",0,"totaltime",0]';
+    expect(fingerprint(base)).toBe(hash('sha256', written, 'hex'));
+    const more = written
+      .replace('"currency"', '"cost","0.5","currency"')
+      .replace(',0]', ',0,"update_balance",0]');
+    expect(fingerprint({ ...base, cost: '0.5', update_balance: 0 })).toBe(hash('sha256', more, 'hex'));
+  });
+});
+
+describe('the differences between two calls', () => {
+  it.each(cdrFields)('name %s where it differs, with both values', (name) => {
+    const found = differences(base, { ...base, [name]: OTHER[name] });
+    expect(found).toEqual([{ parameter: name, stored: base[name], received: OTHER[name] }]);
+  });
+
+  it('are named in the order of the contract', () => {
+    expect(differences(base, OTHER).map(({ parameter }) => parameter)).toEqual(cdrFields);
+  });
+});
