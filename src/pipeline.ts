@@ -11,7 +11,7 @@ export type Blame = 'collision' | 'outage' | 'message';
 
 /** The outside world as the pipeline sees it; a delivery is whatever the broker side made it. */
 export interface Ports<Delivery> {
-  admit: (request: Request) => Admitted | Promise<Admitted>;
+  admit: (request: Request, delivery: Delivery) => Admitted | Promise<Admitted>;
   /** All or nothing per statement; safe to repeat. Rejects with what `blame` judges. */
   settle: (entries: readonly Submission[]) => Promise<Outcome[]>;
   blame: (error: unknown) => Blame;
@@ -78,7 +78,7 @@ export class Pipeline<Delivery> {
 
   /** Takes a message in: bytes to call, at once or, where a password must be hashed, beside the batches. */
   accept(delivery: Delivery, request: Request): void {
-    const admitted = this.#ports.admit(request);
+    const admitted = this.#ports.admit(request, delivery);
     if (!(admitted instanceof Promise)) {
       this.#enqueue({ delivery, request, admitted });
       return;
@@ -111,7 +111,7 @@ export class Pipeline<Delivery> {
       }
       // Looked at before asking again: nobody would hear of a failure that comes after giving up.
       if (!this.#ports.alive(delivery)) return;
-      admitted = this.#ports.admit(request);
+      admitted = this.#ports.admit(request, delivery);
     }
   }
 

@@ -20,6 +20,8 @@ export interface Knock {
 export interface FrontDoor {
   /** Resolves with the reply. Rejects when the message cannot be routed, or no reply came in time. */
   submit(knock: Knock): Promise<Answer>;
+  /** The same with a routing key of one's own, right or wrong. */
+  submitTo(routingKey: string, knock: Knock): Promise<Answer>;
   close(): Promise<void>;
 }
 
@@ -71,24 +73,27 @@ export async function openFrontDoor(
     { noAck: true },
   );
 
-  return {
-    submit({ body, contentType = 'application/json', machine }) {
-      const correlationId = String(next++);
-      const answer = new Promise<Answer>((resolve, reject) => {
-        waiting.set(correlationId, { resolve, reject });
-        const options = {
-          contentType,
-          correlationId,
-          replyTo: replyQueue,
-          persistent: true,
-          mandatory: true,
-        };
-        channel.publish(exchange, routingKeyFor(machine), Buffer.from(body), options, (error) => {
-          if (error) reject(new Error('the broker refused the message: its queue is full or unavailable'));
-        });
+  const submitTo: FrontDoor['submitTo'] = (routingKey, { body, contentType = 'application/json' }) => {
+    const correlationId = String(next++);
+    const answer = new Promise<Answer>((resolve, reject) => {
+      waiting.set(correlationId, { resolve, reject });
+      const options = {
+        contentType,
+        correlationId,
+        replyTo: replyQueue,
+        persistent: true,
+        mandatory: true,
+      };
+      channel.publish(exchange, routingKey, Buffer.from(body), options, (error) => {
+        if (error) reject(new Error('the broker refused the message: its queue is full or unavailable'));
       });
-      return within(answer, replyTimeoutMs, 'the reply').finally(() => waiting.delete(correlationId));
-    },
+    });
+    return within(answer, replyTimeoutMs, 'the reply').finally(() => waiting.delete(correlationId));
+  };
+
+  return {
+    submitTo,
+    submit: (knock) => submitTo(routingKeyFor(knock.machine), knock),
     close: () => connection.close(),
   };
 }

@@ -1,20 +1,18 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { admit } from '../admission.ts';
 import { createVerifier } from '../auth/verifier.ts';
-import { createConsumer, type Delivery } from '../broker/consumer.ts';
-import { type ReplyRules, replyTo, resultFor } from '../broker/envelope.ts';
+import type { ReplyRules, Request } from '../broker/envelope.ts';
 import { superviseConnection } from '../broker/supervisor.ts';
 import { defaultNames } from '../broker/topology.ts';
 import type { Config } from '../config.ts';
 import { serveOps } from '../ops/http.ts';
 import type { Logger } from '../ops/logger.ts';
 import { createMetrics } from '../ops/metrics.ts';
-import { Pipeline } from '../pipeline.ts';
-import { classifyFailure, databaseReachable, describeFailure, openDatabase } from '../store/database.ts';
+import { databaseReachable, openDatabase } from '../store/database.ts';
 import { settle } from '../store/settle.ts';
 import { sqlOf } from '../store/sql.ts';
 import { readUsers } from '../store/users.ts';
-import { backoffMs, OutageGuard } from './outage.ts';
+import { deadQueueAdmission, outcomesOf } from './dead-queue.ts';
+import { openIntake } from './intake.ts';
 import { createReplies } from './replies.ts';
 import { declareOrUse, later, untilMigrated } from './starting.ts';
 
@@ -50,7 +48,6 @@ export interface Worker {
   failure: Promise<never>;
 }
 
-const REPLIES_IN_FLIGHT = 3;
 const REACHABLE_TIMEOUT_MS = 3000;
 const HEARTBEAT_SECONDS = 10;
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -61,7 +58,6 @@ const CONNECT_TIMEOUT_MS = 10_000;
  */
 export async function startWorker(config: WorkerConfig, log: Logger, signal: AbortSignal): Promise<Worker> {
   const metrics = createMetrics(() => inHand());
-  const random = Math.random;
   const database = openDatabase({
     url: config.DATABASE_URL,
     poolSize: config.DATABASE_POOL,
@@ -88,7 +84,7 @@ export async function startWorker(config: WorkerConfig, log: Logger, signal: Abo
       name: `cdr-ingest ${name}`,
       heartbeatSeconds: HEARTBEAT_SECONDS,
       connectTimeoutMs: CONNECT_TIMEOUT_MS,
-      random,
+      random: Math.random,
       log,
     });
   const consuming = connect('consume');
@@ -111,83 +107,58 @@ export async function startWorker(config: WorkerConfig, log: Logger, signal: Abo
     verify: verifier.check,
   };
 
-  const pipeline: Pipeline<Delivery> = new Pipeline<Delivery>(
-    {
-      admit: (request) => admit(request, admission),
-      settle: async (submissions) => {
-        const outcomes = await settle(sql, submissions, config.SYSTEM_CURRENCY);
-        outage.over();
-        return outcomes;
-      },
-      blame: (error) => {
-        const failure = classifyFailure(error);
-        if (failure === 'outage') return 'outage';
-        return failure === 'isolate' ? 'message' : 'collision';
-      },
-      describe: describeFailure,
-      reply: (request, uniqueid, outcome) => replyTo(request.properties, uniqueid, outcome, rules),
-      fallback: (request, uniqueid, outcome) => resultFor(request.properties, uniqueid, outcome, rules),
-      publish: replies.publish,
-      acknowledge: (deliveries) => {
-        const now = performance.now();
-        for (const delivery of deliveries) {
-          consumer.settled(delivery);
-          metrics.processSeconds.observe((now - delivery.receivedTick) / 1000);
-        }
-        consumer.flushAcks();
-      },
-      alive: (delivery) => consumer.isLive(delivery),
-      pause: (cause, attempt) =>
-        cause === 'outage' ? outage.wait(attempt) : sleep(backoffMs(attempt, random)),
-      observe: (event) => {
-        metrics.observe(event);
-        if (event.kind === 'trouble') log.warn({ cause: event.cause }, event.description);
-        if (event.kind === 'unreceivable')
-          log.warn({ uniqueid: event.uniqueid }, 'nobody can receive the reply');
-        if (event.kind === 'settled') {
-          log.info(
-            { messages: event.outcomes.length, settleMs: Math.round(event.settleMs * 10) / 10 },
-            'batch settled',
-          );
-        }
-      },
-    },
-    { batchSize: config.BATCH_SIZE, repliesInFlight: REPLIES_IN_FLIGHT },
-  );
-
-  const begun = later();
-  const leaveSetup = consuming.attach({ onUp: (connection) => declareOrUse(connection, names, log) });
-  const consumer = createConsumer(consuming, {
-    queue: names.queue,
-    prefetch: config.PREFETCH,
-    keepBytes: config.MAX_BODY_BYTES,
-    onDelivery: (delivery) => pipeline.accept(delivery, delivery),
-    onState: (state) => {
-      log.info({ state }, 'consumer');
-      if (state === 'consuming') begun.resolve();
-    },
-  });
-  const outage = new OutageGuard(consumer, {
-    returnAfterMs: config.OUTAGE_RETURN_MS,
+  const admitRequest = (request: Request) => admit(request, admission);
+  const surroundings = {
+    connection: consuming,
+    publish: replies.publish,
+    rules,
     reachable,
-    random,
-    onChange: (isPaused, description) => {
-      metrics.paused.set(isPaused ? 1 : 0);
-      log.warn(description);
+    returnAfterMs: config.OUTAGE_RETURN_MS,
+    batchSize: config.BATCH_SIZE,
+    keepBytes: config.MAX_BODY_BYTES,
+    metrics,
+    log,
+  };
+  const begun = later();
+  // Before the consumers, so that their queues are there when they come up.
+  const leaveSetup = consuming.attach({ onUp: (connection) => declareOrUse(connection, names, log) });
+  const calls = openIntake(
+    {
+      queue: names.queue,
+      prefetch: config.PREFETCH,
+      admit: admitRequest,
+      settle: (submissions) => settle(sql, submissions, config.SYSTEM_CURRENCY),
+      onState: (state) => {
+        if (state === 'consuming') begun.resolve();
+      },
     },
-  });
-  isConsuming = () => consumer.consuming && !outage.isPaused;
-  inHand = () => consumer.inFlight;
+    surroundings,
+  );
+  const givenUp = openIntake(
+    {
+      queue: names.deadQueue,
+      // One at a time: whatever it is, it must not take others with it.
+      prefetch: 1,
+      admit: deadQueueAdmission({
+        prisma: database.prisma,
+        systemCurrency: config.SYSTEM_CURRENCY,
+        maxBodyBytes: config.MAX_BODY_BYTES,
+        admit: admitRequest,
+      }),
+      settle: outcomesOf,
+    },
+    surroundings,
+  );
+  isConsuming = () => calls.consumer.consuming && !calls.isPaused();
+  inHand = () => calls.consumer.inFlight + givenUp.consumer.inFlight;
 
   return {
     port: ops.port,
-    failure: pipeline.failure,
+    failure: Promise.race([calls.failure, givenUp.failure]),
     consuming: begun.promise,
     stop: async () => {
       log.info('draining');
-      await consumer.stopConsuming();
-      await Promise.race([pipeline.idle(), sleep(config.SHUTDOWN_GRACE_MS, undefined, { ref: false })]);
-      await consumer.close();
+      await Promise.all([calls, givenUp].map((intake) => intake.drain(config.SHUTDOWN_GRACE_MS)));
       leaveSetup();
       await Promise.all([consuming.stop(), replies.stop()]);
       verifier.stop();

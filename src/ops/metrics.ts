@@ -72,7 +72,8 @@ export function createMetrics(inFlight: () => number = () => 0) {
   });
   const paused = new Gauge({
     name: 'cdr_ingest_paused',
-    help: '1 while trouble keeps the worker from settling.',
+    help: '1 while trouble keeps the worker from settling what comes from a queue.',
+    labelNames: ['queue'],
     registers,
   });
 

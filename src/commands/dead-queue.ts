@@ -1,0 +1,72 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Admitted } from '../admission.ts';
+import type { Delivery } from '../broker/consumer.ts';
+import type { Request } from '../broker/envelope.ts';
+import { decode } from '../broker/envelope.ts';
+import { readBody } from '../domain/body.ts';
+import { isDecimal } from '../domain/contract.ts';
+import { type Letter, letterOf, letterOfText } from '../domain/letter.ts';
+import type { Outcome } from '../domain/outcome.ts';
+import type { Submission } from '../domain/submission.ts';
+import { takeIn } from '../given-up.ts';
+import { describeFailure } from '../store/database.ts';
+import { markTried, resolveLetter } from '../store/dead-letters.ts';
+import type { PrismaClient } from '../store/generated/client.ts';
+import { settle } from '../store/settle.ts';
+import { sqlOf } from '../store/sql.ts';
+import { blame } from './intake.ts';
+import { backoffMs } from './outage.ts';
+
+export interface DeadQueueOptions {
+  prisma: PrismaClient;
+  systemCurrency: string;
+  maxBodyBytes: number;
+  admit: (request: Request) => Admitted | Promise<Admitted>;
+}
+
+/** What is done with a message from the queue of what the broker gave up on: kept, tried once, answered. */
+export function deadQueueAdmission(options: DeadQueueOptions): (delivery: Delivery) => Promise<Admitted> {
+  const { prisma, systemCurrency } = options;
+  const sql = sqlOf(prisma);
+  const letterFor = (request: Request, reading: 'parsed' | 'plain') =>
+    letterForRequest(request, reading, options.maxBodyBytes);
+  const ports = {
+    letterOf: letterFor,
+    keep: async (submission: Submission) => {
+      await settle(sql, [submission], systemCurrency);
+    },
+    markTried: (letter: Letter) => markTried(sql, { reason: 'poison', digest: letter.digest }),
+    admit: options.admit,
+    settleAndResolve: (submission: Submission, letter: Letter) =>
+      prisma.$transaction(async (transaction): Promise<Outcome> => {
+        const [outcome] = await settle(sqlOf(transaction), [submission], systemCurrency);
+        await resolveLetter(sqlOf(transaction), { reason: 'poison', digest: letter.digest });
+        return outcome ?? { kind: 'failed', reason: 'poison', error: 'was not settled' };
+      }),
+    blame,
+    describe: describeFailure,
+    pause: (_cause: unknown, attempt: number) => sleep(backoffMs(attempt, Math.random)),
+  };
+  return async (delivery) => {
+    const { deadLettered, redeliveries } = delivery.deaths;
+    const { outcome, uniqueid } = await takeIn({ request: delivery, deadLettered, redeliveries }, ports);
+    const letter = () => letterFor(delivery, 'plain');
+    return { uniqueid, verdict: { kind: 'answer', outcome, validationOnly: false }, letter, cleaned: 0 };
+  };
+}
+
+/** Everything is written by the time these submissions come to be settled; their outcomes are all that is left. */
+export function outcomesOf(submissions: readonly Submission[]): Promise<Outcome[]> {
+  return Promise.resolve(
+    submissions.flatMap(({ verdict }) => (verdict.kind === 'answer' ? [verdict.outcome] : [])),
+  );
+}
+
+function letterForRequest(request: Request, reading: 'parsed' | 'plain', maxBodyBytes: number): Letter {
+  const decoded = decode(request, maxBodyBytes);
+  if (decoded.kind === 'undecodable' || reading === 'plain')
+    return letterOfText(decoded.text, request.properties);
+  const body = readBody(decoded.text, decoded.format, isDecimal);
+  if (body.kind === 'unreadable') return letterOfText(decoded.text, request.properties);
+  return letterOf(body.fields, request.properties);
+}

@@ -1,0 +1,125 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Admitted } from '../admission.ts';
+import { type Consumer, type ConsumerState, createConsumer, type Delivery } from '../broker/consumer.ts';
+import { type ReplyRules, replyTo, resultFor } from '../broker/envelope.ts';
+import type { SupervisedConnection } from '../broker/supervisor.ts';
+import type { Outcome } from '../domain/outcome.ts';
+import type { Submission } from '../domain/submission.ts';
+import type { Logger } from '../ops/logger.ts';
+import type { Metrics } from '../ops/metrics.ts';
+import { type Blame, Pipeline, type Ports } from '../pipeline.ts';
+import { classifyFailure, describeFailure } from '../store/database.ts';
+import { backoffMs, OutageGuard } from './outage.ts';
+
+/** What every queue that a worker consumes shares. */
+export interface Surroundings {
+  connection: SupervisedConnection;
+  publish: Ports<Delivery>['publish'];
+  rules: ReplyRules;
+  reachable: () => Promise<boolean>;
+  returnAfterMs: number;
+  batchSize: number;
+  keepBytes: number;
+  metrics: Metrics;
+  log: Logger;
+}
+
+/** One queue and what is done with its messages. */
+export interface IntakeOptions {
+  queue: string;
+  prefetch: number;
+  admit: (delivery: Delivery) => Admitted | Promise<Admitted>;
+  settle: (submissions: readonly Submission[]) => Promise<Outcome[]>;
+  onState?: (state: ConsumerState) => void;
+}
+
+/** A queue being consumed. */
+export interface Intake {
+  consumer: Consumer;
+  failure: Promise<never>;
+  isPaused: () => boolean;
+  /** Takes no more, settles and answers what is in hand, acknowledges it, and leaves. Gives up after `graceMs`. */
+  drain: (graceMs: number) => Promise<void>;
+}
+
+const REPLIES_IN_FLIGHT = 3;
+
+/** Whose fault a failure of the database is. */
+export function blame(error: unknown): Blame {
+  const failure = classifyFailure(error);
+  if (failure === 'outage') return 'outage';
+  return failure === 'isolate' ? 'message' : 'collision';
+}
+
+/** Puts a pipeline between a queue and the database. */
+export function openIntake(options: IntakeOptions, surroundings: Surroundings): Intake {
+  const { rules, metrics, log } = surroundings;
+  const pipeline = new Pipeline<Delivery>(
+    {
+      admit: (_, delivery) => options.admit(delivery),
+      settle: async (submissions) => {
+        const outcomes = await options.settle(submissions);
+        outage.over();
+        return outcomes;
+      },
+      blame,
+      describe: describeFailure,
+      reply: (request, uniqueid, outcome) => replyTo(request.properties, uniqueid, outcome, rules),
+      fallback: (request, uniqueid, outcome) => resultFor(request.properties, uniqueid, outcome, rules),
+      publish: surroundings.publish,
+      acknowledge: (deliveries) => {
+        const now = performance.now();
+        for (const delivery of deliveries) {
+          consumer.settled(delivery);
+          metrics.processSeconds.observe((now - delivery.receivedTick) / 1000);
+        }
+        consumer.flushAcks();
+      },
+      alive: (delivery) => consumer.isLive(delivery),
+      pause: (cause, attempt) =>
+        cause === 'outage' ? outage.wait(attempt) : sleep(backoffMs(attempt, Math.random)),
+      observe: (event) => {
+        metrics.observe(event);
+        if (event.kind === 'trouble') log.warn({ cause: event.cause }, event.description);
+        else if (event.kind === 'unreceivable')
+          log.warn({ uniqueid: event.uniqueid }, 'nobody can receive the reply');
+        else
+          log.info(
+            { messages: event.outcomes.length, settleMs: Math.round(event.settleMs) },
+            'batch settled',
+          );
+      },
+    },
+    { batchSize: surroundings.batchSize, repliesInFlight: REPLIES_IN_FLIGHT },
+  );
+  const consumer = createConsumer(surroundings.connection, {
+    queue: options.queue,
+    prefetch: options.prefetch,
+    keepBytes: surroundings.keepBytes,
+    onDelivery: (delivery) => pipeline.accept(delivery, delivery),
+    onState: (state) => {
+      log.info({ queue: options.queue, state }, 'consumer');
+      options.onState?.(state);
+    },
+  });
+  const outage = new OutageGuard(consumer, {
+    returnAfterMs: surroundings.returnAfterMs,
+    reachable: surroundings.reachable,
+    random: Math.random,
+    onChange: (isPaused, description) => {
+      metrics.paused.set({ queue: options.queue }, isPaused ? 1 : 0);
+      log.warn({ queue: options.queue }, description);
+    },
+  });
+  metrics.paused.set({ queue: options.queue }, 0);
+  return {
+    consumer,
+    failure: pipeline.failure,
+    isPaused: () => outage.isPaused,
+    drain: async (graceMs) => {
+      await consumer.stopConsuming();
+      await Promise.race([pipeline.idle(), sleep(graceMs, undefined, { ref: false })]);
+      await consumer.close();
+    },
+  };
+}

@@ -1,0 +1,91 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { hashPassword } from '../../src/auth/password.ts';
+import { openConnection } from '../../src/broker/connect.ts';
+import { openFrontDoor } from '../../src/broker/front-door.ts';
+import { upsertUser } from '../../src/store/users.ts';
+import { type BillingDatabase, billingDatabase } from '../support/settling.ts';
+import { startProcess, type WorkerProcess } from '../support/worker.ts';
+
+let db: BillingDatabase;
+let worker: WorkerProcess;
+
+beforeAll(async () => {
+  db = await billingDatabase('given-up');
+  await upsertUser(db.prisma, {
+    username: 'switch',
+    role: 'system',
+    passwordHash: await hashPassword('right-one'),
+  });
+  worker = await startProcess(['worker'], {
+    DATABASE_URL: db.databaseUrl,
+    AMQP_URL: db.amqpUrl,
+    HTTP_PORT: '0',
+  });
+  await worker.logged('"queue":"cdrs.dead","state":"consuming"');
+});
+
+afterAll(async () => {
+  await worker?.stop();
+  await db?.drop();
+});
+
+const call = (uniqueid: string) =>
+  JSON.stringify({
+    auth_username: 'switch',
+    auth_password: 'right-one',
+    uniqueid,
+    machine: 'm',
+    start: 1,
+    scustomer: 1,
+  });
+
+it('keeps a call with a mistyped routing key as unroutable and says so', async () => {
+  const door = await openFrontDoor([db.amqpUrl], 'cdrs', 30_000);
+  const reply = await door.submitTo('cdr.create', { body: call('lost-1') });
+  expect(reply.responses).toMatchObject([{ code: '400', key: '', message: expect.stringContaining('kept') }]);
+  expect(await db.rows('select reason, status, uniqueid from dead_letters')).toEqual([
+    { reason: 'unroutable', status: 'dead', uniqueid: 'lost-1' },
+  ]);
+  await door.close();
+});
+
+it('keeps what was delivered too often as poison first, then stores it and resolves the letter', async () => {
+  const opened = await openConnection({
+    url: db.amqpUrl,
+    name: 'test',
+    heartbeatSeconds: 10,
+    connectTimeoutMs: 10_000,
+  });
+  if (opened.kind !== 'open') throw new Error(opened.problem);
+  const channel = await opened.connection.openConfirmChannel();
+  const answered = new Promise<string>((resolve) => {
+    channel
+      .assertQueue('cdrs.reply.poison', { exclusive: true })
+      .then(({ queue }) =>
+        channel.consume(queue, (message) => resolve(message?.content.toString() ?? ''), { noAck: true }),
+      );
+  });
+  // As the broker marks a message that reached its delivery limit.
+  const headers = {
+    'x-death': [
+      {
+        count: 1,
+        reason: 'delivery_limit',
+        queue: 'cdrs.create',
+        exchange: 'cdrs',
+        'routing-keys': ['cdrs.create'],
+      },
+    ],
+  };
+  channel.publish('', 'cdrs.dead', Buffer.from(call('innocent-1')), {
+    persistent: true,
+    headers,
+    replyTo: 'cdrs.reply.poison',
+  });
+  expect(JSON.parse(await answered)).toEqual({ responses: [{ code: '204', key: '', message: 'OK' }] });
+  expect(
+    await db.rows(`select reason, status, uniqueid from dead_letters where uniqueid = 'innocent-1'`),
+  ).toEqual([{ reason: 'poison', status: 'resolved', uniqueid: 'innocent-1' }]);
+  expect(await db.rows(`select uniqueid from cdrs`)).toEqual([{ uniqueid: 'innocent-1' }]);
+  await opened.connection.close();
+});
