@@ -1,7 +1,7 @@
 import type { Channel, ConsumeMessage, Message } from 'amqplib';
 import { type AckLedger, createAckLedger } from './ack-ledger.ts';
 import type { BrokerConnection } from './connect.ts';
-import { within } from './deadline.ts';
+import { DeadlineError, within } from './deadline.ts';
 import { type Delivery, toDelivery } from './delivery.ts';
 import { describeError } from './log.ts';
 
@@ -140,4 +140,9 @@ export function explainRefusal(error: unknown, queue: string, broker: string): s
   if (code === 404) return `queue "${queue}" does not exist on ${broker}: declare it (command "topology")`;
   if (code === 403) return `this user may not read queue "${queue}" on ${broker}: ${text}`;
   return `cannot consume queue "${queue}" on ${broker}: ${text}`;
+}
+
+/** Where an answer is overdue nobody knows what the channel is waiting for; only a new connection is sure. */
+export function giveUpWhenOverdue(connection: BrokerConnection, error: unknown): void {
+  if (error instanceof DeadlineError) connection.abandon(describeError(error));
 }

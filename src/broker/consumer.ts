@@ -1,9 +1,13 @@
 import { createBackoff } from './backoff.ts';
 import type { BrokerConnection } from './connect.ts';
-import { type ConsumerChannel, explainRefusal, openConsumerChannel } from './consumer-channel.ts';
-import { DeadlineError } from './deadline.ts';
+import {
+  type ConsumerChannel,
+  explainRefusal,
+  giveUpWhenOverdue,
+  openConsumerChannel,
+} from './consumer-channel.ts';
 import type { Delivery } from './delivery.ts';
-import { createProblemLog, describeError } from './log.ts';
+import { createProblemLog } from './log.ts';
 import type { SupervisedConnection } from './supervisor.ts';
 
 export type { Deaths, Delivery } from './delivery.ts';
@@ -34,17 +38,18 @@ export interface Consumer {
   settled(delivery: Delivery): void;
   /** Sends the acknowledgements of what was settled; once per batch. */
   flushAcks(): void;
-  /** Asks for no more deliveries and keeps what is in hand (the broker's patience is 30 minutes). */
-  pause(): Promise<void>;
+  /**
+   * Asks for no more deliveries and keeps what is in hand (the broker's patience is 30 minutes): the first half of
+   * a shutdown, or a pause until `resume`.
+   */
+  stopConsuming(): Promise<void>;
   /**
    * Gives everything in hand back to the broker, and takes no more until `resume`. Each message so returned
    * comes one step nearer to its delivery limit: once an outage, not more.
    */
   returnAll(): Promise<void>;
-  /** Consumes again after `pause` or `returnAll`. */
+  /** Consumes again after `stopConsuming` or `returnAll`. */
   resume(): void;
-  /** First half of a shutdown, the same as `pause`: settle what is in hand, then `close`. */
-  stopConsuming(): Promise<void>;
   /** Acknowledges what is settled, makes sure that the broker has read it, and leaves for good. */
   close(): Promise<void>;
 }
@@ -196,7 +201,6 @@ export function createConsumer(supervised: SupervisedConnection, options: Consum
       if (channel?.epoch === delivery.epoch) channel.ledger.settled(delivery.tag);
     },
     flushAcks: () => channel?.flush(),
-    pause: () => pursue('pause'),
     returnAll: () => pursue('return'),
     resume: () => void pursue('consume'),
     stopConsuming: () => pursue('pause'),
@@ -205,9 +209,4 @@ export function createConsumer(supervised: SupervisedConnection, options: Consum
       leave();
     },
   };
-}
-
-/** Where an answer is overdue nobody knows what the channel is waiting for; only a new connection is sure. */
-function giveUpWhenOverdue(connection: BrokerConnection, error: unknown): void {
-  if (error instanceof DeadlineError) connection.abandon(describeError(error));
 }

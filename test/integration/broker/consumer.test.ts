@@ -174,7 +174,7 @@ describe('a consumer', () => {
     await until(() => consumer.consuming);
     await other.fill(queue, 5);
     await until(() => received.length === 5);
-    await consumer.pause();
+    await consumer.stopConsuming();
     expect([consumer.state, consumer.inFlight]).toEqual(['paused', 5]);
     await other.fill(queue, 5);
     settleAll();
@@ -187,7 +187,7 @@ describe('a consumer', () => {
   it('does what it was told while there was no connection', async () => {
     await other.fill(queue, 1);
     consume();
-    await consumer.pause();
+    await consumer.stopConsuming();
     await consumer.returnAll();
     expect(await supervised.whenUp(LIMIT_MS)).toBe(true);
     expect([consumer.state, received.length]).toEqual(['paused', 0]);
