@@ -6,53 +6,12 @@ import {
   giveUpWhenOverdue,
   openConsumerChannel,
 } from './consumer-channel.ts';
-import type { Delivery } from './delivery.ts';
+import type { Consumer, ConsumerOptions, ConsumerState } from './consumer-types.ts';
 import { createProblemLog } from './log.ts';
 import type { SupervisedConnection } from './supervisor.ts';
 
+export type { Consumer, ConsumerOptions, ConsumerState } from './consumer-types.ts';
 export type { Deaths, Delivery } from './delivery.ts';
-
-export interface ConsumerOptions {
-  queue: string;
-  /** Deliveries in hand at once, at most. */
-  prefetch: number;
-  /** Of a longer body only so many bytes and one are kept; `Delivery.bytes` tells the true length. */
-  keepBytes: number;
-  /** Called for every delivery, in order, as it arrives. Must not throw. */
-  onDelivery(delivery: Delivery): void;
-  onState?(state: ConsumerState): void;
-}
-
-export type ConsumerState = 'disconnected' | 'subscribing' | 'consuming' | 'paused' | 'closed';
-
-export interface Consumer {
-  readonly state: ConsumerState;
-  readonly consuming: boolean;
-  /** Deliveries of the present channel that are not settled. */
-  readonly inFlight: number;
-  /** Bytes of their bodies. */
-  readonly inFlightBytes: number;
-  /** Whether the delivery can still be acknowledged; if not, the broker gives it out again. */
-  isLive(delivery: Delivery): boolean;
-  /** Says that nothing more needs to happen for a delivery. Acknowledged with the next `flushAcks`. */
-  settled(delivery: Delivery): void;
-  /** Sends the acknowledgements of what was settled; once per batch. */
-  flushAcks(): void;
-  /**
-   * Asks for no more deliveries and keeps what is in hand (the broker's patience is 30 minutes): the first half of
-   * a shutdown, or a pause until `resume`.
-   */
-  stopConsuming(): Promise<void>;
-  /**
-   * Gives everything in hand back to the broker, and takes no more until `resume`. Each message so returned
-   * comes one step nearer to its delivery limit: once an outage, not more.
-   */
-  returnAll(): Promise<void>;
-  /** Consumes again after `stopConsuming` or `returnAll`. */
-  resume(): void;
-  /** Acknowledges what is settled, makes sure that the broker has read it, and leaves for good. */
-  close(): Promise<void>;
-}
 
 /**
  * Consumes one queue over whatever connection the supervisor has, on a channel of its own, and subscribes again
