@@ -38,9 +38,9 @@ export const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).fi
   path.endsWith('.yaml'),
 );
 
-/** Strict: a key given twice, or an indentation gone wrong, is an error. */
-export function parse(text: string): unknown[] {
-  return parseAllDocuments(text, { uniqueKeys: true }).map((document) => {
+/** Strict: a key given twice, or an indentation gone wrong, is an error. `merge` allows `<<`. */
+export function parse(text: string, options: { merge?: boolean } = {}): unknown[] {
+  return parseAllDocuments(text, { uniqueKeys: true, ...options }).map((document) => {
     const [problem] = [...document.errors, ...document.warnings];
     if (problem !== undefined) throw problem;
     return document.toJS();

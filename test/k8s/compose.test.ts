@@ -1,0 +1,63 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { readConfig, type VariableName, variables } from '../../src/config.ts';
+import { parse } from './manifests.ts';
+
+const text = readFileSync(new URL('../../compose.yaml', import.meta.url), 'utf8');
+
+/** `${NAME:-default}` as Compose puts it in where NAME is not set. */
+function substituted(value: string): string {
+  return value.replace(/\$\{\w+:-([^}]*)\}/g, '$1');
+}
+
+const serviceSchema = z.looseObject({
+  image: z.string(),
+  command: z.tuple([z.string()]).optional(),
+  environment: z.record(z.string(), z.string().transform(substituted)).default({}),
+  healthcheck: z.looseObject({}).optional(),
+  depends_on: z.record(z.string(), z.strictObject({ condition: z.string() })).default({}),
+  stop_grace_period: z.string().optional(),
+});
+const composeSchema = z.looseObject({ services: z.record(z.string(), serviceSchema) });
+
+describe('compose.yaml', () => {
+  const { services } = composeSchema.parse(parse(text, { merge: true })[0]);
+  const own = Object.entries(services).filter(([, { image }]) => image === 'cdr-ingest');
+
+  it('runs the program in each of the ways that a system needs', () => {
+    expect(own.map(([name, { command }]) => [name, ...(command ?? [])])).toEqual([
+      ['migrate', 'migrate'],
+      ['topology', 'topology'],
+      ['worker', 'worker'],
+    ]);
+  });
+
+  it.each(own)('gives %s variables that the program knows and accepts', (_, { environment }) => {
+    const names = Object.keys(environment) as VariableName[];
+    expect(names.filter((name) => !(name in variables))).toEqual([]);
+    expect(() => readConfig(names, environment)).not.toThrow();
+  });
+
+  it('starts nothing before what it needs has said that it is there', () => {
+    for (const [name, { depends_on }] of Object.entries(services)) {
+      for (const [needed, { condition }] of Object.entries(depends_on)) {
+        const isServer = services[needed]?.command === undefined;
+        expect(services, `${name} needs ${needed}`).toHaveProperty(needed);
+        expect(condition).toBe(isServer ? 'service_healthy' : 'service_completed_successfully');
+        if (isServer) expect(services[needed]?.healthcheck, needed).toHaveProperty('test');
+      }
+    }
+  });
+
+  it('lets the worker drain', () => {
+    const { SHUTDOWN_GRACE_MS } = readConfig(['SHUTDOWN_GRACE_MS'], {});
+    const seconds = Number(services.worker?.stop_grace_period?.replace(/s$/, ''));
+    expect(seconds * 1000).toBeGreaterThan(SHUTDOWN_GRACE_MS);
+  });
+
+  it('says of every password in it that it is for a trial', () => {
+    const defaults = [...text.matchAll(/PASSWORD:-([^}]*)\}/g)].map(([, value]) => value);
+    expect(new Set(defaults)).toEqual(new Set(['for-a-trial-only']));
+  });
+});
