@@ -89,10 +89,11 @@ export class Pipeline<Delivery> {
     this.#admitting.add(later);
   }
 
-  /** Resolves when everything accepted so far is acknowledged or given up. */
+  /** Resolves when everything accepted so far is acknowledged or given up; rejects like `failure`. */
   async idle(): Promise<void> {
     while (this.#admitting.size > 0 || this.#settling !== undefined || this.#replying.size > 0) {
       await Promise.race([
+        this.failure,
         ...this.#admitting,
         ...this.#replying,
         ...(this.#settling ? [this.#settling] : []),
@@ -185,7 +186,10 @@ export class Pipeline<Delivery> {
       ({ verdict }) => verdict.kind === 'answer' && verdict.outcome.kind === 'failed',
     );
     // A parked message that fails again cannot be the message's fault: it is kept in hand until it can be kept.
-    if (isParked) await this.#trouble('outage', error, 5);
+    if (isParked) {
+      await this.#trouble('outage', error, 5);
+      if (!batch.some(({ delivery }) => this.#ports.alive(delivery))) throw new Abandoned();
+    }
     const parked = entries.map(
       ({ letter }): Submission => ({ verdict: { kind: 'answer', outcome, validationOnly: false }, letter }),
     );
