@@ -7,13 +7,12 @@ import type { Mutant } from './world.ts';
 /** Finds the delivery of a submission, for the orders that need it where the real one does not. */
 function traced(ports: SimPorts): { ports: SimPorts; deliveryOf: (entry: Submission) => SimDelivery[] } {
   const deliveries = new WeakMap<object, SimDelivery>();
-  const admit: SimPorts['admit'] = (request) => {
+  const admit: SimPorts['admit'] = (request, delivery) => {
     const remember = <Entry extends object>(entry: Entry) => {
-      // The process hands its delivery over as the request.
-      deliveries.set(entry, request as SimDelivery);
+      deliveries.set(entry, delivery);
       return entry;
     };
-    const admitted = ports.admit(request);
+    const admitted = ports.admit(request, delivery);
     return admitted instanceof Promise ? admitted.then(remember) : remember(admitted);
   };
   return { ports: { ...ports, admit }, deliveryOf: (entry) => [deliveries.get(entry) ?? []].flat() };

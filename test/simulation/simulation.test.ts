@@ -3,7 +3,7 @@ import { mutants } from './mutants.ts';
 import { type Mutant, type Run, simulate } from './world.ts';
 
 /** More with SIM_SEEDS; one of them, with everything that happens in it, with SIM_SEED. */
-const SEEDS = Number(process.env.SIM_SEEDS ?? 1000);
+const SEEDS = Number(process.env.SIM_SEEDS ?? 2000);
 const ONE_SEED = process.env.SIM_SEED;
 /** Seeds in which a wrong order must have been noticed. */
 const MUTANT_SEEDS = 200;

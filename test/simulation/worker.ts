@@ -1,5 +1,5 @@
 import { type Admitted, admit, type Verdict } from '../../src/admission.ts';
-import { type Reply, type ReplyRules, replyTo, resultFor } from '../../src/broker/envelope.ts';
+import { type Reply, type ReplyRules, type Request, replyTo, resultFor } from '../../src/broker/envelope.ts';
 import { backoffMs } from '../../src/commands/outage.ts';
 import { Pipeline, type Ports, type Published } from '../../src/pipeline.ts';
 import { classifyFailure, describeFailure } from '../../src/store/failures.ts';
@@ -137,7 +137,7 @@ export class WorkerProcess {
     if (!this.#dead) this.pipeline.accept(delivery, delivery);
   }
 
-  #admit(request: SimDelivery | Parameters<SimPorts['admit']>[0]): Admitted | Promise<Admitted> {
+  #admit(request: Request): Admitted | Promise<Admitted> {
     if (request.body.includes(LETHAL)) {
       this.crash();
       return NEVER;

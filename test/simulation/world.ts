@@ -62,7 +62,7 @@ function createWorld(seed: number, mutant: Mutant): Surroundings {
   const random = new Random(seed);
   const scheduler = new Scheduler();
   const faults = new Faults(random);
-  const history = writeHistory(random, random.between(1, 40));
+  const history = writeHistory(random, random.between(1, random.pick([5, 15, 40])));
   const oracle = new Oracle(history);
   const broker = new FakeBroker(scheduler, random, random.pick([2, 20, 20]), oracle);
   const stored: ConstructorParameters<typeof FakeDatabase>[0] = (call) => oracle.stored(call);
