@@ -24,6 +24,8 @@ const lasting = [
 ] as const;
 
 type Momentary = (typeof momentary)[number];
+export const everyFault: readonly string[] = [...momentary, ...lasting];
+
 /** See `lasting-faults.ts`. */
 export type Lasting = (typeof lasting)[number];
 

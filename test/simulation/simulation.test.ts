@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { everyFault } from './faults.ts';
 import { mutants } from './mutants.ts';
 import { type Mutant, type Run, simulate } from './world.ts';
 
@@ -48,7 +49,7 @@ it('meets every kind of fault', async () => {
   for (let seed = 1; seed <= 100; seed += 1) {
     for (const fault of (await simulate(seed)).faults.keys()) met.add(fault);
   }
-  expect([...met].sort()).toMatchSnapshot();
+  expect(met).toEqual(new Set(everyFault));
 });
 
 it.each(Object.entries(mutants))('notices a worker that %s', async (_, mutant) => {
