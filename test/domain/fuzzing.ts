@@ -3,14 +3,9 @@ import fc from 'fast-check';
 const RUNS = Number(process.env.FUZZ_RUNS ?? 300);
 const SEED = process.env.FUZZ_SEED;
 
-/**
- * Checks a property as often as FUZZ_RUNS says. A failure prints the seed; FUZZ_SEED runs the same cases again.
- *
- * @param share the part of FUZZ_RUNS that a slow property gets
- */
-export function fuzz<Values>(property: fc.IProperty<Values>, share = 1): void {
-  const numRuns = Math.max(1, Math.ceil(RUNS * share));
-  fc.assert(property, { numRuns, ...(SEED === undefined ? {} : { seed: Number(SEED) }) });
+/** Checks a property as often as FUZZ_RUNS says. A failure prints the seed; FUZZ_SEED runs the same cases again. */
+export function fuzz<Values>(property: fc.IProperty<Values>): void {
+  fc.assert(property, { numRuns: RUNS, ...(SEED === undefined ? {} : { seed: Number(SEED) }) });
 }
 
 const MILLION = 1_000_000n;

@@ -124,7 +124,8 @@ it('the password is in no verdict, letter or reply, wherever a message is broken
   );
   const key = fc.constantFrom('auth_password', 'AUTH_PASSWORD', 'auth_p\\u0061ssword', 'Password', 'pwd');
   fuzz(
-    fc.property(broken, key, contentTypes, ([text, at, dirt], name, contentType) => {
+    fc.property(broken, key, contentTypes, ([given, at, dirt], name, contentType) => {
+      const text = given.replace(`,"auth_password":"${CANARY}"`, '');
       const secret = `"${name}":"${CANARY}"`;
       const whole = text === '{}' ? `{${secret}}` : `{${secret},${text.slice(1)}`;
       // Dirt within the key would make it another key, and the password its value.
