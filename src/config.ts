@@ -201,7 +201,7 @@ function textOf(name: string, environment: Environment): string | undefined {
   if (direct !== undefined && direct !== '') return direct;
   if (file === undefined || file === '') return undefined;
   try {
-    return readFileSync(file, 'utf8').trimEnd();
+    return readFileSync(file, 'utf8').trimEnd() || undefined;
   } catch {
     throw new ConfigError(`${name}_FILE: expected a file that can be read, got ${JSON.stringify(file)}`);
   }

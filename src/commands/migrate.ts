@@ -14,5 +14,7 @@ export function registerMigrate(program: Command): void {
       if (options.json) process.stdout.write(`${JSON.stringify({ applied })}\n`);
       else if (applied.length === 0) process.stdout.write('the database is up to date\n');
       else for (const name of applied) process.stdout.write(`applied ${name}\n`);
+      // The schema engine leaves a timer of 10 s behind that would keep the process.
+      process.exit(0);
     });
 }

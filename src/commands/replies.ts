@@ -1,5 +1,5 @@
 import type { Reply } from '../broker/envelope.ts';
-import { createPublisher } from '../broker/publisher.ts';
+import { createPublisher, type PublishResult } from '../broker/publisher.ts';
 import type { SupervisedConnection } from '../broker/supervisor.ts';
 import type { Published } from '../pipeline.ts';
 
@@ -35,6 +35,12 @@ export function createReplies(
     publish,
     stop: async () => void (await Promise.all([connections.main.stop(), connections.direct.stop()])),
   };
+}
+
+/** What cannot be encoded at all reaches nobody there, as if it had come back; trying again would never end. */
+function publishedOf(result: PublishResult | undefined): Published {
+  if (result === undefined) return 'failed';
+  return result.kind === 'failed' && result.reason === 'unencodable' ? 'returned' : result.kind;
 }
 
 function toMessage({ exchange, routingKey, mandatory, body, correlationId, headers }: Reply) {

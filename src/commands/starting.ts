@@ -45,7 +45,11 @@ export async function declareOrUse(
   names: TopologyNames,
   log: Logger,
 ): Promise<void> {
-  for (const { object, ok, problem } of await declareTopology(connection, names)) {
-    if (!ok) log.warn({ object }, `the topology was left as it is: ${problem}`);
-  }
+  const refused = (await declareTopology(connection, names)).filter(({ ok }) => !ok);
+  if (refused.length === 0) return;
+  const objects = refused.map(({ object }) => object);
+  log.warn(
+    { objects, first: refused[0]?.problem },
+    'the topology was left as it is: check it with "cdr-ingest topology --check"',
+  );
 }

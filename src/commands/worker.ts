@@ -49,7 +49,8 @@ export interface Worker {
 }
 
 const REACHABLE_TIMEOUT_MS = 3000;
-const HEARTBEAT_SECONDS = 10;
+/** Silence of two to three times this ends a connection: within 15 s, so that half a connection costs less than 30 s. */
+const HEARTBEAT_SECONDS = 5;
 const CONNECT_TIMEOUT_MS = 10_000;
 
 /**

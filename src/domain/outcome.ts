@@ -2,7 +2,7 @@ import type { Difference } from './cdr.ts';
 import type { ParameterError } from './validate.ts';
 
 /** What became of a message that no settling could store: parked for an operator. */
-export type ParkedReason = 'failed' | 'poison' | 'unroutable';
+export type ParkedReason = Extract<DeadReason, 'failed' | 'poison' | 'unroutable'>;
 
 /** What became of a message. Each one decides the reply, the dead letter and the metric; nothing else does. */
 export type Outcome =
@@ -17,7 +17,17 @@ export type Outcome =
 
 export type Code = '201' | '204' | '400' | '401' | '402';
 
-export type DeadReason = 'rejected' | 'unauthenticated' | 'forbidden' | 'conflict' | ParkedReason;
+/** Why a message is kept as a dead letter (interface, section 5). */
+export const deadReasons = [
+  'rejected',
+  'unauthenticated',
+  'forbidden',
+  'conflict',
+  'failed',
+  'poison',
+  'unroutable',
+] as const;
+export type DeadReason = (typeof deadReasons)[number];
 
 /** The code of the reply (interface, section 3). */
 export function codeOf(outcome: Outcome): Code {

@@ -1,5 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import { codeOf, deadReasonOf } from '../domain/outcome.ts';
+import { codeOf, deadReasonOf, deadReasons } from '../domain/outcome.ts';
 import type { PipelineEvent } from '../pipeline.ts';
 
 /**
@@ -76,6 +76,11 @@ export function createMetrics(inFlight: () => number = () => 0) {
     labelNames: ['queue'],
     registers,
   });
+
+  // A series that is there from the start, for a rate cannot see the first of one that appears.
+  for (const code of ['201', '204', '400', '401', '402']) results.inc({ code }, 0);
+  for (const reason of deadReasons) deadLetters.inc({ reason }, 0);
+  for (const cause of ['collision', 'outage', 'message', 'broker']) troubles.inc({ cause }, 0);
 
   function observe(event: PipelineEvent): void {
     if (event.kind === 'unreceivable') unreceivable.inc();
