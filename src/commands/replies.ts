@@ -23,12 +23,9 @@ export function createReplies(
       const mine = replies.filter((reply) => reply.direct === isDirect);
       return mine.length === 0 ? [] : (isDirect ? direct : main).publishBatch(mine.map(toMessage));
     };
-    const [direct_, main_] = await Promise.all([through(true), through(false)]);
-    let nextDirect = 0;
-    let nextMain = 0;
-    return replies.map(
-      (reply) => (reply.direct ? direct_[nextDirect++] : main_[nextMain++])?.kind ?? 'failed',
-    );
+    const results = await Promise.all([through(true), through(false)]);
+    const [fromDirect, fromMain] = results.map((list) => list.values());
+    return replies.map((reply) => publishedOf((reply.direct ? fromDirect : fromMain)?.next().value));
   }
 
   return {
