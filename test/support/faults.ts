@@ -1,0 +1,190 @@
+import { expect } from 'vitest';
+import type { PostgresServer, RabbitServer } from '../../dev/stack.ts';
+import { hashPassword } from '../../src/auth/password.ts';
+import { openDatabase } from '../../src/store/database.ts';
+import { migrate } from '../../src/store/migrate.ts';
+import { reconcile } from '../../src/store/reconcile.ts';
+import { upsertUser } from '../../src/store/users.ts';
+import { outsider, until } from './broker.ts';
+import { testServices } from './stack.ts';
+import { openSwitch, type TestSwitch } from './switch.ts';
+import { startProcess, type WorkerProcess } from './worker.ts';
+
+const PASSWORD = 'right-one';
+const INPUT = 'cdrs.create';
+const DEAD = 'cdrs.dead';
+
+/** Servers of the test's own in place of the shared ones, and settings of the workers. */
+export interface SiteOptions {
+  postgres?: PostgresServer;
+  rabbit?: RabbitServer;
+  environment?: Record<string, string>;
+}
+
+/** Database, broker, workers and a switch: the whole system as it runs, with an oracle beside it. */
+export interface Site {
+  databaseUrl: string;
+  amqpUrl: string;
+  rows: (text: string) => Promise<Record<string, string | null>[]>;
+  calls: TestSwitch;
+  /** Starts a worker process and waits until it consumes. */
+  worker: (environment?: Record<string, string>) => Promise<WorkerProcess>;
+  /** Kills a worker the hard way, and waits for its end. */
+  kill: (worker: WorkerProcess) => Promise<void>;
+  /** Messages in a queue that nobody holds. */
+  depth: (queue: string) => Promise<number>;
+  /** Everything sent is answered; 30 s is the bound promised after the end of any fault. */
+  allAnswered: (limitMs?: number) => Promise<void>;
+  /** Stops the workers and tells what became of everything. */
+  verdict: () => Promise<Verdict>;
+  close: () => Promise<void>;
+}
+
+export interface Verdict {
+  /** How the workers that were still running ended. */
+  exits: (number | null)[];
+  unanswered: number;
+  /** Sent and not stored. */
+  lost: string[];
+  /** Stored and not sent. */
+  strange: string[];
+  /** Customers whose balance, sum or count is not exactly that of their calls. */
+  wrong: string[];
+  /** Drift that `reconcile` finds. */
+  drift: number;
+  /** reason and uniqueid of each. */
+  deadLetters: string[];
+  /** Left in the input queue and in the queue of what the broker gave up on, after the workers. */
+  left: number[];
+}
+
+/** What every run must end with. */
+export const faultless = {
+  unanswered: 0,
+  lost: [],
+  strange: [],
+  wrong: [],
+  drift: 0,
+  deadLetters: [],
+  left: [0, 0],
+};
+
+export async function openSite(name: string, seed: number, options: SiteOptions = {}): Promise<Site> {
+  const shared = options.postgres && options.rabbit ? undefined : await testServices(name);
+  const databaseUrl = options.postgres?.url ?? shared?.databaseUrl ?? '';
+  const amqpUrl = options.rabbit?.url ?? shared?.amqpUrl ?? '';
+  const prisma = await prepare(databaseUrl, name);
+  const calls = await openSwitch(amqpUrl, PASSWORD, seed);
+  const running = new Set<WorkerProcess>();
+
+  const rows: Site['rows'] = (text) => prisma.client.$queryRawUnsafe(text);
+  const depth = async (queue: string) => {
+    const other = await outsider(amqpUrl);
+    const found = await other.depth(queue).finally(() => other.close());
+    return found;
+  };
+
+  async function verdict(): Promise<Verdict> {
+    const exits = await Promise.all([...running].map((worker) => worker.stop()));
+    const stored = new Set((await rows('select uniqueid from cdrs')).map(({ uniqueid }) => uniqueid ?? ''));
+    const letters = await rows(`select reason || ' ' || uniqueid as letter from dead_letters order by id`);
+    const customers = await rows(
+      'select id::text, balance::text, charged::text, calls::text from customers order by id',
+    );
+    const { proofs } = await reconcile(prisma.client);
+    const sent = [...calls.calls.values()];
+    return {
+      exits,
+      unanswered: calls.unanswered,
+      lost: sent.flatMap(({ uniqueid }) => (stored.has(uniqueid) ? [] : [uniqueid])),
+      strange: [...stored].filter((uniqueid) => !calls.calls.has(uniqueid)),
+      wrong: customers.flatMap((customer) => {
+        const mine = sent.filter(
+          (call) => String(call.customer) === customer.id && stored.has(call.uniqueid),
+        );
+        const charged = mine.reduce((sum, { cost }) => sum + cost + cost / 5n, 0n);
+        const due = { balance: inUnits(-charged), charged: inUnits(charged), calls: String(mine.length) };
+        const isRight = Object.entries(due).every(([column, amount]) => customer[column] === amount);
+        return isRight ? [] : [`${JSON.stringify(customer)}, expected ${JSON.stringify(due)}`];
+      }),
+      drift: proofs.reduce((sum, proof) => sum + proof.drift, 0),
+      deadLetters: letters.map(({ letter }) => letter ?? ''),
+      left: [await depth(INPUT), await depth(DEAD)],
+    };
+  }
+
+  return {
+    databaseUrl,
+    amqpUrl,
+    rows,
+    calls,
+    depth,
+    worker: async (environment = {}) => {
+      const worker = await startProcess(['worker'], {
+        DATABASE_URL: databaseUrl,
+        AMQP_URL: amqpUrl,
+        HTTP_PORT: '0',
+        ...options.environment,
+        ...environment,
+      });
+      running.add(worker);
+      worker.ended.then(() => running.delete(worker));
+      await worker.logged(`"queue":"${INPUT}","state":"consuming"`);
+      return worker;
+    },
+    kill: async (worker) => {
+      worker.child.kill('SIGKILL');
+      await worker.ended;
+    },
+    allAnswered: (limitMs) => until(() => calls.unanswered === 0, limitMs),
+    verdict,
+    close: async () => {
+      for (const worker of running) worker.child.kill('SIGKILL');
+      await Promise.all([...running].map(({ ended }) => ended));
+      await calls.close();
+      await prisma.close(5000);
+      await shared?.drop();
+    },
+  };
+}
+
+/** Three customers without money, so that each balance is what was charged. */
+async function prepare(url: string, applicationName: string) {
+  await migrate(url);
+  const settings = { poolSize: 2, statementTimeoutMs: 20_000, connectTimeoutMs: 10_000 };
+  const database = openDatabase({ url, applicationName, ...settings });
+  const { prisma } = database;
+  for (const statement of [
+    `insert into currencies (code, rate) values ('USD', 1)`,
+    `insert into customers (id, name, currency) values (1, 'hot', 'USD'), (2, 'two', 'USD'), (3, 'three', 'USD')`,
+    `insert into taxes (id, name, rate, flat) values (1, 'VAT', 20, 0)`,
+  ])
+    await prisma.$executeRawUnsafe(statement);
+  const passwordHash = await hashPassword(PASSWORD);
+  await upsertUser(prisma, { username: 'switch', role: 'system', passwordHash });
+  return { client: prisma, close: (limitMs: number) => database.close(limitMs) };
+}
+
+function inUnits(millionths: bigint): string {
+  const digits = String(millionths < 0n ? -millionths : millionths).padStart(7, '0');
+  return `${millionths < 0n ? '-' : ''}${digits.slice(0, -6)}.${digits.slice(-6)}`;
+}
+
+/** The whole of a verdict at once, so that a failure shows everything. */
+export async function expectFaultless(site: Site, except: Partial<Verdict> = {}): Promise<void> {
+  const { exits, ...verdict } = await site.verdict();
+  expect({ ...verdict, exits }).toEqual({ ...faultless, exits: exits.map(() => 0), ...except });
+}
+
+/** Status and parts of `/readyz`. */
+export async function readiness(worker: WorkerProcess): Promise<{ status: number; parts: unknown }> {
+  const response = await fetch(`http://127.0.0.1:${await worker.port()}/readyz`);
+  return { status: response.status, parts: await response.json() };
+}
+
+/** One sample of `/metrics`, by its name and labels as they are written there; 0 if it is not there. */
+export async function metric(worker: WorkerProcess, sample: string): Promise<number> {
+  const text = await (await fetch(`http://127.0.0.1:${await worker.port()}/metrics`)).text();
+  const line = text.split('\n').find((candidate) => candidate.startsWith(`${sample} `));
+  return Number(line?.slice(sample.length + 1) ?? 0);
+}

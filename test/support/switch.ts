@@ -1,0 +1,198 @@
+import { createConsumer, type Delivery } from '../../src/broker/consumer.ts';
+import { createPublisher } from '../../src/broker/publisher.ts';
+import { superviseConnection } from '../../src/broker/supervisor.ts';
+import { Random } from '../simulation/random.ts';
+import { recordingLog, until } from './broker.ts';
+
+/** A call as it was sent; its cost in millionths. */
+export interface SentCall {
+  uniqueid: string;
+  customer: number;
+  cost: bigint;
+}
+
+/** One message: a call may be sent in several. The correlation id tells them apart. */
+export interface Message {
+  call: SentCall;
+  correlationId: string;
+  replyTo?: string;
+}
+
+export interface Heard {
+  queue: string;
+  code: string;
+  key: string;
+  isDuplicate: boolean;
+}
+
+/** A telephone switch that never gives up: what is not confirmed is sent again, what is answered is remembered. */
+export interface TestSwitch {
+  readonly random: Random;
+  /** By uniqueid, from the moment of the first attempt to send it. */
+  readonly calls: ReadonlyMap<string, SentCall>;
+  readonly messages: number;
+  /** Messages that no reply has come for. */
+  readonly unanswered: number;
+  /** The replies to one message; several after a redelivery. */
+  heard(correlationId: string): readonly Heard[];
+  /** So many new calls, not sent yet: two of three for one customer, each tenth one twice. */
+  make(count: number): Message[];
+  /** Resolves when the broker has confirmed all of them. */
+  send(messages: readonly Message[]): Promise<void>;
+  /** Sends new calls until `stop`, with a bounded number of them unanswered. */
+  keepSending(): { stop: () => Promise<void> };
+  /** Waits for so many more messages to be answered. */
+  moreAnswered(count: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+export const REPLIES = 'cdrs.reply.switch';
+const RESULTS = 'cdrs.results';
+const CUSTOMERS = 3;
+const CHUNK = 50;
+const MOST_UNANSWERED = 1500;
+const AGAIN_MS = 50;
+
+/** The reply queue is durable, so that a restart of the broker can cost no reply that was confirmed. */
+export async function openSwitch(amqpUrl: string, password: string, seed: number): Promise<TestSwitch> {
+  const random = new Random(seed);
+  const calls = new Map<string, SentCall>();
+  const waiting = new Set<string>();
+  const replies = new Map<string, Heard[]>();
+  let messages = 0;
+  let answered = 0;
+
+  const connect = (name: string) =>
+    superviseConnection({
+      urls: [amqpUrl],
+      name,
+      heartbeatSeconds: 10,
+      connectTimeoutMs: 10_000,
+      random: Math.random,
+      log: recordingLog(),
+    });
+  // Two, because an alarm blocks the one that publishes.
+  const sending = connect('switch sends');
+  const hearing = connect('switch hears');
+  const publisher = createPublisher(sending, { timeoutMs: 10_000, maxInFlight: 1000 });
+  hearing.attach({
+    onUp: async (connection) => {
+      const channel = await connection.openChannel();
+      await channel.assertQueue(REPLIES, { durable: true });
+      await channel.close();
+    },
+  });
+
+  const consumers = [REPLIES, RESULTS].map((queue) => {
+    const consumer = createConsumer(hearing, {
+      queue,
+      prefetch: 500,
+      keepBytes: 10_000,
+      onDelivery(delivery) {
+        hear(queue, delivery);
+        consumer.settled(delivery);
+        consumer.flushAcks();
+      },
+    });
+    return consumer;
+  });
+
+  function hear(queue: string, delivery: Delivery): void {
+    const { responses } = JSON.parse(delivery.body.toString()) as {
+      responses: { code: string; key: string }[];
+    };
+    const [first] = responses;
+    const id = delivery.properties.correlationId ?? '';
+    const reply = { queue, code: first?.code ?? '', key: first?.key ?? '' };
+    const before = replies.get(id) ?? [];
+    replies.set(id, [...before, { ...reply, isDuplicate: delivery.headers.duplicate === true }]);
+    if (waiting.delete(id)) answered += 1;
+  }
+
+  function make(count: number): Message[] {
+    return Array.from({ length: count }, () => {
+      const uniqueid = `${seed}.${calls.size + 1}`;
+      const customer = random.chance(2 / 3) ? 1 : random.between(1, CUSTOMERS);
+      // A multiple of 5, so that 20 % of it are exact.
+      const call = { uniqueid, customer, cost: 5n * BigInt(random.between(0, 1_000_000)) };
+      calls.set(uniqueid, call);
+      const copies = random.chance(0.1) ? 2 : 1;
+      return Array.from({ length: copies }, (_, copy) => ({ call, correlationId: `${uniqueid}/${copy}` }));
+    }).flat();
+  }
+
+  async function send(batch: readonly Message[]): Promise<void> {
+    for (const { call, correlationId } of batch) {
+      calls.set(call.uniqueid, call);
+      waiting.add(correlationId);
+    }
+    messages += batch.length;
+    let open = batch.map((message) => outgoing(message, password));
+    while (open.length > 0) {
+      const results = await publisher.publishBatch(open);
+      open = open.filter((_, index) => results[index]?.kind !== 'confirmed');
+      if (open.length > 0) await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+    }
+  }
+
+  return {
+    random,
+    calls,
+    get messages() {
+      return messages;
+    },
+    get unanswered() {
+      return waiting.size;
+    },
+    heard: (correlationId) => replies.get(correlationId) ?? [],
+    make,
+    send,
+    keepSending() {
+      let stopped = false;
+      const work = async () => {
+        while (!stopped) {
+          if (waiting.size < MOST_UNANSWERED) await send(make(CHUNK));
+          else await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+        }
+      };
+      const running = work();
+      return {
+        stop: async () => {
+          stopped = true;
+          await running;
+        },
+      };
+    },
+    moreAnswered: async (count) => {
+      const target = answered + count;
+      await until(() => answered >= target);
+    },
+    close: async () => {
+      await Promise.all(consumers.map((consumer) => consumer.close()));
+      publisher.close();
+      await Promise.all([sending.stop(), hearing.stop()]);
+    },
+  };
+}
+
+function outgoing({ call, correlationId, replyTo }: Message, password: string) {
+  const body = {
+    auth_username: 'switch',
+    auth_password: password,
+    uniqueid: call.uniqueid,
+    machine: 'm',
+    start: 1_700_000_000,
+    scustomer: call.customer,
+    cost: `${call.cost / 1_000_000n}.${String(call.cost % 1_000_000n).padStart(6, '0')}`,
+    taxes: '1',
+  };
+  const properties = { contentType: 'application/json', correlationId, replyTo: replyTo ?? REPLIES };
+  const routingKey = 'cdrs.create.m';
+  return {
+    exchange: 'cdrs',
+    routingKey,
+    mandatory: true,
+    body: Buffer.from(JSON.stringify(body)),
+    properties,
+  };
+}
