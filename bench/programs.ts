@@ -1,0 +1,70 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { startProcess } from '../test/support/worker.ts';
+
+/** A process that is measured. */
+export interface Program {
+  pid: number | undefined;
+  /** Rejects when it ends without having been asked to. */
+  failure: Promise<never>;
+  /** Ends it; resolves when it is gone. */
+  stop: () => Promise<void>;
+}
+
+export interface Services {
+  DATABASE_URL: string;
+  AMQP_URL: string;
+}
+
+/** Part D: the product as it ships, with nothing set but where its servers are. */
+export async function startWorkerProgram(services: Services): Promise<Program> {
+  const worker = await startProcess(['worker'], { ...services, HTTP_PORT: '0' });
+  let stopping = false;
+  const failure = worker.ended.then((code) => {
+    if (stopping) return new Promise<never>(() => undefined);
+    throw new Error(`the worker ended with ${code}; it wrote:\n${worker.output()}`);
+  });
+  failure.catch(() => undefined);
+  return {
+    pid: worker.child.pid,
+    failure,
+    stop: async () => {
+      stopping = true;
+      const code = await worker.stop();
+      if (code !== 0) throw new Error(`the worker ended with ${code}; it wrote:\n${worker.output()}`);
+    },
+  };
+}
+
+/** One of the programs beside this file. `onDone` hears how far it says it is. */
+export function startBenchProgram(
+  file: string,
+  services: Services,
+  args: readonly number[] = [],
+  onDone?: (done: number) => void,
+): Program {
+  const path = fileURLToPath(new URL(file, import.meta.url));
+  const child = fork(path, args.map(String), {
+    execArgv: ['--import', 'tsx'],
+    env: { PATH: process.env.PATH ?? '', ...services },
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  });
+  child.on('message', (message: { done: number }) => onDone?.(message.done));
+  const ended = once(child, 'exit');
+  let stopping = false;
+  const failure = ended.then(([code]) => {
+    if (stopping || code === 0) return new Promise<never>(() => undefined);
+    throw new Error(`${file} ended with ${code}`);
+  });
+  failure.catch(() => undefined);
+  return {
+    pid: child.pid,
+    failure,
+    stop: async () => {
+      stopping = true;
+      child.kill('SIGKILL');
+      await ended;
+    },
+  };
+}
