@@ -3,11 +3,12 @@ import type { Admitted } from '../admission.ts';
 import { type Consumer, type ConsumerState, createConsumer, type Delivery } from '../broker/consumer.ts';
 import { type ReplyRules, replyTo, resultFor } from '../broker/envelope.ts';
 import type { SupervisedConnection } from '../broker/supervisor.ts';
-import type { Outcome } from '../domain/outcome.ts';
+import { codeOf, type Outcome } from '../domain/outcome.ts';
+import { responsesTo } from '../domain/reply.ts';
 import type { Submission } from '../domain/submission.ts';
 import type { Logger } from '../ops/logger.ts';
 import type { Metrics } from '../ops/metrics.ts';
-import { type Blame, Pipeline, type Ports } from '../pipeline.ts';
+import { type Blame, Pipeline, type PipelineEvent, type Ports } from '../pipeline.ts';
 import { classifyFailure, describeFailure } from '../store/database.ts';
 import { backoffMs, OutageGuard } from './outage.ts';
 
@@ -80,14 +81,7 @@ export function openIntake(options: IntakeOptions, surroundings: Surroundings): 
         cause === 'outage' ? outage.wait(attempt) : sleep(backoffMs(attempt, Math.random)),
       observe: (event) => {
         metrics.observe(event);
-        if (event.kind === 'trouble') log.warn({ cause: event.cause }, event.description);
-        else if (event.kind === 'unreceivable')
-          log.warn({ uniqueid: event.uniqueid }, 'nobody can receive the reply');
-        else
-          log.info(
-            { messages: event.outcomes.length, settleMs: Math.round(event.settleMs) },
-            'batch settled',
-          );
+        report(event, log);
       },
     },
     { batchSize: surroundings.batchSize, repliesInFlight: REPLIES_IN_FLIGHT },
@@ -122,4 +116,26 @@ export function openIntake(options: IntakeOptions, surroundings: Surroundings): 
       await consumer.close();
     },
   };
+}
+
+/** One line a batch, and one a refused message: the parameters at fault, never their values. */
+function report(event: PipelineEvent, log: Logger): void {
+  if (event.kind === 'trouble') {
+    log.warn({ cause: event.cause }, event.description);
+    return;
+  }
+  if (event.kind === 'unreceivable') {
+    log.warn({ uniqueid: event.uniqueid }, 'nobody can receive the reply');
+    return;
+  }
+  log.info({ messages: event.outcomes.length, settleMs: Math.round(event.settleMs) }, 'batch settled');
+  event.outcomes.forEach((outcome, index) => {
+    const code = codeOf(outcome);
+    if (code.startsWith('2')) return;
+    const keys = responsesTo(outcome).map(({ key }) => key);
+    log.info(
+      { code, outcome: outcome.kind, keys, uniqueid: event.admitted[index]?.uniqueid ?? null },
+      'refused',
+    );
+  });
 }

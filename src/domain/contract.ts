@@ -184,9 +184,9 @@ export const parameters = z.strictObject({
   taxes: optional(taxList, 'Comma separated list of taxes to apply.', '', EMPTY),
   time: optional(count, 'Included time used in seconds.', 0, '0'),
   totaltime: optional(count, 'Total time in seconds.', null, 'end - start'),
-  update_balance: optional(yesOrNo, 'To update balance of customer making call 1, not to 0.', 1, '1'),
-  update_invoices: optional(yesOrNo, 'To update any affected invoices 1, not to 0.', 1, '1'),
-  validation: optional(yesOrNo, 'To validate input then return 1, for full action 0.', 0, '0'),
+  update_balance: optional(yesOrNo, '1 to update balance of customer making call, 0 not to.', 1, '1'),
+  update_invoices: optional(yesOrNo, '1 to update any affected invoices, 0 not to.', 1, '1'),
+  validation: optional(yesOrNo, '1 to validate input then return, 0 for full action.', 0, '0'),
 });
 
 export type ParameterName = keyof typeof parameters.shape;
