@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 
 /** A process that cannot be mistaken for a later one that got the same number. */
@@ -38,16 +38,16 @@ export function isRunning(id: ProcessId): boolean {
   return found !== undefined && found.startTime === id.startTime && !'ZX'.includes(found.state);
 }
 
-/** Whether a running process works in `dir` or was started with it on its command line. */
+/**
+ * Whether a process runs and has a path in `dir` on its command line. Its working directory would say the same,
+ * but in a container not even root may ask for the one of another user's process.
+ */
 export function belongsTo(id: ProcessId, dir: string): boolean {
   if (!isRunning(id)) return false;
   try {
-    const inside = (path: string) => path === dir || path.startsWith(`${dir}/`);
-    // The kernel marks a removed directory by a suffix.
-    if (inside(readlinkSync(`/proc/${id.pid}/cwd`).replace(/ \(deleted\)$/, ''))) return true;
     return readFileSync(`/proc/${id.pid}/cmdline`, 'latin1')
       .split('\0')
-      .some((arg) => inside(arg));
+      .some((arg) => arg === dir || arg.startsWith(`${dir}/`));
   } catch {
     return false;
   }

@@ -97,7 +97,8 @@ export async function startRabbit(options: RabbitOptions = {}): Promise<RabbitSe
     writeFileSync(join(dir, 'enabled_plugins'), plugins, { mode: 0o644 });
     return {
       command: join(bin, 'rabbitmq-server'),
-      args: [],
+      // Erlang keeps flags that it does not know, for whoever asks.
+      args: ['-cdr_ingest', dir],
       env: { ...env, ...nodeEnv(dir, nodeName, distributionPort, epmdPort) },
       cleanSignal: 'SIGTERM' as const,
       discardSignal: 'SIGKILL' as const,
@@ -143,8 +144,9 @@ function nodeEnv(dir: string, nodeName: string, port: number, epmdPort: number):
 /** Erlang's port mapper in the foreground, so that it belongs to us and ends with us. */
 async function startPortMapper(env: Record<string, string>): Promise<LocalServer> {
   const port = await freePort();
-  return await createServer('epmd', serverUser(), async () => ({
+  return await createServer('epmd', serverUser(), async (dir) => ({
     command: 'epmd',
+    argv0: join(dir, 'epmd'),
     args: ['-address', '127.0.0.1', '-port', String(port)],
     env,
     cleanSignal: 'SIGTERM',

@@ -9,7 +9,9 @@ export interface LocalRecord {
   /** Data, sockets and log. */
   dir: string;
   command: string;
+  /** With a path in `dir` among them, or in `argv0`: that is what proves the process to be ours. */
   args: string[];
+  argv0?: string;
   env: Record<string, string>;
   user?: ServerUser;
   cleanSignal: 'SIGINT' | 'SIGTERM';

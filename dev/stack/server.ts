@@ -149,6 +149,7 @@ function launch(record: LocalRecord): ProcessId {
       cwd: record.dir,
       env: record.env,
       ...record.user,
+      ...(record.argv0 !== undefined && { argv0: record.argv0 }),
       detached: true,
       stdio: ['ignore', log, log],
     });
