@@ -16,6 +16,8 @@ export interface Message {
   call: SentCall;
   correlationId: string;
   replyTo?: string;
+  /** The broker may drop its reply, so nobody waits for it. */
+  isUnanswerable?: true;
 }
 
 export interface Heard {
@@ -28,7 +30,7 @@ export interface Heard {
 /** A telephone switch that never gives up: what is not confirmed is sent again, what is answered is remembered. */
 export interface TestSwitch {
   readonly random: Random;
-  /** By uniqueid, from the moment of the first attempt to send it. */
+  /** By uniqueid, from the moment it was made: everything made must be sent. */
   readonly calls: ReadonlyMap<string, SentCall>;
   readonly messages: number;
   /** Messages that no reply has come for. */
@@ -37,6 +39,8 @@ export interface TestSwitch {
   heard(correlationId: string): readonly Heard[];
   /** So many new calls, not sent yet: two of three for one customer, each tenth one twice. */
   make(count: number): Message[];
+  /** The body of a message about this call. */
+  bodyOf: (call: SentCall) => Buffer;
   /** Resolves when the broker has confirmed all of them. */
   send(messages: readonly Message[]): Promise<void>;
   /** Sends new calls until `stop`, with a bounded number of them unanswered. */
@@ -122,10 +126,7 @@ export async function openSwitch(amqpUrl: string, password: string, seed: number
   }
 
   async function send(batch: readonly Message[]): Promise<void> {
-    for (const { call, correlationId } of batch) {
-      calls.set(call.uniqueid, call);
-      waiting.add(correlationId);
-    }
+    for (const { correlationId, isUnanswerable } of batch) if (!isUnanswerable) waiting.add(correlationId);
     messages += batch.length;
     let open = batch.map((message) => outgoing(message, password));
     while (open.length > 0) {
@@ -146,6 +147,7 @@ export async function openSwitch(amqpUrl: string, password: string, seed: number
     },
     heard: (correlationId) => replies.get(correlationId) ?? [],
     make,
+    bodyOf: (call) => bodyOf(call, password),
     send,
     keepSending() {
       let stopped = false;
@@ -176,6 +178,12 @@ export async function openSwitch(amqpUrl: string, password: string, seed: number
 }
 
 function outgoing({ call, correlationId, replyTo }: Message, password: string) {
+  const properties = { contentType: 'application/json', correlationId, replyTo: replyTo ?? REPLIES };
+  const body = bodyOf(call, password);
+  return { exchange: 'cdrs', routingKey: 'cdrs.create.m', mandatory: true, body, properties };
+}
+
+function bodyOf(call: SentCall, password: string): Buffer {
   const body = {
     auth_username: 'switch',
     auth_password: password,
@@ -186,13 +194,5 @@ function outgoing({ call, correlationId, replyTo }: Message, password: string) {
     cost: `${call.cost / 1_000_000n}.${String(call.cost % 1_000_000n).padStart(6, '0')}`,
     taxes: '1',
   };
-  const properties = { contentType: 'application/json', correlationId, replyTo: replyTo ?? REPLIES };
-  const routingKey = 'cdrs.create.m';
-  return {
-    exchange: 'cdrs',
-    routingKey,
-    mandatory: true,
-    body: Buffer.from(JSON.stringify(body)),
-    properties,
-  };
+  return Buffer.from(JSON.stringify(body));
 }

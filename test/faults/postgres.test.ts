@@ -1,0 +1,104 @@
+import { Client } from 'pg';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { type PostgresServer, startPostgres } from '../../dev/stack.ts';
+import { until } from '../support/broker.ts';
+import { expectFaultless, metric, openSite, readiness, type Site } from '../support/faults.ts';
+import { startProxy } from '../support/proxy.ts';
+import type { WorkerProcess } from '../support/worker.ts';
+
+const SEED = 4201;
+const PAUSED = 'cdr_ingest_paused{queue="cdrs.create"}';
+/** A message that is given back even once by a worker on trouble is one delivery nearer to the dead letters. */
+const environment = { DELIVERY_LIMIT: '1', STATEMENT_TIMEOUT_MS: '1000' };
+
+let postgres: PostgresServer;
+let site: Site;
+let workers: WorkerProcess[];
+
+beforeAll(async () => {
+  postgres = await startPostgres();
+  site = await openSite('postgres', SEED, { postgres, environment });
+  workers = await Promise.all([site.worker(), site.worker()]);
+});
+afterAll(async () => {
+  await site?.close();
+  await postgres?.remove();
+});
+afterEach(async () => {
+  expect(await site.rows('select reason, uniqueid from dead_letters')).toEqual([]);
+});
+
+async function expectReady(): Promise<void> {
+  for (const worker of workers) {
+    await until(async () => (await readiness(worker)).status === 200);
+    expect(await metric(worker, PAUSED)).toBe(0);
+  }
+}
+
+/** Under load, waits until both workers have noticed, ends the fault, and waits for every reply. */
+async function during(fault: () => Promise<void>, end: () => Promise<void>): Promise<void> {
+  const load = site.calls.keepSending();
+  await site.calls.moreAnswered(200);
+  await fault();
+  try {
+    for (const worker of workers) {
+      await until(async () => (await metric(worker, PAUSED)) === 1);
+      expect(await readiness(worker)).toEqual({ status: 503, parts: { consuming: false, database: false } });
+    }
+  } finally {
+    await end();
+  }
+  await load.stop();
+  await site.allAnswered();
+  await expectReady();
+}
+
+it('a PostgreSQL that is killed and started again costs nothing but time', async () => {
+  await during(
+    () => postgres.stop('hard'),
+    () => postgres.start(),
+  );
+});
+
+it('a PostgreSQL that goes silent for a while costs nothing but time', async () => {
+  await during(
+    () => postgres.pause(),
+    () => postgres.resume(),
+  );
+});
+
+it('connections that are cut while calls are written leave each call charged once', async () => {
+  const cutter = new Client({ connectionString: site.databaseUrl });
+  await cutter.connect();
+  const load = site.calls.keepSending();
+  let cut = 0;
+  while (cut < 40) {
+    await site.calls.moreAnswered(site.calls.random.between(1, 60));
+    const { rowCount } = await cutter.query(
+      `select pg_terminate_backend(pid) from pg_stat_activity
+       where application_name = 'cdr-ingest worker' and state <> 'idle'`,
+    );
+    cut += rowCount ?? 0;
+  }
+  await cutter.end();
+  await load.stop();
+  await site.allAnswered();
+  await expectReady();
+});
+
+it('a slow way to PostgreSQL makes the worker slow and nothing else', async () => {
+  const proxy = await startProxy(site.databaseUrl);
+  const slow = await site.worker({ DATABASE_URL: proxy.url(site.databaseUrl) });
+  proxy.delay(200);
+  const load = site.calls.keepSending();
+  await until(async () => (await metric(slow, 'cdr_ingest_results_total{code="204"}')) > 100);
+  await load.stop();
+  await site.allAnswered();
+  expect(await metric(slow, 'cdr_ingest_troubles_total{cause="message"}')).toBe(0);
+  expect(await slow.stop()).toBe(0);
+  await proxy.close();
+});
+
+it('and after all of it the books are right', async () => {
+  await expectFaultless(site);
+});

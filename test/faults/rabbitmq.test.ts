@@ -1,0 +1,96 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { type RabbitServer, startRabbit } from '../../dev/stack.ts';
+import { openConnection } from '../../src/broker/connect.ts';
+import { declareTopology, defaultNames } from '../../src/broker/topology.ts';
+import { outsider, until } from '../support/broker.ts';
+import { expectFaultless, metric, openSite, readiness, type Site } from '../support/faults.ts';
+import { startProxy } from '../support/proxy.ts';
+import type { WorkerProcess } from '../support/worker.ts';
+
+const SEED = 4301;
+
+let rabbit: RabbitServer;
+let site: Site;
+let worker: WorkerProcess;
+
+beforeAll(async () => {
+  rabbit = await startRabbit();
+  site = await openSite('rabbitmq', SEED, { rabbit });
+  worker = await site.worker();
+});
+afterAll(async () => {
+  await site?.close();
+  await rabbit?.remove();
+});
+
+const isReady = async (of: WorkerProcess) => (await readiness(of)).status === 200;
+const inputQueue = async () => {
+  const text = await rabbit.ctl(['-q', 'list_queues', 'name', 'messages']);
+  return Number(/^cdrs\.create\t(\d+)$/m.exec(text)?.[1]);
+};
+
+it.each(['clean', 'hard'] as const)('a %s restart of RabbitMQ under load loses no message', async (mode) => {
+  const load = site.calls.keepSending();
+  await site.calls.moreAnswered(300);
+  await rabbit.stop(mode);
+  await until(async () => (await readiness(worker)).status === 503);
+  expect((await readiness(worker)).parts).toEqual({ consuming: false, database: true });
+  await rabbit.start();
+  await site.calls.moreAnswered(300);
+  await load.stop();
+  await site.allAnswered();
+  expect(await isReady(worker)).toBe(true);
+});
+
+it('a queue that is deleted and declared again is consumed again', async () => {
+  const other = await outsider(site.amqpUrl);
+  await other.channel.deleteQueue(defaultNames.queue);
+  await other.close();
+  await until(async () => !(await isReady(worker)));
+  const opened = await openConnection({
+    url: site.amqpUrl,
+    name: 'operator',
+    heartbeatSeconds: 10,
+    connectTimeoutMs: 10_000,
+  });
+  if (opened.kind !== 'open') throw new Error(opened.problem);
+  await declareTopology(opened.connection, defaultNames);
+  await opened.connection.close();
+  await until(() => isReady(worker));
+  await site.calls.send(site.calls.make(100));
+  await site.allAnswered();
+});
+
+it('a memory alarm: nothing is acknowledged whose reply is not confirmed, and it goes on by itself', async () => {
+  expect(await worker.stop()).toBe(0);
+  const messages = site.calls.make(300);
+  await site.calls.send(messages);
+  await rabbit.ctl(['set_vm_memory_high_watermark', '0.0001']);
+  worker = await site.worker();
+  await until(async () => (await metric(worker, 'cdr_ingest_troubles_total{cause="broker"}')) > 1);
+  expect(await inputQueue()).toBe(messages.length);
+  expect(site.calls.unanswered).toBe(messages.length);
+  await rabbit.ctl(['set_vm_memory_high_watermark', 'absolute', '1GB']);
+  await site.allAnswered();
+});
+
+it('a connection whose other end is gone without a word is given up, and another one made', async () => {
+  expect(await worker.stop()).toBe(0);
+  const proxy = await startProxy(site.amqpUrl);
+  worker = await site.worker({ AMQP_URL: proxy.url(site.amqpUrl) });
+  const load = site.calls.keepSending();
+  await site.calls.moreAnswered(200);
+  proxy.stall();
+  // Two to three heartbeats of 10 s.
+  await until(async () => !(await isReady(worker)), 60_000);
+  proxy.resume();
+  await until(() => isReady(worker));
+  await load.stop();
+  await site.allAnswered();
+  expect(await worker.stop()).toBe(0);
+  await proxy.close();
+});
+
+it('and after all of it the books are right', async () => {
+  await expectFaultless(site);
+});

@@ -1,0 +1,73 @@
+import { Client } from 'pg';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { createConsumer } from '../../src/broker/consumer.ts';
+import { supervise, until } from '../support/broker.ts';
+import { expectFaultless, openSite, type Site } from '../support/faults.ts';
+
+const SEED = 4401;
+
+let site: Site;
+beforeEach(async () => {
+  site = await openSite('shutdown', SEED);
+});
+afterEach(() => site?.close());
+
+/** Whether each message that is left in the input queue was given out before; all of them stay in it. */
+async function redeliveredFlags(count: number): Promise<boolean[]> {
+  const flags: boolean[] = [];
+  const connection = supervise(site.amqpUrl);
+  const consumer = createConsumer(connection, {
+    queue: 'cdrs.create',
+    prefetch: 20_000,
+    keepBytes: 100,
+    onDelivery: ({ redelivered }) => flags.push(redelivered),
+  });
+  await until(() => flags.length === count);
+  await consumer.close();
+  await connection.stop();
+  return flags;
+}
+
+it('SIGTERM under load: what was taken is finished, what was not taken was never touched', async () => {
+  const originals = site.calls.make(6000).filter(({ correlationId }) => correlationId.endsWith('/0'));
+  const worker = await site.worker({ PREFETCH: '300', BATCH_SIZE: '100', SHUTDOWN_GRACE_MS: '25000' });
+  const sent = site.calls.send(originals);
+  await site.calls.moreAnswered(500);
+  const asked = performance.now();
+  expect(await worker.stop()).toBe(0);
+  expect(performance.now() - asked).toBeLessThan(25_000);
+  await sent;
+
+  // What is not in the database is in the queue, and nothing is in both.
+  const left = await site.depth('cdrs.create');
+  const [stored] = await site.rows('select count(*)::text from cdrs');
+  expect(left).toBeGreaterThan(0);
+  expect(Number(stored?.count) + left).toBe(originals.length);
+  expect(new Set(await redeliveredFlags(left))).toEqual(new Set([false]));
+
+  await site.worker();
+  await site.allAnswered();
+  await expectFaultless(site);
+});
+
+it('a second SIGTERM ends a worker at once that cannot finish, and loses nothing', async () => {
+  const worker = await site.worker();
+  const blocker = new Client({ connectionString: site.databaseUrl });
+  await blocker.connect();
+  await blocker.query('begin; lock table cdrs in exclusive mode');
+  await site.calls.send(site.calls.make(200));
+  await until(async () => {
+    const { rows } = await blocker.query(`select from pg_locks where not granted`);
+    return rows.length > 0;
+  });
+  worker.child.kill('SIGTERM');
+  await worker.logged('"msg":"draining"');
+  worker.child.kill('SIGTERM');
+  expect(await worker.ended).toBe(1);
+  expect(await site.rows('select uniqueid from cdrs')).toEqual([]);
+  await blocker.end();
+
+  await site.worker();
+  await site.allAnswered();
+  await expectFaultless(site);
+});
