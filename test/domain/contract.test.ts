@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { contractTable } from '../../dev/contract-table.ts';
 import { type BodyFormat, readBody } from '../../src/domain/body.ts';
 import { toCdr } from '../../src/domain/cdr.ts';
 import { isDecimal, parameterNames, parameterRow } from '../../src/domain/contract.ts';
@@ -64,12 +65,23 @@ describe('the table of parameters', () => {
       defaultText,
     }));
 
-  it('has the names, types, requirements and defaults of the published contract, in its order', () => {
+  it('has the names, types, meanings, requirements and defaults of the published contract, in its order', () => {
     const ours = parameterNames.map((name) => {
       const row = parameterRow(name);
-      return { name, type: row?.type, required: row?.required, defaultText: row?.defaultText };
+      return {
+        name,
+        type: row?.type,
+        description: row?.description,
+        required: row?.required,
+        defaultText: row?.defaultText,
+      };
     });
-    expect(ours).toEqual(published.map(({ description, ...rest }) => rest));
+    expect(ours).toEqual(published);
+  });
+
+  it('stands in docs/contract.md as dev/contract-table.ts prints it', () => {
+    const document = readFileSync(new URL('../../docs/contract.md', import.meta.url), 'utf8');
+    expect(document).toContain(`\n\n${contractTable()}\n\n`);
   });
 
   it('is covered case by case, every parameter', () => {
