@@ -1,10 +1,12 @@
 import { type AckLedger, createAckLedger } from '../../src/broker/ack-ledger.ts';
 import type { Request } from '../../src/broker/envelope.ts';
-import type { FakeChannel, Message } from './fake-broker.ts';
+import type { FakeChannel, FakeQueue, Message } from './fake-queue.ts';
 import type { Surroundings } from './surroundings.ts';
 
 export interface SimDelivery extends Request {
   readonly id: string;
+  /** Deliveries before this one that came to nothing. */
+  readonly failures: number;
   readonly epoch: number;
   readonly tag: number;
 }
@@ -15,6 +17,7 @@ export interface SimDelivery extends Request {
  */
 export class FakeConsumer {
   readonly #world: Surroundings;
+  readonly #queue: FakeQueue;
   readonly #name: string;
   readonly #prefetch: number;
   readonly #onDelivery: (delivery: SimDelivery) => void;
@@ -27,11 +30,13 @@ export class FakeConsumer {
 
   constructor(
     world: Surroundings,
+    queue: FakeQueue,
     name: string,
     prefetch: number,
     onDelivery: (delivery: SimDelivery) => void,
   ) {
     this.#world = world;
+    this.#queue = queue;
     this.#name = name;
     this.#prefetch = prefetch;
     this.#onDelivery = onDelivery;
@@ -46,9 +51,7 @@ export class FakeConsumer {
     this.#epoch += 1;
     this.#ledger = createAckLedger(this.#prefetch / 2);
     const epoch = this.#epoch;
-    this.#channel = this.#world.broker.open(this.#prefetch, (message, tag) =>
-      this.#take(message, epoch, tag),
-    );
+    this.#channel = this.#queue.open(this.#prefetch, (message, tag) => this.#take(message, epoch, tag));
   }
 
   isLive(delivery: SimDelivery): boolean {
@@ -65,7 +68,7 @@ export class FakeConsumer {
     if (channel === null) return;
     for (const { tag, multiple } of this.#ledger.due(everything)) {
       this.#send(`acknowledgement of ${tag}${multiple ? ' and older' : ''}`, () =>
-        this.#world.broker.ack(channel, tag, multiple),
+        this.#queue.ack(channel, tag, multiple),
       );
     }
   }
@@ -86,8 +89,8 @@ export class FakeConsumer {
   disconnect(): void {
     const channel = this.#channel;
     if (channel === null) return;
-    const { scheduler, random, broker } = this.#world;
-    scheduler.after(random.next() * 30, `broker misses ${this.#name}`, () => broker.close(channel));
+    const { scheduler, random } = this.#world;
+    scheduler.after(random.next() * 30, `broker misses ${this.#name}`, () => this.#queue.close(channel));
     scheduler.after(random.next() * 60, `${this.#name} misses the broker`, () => {
       if (this.#channel !== channel) return;
       this.#channel = null;
@@ -115,14 +118,14 @@ export class FakeConsumer {
   #leave(): void {
     const channel = this.#channel;
     this.#channel = null;
-    if (channel !== null) this.#send('farewell', () => this.#world.broker.close(channel));
+    if (channel !== null) this.#send('farewell', () => this.#queue.close(channel));
   }
 
   #take(message: Message, epoch: number, tag: number): void {
     if (epoch !== this.#epoch || this.#channel === null) return;
     this.#world.scheduler.note(`${this.#name} takes ${message.id} as ${epoch}:${tag}`);
     this.#ledger.delivered(tag, message.request.bytes);
-    this.#onDelivery({ ...message.request, id: message.id, epoch, tag });
+    this.#onDelivery({ ...message.request, id: message.id, failures: message.failures, epoch, tag });
   }
 
   /** Frames arrive in the order they were sent in; with one that is lost, the connection is. */
@@ -132,7 +135,7 @@ export class FakeConsumer {
     const channel = this.#channel;
     const isLost = channel !== null && faults.strikes('ack lost');
     scheduler.after(this.#arrival - scheduler.now, `${this.#name}: ${what} arrives`, () => {
-      if (isLost) this.#world.broker.close(channel);
+      if (isLost) this.#queue.close(channel);
       else arrive();
     });
     if (isLost) this.disconnect();

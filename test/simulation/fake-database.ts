@@ -28,6 +28,8 @@ export interface StoredLetter {
   digest: string;
   body: string;
   deaths: number;
+  status?: 'dead' | 'resolved';
+  tried?: boolean;
 }
 
 interface Wanted {
@@ -42,7 +44,7 @@ interface Wanted {
 
 /** A call whose note says so is refused by the database, for a reason that a batch cannot know before. */
 export const POISON = 'poison';
-/** So is a dead letter with this in its body, unless it is kept with the reason `failed`. */
+/** So is a dead letter with this in its body and the reason `rejected`. */
 export const UNKEEPABLE = 'unkeepable';
 /** And this one is refused with every reason, until the faults are over. */
 export const UNKEEPABLE_FOR_NOW = 'unkeepable for now';
@@ -75,6 +77,8 @@ export class FakeDatabase {
 
   /** Answers a statement, told by its text. */
   execute(text: string, values: readonly unknown[]): unknown[] {
+    if (text.includes('set tried_at')) return this.#markTried(`${values[0]} ${values[1]}`);
+    if (text.includes("set status = 'resolved'")) return this.#resolve(`${values[0]} ${values[1]}`);
     const [first, terms, letters] = values.map((value) => JSON.parse(String(value)) as unknown);
     if (text.includes('insert into cdrs')) {
       const lost = this.write(first as StoredCall[], terms as WrittenTerms, letters as StoredLetter[]);
@@ -118,8 +122,9 @@ export class FakeDatabase {
     }
     for (const letter of letters) {
       const key = `${letter.reason} ${letter.digest}`;
-      const deaths = (this.letters.get(key)?.deaths ?? 0) + letter.deaths;
-      this.letters.set(key, { ...letter, deaths });
+      const before = this.letters.get(key);
+      const deaths = (before?.deaths ?? 0) + letter.deaths;
+      this.letters.set(key, { ...letter, deaths, status: 'dead', tried: before?.tried ?? false });
     }
     const inserted = calls.filter(({ uniqueid }) => this.admits(uniqueid));
     this.calls.push(...inserted);
@@ -144,9 +149,23 @@ export class FakeDatabase {
     }
   }
 
+  #markTried(key: string): { id: string }[] {
+    const letter = this.letters.get(key);
+    if (letter === undefined || letter.tried) return [];
+    letter.tried = true;
+    return [{ id: key }];
+  }
+
+  #resolve(key: string): { id: string }[] {
+    const letter = this.letters.get(key);
+    if (letter?.status !== 'dead') return [];
+    letter.status = 'resolved';
+    return [{ id: key }];
+  }
+
   #refuses({ body, reason }: StoredLetter): boolean {
     if (body.includes(UNKEEPABLE_FOR_NOW)) return this.hostile;
-    return body.includes(UNKEEPABLE) && reason !== 'failed';
+    return body.includes(UNKEEPABLE) && reason === 'rejected';
   }
 
   #known(wanted: Wanted) {

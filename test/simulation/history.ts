@@ -1,5 +1,6 @@
 import { type Admitted, admit, type Verdict } from '../../src/admission.ts';
 import type { Request } from '../../src/broker/envelope.ts';
+import { letterOfText } from '../../src/domain/letter.ts';
 import type { DeadReason } from '../../src/domain/outcome.ts';
 import { NAMED_INVOICE, PERIOD } from './billing.ts';
 import { GONE_QUEUE, MALFORMED_DIRECT } from './fake-broker.ts';
@@ -20,6 +21,8 @@ export interface Submitted {
   uniqueid: string | null;
   /** Of the dead letter that the message leaves if it is refused. */
   digest: string;
+  /** Of the one that it leaves if its body is not even parsed. */
+  plainDigest: string;
   expectation: Expectation;
 }
 
@@ -142,9 +145,10 @@ function submit(random: Random, id: string, { body, expected }: Draft): Submitte
   };
   const request: Request = { body: bytes, bytes: bytes.length, properties };
   const { verdict, uniqueid, letter } = admit(request, { ...ADMISSION, verify: judge }) as Admitted;
+  const plainDigest = letterOfText(bytes.toString(), properties).digest;
   const expectation: Expectation =
     expected !== 'call'
       ? expected
       : { kind: 'call', fingerprint: verdict.kind === 'call' ? verdict.call.fingerprint : 'not a call' };
-  return { id, request, uniqueid, digest: letter().digest, expectation };
+  return { id, request, uniqueid, digest: letter().digest, plainDigest, expectation };
 }

@@ -7,7 +7,7 @@ type Happening = (world: Surroundings, process: WorkerProcess) => void;
 
 /** What a lasting fault does, to the world or to one of its processes. */
 const happenings: Record<Lasting, Happening> = {
-  disconnect: (_, process) => process.consumer.disconnect(),
+  disconnect: (_, process) => process.disconnect(),
   drain: (_, process) => {
     void process.drain();
   },

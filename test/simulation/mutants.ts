@@ -1,7 +1,7 @@
 import type { Submission } from '../../src/domain/submission.ts';
 import type { SimDelivery } from './fake-consumer.ts';
 import { FakeDatabase } from './fake-database.ts';
-import type { SimPorts } from './worker.ts';
+import type { SimPorts } from './lane.ts';
 import type { Mutant } from './world.ts';
 
 /** Finds the delivery of a submission, for the orders that need it where the real one does not. */

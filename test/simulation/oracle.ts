@@ -15,6 +15,8 @@ export class Oracle {
   readonly #replies = new Map<string, Set<string>>();
   readonly #unreceivable = new Set<string>();
   readonly #acknowledged = new Set<string>();
+  /** What the broker gave up on: kept first, then tried once. */
+  readonly #givenUp = new Set<string>();
   /** The content that a uniqueid was first stored with. */
   readonly #first = new Map<string, string>();
   #database: FakeDatabase | undefined;
@@ -40,6 +42,10 @@ export class Oracle {
 
   unreceivable(id: string): void {
     this.#unreceivable.add(id);
+  }
+
+  givenUp(id: string): void {
+    this.#givenUp.add(id);
   }
 
   /** The broker has forgotten a message: it must be answered. */
@@ -71,19 +77,21 @@ export class Oracle {
 
   /** Everything has come to rest. */
   judge(broker: FakeBroker, database: FakeDatabase): void {
-    const left = broker.left;
+    const left = [...broker.input.left, ...broker.dead.left];
     if (left.length > 0) this.violate(`left in the queue or in flight: ${left.join(', ')}`);
-    const dead = new Set(broker.dead.map(({ id }) => id));
-    for (const id of this.#submitted.keys()) this.#judgeMessage(id, dead.has(id));
+    for (const id of this.#submitted.keys()) this.#judgeMessage(id);
     this.#judgeCalls(database.calls);
     this.#judgeLetters(database);
     this.#judgeMoney(database);
   }
 
-  #judgeMessage(id: string, isDead: boolean): void {
+  #judgeMessage(id: string): void {
+    if (!this.#acknowledged.has(id)) this.violate(`${id} is lost`);
+    // What the broker gave up on may be done already, unacknowledged: it can come to be parked beside that, and
+    // be answered again. Every answer was held against the effects of its moment.
+    if (this.#givenUp.has(id)) return;
     const codes = [...(this.#replies.get(id) ?? [])];
     const effects = this.#effects(id);
-    if (!this.#acknowledged.has(id) && !isDead) this.violate(`${id} is lost`);
     const isQuestion = this.#submitted.get(id)?.expectation.kind === 'question';
     if (effects.length > 1 && !isQuestion) this.violate(`${id} has several effects: ${effects.join(', ')}`);
     for (const code of codes) this.#check(id, code, 'was answered');
@@ -100,16 +108,19 @@ export class Oracle {
   #effects(id: string): string[] {
     const message = this.#submitted.get(id);
     if (message === undefined) return [];
-    const { expectation, digest, uniqueid } = message;
-    const kept = (reason: string) => this.#database?.letters.has(`${reason} ${digest}`) ?? false;
-    if (expectation.kind === 'question') return expectation.codes.map((code) => `${code} a question`);
+    const { expectation, digest, plainDigest } = message;
+    const kept = (key: string) => this.#database?.letters.get(key)?.status === 'dead';
+    const isParked = kept(`poison ${digest}`) || kept(`poison ${plainDigest}`);
+    const parked = this.#givenUp.has(id) && isParked ? ['400 parked'] : [];
+    if (expectation.kind === 'question')
+      return [...parked, ...expectation.codes.map((code) => `${code} answered`)];
     if (expectation.kind === 'refused') {
-      const reason = expectation.reasons.find(kept);
-      return reason === undefined ? [] : [`${expectation.code} ${reason}`];
+      const reason = expectation.reasons.find((one) => kept(`${one} ${digest}`));
+      return reason === undefined ? parked : [...parked, `${expectation.code} ${reason}`];
     }
-    const stored = uniqueid === null ? undefined : this.#database?.find(uniqueid)?.fingerprint;
-    const isStored = stored === expectation.fingerprint;
-    return [...(isStored ? ['204 stored'] : []), ...(kept('conflict') ? ['400 conflict'] : [])];
+    if (kept(`conflict ${digest}`)) parked.push('400 conflict');
+    const stored = this.#database?.find(message.uniqueid ?? '')?.fingerprint;
+    return stored === expectation.fingerprint ? [...parked, '204 stored'] : parked;
   }
 
   /** One row for a uniqueid, with the content that came first, and of a message that was sent. */
@@ -131,7 +142,8 @@ export class Oracle {
 
   #judgeLetters({ letters }: FakeDatabase): void {
     const deserved = new Set<string>();
-    for (const { expectation, digest } of this.#submitted.values()) {
+    for (const { id, expectation, digest, plainDigest } of this.#submitted.values()) {
+      if (this.#givenUp.has(id)) deserved.add(`poison ${digest}`).add(`poison ${plainDigest}`);
       if (expectation.kind === 'call') deserved.add(`conflict ${digest}`);
       if (expectation.kind === 'refused')
         for (const reason of expectation.reasons) deserved.add(`${reason} ${digest}`);

@@ -1,10 +1,11 @@
 import type { FakeBroker } from './fake-broker.ts';
 import type { FakeDatabase } from './fake-database.ts';
 import type { Faults } from './faults.ts';
+import type { SimPorts } from './lane.ts';
 import type { Oracle } from './oracle.ts';
 import type { Random } from './random.ts';
 import type { Scheduler } from './scheduler.ts';
-import type { SimPorts, WorkerProcess } from './worker.ts';
+import type { WorkerProcess } from './worker.ts';
 
 /** What a worker process finds around it. */
 export interface Surroundings {

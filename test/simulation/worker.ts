@@ -1,76 +1,85 @@
 import { type Admitted, admit, type Verdict } from '../../src/admission.ts';
-import { type Reply, type ReplyRules, type Request, replyTo, resultFor } from '../../src/broker/envelope.ts';
-import { backoffMs } from '../../src/commands/outage.ts';
-import { Pipeline, type Ports, type Published } from '../../src/pipeline.ts';
-import { classifyFailure, describeFailure } from '../../src/store/failures.ts';
+import type { Request } from '../../src/broker/envelope.ts';
 import { settle } from '../../src/store/settle.ts';
-import { FakeConsumer, type SimDelivery } from './fake-consumer.ts';
+import type { Sql } from '../../src/store/sql.ts';
 import { databaseError } from './fake-database.ts';
+import { takeGivenUp } from './given-up.ts';
 import { ADMISSION, judge, LETHAL } from './history.ts';
+import { Lane } from './lane.ts';
 import type { Surroundings } from './surroundings.ts';
 
-const RULES: ReplyRules = {
-  resultsExchange: 'cdrs.results',
-  allow: /^(amq\.|cdrs\.reply\.|kamailio-)/,
-  ownQueues: new Set(['cdrs.create', 'cdrs.dead', 'cdrs.results']),
-};
 const NEVER = new Promise<never>(() => undefined);
 
 const connectionLost = () => databaseError('08006', 'connection lost');
 
-export type SimPorts = Ports<SimDelivery>;
-
 /**
- * One process of a worker: the real pipeline, admission, settling and reply rules over the simulated broker and
+ * One process of a worker: the real pipelines, admission, settling and reply rules over the simulated broker and
  * database. Every wait is a step at which the process may be held up or end; what has ended does nothing more.
  */
 export class WorkerProcess {
-  readonly pipeline: Pipeline<SimDelivery>;
-  readonly consumer: FakeConsumer;
+  /** Of the input queue, and of what the broker gave up on. */
+  readonly lanes: readonly Lane[];
   readonly #world: Surroundings;
   readonly #name: string;
-  readonly #onCrash: () => void;
+  readonly #onEnd: () => void;
   /** Whose password has been verified: at once from then on. */
   readonly #known = new Set<string>();
-  #outageSince: number | undefined;
   #dead = false;
 
-  constructor(world: Surroundings, name: string, onCrash: () => void) {
-    const { random } = world;
+  constructor(world: Surroundings, name: string, onEnd: () => void) {
+    const { broker, random, statement } = world;
     this.#world = world;
     this.#name = name;
-    this.#onCrash = onCrash;
-    const prefetch = random.pick([1, 4, 20]);
-    this.consumer = new FakeConsumer(world, name, prefetch, (delivery) => this.#accept(delivery));
-    const settings = { batchSize: random.pick([1, 3, 10]), repliesInFlight: random.pick([1, 3]) };
-    this.pipeline = new Pipeline(world.mutate(this.#ports(), this), settings);
-    this.pipeline.failure.catch((error) => world.oracle.violate(`the pipeline of ${name} failed: ${error}`));
-    this.consumer.subscribe();
+    this.#onEnd = onEnd;
+    const sql: Sql = <Row>(text: string, values: readonly unknown[]) =>
+      statement(this, text, values) as Promise<Row[]>;
+    this.lanes = [
+      new Lane(world, this, {
+        name,
+        queue: broker.input,
+        prefetch: random.pick([1, 4, 20]),
+        admit: (delivery) => this.admit(delivery),
+        settle: (entries) => settle(sql, entries, ADMISSION.systemCurrency),
+      }),
+      new Lane(world, this, {
+        name: `${name} (given up)`,
+        queue: broker.dead,
+        prefetch: 1,
+        admit: (delivery) => takeGivenUp(world, this, delivery),
+        // Everything is written by then.
+        settle: async (entries) =>
+          entries.flatMap(({ verdict }) => (verdict.kind === 'answer' ? [verdict.outcome] : [])),
+      }),
+    ];
   }
 
   get isDead(): boolean {
     return this.#dead;
   }
 
+  get inFlight(): number {
+    return this.lanes.reduce((sum, { consumer }) => sum + consumer.inFlight, 0);
+  }
+
   /** All that the process knew is lost; the broker notices a little later. */
   crash(): void {
     if (this.#dead) return;
-    this.#dead = true;
-    this.#world.scheduler.note(`${this.#name} crashed`);
-    this.consumer.end();
-    this.#onCrash();
+    this.#world.scheduler.note(`${this.#name} crashes`);
+    this.#end();
+  }
+
+  /** Its connection breaks. */
+  disconnect(): void {
+    for (const { consumer } of this.lanes) consumer.disconnect();
   }
 
   /** A rolling restart: takes no more, finishes what it has, leaves. */
   async drain(): Promise<void> {
-    this.consumer.stop();
-    await this.pipeline.idle();
+    for (const { consumer } of this.lanes) consumer.stop();
+    await Promise.all(this.lanes.map(({ pipeline }) => pipeline.idle()));
     if (this.#dead) return;
-    if (this.consumer.inFlight > 0)
-      this.#world.oracle.violate(`${this.#name} was idle with deliveries in hand`);
-    this.#dead = true;
-    this.consumer.end();
-    this.#onCrash();
+    if (this.inFlight > 0) this.#world.oracle.violate(`${this.#name} was idle with deliveries in hand`);
+    this.#end();
   }
 
   /** Takes some time, in which the process may end; then nothing after the step ever happens. */
@@ -85,59 +94,20 @@ export class WorkerProcess {
     });
   }
 
-  /** One statement, atomic; it may fail without having happened, or have happened without an answer. */
-  async request<Result>(what: string, work: () => Result): Promise<Result> {
+  /** One statement or transaction, atomic; it may fail without having happened, or happen without an answer. */
+  async request<Result>(what: string, work: () => Result | Promise<Result>): Promise<Result> {
     const { faults, database } = this.#world;
     await this.step(`sends a ${what}`);
     if (database.down || faults.strikes('statement lost')) throw connectionLost();
     if (faults.strikes('deadlock')) throw databaseError('40P01', 'deadlock detected');
-    const result = work();
+    // Nothing else happens before this is done: it takes no step.
+    const result = await work();
     await this.step(`hears of a ${what}`);
     if (faults.strikes('answer lost')) throw connectionLost();
     return result;
   }
 
-  #ports(): SimPorts {
-    const { scheduler, random, statement } = this.#world;
-    const sql = <Row>(text: string, values: readonly unknown[]) =>
-      statement(this, text, values) as Promise<Row[]>;
-    return {
-      admit: (request) => this.#admit(request),
-      settle: async (entries) => {
-        const outcomes = await settle(sql, entries, ADMISSION.systemCurrency);
-        this.#outageSince = undefined;
-        return outcomes;
-      },
-      blame: (error) => {
-        const failure = classifyFailure(error);
-        if (failure === 'outage') return 'outage';
-        return failure === 'isolate' ? 'message' : 'collision';
-      },
-      describe: describeFailure,
-      reply: (request, uniqueid, outcome) => replyTo(request.properties, uniqueid, outcome, RULES),
-      fallback: (request, uniqueid, outcome) => resultFor(request.properties, uniqueid, outcome, RULES),
-      publish: (replies) => Promise.all(replies.map((reply) => this.#publish(reply))),
-      acknowledge: (deliveries) => this.#acknowledge(deliveries),
-      alive: (delivery) => this.consumer.isLive(delivery),
-      pause: async (cause, attempt) => {
-        if (cause === 'outage') this.#bearOutage();
-        await this.step(
-          `pauses: ${cause}`,
-          backoffMs(attempt, () => random.next()),
-        );
-      },
-      observe: (event) => {
-        if (event.kind === 'trouble') scheduler.note(`${this.#name} ${event.cause}: ${event.description}`);
-      },
-    };
-  }
-
-  #accept(delivery: SimDelivery): void {
-    if (this.#world.faults.strikes('crash')) this.crash();
-    if (!this.#dead) this.pipeline.accept(delivery, delivery);
-  }
-
-  #admit(request: Request): Admitted | Promise<Admitted> {
+  admit(request: Request): Admitted | Promise<Admitted> {
     if (request.body.includes(LETHAL)) {
       this.crash();
       return NEVER;
@@ -153,35 +123,9 @@ export class WorkerProcess {
     });
   }
 
-  async #publish(reply: Reply): Promise<Published> {
-    const { broker, faults, random } = this.#world;
-    await this.step('sends a reply');
-    for (let stalls = random.between(0, 5); broker.blocked && stalls > 0; stalls -= 1) {
-      await this.step('waits for an alarm to end', 100);
-    }
-    if (broker.blocked || faults.strikes('publish lost') || faults.strikes('publish refused'))
-      return 'failed';
-    const end = broker.route(reply);
-    await this.step('waits for a confirm');
-    if (end === 'closed' || faults.strikes('confirm lost')) return 'failed';
-    return end === 'routed' || !reply.mandatory ? 'confirmed' : 'returned';
-  }
-
-  #acknowledge(deliveries: readonly SimDelivery[]): void {
-    const { faults } = this.#world;
-    if (faults.strikes('crash')) this.crash();
-    if (this.#dead) return;
-    for (const delivery of deliveries) this.consumer.settled(delivery);
-    this.consumer.flushAcks();
-    if (faults.strikes('crash')) this.crash();
-  }
-
-  /** What lasts too long sends everything in hand back, once, until the database answers. */
-  #bearOutage(): void {
-    const { scheduler, database } = this.#world;
-    this.#outageSince ??= scheduler.now;
-    if (scheduler.now - this.#outageSince < 700) return;
-    this.#outageSince = undefined;
-    this.consumer.returnUntil(() => !database.down);
+  #end(): void {
+    this.#dead = true;
+    for (const { consumer } of this.lanes) consumer.end();
+    this.#onEnd();
   }
 }

@@ -2,12 +2,13 @@ import { FakeBroker } from './fake-broker.ts';
 import { FakeDatabase } from './fake-database.ts';
 import { Faults } from './faults.ts';
 import { writeHistory } from './history.ts';
+import type { SimPorts } from './lane.ts';
 import { planLastingFaults } from './lasting-faults.ts';
 import { Oracle } from './oracle.ts';
 import { Random } from './random.ts';
 import { Scheduler, settled } from './scheduler.ts';
 import type { Surroundings } from './surroundings.ts';
-import { type SimPorts, WorkerProcess } from './worker.ts';
+import { WorkerProcess } from './worker.ts';
 
 /** How a world differs from the real one: wrong orders, to see that they are noticed. */
 export interface Mutant {
@@ -71,7 +72,7 @@ function createWorld(seed: number, mutant: Mutant): Surroundings {
   const { mutate = (ports) => ports, statement } = mutant;
   for (const { id, request } of history) {
     scheduler.after(random.next() * random.pick([1, 500]), `${id} is sent`, () =>
-      broker.publish(id, request),
+      broker.input.publish(id, request),
     );
   }
   return {
@@ -105,14 +106,14 @@ function startWorker(
 
 /** At rest every process has nothing in hand and says so. */
 async function judgeIdle({ oracle }: Surroundings, processes: readonly WorkerProcess[]): Promise<void> {
-  for (const { pipeline, consumer, isDead } of processes) {
+  for (const { lanes, inFlight, isDead } of processes) {
     if (isDead) oracle.violate('a process is dead at the end');
     let isIdle = false;
-    void pipeline.idle().then(() => {
+    void Promise.all(lanes.map(({ pipeline }) => pipeline.idle())).then(() => {
       isIdle = true;
     });
     await settled();
     if (!isIdle) oracle.violate('a pipeline is not idle at rest');
-    if (consumer.inFlight > 0) oracle.violate(`${consumer.inFlight} deliveries in hand at rest`);
+    if (inFlight > 0) oracle.violate(`${inFlight} deliveries in hand at rest`);
   }
 }

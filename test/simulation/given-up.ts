@@ -1,0 +1,59 @@
+import type { Admitted } from '../../src/admission.ts';
+import type { Request } from '../../src/broker/envelope.ts';
+import { decode } from '../../src/broker/envelope.ts';
+import { readBody } from '../../src/domain/body.ts';
+import { isDecimal } from '../../src/domain/contract.ts';
+import { type Letter, letterOf, letterOfText } from '../../src/domain/letter.ts';
+import { type GivenUpPorts, takeIn } from '../../src/given-up.ts';
+import { markTried, resolveLetter } from '../../src/store/dead-letters.ts';
+import { describeFailure } from '../../src/store/failures.ts';
+import { settle } from '../../src/store/settle.ts';
+import type { Sql } from '../../src/store/sql.ts';
+import type { SimDelivery } from './fake-consumer.ts';
+import { ADMISSION } from './history.ts';
+import { blame } from './lane.ts';
+import type { Surroundings } from './surroundings.ts';
+import type { WorkerProcess } from './worker.ts';
+
+/** The letter of a message that the broker gave up on. */
+export function letterFor(request: Request, reading: 'parsed' | 'plain'): Letter {
+  const { text, ...decoded } = decode(request, ADMISSION.maxBodyBytes);
+  const body =
+    decoded.kind === 'text' && reading === 'parsed'
+      ? readBody(text, 'json', isDecimal)
+      : { kind: 'unreadable' as const };
+  return body.kind === 'unreadable'
+    ? letterOfText(text, request.properties)
+    : letterOf(body.fields, request.properties);
+}
+
+/** The real way of a message that was delivered too often, over the simulated database. */
+export async function takeGivenUp(
+  { database }: Surroundings,
+  process: WorkerProcess,
+  delivery: SimDelivery,
+): Promise<Admitted> {
+  const within: Sql = async <Row>(text: string, values: readonly unknown[]) =>
+    database.execute(text, values) as Row[];
+  const ports: GivenUpPorts = {
+    letterOf: letterFor,
+    keep: async (submission) => {
+      await process.request('letter', () => settle(within, [submission], ADMISSION.systemCurrency));
+    },
+    markTried: ({ digest }) => process.request('mark', () => markTried(within, { reason: 'poison', digest })),
+    admit: (request) => process.admit(request),
+    settleAndResolve: (submission, { digest }) =>
+      process.request('transaction', async () => {
+        const [outcome] = await settle(within, [submission], ADMISSION.systemCurrency);
+        await resolveLetter(within, { reason: 'poison', digest });
+        return outcome ?? { kind: 'failed', reason: 'poison', error: 'was not settled' };
+      }),
+    blame,
+    describe: describeFailure,
+    pause: (cause) => process.step(`pauses: ${cause}`, 200),
+  };
+  const message = { request: delivery, deadLettered: 1, redeliveries: delivery.failures };
+  const { outcome, uniqueid } = await takeIn(message, ports);
+  const letter = () => letterFor(delivery, 'plain');
+  return { uniqueid, verdict: { kind: 'answer', outcome, validationOnly: false }, letter, cleaned: 0 };
+}

@@ -1,0 +1,121 @@
+import type { Admitted } from '../../src/admission.ts';
+import { type Reply, type ReplyRules, replyTo, resultFor } from '../../src/broker/envelope.ts';
+import { backoffMs } from '../../src/commands/outage.ts';
+import type { Outcome } from '../../src/domain/outcome.ts';
+import type { Submission } from '../../src/domain/submission.ts';
+import { type Blame, Pipeline, type Ports, type Published } from '../../src/pipeline.ts';
+import { classifyFailure, describeFailure } from '../../src/store/failures.ts';
+import { FakeConsumer, type SimDelivery } from './fake-consumer.ts';
+import type { FakeQueue } from './fake-queue.ts';
+import type { Surroundings } from './surroundings.ts';
+import type { WorkerProcess } from './worker.ts';
+
+const RULES: ReplyRules = {
+  resultsExchange: 'cdrs.results',
+  allow: /^(amq\.|cdrs\.reply\.|kamailio-)/,
+  ownQueues: new Set(['cdrs.create', 'cdrs.dead', 'cdrs.results']),
+};
+/** An outage that lasts longer sends everything in hand back, once. */
+const RETURN_AFTER_MS = 700;
+
+export type SimPorts = Ports<SimDelivery>;
+
+/** What is done with the messages of a queue. */
+export interface LaneOptions {
+  name: string;
+  queue: FakeQueue;
+  prefetch: number;
+  admit: (delivery: SimDelivery) => Admitted | Promise<Admitted>;
+  settle: (entries: readonly Submission[]) => Promise<Outcome[]>;
+}
+
+export function blame(error: unknown): Blame {
+  const failure = classifyFailure(error);
+  if (failure === 'outage') return 'outage';
+  return failure === 'isolate' ? 'message' : 'collision';
+}
+
+/** The real pipeline between a queue and the database, in one process. */
+export class Lane {
+  readonly pipeline: Pipeline<SimDelivery>;
+  readonly consumer: FakeConsumer;
+  readonly #world: Surroundings;
+  readonly #process: WorkerProcess;
+  #outageSince: number | undefined;
+
+  constructor(world: Surroundings, process: WorkerProcess, options: LaneOptions) {
+    const { random } = world;
+    const { name, queue, prefetch } = options;
+    this.#world = world;
+    this.#process = process;
+    this.consumer = new FakeConsumer(world, queue, name, prefetch, (delivery) => this.#accept(delivery));
+    const settings = { batchSize: random.pick([1, 3, 10]), repliesInFlight: random.pick([1, 3]) };
+    this.pipeline = new Pipeline(world.mutate(this.#ports(options), process), settings);
+    this.pipeline.failure.catch((error) => world.oracle.violate(`the pipeline of ${name} failed: ${error}`));
+    this.consumer.subscribe();
+  }
+
+  #ports({ name, admit, settle }: LaneOptions): SimPorts {
+    const { scheduler, random } = this.#world;
+    return {
+      admit: (_, delivery) => admit(delivery),
+      settle: async (entries) => {
+        const outcomes = await settle(entries);
+        this.#outageSince = undefined;
+        return outcomes;
+      },
+      blame,
+      describe: describeFailure,
+      reply: (request, uniqueid, outcome) => replyTo(request.properties, uniqueid, outcome, RULES),
+      fallback: (request, uniqueid, outcome) => resultFor(request.properties, uniqueid, outcome, RULES),
+      publish: (replies) => Promise.all(replies.map((reply) => this.#publish(reply))),
+      acknowledge: (deliveries) => this.#acknowledge(deliveries),
+      alive: (delivery) => this.consumer.isLive(delivery),
+      pause: async (cause, attempt) => {
+        if (cause === 'outage') this.#bearOutage();
+        const longest = backoffMs(attempt, () => random.next());
+        await this.#process.step(`pauses: ${cause}`, longest);
+      },
+      observe: (event) => {
+        if (event.kind === 'trouble') scheduler.note(`${name} ${event.cause}: ${event.description}`);
+      },
+    };
+  }
+
+  #accept(delivery: SimDelivery): void {
+    if (this.#world.faults.strikes('crash')) this.#process.crash();
+    if (!this.#process.isDead) this.pipeline.accept(delivery, delivery);
+  }
+
+  async #publish(reply: Reply): Promise<Published> {
+    const { broker, faults, random } = this.#world;
+    await this.#process.step('sends a reply');
+    for (let stalls = random.between(0, 5); broker.blocked && stalls > 0; stalls -= 1) {
+      await this.#process.step('waits for an alarm to end', 100);
+    }
+    if (broker.blocked || faults.strikes('publish lost') || faults.strikes('publish refused')) {
+      return 'failed';
+    }
+    const end = broker.route(reply);
+    await this.#process.step('waits for a confirm');
+    if (end === 'closed' || faults.strikes('confirm lost')) return 'failed';
+    return end === 'routed' || !reply.mandatory ? 'confirmed' : 'returned';
+  }
+
+  #acknowledge(deliveries: readonly SimDelivery[]): void {
+    const { faults } = this.#world;
+    if (faults.strikes('crash')) this.#process.crash();
+    if (this.#process.isDead) return;
+    for (const delivery of deliveries) this.consumer.settled(delivery);
+    this.consumer.flushAcks();
+    if (faults.strikes('crash')) this.#process.crash();
+  }
+
+  #bearOutage(): void {
+    const { scheduler, database } = this.#world;
+    this.#outageSince ??= scheduler.now;
+    if (scheduler.now - this.#outageSince < RETURN_AFTER_MS) return;
+    this.#outageSince = undefined;
+    this.consumer.returnUntil(() => !database.down);
+  }
+}
