@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
 import { startStack } from '../dev/stack.ts';
 import { hashPassword } from '../src/auth/password.ts';
@@ -13,6 +14,7 @@ import { type Message, referenceStatements, sender } from './workload.ts';
 const REPLY_QUEUE = 'cdrs.reply.bench';
 /** No more than this is sent without a confirm. */
 const PRELOAD_CHUNK = 2000;
+const RETURN_MS = 200;
 const TEMPLATE = 'bench_template';
 
 export interface OwnDatabase {
@@ -73,9 +75,11 @@ async function furnish(stack: Awaited<ReturnType<typeof startStack>>, progress: 
     /** Replies that have been confirmed since the last `clear`. */
     replies: async () => (await channel.checkQueue(REPLY_QUEUE)).messageCount,
     clear: async () => {
-      for (const queue of [defaultNames.queue, defaultNames.deadQueue, REPLY_QUEUE]) {
-        await channel.purgeQueue(queue);
-      }
+      const queues = [defaultNames.queue, defaultNames.deadQueue, REPLY_QUEUE];
+      for (const queue of queues) await channel.purgeQueue(queue);
+      // What a program that was killed had in hand comes back a moment later.
+      await sleep(RETURN_MS);
+      for (const queue of queues) await channel.purgeQueue(queue);
     },
     connect: () => connect(stack.amqpUrl),
     close: async () => {
