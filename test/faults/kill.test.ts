@@ -1,10 +1,12 @@
-import { afterEach, expect, it } from 'vitest';
+import { afterEach, expect, it, vi } from 'vitest';
 import { expectFaultless, openSite, type Site } from '../support/faults.ts';
 
 let site: Site;
 afterEach(() => site?.close());
 
 const SEED = 4101;
+// Every wait has its own limit.
+vi.setConfig({ testTimeout: 180_000 });
 const KILLS = 6;
 
 it('three workers, one of them killed again and again under load: nothing lost, nothing twice', async () => {

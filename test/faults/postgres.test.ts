@@ -1,5 +1,5 @@
 import { Client } from 'pg';
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
 import { type PostgresServer, startPostgres } from '../../dev/stack.ts';
 import { until } from '../support/broker.ts';
 import { expectFaultless, metric, openSite, readiness, type Site } from '../support/faults.ts';
@@ -7,6 +7,8 @@ import { startProxy } from '../support/proxy.ts';
 import type { WorkerProcess } from '../support/worker.ts';
 
 const SEED = 4201;
+// Every wait has its own limit.
+vi.setConfig({ testTimeout: 180_000 });
 const PAUSED = 'cdr_ingest_paused{queue="cdrs.create"}';
 /** A message that is given back even once by a worker on trouble is one delivery nearer to the dead letters. */
 const environment = { DELIVERY_LIMIT: '1', STATEMENT_TIMEOUT_MS: '1000' };
@@ -72,7 +74,7 @@ it('connections that are cut while calls are written leave each call charged onc
   await cutter.connect();
   const load = site.calls.keepSending();
   let cut = 0;
-  while (cut < 40) {
+  while (cut < 12) {
     await site.calls.moreAnswered(site.calls.random.between(1, 60));
     const { rowCount } = await cutter.query(
       `select pg_terminate_backend(pid) from pg_stat_activity
@@ -88,8 +90,8 @@ it('connections that are cut while calls are written leave each call charged onc
 
 it('a slow way to PostgreSQL makes the worker slow and nothing else', async () => {
   const proxy = await startProxy(site.databaseUrl);
-  const slow = await site.worker({ DATABASE_URL: proxy.url(site.databaseUrl) });
-  proxy.delay(200);
+  const slow = await site.worker({ DATABASE_URL: proxy.url(site.databaseUrl), PREFETCH: '100' });
+  proxy.delay(100);
   const load = site.calls.keepSending();
   await until(async () => (await metric(slow, 'cdr_ingest_results_total{code="204"}')) > 100);
   await load.stop();

@@ -1,10 +1,12 @@
 import { connect } from 'amqplib';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { until } from '../support/broker.ts';
 import { expectFaultless, openSite, type Site } from '../support/faults.ts';
 import { type Message, REPLIES } from '../support/switch.ts';
 
 const SEED = 4501;
+// Every wait has its own limit.
+vi.setConfig({ testTimeout: 180_000 });
 const RESULTS = 'cdrs.results';
 
 /** The broker closes the connection (3.x) that publishes to it, or drops the reply. */

@@ -1,10 +1,12 @@
 import { Client } from 'pg';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { createConsumer } from '../../src/broker/consumer.ts';
 import { supervise, until } from '../support/broker.ts';
 import { expectFaultless, openSite, type Site } from '../support/faults.ts';
 
 const SEED = 4401;
+// Every wait has its own limit.
+vi.setConfig({ testTimeout: 180_000 });
 
 let site: Site;
 beforeEach(async () => {
