@@ -7,8 +7,15 @@ export function messageSchema() {
     title: 'cdrs/create',
     description:
       'A completed call. Integers and decimals may be JSON numbers or text; empty text means the default.',
-    ...z.toJSONSchema(parameters, { io: 'input', target: 'draft-2020-12' }),
+    ...z.toJSONSchema(parameters, { io: 'input', target: 'draft-2020-12', override: withoutSafeLimits }),
   };
+}
+
+/** A number that stands for text is taken digit by digit: it may be larger than a double can tell apart. */
+function withoutSafeLimits({ jsonSchema }: { jsonSchema: z.core.JSONSchema.BaseSchema }): void {
+  if (jsonSchema.maximum !== Number.MAX_SAFE_INTEGER) return;
+  delete jsonSchema.minimum;
+  delete jsonSchema.maximum;
 }
 
 const CODES = ['201', '204', '400', '401', '402'] as const;
