@@ -1,5 +1,5 @@
 import type { Latency } from './latency.ts';
-import { type Cpu, type Measured, totalOf } from './meter.ts';
+import { type Measured, totalOf } from './meter.ts';
 import { median, spread } from './numbers.ts';
 
 /** Everything one run found; the rounds as they were. */
@@ -24,22 +24,30 @@ const titles = {
   D: 'D the worker',
 } as const;
 
+const partNames = ['A', 'B', 'C', 'D'] as const;
+
 /** Steps between the bytes and the settling, and after it. */
 const DECODE_TO_REPLY = ['admit, as a whole', 'reply'];
 
 /** The figures that the goals are about, per round and so with a spread. NaN where a part was left out. */
-export function ratiosOf({ node, drains, machine, chargedShare }: Results) {
+export function ratiosOf({ node, drains, latency, machine, chargedShare }: Results) {
   const { A, B, C, D } = drains;
   const nodeSeconds = DECODE_TO_REPLY.reduce((sum, step) => sum + median(node[step] ?? []), 0) / 1000;
   const paired = (combine: (index: number, worker: Measured) => number) =>
     D.map((worker, index) => combine(index, worker)).filter(Number.isFinite);
   const parts = (index: number) => totalOrNone(A[index]) + totalOrNone(B[index]) + nodeSeconds;
+  const p99At = (rate: string) =>
+    (latency.worker[rate] ?? [])
+      .map(({ p99 }, index) => p99 / (latency.idiom['200']?.[index]?.p99 ?? Number.NaN))
+      .filter(Number.isFinite);
   return {
     'D / C': paired((index, { perSecond }) => perSecond / (C[index]?.perSecond ?? Number.NaN)),
     'D / (cores / (A + B + Node))': paired(
       (index, { perSecond }) => (perSecond * parts(index)) / 1000 / machine.cores,
     ),
     '(A + B + Node) / CPU of D': paired((index, { cpu }) => parts(index) / totalOf(cpu)),
+    'p99 of D at 200/s / of C at 200/s': p99At('200'),
+    'p99 of D at 1,000/s / of C at 200/s': p99At('1000'),
     'charged CDRs per core-second of D': paired((_, { cpu }) => (1000 * chargedShare) / totalOf(cpu)),
     'charged CDRs per core-second of C': C.map(({ cpu }) => (1000 * chargedShare) / totalOf(cpu)),
   };
@@ -51,49 +59,38 @@ const totalOrNone = (measured: Measured | undefined) =>
 /** The whole result as Markdown, as the documents show it. */
 export function report(results: Results): string {
   const { machine, node, drains, latency } = results;
-  const cpu = (measured: readonly Measured[], who: keyof Cpu) =>
-    measured.length === 0 ? '–' : median(measured.map((round) => round.cpu[who])).toFixed(3);
-  const rows = Object.entries(titles).flatMap(([part, title]) => {
-    const rounds = drains[part as keyof typeof titles];
+  const rows = partNames.flatMap((part) => {
+    const rounds = drains[part];
     if (rounds.length === 0) return [];
-    const total = spread(
-      rounds.map((round) => totalOf(round.cpu)),
-      3,
-    );
-    const rate = spread(
-      rounds.map(({ perSecond }) => perSecond),
-      0,
-    );
-    return [[title, rate, cpu(rounds, 'worker'), cpu(rounds, 'broker'), cpu(rounds, 'database'), total]];
+    const shares = (['worker', 'broker', 'database'] as const).map((who) => {
+      const seconds = rounds.map(({ cpu }) => cpu[who]);
+      return median(seconds).toFixed(3);
+    });
+    const rates = rounds.map(({ perSecond }) => perSecond);
+    const totals = rounds.map(({ cpu }) => totalOf(cpu));
+    return [[titles[part], spread(rates, 0), ...shares, spread(totals, 3)]];
   });
+  const latencyRow =
+    (who: string) =>
+    ([rate, rounds]: [string, Latency[]]) => {
+      const middles = rounds.map(({ p50 }) => p50);
+      const tails = rounds.map(({ p99 }) => p99);
+      return [who, rate, spread(middles, 1), spread(tails, 1)];
+    };
   const latencies = [
-    ...Object.entries(latency.worker).map(([rate, rounds]) => ['D the worker', rate, rounds] as const),
-    ...Object.entries(latency.idiom).map(([rate, rounds]) => ['C the usual idiom', rate, rounds] as const),
-  ].map(([who, rate, rounds]) => [
-    who,
-    rate,
-    spread(
-      rounds.map(({ p50 }) => p50),
-      1,
-    ),
-    spread(
-      rounds.map(({ p99 }) => p99),
-      1,
-    ),
-  ]);
+    ...Object.entries(latency.worker).map(latencyRow(titles.D)),
+    ...Object.entries(latency.idiom).map(latencyRow(titles.C)),
+  ];
+  const listed = (values: Record<string, number[]>, digits: number) =>
+    Object.entries(values).map(([name, rounds]) => [name, spread(rounds, digits)]);
   const load = `load before ${machine.loadBefore.toFixed(1)}, after ${machine.loadAfter.toFixed(1)}`;
+  const run = results.isQuick ? 'quick run' : 'full run';
   return [
-    `${results.at}, ${results.isQuick ? 'quick, ' : ''}Node ${machine.node}, ${machine.cores} cores, ${load}`,
-    table(['', 'messages/s', 'CPU s per 1,000: worker', 'broker', 'database', 'total'], rows),
-    table(
-      ['ratio', 'value'],
-      Object.entries(ratiosOf(results)).map(([name, values]) => [name, spread(values, 2)]),
-    ),
+    `${results.at} UTC, ${run}, Node ${machine.node}, ${machine.cores} cores, ${load}; median (lowest–highest)`,
+    table(['drain', 'messages/s', 'CPU s per 1,000: worker', 'broker', 'database', 'total'], rows),
+    table(['ratio', 'value'], listed(ratiosOf(results), 2)),
     table(['latency', 'offered/s', 'p50 ms', 'p99 ms'], latencies),
-    table(
-      ['Node alone', 'CPU µs a message'],
-      Object.entries(node).map(([name, values]) => [name, spread(values, 1)]),
-    ),
+    table(['Node alone', 'CPU µs a message'], listed(node, 1)),
   ]
     .filter((part) => part !== '')
     .join('\n\n');
