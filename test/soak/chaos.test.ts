@@ -1,0 +1,83 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { type PostgresServer, type RabbitServer, startPostgres, startRabbit } from '../../dev/stack.ts';
+import { faultless, openSite, type Site } from '../support/faults.ts';
+
+/** How long, and which run: the seed decides the faults and the calls; the machine decides how they interleave. */
+const MINUTES = Number(process.env.SOAK_MINUTES || 3);
+const SEED = Number(process.env.SOAK_SEED || 1);
+
+let postgres: PostgresServer;
+let rabbit: RabbitServer;
+let site: Site;
+beforeAll(async () => {
+  [postgres, rabbit] = await Promise.all([startPostgres(), startRabbit()]);
+  site = await openSite('soak', SEED, { postgres, rabbit });
+});
+afterAll(async () => {
+  await site?.close();
+  await Promise.all([postgres?.remove(), rabbit?.remove()]);
+});
+
+it('survives kills of workers and restarts of both servers under load: lost 0, doubled 0', async () => {
+  const { random } = site.calls;
+  const counts = { kills: 0, postgresRestarts: 0, postgresPauses: 0, rabbitRestarts: 0 };
+  const workers = [site.worker(), site.worker(), site.worker()];
+  await Promise.all(workers);
+
+  const killWorker = async () => {
+    const victim = random.between(0, workers.length - 1);
+    const killed = await workers[victim];
+    if (killed !== undefined) await site.kill(killed);
+    workers[victim] = site.worker();
+    counts.kills += 1;
+  };
+  const stopMode = () => random.pick(['clean', 'hard']);
+  const faults: Record<string, () => Promise<void>> = {
+    postgres: async () => {
+      await postgres.restart(stopMode());
+      counts.postgresRestarts += 1;
+    },
+    silence: async () => {
+      await postgres.pause();
+      // Held for as long as a random stretch of other trouble takes.
+      await killWorker();
+      await postgres.resume();
+      counts.postgresPauses += 1;
+    },
+    rabbit: async () => {
+      await rabbit.restart(stopMode());
+      counts.rabbitRestarts += 1;
+    },
+  };
+
+  const load = site.calls.keepSending();
+  const end = performance.now() + MINUTES * 60_000;
+  while (performance.now() < end) {
+    await site.calls.moreAnswered(random.between(1, 3000));
+    const fault = random.chance(0.6) ? killWorker : faults[random.pick(['postgres', 'silence', 'rabbit'])];
+    await fault?.();
+  }
+  await load.stop();
+  await Promise.all(workers);
+  await site.allAnswered();
+
+  const { messages, calls } = site.calls;
+  const { exits, ...verdict } = await site.verdict();
+  const [doubled] = await site.rows(
+    'select coalesce(sum(calls), 0)::int - (select count(*)::int from cdrs) as calls from customers',
+  );
+  console.log(
+    JSON.stringify({
+      seed: SEED,
+      minutes: MINUTES,
+      messages,
+      calls: calls.size,
+      ...counts,
+      lost: verdict.lost.length,
+      doubled: doubled?.calls,
+      drift: verdict.drift,
+      deadLetters: verdict.deadLetters.length,
+    }),
+  );
+  expect({ ...verdict, exits }).toEqual({ ...faultless, exits: [0, 0, 0] });
+});
