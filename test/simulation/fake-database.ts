@@ -1,7 +1,8 @@
 import type { Cdr } from '../../src/domain/cdr.ts';
 import { cdrFields } from '../../src/domain/cdr.ts';
-import { type Amount, amount, plain } from '../../src/domain/money.ts';
+import { amount } from '../../src/domain/money.ts';
 import { type Billing, billingSystem } from './billing.ts';
+import { known, type Wanted } from './known.ts';
 import { termsProblem, type WrittenTerms } from './terms.ts';
 
 /** A row of `cdrs`, as the worker writes it. */
@@ -30,16 +31,6 @@ export interface StoredLetter {
   deaths: number;
   status?: 'dead' | 'resolved';
   tried?: boolean;
-}
-
-interface Wanted {
-  uniqueids: string[];
-  customers: number[];
-  peers: number[];
-  invoices: number[];
-  invoiceCustomers: number[];
-  taxIds: string[];
-  taxNames: string[];
 }
 
 /** A call whose note says so is refused by the database, for a reason that a batch cannot know before. */
@@ -85,7 +76,7 @@ export class FakeDatabase {
       return [{ lost: JSON.stringify(lost) }];
     }
     if (text.includes(`'stored'`)) {
-      return [{ known: JSON.stringify(this.#known(first as Wanted)) }];
+      return [{ known: JSON.stringify(known(first as Wanted, this.calls, this.billing)) }];
     }
     if (text.includes('as call)::text as call')) return this.#asSubmitted(first as string[]);
     throw databaseError('42601', 'a statement that the simulated database does not know');
@@ -166,39 +157,6 @@ export class FakeDatabase {
   #refuses({ body, reason }: StoredLetter): boolean {
     if (body.includes(UNKEEPABLE_FOR_NOW)) return this.hostile;
     return body.includes(UNKEEPABLE) && reason === 'rejected';
-  }
-
-  #known(wanted: Wanted) {
-    const { currencies, customers, peers, taxes, invoices } = this.billing;
-    const uniqueids = new Set(wanted.uniqueids);
-    const text = (value: Amount) => plain(value);
-    return {
-      stored: this.calls
-        .filter(({ uniqueid }) => uniqueids.has(uniqueid))
-        .map(({ uniqueid, fingerprint }) => [uniqueid, fingerprint]),
-      currencies: [...currencies].map(([code, rate]) => [code, text(rate)]),
-      customers: [...customers]
-        .filter(([id]) => wanted.customers.includes(id))
-        .map(([id, { currency }]) => [id, currency]),
-      peers: [...peers].filter((id) => wanted.peers.includes(id)),
-      taxes: [...taxes]
-        .filter(([id, { name }]) => wanted.taxIds.includes(String(id)) || wanted.taxNames.includes(name))
-        .map(([id, { name, rate, flat }]) => [id, name, text(rate), text(flat)]),
-      invoices: [...invoices]
-        .filter(
-          ([id, { open, customer }]) =>
-            wanted.invoices.includes(id) || (open && wanted.invoiceCustomers.includes(customer)),
-        )
-        .sort(([id, a], [otherId, b]) => a.start - b.start || id - otherId)
-        .map(([id, { customer, currency, open, start, end }]) => [
-          id,
-          customer,
-          currency,
-          open,
-          `${start}`,
-          `${end}`,
-        ]),
-    };
   }
 
   #asSubmitted(uniqueids: readonly string[]): { call: string }[] {

@@ -38,15 +38,23 @@ const RATES = [0, 0, 0.005, 0.02, 0.08] as const;
 export class Faults {
   readonly happened = new Map<string, number>();
   readonly #random: Random;
+  readonly #note: (text: string) => void;
   readonly #rates: ReadonlyMap<Momentary, number>;
   /** How many times each lasting fault comes. */
   readonly lasting: ReadonlyMap<Lasting, number>;
   #over = false;
 
-  constructor(random: Random) {
+  constructor(random: Random, note: (text: string) => void) {
     this.#random = random;
+    this.#note = note;
     this.#rates = new Map(momentary.map((fault) => [fault, random.pick(RATES)]));
-    this.lasting = new Map(lasting.map((fault) => [fault, random.pick([0, 0, 1, 2, 4])]));
+    this.lasting = new Map(
+      lasting.map((fault) => {
+        // Of these only the few count that fall between a reading and its writing.
+        const many = fault === 'reference change' ? 10 : 1;
+        return [fault, many * random.pick([0, 0, 1, 2, 4])];
+      }),
+    );
   }
 
   get over(): boolean {
@@ -63,6 +71,7 @@ export class Faults {
     const rate = this.#rates.get(fault) ?? 0;
     if (this.#over || rate === 0 || !this.#random.chance(rate)) return false;
     this.count(fault);
+    this.#note(`fault: ${fault}`);
     return true;
   }
 

@@ -59,7 +59,7 @@ export function writeHistory(random: Random, length: number): Submitted[] {
   return Array.from({ length }, (_, index) => {
     const fresh = call(random, `u${index}`);
     // Often the last one: two workers then have the same uniqueid in hand at once.
-    const earlier = good[random.chance(0.5) ? good.length - 1 : random.between(0, good.length - 1)] ?? fresh;
+    const earlier = good[random.chance(0.7) ? good.length - 1 : random.between(0, good.length - 1)] ?? fresh;
     const isGood = good.length === 0 || random.chance(0.4);
     const draft = isGood ? asCall(fresh) : troubled(random, fresh, earlier);
     if (isGood) good.push(fresh);
