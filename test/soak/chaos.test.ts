@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type PostgresServer, type RabbitServer, startPostgres, startRabbit } from '../../dev/stack.ts';
+import { type PostgresServer, type RabbitServer, type StopMode, startPostgres, startRabbit } from '../../dev/stack.ts';
 import { faultless, openSite, type Site } from '../support/faults.ts';
 
 /** How long, and which run: the seed decides the faults and the calls; the machine decides how they interleave. */
@@ -31,7 +31,7 @@ it('survives kills of workers and restarts of both servers under load: lost 0, d
     workers[victim] = site.worker();
     counts.kills += 1;
   };
-  const stopMode = () => random.pick(['clean', 'hard']);
+  const stopMode = () => random.pick<StopMode>(['clean', 'hard']);
   const faults: Record<string, () => Promise<void>> = {
     postgres: async () => {
       await postgres.restart(stopMode());
@@ -39,7 +39,7 @@ it('survives kills of workers and restarts of both servers under load: lost 0, d
     },
     silence: async () => {
       await postgres.pause();
-      // Held for as long as a random stretch of other trouble takes.
+      // It is silent for as long as this takes.
       await killWorker();
       await postgres.resume();
       counts.postgresPauses += 1;
