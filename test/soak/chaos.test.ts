@@ -1,5 +1,11 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type PostgresServer, type RabbitServer, type StopMode, startPostgres, startRabbit } from '../../dev/stack.ts';
+import {
+  type PostgresServer,
+  type RabbitServer,
+  type StopMode,
+  startPostgres,
+  startRabbit,
+} from '../../dev/stack.ts';
 import { faultless, openSite, type Site } from '../support/faults.ts';
 
 /** How long, and which run: the seed decides the faults and the calls; the machine decides how they interleave. */

@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import type { PostgresServer, RabbitServer } from '../../dev/stack.ts';
+import type { PostgresServer } from '../../dev/stack.ts';
 import { hashPassword } from '../../src/auth/password.ts';
 import { openDatabase } from '../../src/store/database.ts';
 import { migrate } from '../../src/store/migrate.ts';
@@ -17,7 +17,8 @@ const DEAD = 'cdrs.dead';
 /** Servers of the test's own in place of the shared ones, and settings of the workers. */
 export interface SiteOptions {
   postgres?: PostgresServer;
-  rabbit?: RabbitServer;
+  /** Of a cluster the URLs of its nodes, separated by commas. */
+  rabbit?: { url: string };
   environment?: Record<string, string>;
 }
 
@@ -79,7 +80,7 @@ export async function openSite(name: string, seed: number, options: SiteOptions 
 
   const rows: Site['rows'] = (text) => prisma.client.$queryRawUnsafe(text);
   const depth = async (queue: string) => {
-    const other = await outsider(amqpUrl);
+    const other = await outsider(amqpUrl.split(',')[0] ?? '');
     const found = await other.depth(queue).finally(() => other.close());
     return found;
   };

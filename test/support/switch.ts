@@ -68,7 +68,7 @@ export async function openSwitch(amqpUrl: string, password: string, seed: number
 
   const connect = (name: string) =>
     superviseConnection({
-      urls: [amqpUrl],
+      urls: amqpUrl.split(','),
       name,
       heartbeatSeconds: 10,
       connectTimeoutMs: 10_000,

@@ -1,0 +1,53 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { type RabbitServer, startRabbit } from '../../dev/stack.ts';
+import { expectFaultless, openSite, type Site } from '../support/faults.ts';
+
+const SEED = 4601;
+const ROUNDS = 3;
+
+let nodes: RabbitServer[] = [];
+let site: Site;
+beforeAll(async () => {
+  const first = await startRabbit();
+  nodes = [first];
+  for (let joined = 0; joined < 2; joined += 1) {
+    const node = await startRabbit({ beside: first });
+    nodes.push(node);
+    await node.ctl(['stop_app']);
+    await node.ctl(['join_cluster', first.nodeName]);
+    await node.ctl(['start_app']);
+  }
+  site = await openSite('cluster', SEED, { rabbit: { url: nodes.map(({ url }) => url).join(',') } });
+});
+afterAll(async () => {
+  await site?.close();
+  for (const node of nodes.reverse()) await node.remove();
+});
+
+/** The node that leads the input queue, as a living one knows it. */
+async function leader(): Promise<RabbitServer> {
+  const text = await nodes[0]?.ctl(['-q', 'list_queues', 'name', 'leader']);
+  const name = /^cdrs\.create\s+(\S+)$/m.exec(text ?? '')?.[1];
+  const found = nodes.find(({ nodeName }) => nodeName === name);
+  if (found === undefined) throw new Error(`no leader among the nodes: ${text}`);
+  return found;
+}
+
+it('a cluster whose leader of the input queue is killed again and again loses no message', async () => {
+  await Promise.all([site.worker(), site.worker()]);
+  const load = site.calls.keepSending();
+  for (let round = 0; round < ROUNDS; round += 1) {
+    await site.calls.moreAnswered(500);
+    const lost = await leader();
+    await lost.stop('hard');
+    // Two of three are enough.
+    await site.calls.moreAnswered(500);
+    await lost.start();
+  }
+  await load.stop();
+  await site.allAnswered();
+  const { messages } = site.calls;
+  await expectFaultless(site);
+  console.log(JSON.stringify({ seed: SEED, messages, leadersKilled: ROUNDS, lost: 0, doubled: 0 }));
+  expect(messages).toBeGreaterThan(ROUNDS * 1000);
+});
