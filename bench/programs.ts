@@ -1,4 +1,4 @@
-import { fork } from 'node:child_process';
+import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { startProcess } from '../test/support/worker.ts';
@@ -26,6 +26,7 @@ export async function startWorkerProgram(services: Services): Promise<Program> {
     throw new Error(`the worker ended with ${code}; it wrote:\n${worker.output()}`);
   });
   failure.catch(() => undefined);
+  killAtExit(worker.child);
   return {
     pid: worker.child.pid,
     failure,
@@ -58,6 +59,7 @@ export function startBenchProgram(
     throw new Error(`${file} ended with ${code}`);
   });
   failure.catch(() => undefined);
+  killAtExit(child);
   return {
     pid: child.pid,
     failure,
@@ -67,4 +69,11 @@ export function startBenchProgram(
       await ended;
     },
   };
+}
+
+/** A worker would outlive a benchmark that is interrupted and look for its servers for ever. */
+function killAtExit(child: ChildProcess): void {
+  const kill = () => child.kill('SIGKILL');
+  process.once('exit', kill);
+  child.once('exit', () => process.off('exit', kill));
 }
