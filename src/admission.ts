@@ -1,9 +1,9 @@
 import { decode, type Request } from './broker/envelope.ts';
-import { type Fields, readBody } from './domain/body.ts';
+import { type Body, type Fields, readBody } from './domain/body.ts';
 import { fingerprint, toCdr } from './domain/cdr.ts';
 import { isDecimal } from './domain/contract.ts';
 import type { Call } from './domain/decide.ts';
-import { letterOf, letterOfText } from './domain/letter.ts';
+import { type Letter, letterOf, letterOfText } from './domain/letter.ts';
 import type { Outcome } from './domain/outcome.ts';
 import type { Submission } from './domain/submission.ts';
 import { clean } from './domain/text.ts';
@@ -36,58 +36,65 @@ const SUBMITTER = 'system';
  * with.
  */
 export function admit(request: Request, rules: AdmissionRules): Admitted | Promise<Admitted> {
-  const decoded = decode(request, rules.maxBodyBytes);
-  if (decoded.kind === 'undecodable') return unreadable(request, decoded.text, '', decoded.message);
-  const body = readBody(decoded.text, decoded.format, isDecimal);
-  if (body.kind === 'unreadable') return unreadable(request, decoded.text, body.key, body.message);
-
-  const { fields } = body;
+  const message = read(request, rules.maxBodyBytes);
+  const { fields } = message.body;
   const username = credential(fields, 'auth_username');
   const password = credential(fields, 'auth_password');
-  if (username === undefined || password === undefined) return submitted(request, fields, '', rules);
+  if (username === undefined || password === undefined) return submitted(message, '', rules);
   const verdict = rules.verify(clean(username), password);
-  if (verdict instanceof Promise) return verdict.then((late) => judged(request, fields, late, rules));
-  return judged(request, fields, verdict, rules);
+  if (verdict instanceof Promise) return verdict.then((late) => judged(message, late, rules));
+  return judged(message, verdict, rules);
 }
 
-function judged(request: Request, fields: Fields, verdict: Verdict, rules: AdmissionRules): Admitted {
-  if (verdict.kind === 'unauthenticated') return answered(request, fields, { kind: 'unauthenticated' });
-  if (verdict.role !== SUBMITTER) return answered(request, fields, { kind: 'forbidden' });
-  return submitted(request, fields, verdict.username, rules);
+/** A message as far as it could be read. */
+interface Message {
+  body: Body;
+  letter: () => Letter;
 }
 
-function submitted(request: Request, fields: Fields, submittedBy: string, rules: AdmissionRules): Admitted {
-  const validation = validate(fields, rules.ignored);
+function read(request: Request, maxBodyBytes: number): Message {
+  const decoded = decode(request, maxBodyBytes);
+  const body: Body =
+    decoded.kind === 'undecodable'
+      ? { kind: 'unreadable', fields: {}, key: '', message: decoded.message }
+      : readBody(decoded.text, decoded.format, isDecimal);
+  if (body.kind === 'fields') return { body, letter: () => letterOf(body.fields, request.properties) };
+  return { body, letter: () => letterOfText(decoded.text, request.properties) };
+}
+
+function judged(message: Message, verdict: Verdict, rules: AdmissionRules): Admitted {
+  if (verdict.kind === 'unauthenticated') return answered(message, { kind: 'unauthenticated' });
+  if (verdict.role !== SUBMITTER) return answered(message, { kind: 'forbidden' });
+  return submitted(message, verdict.username, rules);
+}
+
+function submitted(message: Message, submittedBy: string, rules: AdmissionRules): Admitted {
+  const { body, letter } = message;
+  if (body.kind === 'unreadable') {
+    const { key, message: problem } = body;
+    return answered(message, { kind: 'rejected', errors: [{ key, message: problem }] });
+  }
+  const validation = validate(body.fields, rules.ignored);
   if (validation.kind === 'invalid')
-    return answered(request, fields, { kind: 'rejected', errors: validation.errors });
+    return answered(message, { kind: 'rejected', errors: validation.errors });
   const cdr = toCdr(validation.parameters, rules.systemCurrency);
   const validationOnly = validation.parameters.validation === 1;
   const call: Call = { cdr, fingerprint: fingerprint(cdr), validationOnly, submittedBy };
   return {
     uniqueid: cdr.uniqueid,
     verdict: { kind: 'call', call },
-    letter: () => letterOf(fields, request.properties),
+    letter,
     cleaned: validation.cleaned,
   };
 }
 
-function answered(request: Request, fields: Fields, outcome: Outcome): Admitted {
-  const validationOnly = fields.validation === 1 || fields.validation === '1';
-  const letter = () => letterOf(fields, request.properties);
+function answered({ body, letter }: Message, outcome: Outcome): Admitted {
+  const { validation } = body.fields;
+  const validationOnly = validation === 1 || validation === '1';
   return {
     uniqueid: letter().uniqueid,
     verdict: { kind: 'answer', outcome, validationOnly },
     letter,
-    cleaned: 0,
-  };
-}
-
-function unreadable(request: Request, text: string, key: string, message: string): Admitted {
-  const outcome: Outcome = { kind: 'rejected', errors: [{ key, message }] };
-  return {
-    uniqueid: null,
-    verdict: { kind: 'answer', outcome, validationOnly: false },
-    letter: () => letterOfText(text, request.properties),
     cleaned: 0,
   };
 }

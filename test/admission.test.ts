@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Verdict } from '../src/admission.ts';
-import { admitBytes, answerTo, CALL, verify } from './domain/admitting.ts';
+import { admitBytes, answersOf, answerTo, CALL, verify } from './domain/admitting.ts';
 
 describe('a sender', () => {
   const wrong = { start: null, zebra: 1 };
@@ -17,6 +17,22 @@ describe('a sender', () => {
 
   it('who is known is told what is wrong with the call', async () => {
     expect(await answerTo(wrong)).toEqual(['400 start', '400 zebra']);
+  });
+
+  it.each([
+    ['right', '400 note'],
+    ['wrong', '401'],
+  ])('is judged before a parameter that stands twice: the password is %s', async (password, answer) => {
+    const call = JSON.stringify({ ...CALL, auth_password: password, note: 'first' }).slice(0, -1);
+    const admitted = await admitBytes(Buffer.from(`${call},"note":"second"}`));
+    expect(answersOf(admitted)).toEqual([answer]);
+    expect(admitted.letter().body).toMatch(/first.*second/);
+    expect(admitted.letter().body).not.toContain(password);
+  });
+
+  it.each(['auth_username', 'auth_password'])('who gives %s twice is told so', async (name) => {
+    const call = JSON.stringify(CALL).slice(0, -1);
+    expect(answersOf(await admitBytes(Buffer.from(`${call},"${name}":"right"}`)))).toEqual([`400 ${name}`]);
   });
 
   it.each(['auth_username', 'auth_password'])('without %s is told that it is missing', async (name) => {

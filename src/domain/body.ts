@@ -7,7 +7,10 @@ import { shownName } from './secrets.ts';
 export type Fields = Readonly<Record<string, unknown>>;
 
 /** A body that could be read, or why not; `key` names the parameter at fault, '' is the body itself. */
-export type Body = { kind: 'fields'; fields: Fields } | { kind: 'unreadable'; key: string; message: string };
+export type Body =
+  | { kind: 'fields'; fields: Fields }
+  /** `fields` is what can be read all the same: nothing, or all parameters but those that stand twice. */
+  | { kind: 'unreadable'; fields: Fields; key: string; message: string };
 
 export type BodyFormat = 'json' | 'form';
 
@@ -41,11 +44,12 @@ export function readBody(text: string, format: BodyFormat, isDecimal: (name: str
 function readForm(text: string): Body {
   if (/^\s*[[{]/.test(text)) return unreadable('expected name=value pairs as content_type says, got JSON');
   const fields: Record<string, unknown> = Object.create(null);
+  const repeated = new Set<string>();
   for (const [name, value] of new URLSearchParams(text.trim().replaceAll(';', '&'))) {
-    if (name in fields) return repeated(name);
+    if (name in fields) repeated.add(name);
     fields[name] = value;
   }
-  return { kind: 'fields', fields };
+  return bodyOf(fields, repeated);
 }
 
 function readJson(text: string, isDecimal: (name: string) => boolean): Body {
@@ -62,15 +66,21 @@ function readJson(text: string, isDecimal: (name: string) => boolean): Body {
   // slow way looks closer.
   const plainKeys = text.match(KEY_END)?.length === Object.keys(value).length;
   if (plainKeys && !RISKY_NUMBER.test(text)) return { kind: 'fields', fields: value };
-  const twice = repeatedName(text);
-  return twice === undefined
-    ? { kind: 'fields', fields: withExactNumbers(text, isDecimal) }
-    : repeated(twice);
+  return bodyOf(withExactNumbers(text, isDecimal), repeatedNames(text));
 }
 
-/** The first parameter that stands twice in JSON text which is known to be valid. */
-function repeatedName(text: string): string | undefined {
+function bodyOf(fields: Fields, repeated: ReadonlySet<string>): Body {
+  const [first] = repeated;
+  if (first === undefined) return { kind: 'fields', fields };
+  const message = 'expected each parameter once, got this one more than once';
+  const once = Object.entries(fields).filter(([name]) => !repeated.has(name));
+  return { kind: 'unreadable', fields: Object.fromEntries(once), key: shownName(first), message };
+}
+
+/** The parameters that stand twice in JSON text which is known to be valid. */
+function repeatedNames(text: string): Set<string> {
   const seen = new Set<string>();
+  const repeated = new Set<string>();
   let depth = 0;
   for (let i = 0; i < text.length; i += 1) {
     const char = text[i];
@@ -82,13 +92,13 @@ function repeatedName(text: string): string | undefined {
       // Names within a value are not parameters.
       if (depth === 1 && COLON.test(text)) {
         const name = String(JSON.parse(text.slice(i, end + 1)));
-        if (seen.has(name)) return name;
+        if (seen.has(name)) repeated.add(name);
         seen.add(name);
       }
       i = end;
     }
   }
-  return undefined;
+  return repeated;
 }
 
 /** The quotation mark that ends the string which begins at `start`, or the end of the text. */
@@ -102,7 +112,7 @@ function endOfString(text: string, start: number): number {
 function withExactNumbers(text: string, isDecimal: (name: string) => boolean): Fields {
   const parsed = parseLossless(text, undefined, {
     parseNumber: (token) => new NumberToken(token),
-    // Only within a value: there JSON.parse takes the last one too.
+    // The last one, as JSON.parse takes it.
     onDuplicateKey: ({ newValue }) => newValue,
   });
   if (!isObject(parsed)) return {};
@@ -160,14 +170,6 @@ function syntaxProblem(error: unknown, text: string): string {
     : `wrong at character ${position}`;
 }
 
-function repeated(name: string): Body {
-  return {
-    kind: 'unreadable',
-    key: shownName(name),
-    message: 'expected each parameter once, got this one more than once',
-  };
-}
-
 function unreadable(message: string): Body {
-  return { kind: 'unreadable', key: '', message };
+  return { kind: 'unreadable', fields: {}, key: '', message };
 }

@@ -65,6 +65,12 @@ describe('a JSON body', () => {
     expect(json(text.replace(':1', ':1e0'))).toMatchObject({ kind: 'unreadable', key: 'a' });
   });
 
+  it('is read without the names that stand twice', () => {
+    const text = '{"a":1,"b":2,"c":3,"a":1,"c":4,"cost":0.1234567890123456789}';
+    expect(json(text)).toMatchObject({ kind: 'unreadable', key: 'a' });
+    expect({ ...json(text).fields }).toEqual({ b: 2, cost: '0.1234567890123456789' });
+  });
+
   it('with names that stand twice within a value, or in it and beside it, repeats no parameter', () => {
     expect(json('{"a":1,"b":{"a":2}}')).toMatchObject({ kind: 'fields', fields: { a: 1 } });
     expect(json('{"b":{"a":2,"a":3},"a":1}')).toMatchObject({ kind: 'fields', fields: { a: 1 } });

@@ -16,8 +16,9 @@ const PROPERTIES: RequestProperties = {
 /** The letter of a text as admission writes it, with what a reply would say. */
 function kept(text: string, format: BodyFormat = 'json'): { letter: Letter; reply: unknown } {
   const body = readBody(text, format, isDecimal);
-  if (body.kind === 'unreadable') return { letter: letterOfText(text, PROPERTIES), reply: body };
-  return { letter: letterOf(body.fields, PROPERTIES), reply: validate(body.fields, new Set()) };
+  const { fields, ...reply } = body;
+  if (body.kind === 'unreadable') return { letter: letterOfText(text, PROPERTIES), reply };
+  return { letter: letterOf(fields, PROPERTIES), reply: validate(fields, new Set()) };
 }
 
 describe('a letter', () => {
