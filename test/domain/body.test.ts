@@ -158,8 +158,10 @@ describe('a JSON body', () => {
   });
 
   it('of any size is read, whatever is long in it', () => {
-    const size = 4_000_000;
+    const size = 500_000;
     const long = ['a', '\\n', '\\"', ':1', '{', ' '].map((part) => part.repeat(size / part.length));
+    // The largest body that can be configured: recursion or backtracking would run out of stack here.
+    long.push('a'.repeat(16_000_000));
     for (const text of long) expect(json(`{"a":1e5,"b":"${text}"}`).kind).toBe('fields');
     expect(json(`{"cost":${'1'.repeat(size)}}`).kind).toBe('fields');
     expect(json(`{"a":${' '.repeat(size)}1e1}`)).toMatchObject({ fields: { a: 10 } });
