@@ -25,7 +25,7 @@ export function createReplies(
     };
     const results = await Promise.all([through(true), through(false)]);
     const [fromDirect, fromMain] = results.map((list) => list.values());
-    return replies.map((reply) => publishedOf((reply.direct ? fromDirect : fromMain)?.next().value));
+    return replies.map((reply) => publishedOf((reply.direct ? fromDirect : fromMain)?.next().value, reply));
   }
 
   return {
@@ -34,10 +34,15 @@ export function createReplies(
   };
 }
 
-/** What cannot be encoded at all reaches nobody there, as if it had come back; trying again would never end. */
-function publishedOf(result: PublishResult | undefined): Published {
+/**
+ * What cannot be encoded at all reaches nobody there, as if it had come back; trying again would never end. The same
+ * goes for what the queue of a `reply_to` refuses, full or without its node: waiting for it would hold up all others.
+ */
+function publishedOf(result: PublishResult | undefined, { exchange }: Reply): Published {
   if (result === undefined) return 'failed';
-  return result.kind === 'failed' && result.reason === 'unencodable' ? 'returned' : result.kind;
+  if (result.kind !== 'failed') return result.kind;
+  const isRefused = result.reason === 'nacked' && exchange === '';
+  return result.reason === 'unencodable' || isRefused ? 'returned' : 'failed';
 }
 
 function toMessage({ exchange, routingKey, mandatory, body, correlationId, headers }: Reply) {

@@ -1,6 +1,6 @@
 import { connect } from 'amqplib';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { until } from '../support/broker.ts';
+import { outsider, until } from '../support/broker.ts';
 import { expectFaultless, openSite, type Site } from '../support/faults.ts';
 import { type Message, REPLIES } from '../support/switch.ts';
 
@@ -30,6 +30,20 @@ it('a reply queue that is gone costs no call: the reply is in cdrs.results', asy
   await site.calls.send(gone);
   await site.allAnswered();
   expect(repliesTo(gone)).toEqual(gone.map(() => ({ queue: RESULTS, code: '204' })));
+});
+
+it('a reply queue that refuses, because it is full, holds nobody else up', async () => {
+  const other = await outsider(site.amqpUrl);
+  const full = 'cdrs.reply.full';
+  await other.channel.assertQueue(full, { arguments: { 'x-max-length': 1, 'x-overflow': 'reject-publish' } });
+  await other.fill(full, 1);
+  await other.close();
+  const refused = site.calls.make(50).map((message) => ({ ...message, replyTo: full }));
+  const good = site.calls.make(200);
+  await site.calls.send([...refused, ...good]);
+  await site.allAnswered();
+  expect(repliesTo(refused)).toEqual(refused.map(() => ({ queue: RESULTS, code: '204' })));
+  expect(repliesTo(good)).toEqual(good.map(() => ({ queue: REPLIES, code: '204' })));
 });
 
 it.each(['cdrs.create', 'cdrs.dead', 'cdrs.results'])('a reply_to that names %s is ignored', async (own) => {
