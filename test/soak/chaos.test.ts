@@ -55,6 +55,8 @@ it('survives kills of workers and restarts of both servers under load: lost 0, d
       counts.postgresRestarts += 1;
     },
     silence: async () => {
+      // A worker that is starting could not be waited for meanwhile.
+      await Promise.all(workers);
       await postgres.pause();
       // It is silent for as long as this takes.
       await killWorker();
