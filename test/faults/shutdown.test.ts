@@ -14,23 +14,23 @@ beforeEach(async () => {
 });
 afterEach(() => site?.close());
 
-/** Whether each message that is left in the input queue was given out before; all of them stay in it. */
-async function redeliveredFlags(count: number): Promise<boolean[]> {
-  const flags: boolean[] = [];
+/** How often each message that is left in the input queue was given out before; all of them stay in it. */
+async function deliveriesBefore(count: number): Promise<number[]> {
+  const deliveries: number[] = [];
   const connection = supervise(site.amqpUrl);
   const consumer = createConsumer(connection, {
     queue: 'cdrs.create',
     prefetch: 20_000,
     keepBytes: 100,
-    onDelivery: ({ redelivered }) => flags.push(redelivered),
+    onDelivery: ({ deaths }) => deliveries.push(deaths.redeliveries),
   });
-  await until(() => flags.length === count);
+  await until(() => deliveries.length === count);
   await consumer.close();
   await connection.stop();
-  return flags;
+  return deliveries;
 }
 
-it('SIGTERM under load: what was taken is finished, what was not taken was never touched', async () => {
+it('SIGTERM under load: what was taken is finished, what was not taken is left', async () => {
   const originals = site.calls.make(6000).filter(({ correlationId }) => correlationId.endsWith('/0'));
   const worker = await site.worker({ PREFETCH: '300', BATCH_SIZE: '100', SHUTDOWN_GRACE_MS: '25000' });
   const sent = site.calls.send(originals);
@@ -45,7 +45,9 @@ it('SIGTERM under load: what was taken is finished, what was not taken was never
   const [stored] = await site.rows('select count(*)::text from cdrs');
   expect(left).toBeGreaterThan(0);
   expect(Number(stored?.count) + left).toBe(originals.length);
-  expect(new Set(await redeliveredFlags(left))).toEqual(new Set([false]));
+  // What an acknowledgement made room for while the consumer was being cancelled is given to it by the queue, never
+  // sent by the channel (RabbitMQ 3.10), and given back: one delivery of its limit, and not more.
+  expect(Math.max(...(await deliveriesBefore(left)))).toBeLessThanOrEqual(1);
 
   await site.worker();
   await site.allAnswered();
