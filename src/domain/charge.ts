@@ -119,17 +119,28 @@ export function amounts(cdr: Pick<Cdr, 'cost' | 'update_balance' | 'update_invoi
   const tax = terms.taxes
     .map(({ rate, flat }) => taxOn(cost, rate, flat, currencyRate, terms.systemRate))
     .reduce((sum, part) => sum.plus(part), ZERO);
+  const into = (rate: Rate): Conversion => ({
+    cost: convert(cost, currencyRate, rate),
+    tax: convert(tax, currencyRate, rate),
+  });
+  const balance = cdr.update_balance === 1 ? into(customerRate) : NOTHING;
+  const isBilledAlike = cdr.update_balance === 1 && invoiceRate?.equals(customerRate) === true;
   const movesInvoice = cdr.update_invoices === 1 && invoiceRate !== null;
+  const invoiced = !movesInvoice ? NOTHING : isBilledAlike ? balance : into(invoiceRate);
   return {
     tax,
-    charged:
-      cdr.update_balance === 1
-        ? convert(cost, currencyRate, customerRate).plus(convert(tax, currencyRate, customerRate))
-        : ZERO,
-    invoiceCost: movesInvoice ? convert(cost, currencyRate, invoiceRate) : ZERO,
-    invoiceTax: movesInvoice ? convert(tax, currencyRate, invoiceRate) : ZERO,
+    charged: balance.cost.plus(balance.tax),
+    invoiceCost: invoiced.cost,
+    invoiceTax: invoiced.tax,
   };
 }
+
+interface Conversion {
+  cost: Amount;
+  tax: Amount;
+}
+
+const NOTHING: Conversion = { cost: ZERO, tax: ZERO };
 
 type Refuse = (key: string, message: string) => void;
 

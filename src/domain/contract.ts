@@ -25,21 +25,36 @@ export interface ParameterRow {
 /** The documentation of each parameter, kept beside its schema. */
 const rows = z.registry<ParameterRow>();
 
-interface Kind<Schema extends z.ZodType> {
+/** What stands for a value that a parameter does not take. */
+const REFUSED = Symbol('refused');
+
+type JsonSchema = z.core.JSONSchema.BaseSchema;
+
+/** A kind of value: how it is read, and the same as JSON Schema; test/domain/schema.test.ts holds one to the other. */
+interface Kind<Value> {
   type: ParameterRow['type'];
   expected: string;
-  schema: Schema;
+  /** The normalised value, or REFUSED. One function a parameter: a union of schemas would cost ten times as much. */
+  read: (value: unknown) => Value | typeof REFUSED;
+  json: JsonSchema;
 }
 
-function whole(min: number, max: number) {
-  const inRange = (text: string) => Number(text) >= min && Number(text) <= max;
+function whole(min: number, max: number): Kind<number> {
   return {
-    type: 'Integer' as const,
+    type: 'Integer',
     expected: `a whole number from ${min} to ${max}`,
-    // `+ 0` turns -0 into 0.
-    schema: z
-      .union([z.int().min(min).max(max), z.string().regex(WHOLE).refine(inRange)])
-      .transform((value) => Number(value) + 0),
+    read: (value) => {
+      const isWhole = typeof value === 'string' ? WHOLE.test(value) : Number.isSafeInteger(value);
+      const number = Number(value);
+      // `+ 0` turns -0 into 0.
+      return isWhole && number >= min && number <= max ? number + 0 : REFUSED;
+    },
+    json: {
+      anyOf: [
+        { type: 'integer', minimum: min, maximum: max },
+        { type: 'string', pattern: WHOLE.source },
+      ],
+    },
   };
 }
 
@@ -49,49 +64,71 @@ const timestamp = whole(0, TIMESTAMP_MAX);
 const presentation = whole(0, 127);
 const yesOrNo = whole(0, 1);
 
+/** Text as it came, or a whole number taken as its digits; undefined for anything else. */
+function textIn(value: unknown): string | undefined {
+  if (typeof value === 'string') return value;
+  return Number.isSafeInteger(value) ? String(value) : undefined;
+}
+
 /** Comes from callers: never refused for what it says, only made storable. */
-const text = {
-  type: 'String' as const,
+const text: Kind<string> = {
+  type: 'String',
   expected: 'text',
-  schema: z.union([z.string(), z.int()]).transform((value) => clean(String(value))),
+  read: (value) => {
+    const given = textIn(value);
+    return given === undefined ? REFUSED : clean(given);
+  },
+  json: { type: ['string', 'integer'] },
 };
 
-const identifier = {
-  type: 'String' as const,
+const identifier: Kind<string> = {
+  type: 'String',
   expected: '1 to 255 characters, none of them a control character',
-  schema: z.union([z.string().regex(IDENTIFIER), z.int()]).transform(String),
+  read: (value) => {
+    const given = textIn(value);
+    return given !== undefined && IDENTIFIER.test(given) ? given : REFUSED;
+  },
+  json: { anyOf: [{ type: 'string', pattern: IDENTIFIER.source }, { type: 'integer' }] },
 };
 
 /** Never stored or shown, so taken as it is; an empty one counts as missing. */
-const secret = {
-  type: 'String' as const,
+const secret: Kind<string> = {
+  type: 'String',
   expected: 'text of at least 1 character',
-  schema: z.union([z.string().min(1), z.int()]).transform(String),
+  read: (value) => textIn(value) || REFUSED,
+  json: { anyOf: [{ type: 'string', minLength: 1 }, { type: 'integer' }] },
 };
 
-const decimal = {
-  type: 'Decimal' as const,
+const decimal: Kind<string> = {
+  type: 'Decimal',
   expected: 'a decimal of up to 12 integer and 6 fraction digits, such as 12.5',
-  schema: z
-    .union([
-      z.string().regex(DECIMAL),
-      z.number().refine((value) => DECIMAL.test(plain(amount(String(value))))),
-    ])
-    .transform((value) => canonical(String(value))),
+  read: (value) => {
+    const given = typeof value === 'number' && Number.isFinite(value) ? plain(amount(String(value))) : value;
+    return typeof given === 'string' && DECIMAL.test(given) ? canonical(given) : REFUSED;
+  },
+  json: { anyOf: [{ type: 'string', pattern: DECIMAL.source }, { type: 'number' }] },
 };
 
-const currencyCode = { ...text, expected: 'the code of a known currency, such as EUR' };
+const currencyCode: Kind<string> = { ...text, expected: 'the code of a known currency, such as EUR' };
 
-const taxList = {
-  type: 'String' as const,
+const taxList: Kind<string> = {
+  type: 'String',
   expected: 'IDs or names of taxes, separated by commas, none empty and none twice',
-  schema: z
-    .union([z.string().refine(isTaxList), z.int().min(0).max(INTEGER_MAX)])
-    .transform((value) => taxItems(String(value)).join(',')),
+  read: (value) => {
+    const given = textIn(value);
+    const isNoId = typeof value === 'number' && value < 0;
+    return given !== undefined && !isNoId && isTaxList(given) ? taxItems(given).join(',') : REFUSED;
+  },
+  json: { anyOf: [{ type: 'string' }, { type: 'integer', minimum: 0, maximum: INTEGER_MAX }] },
 };
 
-function word<const Words extends readonly [string, ...string[]]>(words: Words) {
-  return { type: 'String' as const, expected: `one of ${words.join(', ')}`, schema: z.enum(words) };
+function word<const Word extends string>(words: readonly Word[]): Kind<Word> {
+  return {
+    type: 'String',
+    expected: `one of ${words.join(', ')}`,
+    read: (value) => words.find((each) => each === value) ?? REFUSED,
+    json: { type: 'string', enum: [...words] },
+  };
 }
 
 const media = word(['fax', 'message', 'voice']);
@@ -112,31 +149,45 @@ function isTaxId(item: string): boolean {
   return WHOLE.test(item) && Number(item) <= INTEGER_MAX;
 }
 
-function documented<Schema extends z.ZodType>(schema: Schema, row: ParameterRow): Schema {
+/** The schema of one parameter, with its documentation and its JSON Schema beside it. */
+function parameter<Value>(
+  read: (value: unknown) => Value | typeof REFUSED,
+  row: ParameterRow,
+  json: JsonSchema,
+): z.ZodTransform<Value, unknown> {
+  const schema = z
+    .transform((value: unknown, context): Value => {
+      const result = read(value);
+      if (result !== REFUSED) return result;
+      context.issues.push({ code: 'custom', input: value });
+      return z.NEVER;
+    })
+    .meta({ ...json });
   rows.add(schema, row);
   return schema;
 }
 
-function required<Schema extends z.ZodType>(kind: Kind<Schema>, description: string) {
-  const { type, expected } = kind;
-  const schema = kind.schema.meta({ description: `${description} ${expected}` });
-  return documented(schema, { type, expected, description, required: true, defaultText: '' });
+function required<Value>(kind: Kind<Value>, description: string) {
+  const { type, expected, read, json } = kind;
+  const row = { type, expected, description, required: true, defaultText: '' };
+  return parameter(read, row, { description: `${description} ${expected}`, ...json });
 }
 
 /** Missing or empty means `fallback`; null stands for a default that depends on other parameters. */
-function optional<Schema extends z.ZodType, Fallback extends z.output<Schema> | null>(
-  kind: Kind<Schema>,
+function optional<Value, Fallback extends Value | null>(
+  kind: Kind<Value>,
   description: string,
   fallback: Fallback,
   defaultText: string,
 ) {
-  const { type, expected } = kind;
-  const schema = z
-    .union([z.literal(''), kind.schema])
-    .optional()
-    .transform((value) => (value === undefined || value === '' ? fallback : (value as z.output<Schema>)))
-    .meta({ description: `${description} ${expected}; default: ${defaultText}` });
-  return documented(schema, { type, expected, description, required: false, defaultText });
+  const { type, expected, json } = kind;
+  const read = (value: unknown): Value | Fallback | typeof REFUSED =>
+    value === undefined || value === '' ? fallback : kind.read(value);
+  const row = { type, expected, description, required: false, defaultText };
+  return parameter(read, row, {
+    description: `${description} ${expected}; default: ${defaultText}`,
+    anyOf: [{ type: 'string', const: '' }, json],
+  });
 }
 
 const EMPTY = 'Empty string.';

@@ -23,6 +23,9 @@ const ONE: Amount = new Exact(1);
 const HUNDRED: Amount = new Exact(100);
 const AMOUNT_LIMIT: Amount = new Exact(10).pow(AMOUNT_INTEGER_DIGITS);
 
+/** Notation that is canonical but for zeros at its end. */
+const PLAIN = /^-?(?:0|[1-9]\d*)(?:\.\d+)?$/;
+
 /** Reads plain or scientific decimal text exactly; throws on anything else, so callers check first. */
 export function amount(text: string): Amount {
   return new Exact(text);
@@ -33,9 +36,11 @@ export function plain(value: Amount): string {
   return value.isZero() ? '0' : value.toFixed();
 }
 
-/** Canonical plain text of a decimal's text: "1.50" → "1.5", "-0" → "0". */
+/** Canonical plain text of a decimal's text: "1.50" → "1.5", "-0" → "0", "1e-6" → "0.000001". */
 export function canonical(text: string): string {
-  return plain(amount(text));
+  if (!PLAIN.test(text)) return plain(amount(text));
+  const digits = text.includes('.') ? text.replace(/\.?0+$/, '') : text;
+  return digits === '-0' ? '0' : digits;
 }
 
 /** Half-up, away from zero, to 6 places: 0.0000005 → 0.000001, -0.0000005 → -0.000001. */
@@ -57,6 +62,7 @@ export const PAR: Rate = ONE;
  *   convert(1, source 3, target 1)     = 0.333333
  */
 export function convert(value: Amount, source: Rate, target: Rate): Amount {
+  if (value.isZero()) return ZERO;
   return divideAndRound(value.times(target), source);
 }
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { parameters } from './contract.ts';
+import { parameterNames, parameterRow, parameters } from './contract.ts';
 
 /** The JSON Schema (draft 2020-12) of a request body, from the schema that the worker validates with. */
 export function messageSchema() {
@@ -7,15 +7,10 @@ export function messageSchema() {
     title: 'cdrs/create',
     description:
       'A completed call. Integers and decimals may be JSON numbers or text; empty text means the default.',
-    ...z.toJSONSchema(parameters, { io: 'input', target: 'draft-2020-12', override: withoutSafeLimits }),
+    // Each parameter is read by a function and brings its JSON Schema with it.
+    ...z.toJSONSchema(parameters, { io: 'input', target: 'draft-2020-12', unrepresentable: 'any' }),
+    required: parameterNames.filter((name) => parameterRow(name)?.required),
   };
-}
-
-/** A number that stands for text is taken digit by digit: it may be larger than a double can tell apart. */
-function withoutSafeLimits({ jsonSchema }: { jsonSchema: z.core.JSONSchema.BaseSchema }): void {
-  if (jsonSchema.maximum !== Number.MAX_SAFE_INTEGER) return;
-  delete jsonSchema.minimum;
-  delete jsonSchema.maximum;
 }
 
 const CODES = ['201', '204', '400', '401', '402'] as const;

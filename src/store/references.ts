@@ -12,31 +12,33 @@ export interface Known {
 }
 
 /**
- * One round trip, no locks. Every lookup is by primary key or unique index except the open invoices, which
- * come by (customer, status, period_start); currencies are few and read whole.
+ * One round trip, no locks. Every list is joined, not compared with `= any (…)`: on a small table PostgreSQL would
+ * read all of it and go through the list for each row. Every lookup is by primary key or unique index except the open
+ * invoices, which come by (customer, status, period_start); currencies are few and read whole.
  */
 const READ = `
   select json_build_object(
     'stored', (select coalesce(json_agg(json_build_array(uniqueid, encode(fingerprint, 'hex'))), '[]')
-      from cdrs where uniqueid = any(array(select json_array_elements_text($1::json -> 'uniqueids')))),
+      from unnest($1::text[]) as wanted(id)
+      cross join lateral (select uniqueid, fingerprint from cdrs where uniqueid = wanted.id limit 1) as cdr),
     'currencies', (select coalesce(json_agg(json_build_array(code, rate::text)), '[]') from currencies),
     'customers', (select coalesce(json_agg(json_build_array(id, currency)), '[]')
-      from customers where id = any(array(select json_array_elements_text($1::json -> 'customers')::int))),
-    'peers', (select coalesce(json_agg(id), '[]')
-      from peers where id = any(array(select json_array_elements_text($1::json -> 'peers')::int))),
+      from unnest($2::int[]) as wanted(id) join customers using (id)),
+    'peers', (select coalesce(json_agg(id), '[]') from unnest($3::int[]) as wanted(id) join peers using (id)),
     'taxes', (select coalesce(json_agg(json_build_array(id, name, rate::text, flat::text)), '[]')
-      from taxes where id = any(array(select json_array_elements_text($1::json -> 'taxIds')::int))
-         or name = any(array(select json_array_elements_text($1::json -> 'taxNames')))),
+      from (
+        select taxes.* from unnest($4::int[]) as wanted(id) join taxes using (id)
+        union
+        select taxes.* from unnest($5::text[]) as wanted(name) join taxes using (name)
+      ) as tax),
     'invoices', (select coalesce(json_agg(json_build_array(id, customer, currency, status = 'open',
         extract(epoch from period_start)::float8::text, extract(epoch from period_end)::float8::text)
         order by period_start, id), '[]')
       from (
-        select * from invoices where id = any(array(select json_array_elements_text($1::json -> 'invoices')::int))
+        select invoices.* from unnest($6::int[]) as wanted(id) join invoices using (id)
         union
-        select * from invoices where status = 'open'
-          and customer = any(array(select json_array_elements_text($1::json -> 'invoiceCustomers')::int))
-          and period_start <= to_timestamp(($1::json ->> 'lastStart')::float8)
-          and period_end > to_timestamp(($1::json ->> 'firstStart')::float8)
+        select invoices.* from unnest($7::int[]) as wanted(customer) join invoices using (customer)
+        where status = 'open' and period_start <= to_timestamp($9::float8) and period_end > to_timestamp($8::float8)
       ) as invoice)
   )::text as known`;
 
@@ -52,7 +54,7 @@ type Answer = {
 const NOTHING: Answer = { stored: [], currencies: [], customers: [], peers: [], taxes: [], invoices: [] };
 
 async function read(sql: Sql, calls: readonly Cdr[]): Promise<Answer> {
-  const [row] = await sql<{ known: string }>(READ, [JSON.stringify(wanted(calls))]);
+  const [row] = await sql<{ known: string }>(READ, wanted(calls));
   return row === undefined ? NOTHING : (JSON.parse(row.known) as Answer);
 }
 
@@ -98,14 +100,14 @@ function openByCustomer(invoices: readonly Invoice[]): Map<number, Invoice[]> {
   return open;
 }
 
-/** The keys to look up, each once. */
-function wanted(calls: readonly Cdr[]) {
+/** The values of READ: the keys to look up, each once, and the span of the calls. */
+function wanted(calls: readonly Cdr[]): unknown[] {
   const uniqueids = new Set<string>();
   const customers = new Set<number>();
   const peers = new Set<number>();
   const invoices = new Set<number>();
   const invoiceCustomers = new Set<number>();
-  const taxIds = new Set<string>();
+  const taxIds = new Set<number>();
   const taxNames = new Set<string>();
   let firstStart = Number.POSITIVE_INFINITY;
   let lastStart = 0;
@@ -116,21 +118,12 @@ function wanted(calls: readonly Cdr[]) {
     if (cdr.invoice !== 0) invoices.add(cdr.invoice);
     else if (cdr.update_invoices === 1) invoiceCustomers.add(cdr.scustomer);
     for (const item of cdr.taxes === '' ? [] : taxItems(cdr.taxes)) {
-      if (/^\d+$/.test(item)) taxIds.add(item);
+      if (/^\d+$/.test(item)) taxIds.add(Number(item));
       else taxNames.add(item);
     }
     firstStart = Math.min(firstStart, cdr.start);
     lastStart = Math.max(lastStart, cdr.start);
   }
-  return {
-    uniqueids: [...uniqueids],
-    customers: [...customers],
-    peers: [...peers],
-    invoices: [...invoices],
-    invoiceCustomers: [...invoiceCustomers],
-    taxIds: [...taxIds],
-    taxNames: [...taxNames],
-    firstStart,
-    lastStart,
-  };
+  const lists = [uniqueids, customers, peers, taxIds, taxNames, invoices, invoiceCustomers];
+  return [...lists.map((list) => [...list]), firstStart, lastStart];
 }

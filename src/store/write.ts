@@ -1,4 +1,4 @@
-import { callRecord, callRow, insertColumns, insertValues } from './columns.ts';
+import { callColumns, callsInLines, linesOf } from './columns.ts';
 import { insertLetters, type LetterRows, letterRecord } from './dead-letters.ts';
 import type { Sql } from './sql.ts';
 import { type Charged, termsHold } from './terms.ts';
@@ -19,45 +19,42 @@ const WRITE = `
 with terms as materialized (${termsHold}),
 letter as materialized (select * from json_to_recordset($3::json) as letter(${letterRecord})),
 dead as (${insertLetters}),
-call as materialized (select * from json_to_recordset($1::json) as call(${callRecord})),
+call as materialized (${callsInLines}),
 inserted as (
-  insert into cdrs (${insertColumns})
-  select ${insertValues} from call order by uniqueid
+  insert into cdrs (${callColumns})
+  select ${callColumns} from call order by uniqueid
   on conflict (uniqueid) do nothing
-  returning uniqueid, scustomer, charged, update_balance, invoice, invoice_cost, invoice_tax, update_invoices),
+  returning uniqueid, scustomer, customer_currency, charged, update_balance,
+    invoice, invoice_currency, invoice_cost, invoice_tax, update_invoices),
 customer_sum as materialized (
-  select scustomer as id, sum(charged) as charged, count(*) as calls
-  from inserted where update_balance = 1 group by scustomer),
+  select scustomer as id, customer_currency as currency, sum(charged) as charged, count(*) as calls
+  from inserted where update_balance = 1 group by scustomer, customer_currency),
 customer_lock as materialized (
-  select c.id from customers c where c.id = any(array(select id from customer_sum))
-  order by c.id for no key update),
+  select s.* from customer_sum s join customers c using (id) order by id for no key update of c),
 customer_moved as (
   update customers c
   set balance = c.balance - s.charged, charged = c.charged + s.charged, calls = c.calls + s.calls
-  from customer_sum s join customer_lock l on l.id = s.id where c.id = s.id
-  returning c.id, c.currency),
+  from customer_lock s where c.id = s.id and c.currency = s.currency
+  returning c.id),
 invoice_sum as materialized (
-  select invoice as id, sum(invoice_cost) as cost, sum(invoice_tax) as tax, count(*) as calls
-  from inserted where update_invoices = 1 and invoice is not null group by invoice),
+  select invoice as id, scustomer as customer, invoice_currency as currency,
+    sum(invoice_cost) as cost, sum(invoice_tax) as tax, count(*) as calls
+  from inserted where update_invoices = 1 and invoice is not null group by invoice, scustomer, invoice_currency),
 invoice_lock as materialized (
-  select i.id from invoices i where i.id = any(array(select id from invoice_sum))
-  order by i.id for no key update),
+  select s.* from invoice_sum s join invoices i using (id) order by id for no key update of i),
 invoice_moved as (
   update invoices i
   set calls = i.calls + s.calls, cost = i.cost + s.cost, tax = i.tax + s.tax, total = i.total + s.cost + s.tax
-  from invoice_sum s join invoice_lock l on l.id = s.id where i.id = s.id and i.status = 'open'
-  returning i.id, i.customer, i.currency)
+  from invoice_lock s
+  where i.id = s.id and i.customer = s.customer and i.currency = s.currency and i.status = 'open'
+  returning i.id)
 select
   (select hold from terms) as terms,
   (select count(*)::int from dead) as letters,
-  settle_assert((select count(*) from customer_sum) = (
-    select count(*) from customer_moved
-    join json_to_recordset($2::json -> 'customers') as term(id int, currency char(3)) using (id, currency)),
+  settle_assert((select count(*) from customer_sum) = (select count(*) from customer_moved),
     'a customer changed') as customers,
-  settle_assert((select count(*) from invoice_sum) = (
-    select count(*) from invoice_moved
-    join json_to_recordset($2::json -> 'invoices') as term(id int, customer int, currency char(3))
-      using (id, customer, currency)), 'an invoice changed') as invoices,
+  settle_assert((select count(*) from invoice_sum) = (select count(*) from invoice_moved),
+    'an invoice changed') as invoices,
   (select coalesce(json_agg(uniqueid), '[]')::text from call
     where not exists (select from inserted where inserted.uniqueid = call.uniqueid)) as lost`;
 
@@ -71,7 +68,6 @@ export async function write(
   terms: string,
   letters: LetterRows,
 ): Promise<Set<string>> {
-  const rows = JSON.stringify(calls.map(({ call, charge }) => callRow(call, charge)));
-  const [row] = await sql<{ lost: string }>(WRITE, [rows, terms, JSON.stringify(letters.rows)]);
+  const [row] = await sql<{ lost: string }>(WRITE, [linesOf(calls), terms, JSON.stringify(letters.rows)]);
   return new Set(JSON.parse(row?.lost ?? '[]') as string[]);
 }

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { classifyFailure } from '../../src/store/database.ts';
+import { settle } from '../../src/store/settle.ts';
 import type { Sql } from '../../src/store/sql.ts';
-import { type BillingDatabase, billingDatabase } from '../support/settling.ts';
+import { admitted, type BillingDatabase, billingDatabase } from '../support/settling.ts';
 
 let db: BillingDatabase;
 
@@ -81,6 +82,16 @@ describe('a call', () => {
   ])('is refused when it names an invoice that is %s', async (_, call) => {
     const [outcome] = await db.settle([call]);
     expect(outcome).toMatchObject({ kind: 'rejected', errors: [{ key: 'invoice' }] });
+  });
+
+  it('that holds what separates values on their way to the database fails alone, and nothing of it is stored', async () => {
+    // No message gets here: the contract's texts hold no control character. The database must not trust that.
+    const broken = admitted({ note: 'one' });
+    if (broken.verdict.kind !== 'call') throw new Error('expected a call');
+    broken.verdict.call.cdr.note = 'one\ttwo';
+    const error = await settle(db.sql, [broken], 'USD').catch((failure: unknown) => failure);
+    expect(classifyFailure(error)).toBe('isolate');
+    expect(await db.rows('select uniqueid from cdrs')).toEqual([]);
   });
 
   it('is refused for an amount that fits no column', async () => {

@@ -3,6 +3,7 @@ import { cdrFields } from '../../src/domain/cdr.ts';
 import { amount } from '../../src/domain/money.ts';
 import { type Billing, billingSystem } from './billing.ts';
 import { known, type Wanted } from './known.ts';
+import { callsIn } from './lines.ts';
 import { termsProblem, type WrittenTerms } from './terms.ts';
 
 /** A row of `cdrs`, as the worker writes it. */
@@ -47,6 +48,14 @@ export function databaseError(sqlState: string, message: string): Error {
   });
 }
 
+/** What the statement that writes a batch is given. */
+export function written(
+  values: readonly unknown[],
+): [calls: StoredCall[], terms: WrittenTerms, letters: StoredLetter[]] {
+  const [lines = '', terms = '', letters = ''] = values.map(String);
+  return [callsIn(lines), JSON.parse(terms) as WrittenTerms, JSON.parse(letters) as StoredLetter[]];
+}
+
 /** The tables, and the statements of the worker on them, each of which happens at once and whole or not at all. */
 export class FakeDatabase {
   /** In the order of insertion. */
@@ -70,15 +79,15 @@ export class FakeDatabase {
   execute(text: string, values: readonly unknown[]): unknown[] {
     if (text.includes('set tried_at')) return this.#markTried(`${values[0]} ${values[1]}`);
     if (text.includes("set status = 'resolved'")) return this.#resolve(`${values[0]} ${values[1]}`);
-    const [first, terms, letters] = values.map((value) => JSON.parse(String(value)) as unknown);
     if (text.includes('insert into cdrs')) {
-      const lost = this.write(first as StoredCall[], terms as WrittenTerms, letters as StoredLetter[]);
-      return [{ lost: JSON.stringify(lost) }];
+      return [{ lost: JSON.stringify(this.write(...written(values))) }];
     }
     if (text.includes(`'stored'`)) {
-      return [{ known: JSON.stringify(known(first as Wanted, this.calls, this.billing)) }];
+      return [{ known: JSON.stringify(known(values as Wanted, this.calls, this.billing)) }];
     }
-    if (text.includes('as call)::text as call')) return this.#asSubmitted(first as string[]);
+    if (text.includes('as call)::text as call')) {
+      return this.#asSubmitted(JSON.parse(String(values[0])) as string[]);
+    }
     throw databaseError('42601', 'a statement that the simulated database does not know');
   }
 

@@ -2,21 +2,23 @@ import { type Amount, plain } from '../../src/domain/money.ts';
 import type { Billing } from './billing.ts';
 import type { StoredCall } from './fake-database.ts';
 
-/** What a worker asks the database about a batch of calls. */
-export interface Wanted {
-  uniqueids: string[];
-  customers: number[];
-  peers: number[];
-  invoices: number[];
-  invoiceCustomers: number[];
-  taxIds: string[];
-  taxNames: string[];
-}
+/** What a worker asks the database about a batch of calls, as the statement takes it. */
+export type Wanted = [
+  uniqueids: string[],
+  customers: number[],
+  peers: number[],
+  taxIds: number[],
+  taxNames: string[],
+  invoices: number[],
+  invoiceCustomers: number[],
+  ...span: number[],
+];
 
 /** The answer, in the form that the real statement gives it. */
 export function known(wanted: Wanted, calls: readonly StoredCall[], billing: Billing) {
   const { currencies, customers, peers, taxes, invoices } = billing;
-  const uniqueids = new Set(wanted.uniqueids);
+  const [ids, customerIds, peerIds, taxIds, taxNames, invoiceIds, invoiceCustomers] = wanted;
+  const uniqueids = new Set(ids);
   const text = (value: Amount) => plain(value);
   return {
     stored: calls
@@ -24,16 +26,16 @@ export function known(wanted: Wanted, calls: readonly StoredCall[], billing: Bil
       .map(({ uniqueid, fingerprint }) => [uniqueid, fingerprint]),
     currencies: [...currencies].map(([code, rate]) => [code, text(rate)]),
     customers: [...customers]
-      .filter(([id]) => wanted.customers.includes(id))
+      .filter(([id]) => customerIds.includes(id))
       .map(([id, { currency }]) => [id, currency]),
-    peers: [...peers].filter((id) => wanted.peers.includes(id)),
+    peers: [...peers].filter((id) => peerIds.includes(id)),
     taxes: [...taxes]
-      .filter(([id, { name }]) => wanted.taxIds.includes(String(id)) || wanted.taxNames.includes(name))
+      .filter(([id, { name }]) => taxIds.includes(id) || taxNames.includes(name))
       .map(([id, { name, rate, flat }]) => [id, name, text(rate), text(flat)]),
     invoices: [...invoices]
       .filter(
         ([id, { open, customer }]) =>
-          wanted.invoices.includes(id) || (open && wanted.invoiceCustomers.includes(customer)),
+          invoiceIds.includes(id) || (open && invoiceCustomers.includes(customer)),
       )
       .sort(([id, a], [otherId, b]) => a.start - b.start || id - otherId)
       .map(([id, { customer, currency, open, start, end }]) => [

@@ -1,6 +1,6 @@
 import type { Submission } from '../../src/domain/submission.ts';
 import type { SimDelivery } from './fake-consumer.ts';
-import { FakeDatabase } from './fake-database.ts';
+import { FakeDatabase, written } from './fake-database.ts';
 import type { SimPorts } from './lane.ts';
 import type { Mutant } from './world.ts';
 
@@ -73,7 +73,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
       if (!text.includes('insert into cdrs')) {
         return process.request('statement', () => database.execute(text, values));
       }
-      const [calls, terms, letters] = values.map((value) => JSON.parse(String(value)));
+      const [calls, terms, letters] = written(values);
       const stored = await process.request('insert', () => database.insert(calls, terms, letters));
       await process.request('charge', () => database.move(stored));
       return [{ lost: JSON.stringify(database.lostOf(calls, stored)) }];

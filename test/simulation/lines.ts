@@ -1,0 +1,31 @@
+import { callsInLines } from '../../src/store/columns.ts';
+import type { StoredCall } from './fake-database.ts';
+
+/** How each type of the statement reads its text; the others keep it. */
+const READERS: Record<string, (text: string) => unknown> = {
+  float8: Number,
+  int: Number,
+  smallint: Number,
+  boolean: (text) => text === 'true',
+  jsonb: (text) => JSON.parse(text) as unknown,
+  bytea: (text) => text.replace('\\x', ''),
+};
+
+/** Name, type and nullability of each value of a line, in order, as the real statement has them. */
+const columns = [
+  ...callsInLines.matchAll(/(nullif\()?value\[\d+\](?:, ''\))?::([a-z0-9]+)\S* as "(\w+)"/g),
+].map(([, nullable, type = '', name = '']) => ({ name, isNullable: nullable !== undefined, type }));
+
+/** The calls that the worker sends to be written. */
+export function callsIn(lines: string): StoredCall[] {
+  if (lines === '') return [];
+  return lines.split('\n').map((line) => {
+    const values = line.split('\t');
+    if (values.length !== columns.length) throw new Error(`a line of ${values.length} values`);
+    const entries = columns.map(({ name, isNullable, type }, index) => {
+      const text = values[index] ?? '';
+      return [name, isNullable && text === '' ? null : (READERS[type]?.(text) ?? text)];
+    });
+    return Object.fromEntries(entries) as StoredCall;
+  });
+}
