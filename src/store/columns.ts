@@ -110,7 +110,10 @@ function typed({ name, type, isNullable }: Column, index: number): string {
  */
 export const callsInLines = `
   select ${columns.map(typed).join(', ')}
-  from (select string_to_array(line, E'\\t') as value from unnest(string_to_array($1, E'\\n')) as line) as line
+  from (
+    -- Without the offset PostgreSQL would split the line again for every column.
+    select string_to_array(line, E'\\t') as value from unnest(string_to_array($1, E'\\n')) as line offset 0
+  ) as line
   where 1 / (cardinality(value) = ${columns.length})::int = 1`;
 /** For `insert into cdrs (…)`, and to be selected from `callsInLines`. */
 export const callColumns = columns.map(({ name }) => `"${name}"`).join(', ');

@@ -13,8 +13,10 @@ export interface Known {
 
 /**
  * One round trip, no locks. Every list is joined, not compared with `= any (…)`: on a small table PostgreSQL would
- * read all of it and go through the list for each row. Every lookup is by primary key or unique index except the open
- * invoices, which come by (customer, status, period_start); currencies are few and read whole.
+ * read all of it and go through the list for each row. Calls and open invoices are looked up one by one (`limit`,
+ * `offset`), because it guesses too low how many are wanted and too low how many there are, and a plan made on such a
+ * guess stays. Every lookup is by primary key or unique index except the open invoices, which come by (customer,
+ * status, period_start); currencies are few and read whole.
  */
 const READ = `
   select json_build_object(
@@ -37,8 +39,11 @@ const READ = `
       from (
         select invoices.* from unnest($6::int[]) as wanted(id) join invoices using (id)
         union
-        select invoices.* from unnest($7::int[]) as wanted(customer) join invoices using (customer)
-        where status = 'open' and period_start <= to_timestamp($9::float8) and period_end > to_timestamp($8::float8)
+        select open.* from unnest($7::int[]) as wanted(id)
+        cross join lateral (
+          select * from invoices where customer = wanted.id and status = 'open'
+            and period_start <= to_timestamp($9::float8) and period_end > to_timestamp($8::float8)
+          offset 0) as open
       ) as invoice)
   )::text as known`;
 

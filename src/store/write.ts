@@ -55,8 +55,8 @@ select
     'a customer changed') as customers,
   settle_assert((select count(*) from invoice_sum) = (select count(*) from invoice_moved),
     'an invoice changed') as invoices,
-  (select coalesce(json_agg(uniqueid), '[]')::text from call
-    where not exists (select from inserted where inserted.uniqueid = call.uniqueid)) as lost`;
+  (select coalesce(json_agg(uniqueid), '[]')::text
+    from (select uniqueid from call except select uniqueid from inserted) as lost) as lost`;
 
 /**
  * Writes the calls and dead letters of a batch. Returns the uniqueids that another worker stored meanwhile.
