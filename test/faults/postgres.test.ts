@@ -38,14 +38,14 @@ async function expectReady(): Promise<void> {
 }
 
 /** Under load, waits until both workers have noticed, ends the fault, and waits for every reply. */
-async function during(fault: () => Promise<void>, end: () => Promise<void>): Promise<void> {
+async function during(fault: () => Promise<void>, end: () => Promise<void>, database = false): Promise<void> {
   const load = site.calls.keepSending();
   await site.calls.moreAnswered(200);
   await fault();
   try {
     for (const worker of workers) {
       await until(async () => (await metric(worker, PAUSED)) === 1);
-      expect(await readiness(worker)).toEqual({ status: 503, parts: { consuming: false, database: false } });
+      expect(await readiness(worker)).toEqual({ status: 503, parts: { consuming: false, database } });
     }
   } finally {
     await end();
@@ -104,6 +104,22 @@ it('a slow way to PostgreSQL, and a single connection, make the worker slow and 
   expect(await metric(slow, 'cdr_ingest_troubles_total{cause="message"}')).toBe(0);
   expect(await slow.stop()).toBe(0);
   await proxy.close();
+});
+
+it('a PostgreSQL that says that its disk is full costs nothing but time', async () => {
+  await site.rows(`create function no_space() returns trigger language plpgsql as $$
+    begin raise exception using errcode = 'disk_full', message = 'No space left on device'; end $$`);
+  await during(
+    async () => {
+      await site.rows(
+        'create trigger full_disk before insert on cdrs for each statement execute function no_space()',
+      );
+    },
+    async () => {
+      await site.rows('drop trigger full_disk on cdrs');
+    },
+    true,
+  );
 });
 
 it('a PostgreSQL that has no connection left for a worker costs nothing but time', async () => {
