@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type RabbitServer, startRabbit } from '../../dev/stack.ts';
+import { until } from '../support/broker.ts';
 import { expectFaultless, openSite, type Site } from '../support/faults.ts';
 
 const SEED = 4601;
@@ -24,12 +25,16 @@ afterAll(async () => {
   for (const node of nodes.reverse()) await node.remove();
 });
 
-/** The node that leads the input queue, as a living one knows it. */
+/** The node that leads the input queue, as a living one knows it; between two leaders there is none for a while. */
 async function leader(): Promise<RabbitServer> {
-  const text = await nodes[0]?.ctl(['-q', 'list_queues', 'name', 'leader']);
-  const name = /^cdrs\.create\s+(\S+)$/m.exec(text ?? '')?.[1];
-  const found = nodes.find(({ nodeName }) => nodeName === name);
-  if (found === undefined) throw new Error(`no leader among the nodes: ${text}`);
+  let found: RabbitServer | undefined;
+  await until(async () => {
+    const text = await nodes[0]?.ctl(['-q', 'list_queues', 'name', 'leader']);
+    const name = /^cdrs\.create\s+(\S+)$/m.exec(text ?? '')?.[1];
+    found = nodes.find(({ nodeName }) => nodeName === name);
+    return found !== undefined;
+  });
+  if (found === undefined) throw new Error('no leader');
   return found;
 }
 
