@@ -54,7 +54,11 @@ function atConnection(
     proxy.hold(side, `cdr-ingest ${name}`);
     await site.calls.send(messages);
     await until(() => isThere(worker, messages));
-    return async () => proxy.release();
+    return async () => {
+      // What was kept back must not arrive after its sender's end.
+      proxy.cut();
+      proxy.release();
+    };
   };
 }
 
