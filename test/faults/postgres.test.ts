@@ -38,14 +38,14 @@ async function expectReady(): Promise<void> {
 }
 
 /** Under load, waits until both workers have noticed, ends the fault, and waits for every reply. */
-async function during(fault: () => Promise<void>, end: () => Promise<void>): Promise<void> {
+async function during(fault: () => Promise<void>, end: () => Promise<void>, database = false): Promise<void> {
   const load = site.calls.keepSending();
   await site.calls.moreAnswered(200);
   await fault();
   try {
     for (const worker of workers) {
       await until(async () => (await metric(worker, PAUSED)) === 1);
-      expect(await readiness(worker)).toEqual({ status: 503, parts: { consuming: false, database: false } });
+      expect(await readiness(worker)).toEqual({ status: 503, parts: { consuming: false, database } });
     }
   } finally {
     await end();
@@ -88,9 +88,14 @@ it('connections that are cut while calls are written leave each call charged onc
   await expectReady();
 });
 
-it('a slow way to PostgreSQL makes the worker slow and nothing else', async () => {
+it('a slow way to PostgreSQL, and a single connection, make the worker slow and nothing else', async () => {
   const proxy = await startProxy(site.databaseUrl);
-  const slow = await site.worker({ DATABASE_URL: proxy.url(site.databaseUrl), PREFETCH: '100' });
+  // One connection, for which everything has to queue.
+  const slow = await site.worker({
+    DATABASE_URL: proxy.url(site.databaseUrl),
+    DATABASE_POOL: '1',
+    PREFETCH: '100',
+  });
   proxy.delay(100);
   const load = site.calls.keepSending();
   await until(async () => (await metric(slow, 'cdr_ingest_results_total{code="204"}')) > 100);
@@ -99,6 +104,42 @@ it('a slow way to PostgreSQL makes the worker slow and nothing else', async () =
   expect(await metric(slow, 'cdr_ingest_troubles_total{cause="message"}')).toBe(0);
   expect(await slow.stop()).toBe(0);
   await proxy.close();
+});
+
+it('a PostgreSQL that says that its disk is full costs nothing but time', async () => {
+  await site.rows(`create function no_space() returns trigger language plpgsql as $$
+    begin raise exception using errcode = 'disk_full', message = 'No space left on device'; end $$`);
+  await during(
+    async () => {
+      await site.rows(
+        'create trigger full_disk before insert on cdrs for each statement execute function no_space()',
+      );
+    },
+    async () => {
+      await site.rows('drop trigger full_disk on cdrs');
+    },
+    true,
+  );
+});
+
+it('a PostgreSQL that has no connection left for a worker costs nothing but time', async () => {
+  await site.rows(`create role limited login password 'limited'`);
+  await site.rows('grant all on all tables in schema public to limited');
+  await site.rows('grant all on all sequences in schema public to limited');
+  const url = new URL(site.databaseUrl);
+  [url.username, url.password] = ['limited', 'limited'];
+  const worker = await site.worker({ DATABASE_URL: url.href });
+  const load = site.calls.keepSending();
+  await until(async () => (await metric(worker, 'cdr_ingest_results_total{code="204"}')) > 100);
+  await site.rows('alter role limited connection limit 0');
+  await site.rows(`select pg_terminate_backend(pid)::text from pg_stat_activity where usename = 'limited'`);
+  await worker.logged('too many connections');
+  await until(async () => (await metric(worker, PAUSED)) === 1);
+  await site.rows('alter role limited connection limit 10');
+  await until(async () => (await metric(worker, PAUSED)) === 0);
+  await load.stop();
+  await site.allAnswered();
+  expect(await worker.stop()).toBe(0);
 });
 
 it('and after all of it the books are right', async () => {

@@ -59,7 +59,7 @@ it('a queue that is deleted and declared again is consumed again', async () => {
   await site.allAnswered();
 });
 
-it('a memory alarm: nothing is acknowledged whose reply is not confirmed, and it goes on by itself', async () => {
+it('an alarm of memory or disk: nothing is acknowledged whose reply is not confirmed, and it goes on by itself', async () => {
   expect(await worker.stop()).toBe(0);
   const messages = site.calls.make(300);
   await site.calls.send(messages);
@@ -70,9 +70,12 @@ it('a memory alarm: nothing is acknowledged whose reply is not confirmed, and it
   // What is in the queue when nobody holds anything was not acknowledged.
   await site.kill(worker);
   await until(async () => (await site.depth(defaultNames.queue)) === messages.length);
+  await rabbit.ctl(['set_disk_free_limit', String(10 ** 15)]);
+  await rabbit.ctl(['set_vm_memory_high_watermark', 'absolute', '1GB']);
   worker = await site.worker();
   await until(async () => (await metric(worker, 'cdr_ingest_troubles_total{cause="broker"}')) > 1);
-  await rabbit.ctl(['set_vm_memory_high_watermark', 'absolute', '1GB']);
+  expect(site.calls.unanswered).toBe(messages.length);
+  await rabbit.ctl(['set_disk_free_limit', '1MB']);
   await site.allAnswered();
 });
 

@@ -56,3 +56,14 @@ it.each([
   await db.execute(reversed);
   expect(await drifts()).toEqual([0, 0, 0]);
 });
+
+it('shows what it finds: a call of which a term is missing', async () => {
+  await db.execute(`update cdrs set invoice_rate = null where uniqueid = 'r-3'`);
+  const { proofs } = await reconcile(db.prisma);
+  expect(proofs.map(({ examples }) => examples.length)).toEqual([0, 0, 1]);
+  const [row] = await db.rows(`select tax::text, charged::text, invoice_cost::text, invoice_tax::text
+    from cdrs where uniqueid = 'r-3'`);
+  const { tax, charged } = row ?? {};
+  const due = { tax_due: tax, charged_due: charged, invoice_cost_due: null, invoice_tax_due: null };
+  expect(proofs[2]?.examples).toEqual([{ uniqueid: 'r-3', ...row, ...due }]);
+});

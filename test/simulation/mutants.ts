@@ -30,6 +30,22 @@ class WithoutTerms extends FakeDatabase {
   }
 }
 
+class WithoutMarks extends FakeDatabase {
+  override execute(text: string, values: readonly unknown[]): unknown[] {
+    return text.includes('set tried_at') ? [{ id: '' }] : super.execute(text, values);
+  }
+}
+
+class WithoutPoison extends FakeDatabase {
+  override insert(...[calls, terms, letters]: Parameters<FakeDatabase['insert']>) {
+    return super.insert(
+      calls,
+      terms,
+      letters.filter(({ reason }) => reason !== 'poison'),
+    );
+  }
+}
+
 /** Wrong ways of doing the same work, by what is wrong about them. */
 export const mutants: Readonly<Record<string, Mutant>> = {
   'acknowledges before the commit': {
@@ -68,6 +84,8 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   'inserts without looking for the uniqueid': { database: (stored) => new WithoutUniqueness(stored) },
   'charges on terms that no longer hold': { database: (stored) => new WithoutTerms(stored) },
+  'tries again and again what kills it': { database: (stored) => new WithoutMarks(stored) },
+  'does not keep what the broker gave up on': { database: (stored) => new WithoutPoison(stored) },
   'charges outside of the transaction': {
     statement: async (process, database, text, values) => {
       if (!text.includes('insert into cdrs')) {

@@ -8,8 +8,6 @@ import { ADMISSION, judge, LETHAL } from './history.ts';
 import { Lane } from './lane.ts';
 import type { Surroundings } from './surroundings.ts';
 
-const NEVER = new Promise<never>(() => undefined);
-
 const connectionLost = () => databaseError('08006', 'connection lost');
 
 /**
@@ -110,7 +108,8 @@ export class WorkerProcess {
   admit(request: Request): Admitted | Promise<Admitted> {
     if (request.body.includes(LETHAL)) {
       this.crash();
-      return NEVER;
+      // One of its own: what waits for it keeps a whole world, for as long as it is there itself.
+      return new Promise<never>(() => undefined);
     }
     return admit(request, { ...ADMISSION, verify: (username, password) => this.#verify(username, password) });
   }

@@ -1,5 +1,8 @@
 import { connect, createServer, type Socket } from 'node:net';
 
+/** Who speaks on a connection: the one who opened it, or the one it leads to. */
+export type Side = 'client' | 'server';
+
 /** A TCP proxy that can do to a connection what networks do. */
 export interface FaultProxy {
   /** The same URL, led through the proxy. */
@@ -11,45 +14,73 @@ export interface FaultProxy {
   stall(): void;
   /** Ends `stall`: what was held back comes through. */
   resume(): void;
+  /**
+   * From now on keeps back what one side says on connections, old and new, whose client has said `name`: an AMQP
+   * client its `connection_name`, for example. '' means all. An end comes through, and what was kept back never
+   * arrives then.
+   */
+  hold(side: Side, name?: string): void;
+  /** Ends `hold`: what was kept back comes through. */
+  release(): void;
   /** Every chunk takes so many milliseconds longer, in each direction. */
   delay(milliseconds: number): void;
   close(): Promise<void>;
 }
 
+interface Connection {
+  /** What each side speaks through: its socket, and what of its words is kept back. */
+  sides: Record<Side, { socket: Socket; kept: Buffer[] }>;
+  /** What the client said at first. */
+  greeting: string;
+}
+
+/** An AMQP client gives its name within these. */
+const GREETING_BYTES = 4096;
+const OTHER: Record<Side, Side> = { client: 'server', server: 'client' };
+
 /** Listens on a free local port and leads to the host and port of `target`, any URL. */
 export async function startProxy(target: string): Promise<FaultProxy> {
   const { hostname, port } = new URL(target);
-  /** Each socket and the one that it is relayed to. */
-  const peers = new Map<Socket, Socket>();
+  const connections = new Set<Connection>();
+  let held: { side: Side; name: string } | null = null;
   let stalled = false;
   let delayMs = 0;
 
   const server = createServer((near) => {
     const far = connect({ host: hostname, port: Number(port) });
-    relay(near, far);
-    relay(far, near);
+    const connection: Connection = {
+      sides: { client: { socket: near, kept: [] }, server: { socket: far, kept: [] } },
+      greeting: '',
+    };
+    connections.add(connection);
+    relay(connection, 'client');
+    relay(connection, 'server');
   });
 
-  function relay(from: Socket, to: Socket): void {
-    peers.set(from, to);
-    if (stalled) from.pause();
-    from.on('data', (chunk) => {
-      if (delayMs === 0) to.write(chunk);
+  function relay(connection: Connection, side: Side): void {
+    const { socket, kept } = connection.sides[side];
+    const to = connection.sides[OTHER[side]].socket;
+    if (stalled) socket.pause();
+    socket.on('data', (chunk) => {
+      const isGreeting = side === 'client' && connection.greeting.length < GREETING_BYTES;
+      if (isGreeting) connection.greeting += chunk.toString('latin1');
+      if (held?.side === side && connection.greeting.includes(held.name)) kept.push(chunk);
+      else if (delayMs === 0) to.write(chunk);
       else setTimeout(() => to.write(chunk), delayMs);
     });
     // 'close' follows.
-    from.on('error', () => {});
-    from.on('close', () => {
-      peers.delete(from);
+    socket.on('error', () => {});
+    socket.on('close', () => {
       // Who is stalled is not told of an end either.
       if (!stalled) to.destroy();
+      if (to.destroyed) connections.delete(connection);
     });
   }
 
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();
   const ownPort = typeof address === 'object' && address !== null ? address.port : 0;
-  const sockets = () => [...peers.keys()];
+  const sockets = () => [...connections].flatMap(({ sides }) => [sides.client.socket, sides.server.socket]);
 
   return {
     url(text) {
@@ -58,7 +89,7 @@ export async function startProxy(target: string): Promise<FaultProxy> {
       return url.href;
     },
     get connections() {
-      return peers.size / 2;
+      return connections.size;
     },
     cut() {
       for (const socket of sockets()) socket.resetAndDestroy();
@@ -69,9 +100,25 @@ export async function startProxy(target: string): Promise<FaultProxy> {
     },
     resume() {
       stalled = false;
-      for (const [socket, peer] of peers) {
-        if (peer.destroyed) socket.destroy();
-        else socket.resume();
+      for (const { sides } of connections) {
+        const [near, far] = [sides.client.socket, sides.server.socket];
+        const isOver = near.destroyed || far.destroyed;
+        for (const socket of [near, far]) {
+          if (isOver) socket.destroy();
+          else socket.resume();
+        }
+      }
+    },
+    hold(side, name = '') {
+      held = { side, name };
+    },
+    release() {
+      held = null;
+      for (const { sides } of connections) {
+        for (const side of ['client', 'server'] as const) {
+          const to = sides[OTHER[side]].socket;
+          for (const chunk of sides[side].kept.splice(0)) to.write(chunk);
+        }
       }
     },
     delay(milliseconds) {

@@ -75,6 +75,8 @@ export async function openSwitch(amqpUrl: string, password: string, seed: number
       random: Math.random,
       log: recordingLog(),
     });
+  // In a cluster a queue of one node would be gone with it.
+  const replyQueue = amqpUrl.includes(',') ? { 'x-queue-type': 'quorum' } : {};
   // Two, because an alarm blocks the one that publishes.
   const sending = connect('switch sends');
   const hearing = connect('switch hears');
@@ -82,7 +84,7 @@ export async function openSwitch(amqpUrl: string, password: string, seed: number
   hearing.attach({
     onUp: async (connection) => {
       const channel = await connection.openChannel();
-      await channel.assertQueue(REPLIES, { durable: true });
+      await channel.assertQueue(REPLIES, { durable: true, arguments: replyQueue });
       await channel.close();
     },
   });
