@@ -8,7 +8,7 @@ import { registerWorker } from './commands/run-worker.ts';
 import { registerSchema } from './commands/schema.ts';
 import { registerTopology } from './commands/topology.ts';
 import { registerUser } from './commands/user.ts';
-import { ConfigError, readConfig } from './config.ts';
+import { ConfigError } from './config.ts';
 import { DatabaseUrlError } from './store/database.ts';
 
 const USAGE = 2;
@@ -26,7 +26,7 @@ const program = new Command('cdr-ingest')
 registerWorker(program);
 registerMigrate(program);
 registerTopology(program);
-registerUser(program, () => ({ databaseUrl: readConfig(['DATABASE_URL']).DATABASE_URL }));
+registerUser(program);
 registerPublish(program);
 registerReconcile(program);
 registerSchema(program, version);

@@ -39,6 +39,21 @@ function pattern(text: string, context: z.RefinementCtx): RegExp {
   }
 }
 
+function pemOf(label: string, what: string) {
+  const isPem = (text: string) =>
+    new RegExp(`-----BEGIN ${label}-----[\\s\\S]+-----END ${label}-----`).test(text);
+  return {
+    schema: z
+      .string()
+      .refine((text) => text === '' || isPem(text))
+      .transform((text) => text || undefined),
+    fallback: '',
+    expected: `${what} in PEM form (a file is named by …_FILE)`,
+  };
+}
+const certificates = pemOf('CERTIFICATE', 'certificates');
+const privateKey = pemOf('(?:[A-Z]+ )?PRIVATE KEY', 'a private key without a passphrase');
+
 const list = z.string().transform((text) =>
   text
     .split(',')
@@ -62,6 +77,21 @@ export const variables = {
     description: 'The RabbitMQ node, or the members of its cluster.',
     secret: true,
   }),
+  DATABASE_TLS_CA: variable({
+    ...certificates,
+    description: 'The authorities that the certificate of PostgreSQL must come from.',
+  }),
+  DATABASE_TLS_CERT: variable({
+    ...certificates,
+    description: 'The certificate that is shown to PostgreSQL.',
+  }),
+  DATABASE_TLS_KEY: variable({ ...privateKey, description: 'The key of DATABASE_TLS_CERT.', secret: true }),
+  AMQP_TLS_CA: variable({
+    ...certificates,
+    description: 'The authorities that the certificate of RabbitMQ must come from.',
+  }),
+  AMQP_TLS_CERT: variable({ ...certificates, description: 'The certificate that is shown to RabbitMQ.' }),
+  AMQP_TLS_KEY: variable({ ...privateKey, description: 'The key of AMQP_TLS_CERT.', secret: true }),
   SYSTEM_CURRENCY: variable({
     schema: z.string().regex(/^[A-Z]{3}$/),
     fallback: 'USD',
