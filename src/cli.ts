@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { registerDoctor } from './commands/doctor.ts';
 import { registerMigrate } from './commands/migrate.ts';
 import { registerPublish } from './commands/publish.ts';
 import { registerReconcile } from './commands/reconcile.ts';
@@ -29,6 +30,7 @@ registerTopology(program);
 registerUser(program);
 registerPublish(program);
 registerReconcile(program);
+registerDoctor(program);
 registerSchema(program, version);
 
 // Subcommands are made by their parents and would exit by themselves, with code 1 for wrong usage.

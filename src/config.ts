@@ -92,6 +92,14 @@ export const variables = {
   }),
   AMQP_TLS_CERT: variable({ ...certificates, description: 'The certificate that is shown to RabbitMQ.' }),
   AMQP_TLS_KEY: variable({ ...privateKey, description: 'The key of AMQP_TLS_CERT.', secret: true }),
+  AMQP_MANAGEMENT_URL: variable({
+    schema: z.union([z.literal(''), urlOf('http:', 'https:')]),
+    fallback: '',
+    expected: 'http://user:password@host:15672',
+    description:
+      "RabbitMQ's management API, for doctor; without one, the usual port at the host of AMQP_URL.",
+    secret: true,
+  }),
   SYSTEM_CURRENCY: variable({
     schema: z.string().regex(/^[A-Z]{3}$/),
     fallback: 'USD',
