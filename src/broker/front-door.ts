@@ -90,6 +90,7 @@ export async function openFrontDoor(
         replyTo: replyQueue,
         persistent: true,
         mandatory: true,
+        timestamp: Math.floor(Date.now() / 1000),
       };
       channel.publish(exchange, routingKey, Buffer.from(body), options, (error) => {
         if (error) reject(new Error('the broker refused the message: its queue is full or unavailable'));
