@@ -10,7 +10,7 @@ export interface Answered {
   sentAt: number | null;
 }
 
-const DURATIONS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5, 30];
+const DURATIONS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30];
 const messagingLabels = ['messaging_system', 'messaging_destination_name', 'messaging_operation_name'];
 
 /** Counts by name. */
@@ -147,8 +147,11 @@ export function createMetrics(inFlight: () => number = () => 0) {
   /** What to tell of deliveries of a queue that have been acknowledged. */
   function answeredFrom(queue: string): (deliveries: readonly Answered[]) => void {
     const labels = { messaging_system: 'rabbitmq', messaging_destination_name: queue };
-    const duration = processDuration.labels({ ...labels, messaging_operation_name: 'process' });
+    const processing = { ...labels, messaging_operation_name: 'process' };
+    const duration = processDuration.labels(processing);
     const count = consumed.labels({ ...labels, messaging_operation_name: 'ack' });
+    processDuration.zero(processing);
+    count.inc(0);
     return (deliveries) => {
       const tick = performance.now();
       const clock = Date.now();
