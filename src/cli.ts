@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { registerDoctor } from './commands/doctor.ts';
 import { registerMigrate } from './commands/migrate.ts';
+import { registerPrune } from './commands/prune.ts';
 import { registerPublish } from './commands/publish.ts';
 import { registerReconcile } from './commands/reconcile.ts';
 import { registerWorker } from './commands/run-worker.ts';
@@ -30,6 +31,7 @@ registerTopology(program);
 registerUser(program);
 registerPublish(program);
 registerReconcile(program);
+registerPrune(program);
 registerDoctor(program);
 registerSchema(program, version);
 

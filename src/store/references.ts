@@ -18,7 +18,7 @@ export interface Known {
 const READ = `
   select json_build_object(
     'stored', (select coalesce(json_agg(json_build_array(uniqueid, encode(fingerprint, 'hex'))), '[]')
-      from cdrs where uniqueid = any(array(select json_array_elements_text($1::json -> 'uniqueids')))),
+      from known_calls where uniqueid = any(array(select json_array_elements_text($1::json -> 'uniqueids')))),
     'currencies', (select coalesce(json_agg(json_build_array(code, rate::text)), '[]') from currencies),
     'customers', (select coalesce(json_agg(json_build_array(id, currency)), '[]')
       from customers where id = any(array(select json_array_elements_text($1::json -> 'customers')::int))),
