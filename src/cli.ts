@@ -1,14 +1,16 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { registerDoctor } from './commands/doctor.ts';
 import { registerMigrate } from './commands/migrate.ts';
+import { registerPrune } from './commands/prune.ts';
 import { registerPublish } from './commands/publish.ts';
 import { registerReconcile } from './commands/reconcile.ts';
 import { registerWorker } from './commands/run-worker.ts';
 import { registerSchema } from './commands/schema.ts';
 import { registerTopology } from './commands/topology.ts';
 import { registerUser } from './commands/user.ts';
-import { ConfigError, readConfig } from './config.ts';
+import { ConfigError } from './config.ts';
 import { DatabaseUrlError } from './store/database.ts';
 
 const USAGE = 2;
@@ -26,9 +28,11 @@ const program = new Command('cdr-ingest')
 registerWorker(program);
 registerMigrate(program);
 registerTopology(program);
-registerUser(program, () => ({ databaseUrl: readConfig(['DATABASE_URL']).DATABASE_URL }));
+registerUser(program);
 registerPublish(program);
 registerReconcile(program);
+registerPrune(program);
+registerDoctor(program);
 registerSchema(program, version);
 
 // Subcommands are made by their parents and would exit by themselves, with code 1 for wrong usage.

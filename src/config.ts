@@ -39,6 +39,21 @@ function pattern(text: string, context: z.RefinementCtx): RegExp {
   }
 }
 
+function pemOf(label: string, what: string) {
+  const isPem = (text: string) =>
+    new RegExp(`-----BEGIN ${label}-----[\\s\\S]+-----END ${label}-----`).test(text);
+  return {
+    schema: z
+      .string()
+      .refine((text) => text === '' || isPem(text))
+      .transform((text) => text || undefined),
+    fallback: '',
+    expected: `${what} in PEM form (a file is named by …_FILE)`,
+  };
+}
+const certificates = pemOf('CERTIFICATE', 'certificates');
+const privateKey = pemOf('(?:[A-Z]+ )?PRIVATE KEY', 'a private key without a passphrase');
+
 const list = z.string().transform((text) =>
   text
     .split(',')
@@ -60,6 +75,29 @@ export const variables = {
     fallback: null,
     expected: 'amqp://user:password@host:5672/vhost, or several separated by commas',
     description: 'The RabbitMQ node, or the members of its cluster.',
+    secret: true,
+  }),
+  DATABASE_TLS_CA: variable({
+    ...certificates,
+    description: 'The authorities that the certificate of PostgreSQL must come from.',
+  }),
+  DATABASE_TLS_CERT: variable({
+    ...certificates,
+    description: 'The certificate that is shown to PostgreSQL.',
+  }),
+  DATABASE_TLS_KEY: variable({ ...privateKey, description: 'The key of DATABASE_TLS_CERT.', secret: true }),
+  AMQP_TLS_CA: variable({
+    ...certificates,
+    description: 'The authorities that the certificate of RabbitMQ must come from.',
+  }),
+  AMQP_TLS_CERT: variable({ ...certificates, description: 'The certificate that is shown to RabbitMQ.' }),
+  AMQP_TLS_KEY: variable({ ...privateKey, description: 'The key of AMQP_TLS_CERT.', secret: true }),
+  AMQP_MANAGEMENT_URL: variable({
+    schema: z.union([z.literal(''), urlOf('http:', 'https:')]),
+    fallback: '',
+    expected: 'http://user:password@host:15672',
+    description:
+      "RabbitMQ's management API, for doctor; without one, the usual port at the host of AMQP_URL.",
     secret: true,
   }),
   SYSTEM_CURRENCY: variable({

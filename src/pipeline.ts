@@ -31,8 +31,14 @@ export interface Ports<Delivery> {
 }
 
 export type PipelineEvent =
-  | { kind: 'settled'; outcomes: readonly Outcome[]; admitted: readonly Admitted[]; settleMs: number }
-  | { kind: 'unreceivable'; uniqueid: string | null }
+  | {
+      kind: 'settled';
+      outcomes: readonly Outcome[];
+      admitted: readonly Admitted[];
+      requests: readonly Request[];
+      settleMs: number;
+    }
+  | { kind: 'unreceivable'; uniqueid: string | null; request: Request }
   | { kind: 'trouble'; cause: Blame | 'broker'; description: string };
 
 export interface PipelineSettings {
@@ -151,7 +157,9 @@ export class Pipeline<Delivery> {
     const started = performance.now();
     const admitted = batch.map((message) => message.admitted);
     const outcomes = await this.#settleApart(batch, admitted);
-    this.#ports.observe({ kind: 'settled', outcomes, admitted, settleMs: performance.now() - started });
+    const requests = batch.map(({ request }) => request);
+    const settleMs = performance.now() - started;
+    this.#ports.observe({ kind: 'settled', outcomes, admitted, requests, settleMs });
     return outcomes;
   }
 
@@ -214,7 +222,7 @@ export class Pipeline<Delivery> {
         const isLast = reply.exchange === elsewhere.exchange;
         if (result === 'confirmed') return [];
         if (result === 'returned' && isLast) {
-          this.#ports.observe({ kind: 'unreceivable', uniqueid });
+          this.#ports.observe({ kind: 'unreceivable', uniqueid, request: message.request });
           return [];
         }
         // A failed direct reply is not tried again: its token may be what closed the connection.

@@ -10,9 +10,10 @@ import type { Progress } from './types.ts';
 const run = promisify(execFile);
 const MAX_OUTPUT = 64 * 1024 * 1024;
 
-// What packages depend on for being installed as services, and PostgreSQL's compiler (24 MB, switched off).
+// What packages depend on for being installed as services, PostgreSQL's compiler (24 MB, switched off), and what
+// Prometheus's pages are made of.
 const NOT_NEEDED =
-  /^(perl|libperl|python|libpython|systemd|dbus|libllvm|adduser|logrotate|cron|ucf|ssl-cert)/;
+  /^(libjs|fonts|perl|libperl|python|libpython|systemd|dbus|libllvm|adduser|logrotate|cron|ucf|ssl-cert)/;
 
 /** The packages and their missing dependencies in one directory tree of the cache, without installing any. */
 export async function unpackedPackages(

@@ -20,7 +20,7 @@ export interface ConnectOptions {
   heartbeatSeconds: number;
   /** Limit of the whole handshake, and of every later call on the connection. */
   connectTimeoutMs: number;
-  tls?: BrokerTls;
+  tls?: BrokerTls | undefined;
 }
 
 /** One live AMQP connection. */
@@ -47,7 +47,7 @@ export interface BrokerConnection {
 
 export type OpenResult =
   | { kind: 'open'; connection: BrokerConnection }
-  | { kind: 'failed'; cause: 'credentials' | 'vhost' | 'unreachable'; problem: string };
+  | { kind: 'failed'; cause: 'credentials' | 'vhost' | 'tls' | 'unreachable'; problem: string };
 
 /** `amqp://user:***@host:5672/vhost`: what may be shown and logged of a broker's URL. */
 export function describeBroker(url: string): string {
@@ -82,8 +82,21 @@ export async function openConnection(options: ConnectOptions): Promise<OpenResul
       (late) => destroySocket(late, 'connected too late'),
       () => {},
     );
-    return { kind: 'failed', ...explain(describeError(error), options.url) };
+    return { kind: 'failed', ...explain(error, options.url) };
   }
+}
+
+/** The first of several brokers that lets this user in. Rejects with one line: what is wrong with the last. */
+export async function openFirst(
+  options: Omit<ConnectOptions, 'url'> & { urls: readonly string[] },
+): Promise<BrokerConnection> {
+  let problem = 'expected the URL of a broker, got none';
+  for (const url of options.urls) {
+    const opened = await openConnection({ ...options, url });
+    if (opened.kind === 'open') return opened.connection;
+    problem = opened.problem;
+  }
+  throw new Error(problem);
 }
 
 function decode(part: string, { username, password }: URL): string {
@@ -95,11 +108,12 @@ function decode(part: string, { username, password }: URL): string {
   }
 }
 
-function explain(
-  text: string,
-  url: string,
-): { cause: 'credentials' | 'vhost' | 'unreachable'; problem: string } {
+/** Node's names for what is wrong with a certificate or a handshake. */
+const TLS_CODE = /CERT|SIGNATURE|^ERR_(TLS|SSL|OSSL)/;
+
+function explain(error: unknown, url: string): Omit<Extract<OpenResult, { kind: 'failed' }>, 'kind'> {
   const broker = describeBroker(url);
+  const text = describeError(error);
   if (/terminated by server: 403/.test(text)) {
     return { cause: 'credentials', problem: `${broker} refuses this user or password: ${text}` };
   }
@@ -109,6 +123,9 @@ function explain(
       cause: 'vhost',
       problem: `${broker}: the virtual host does not exist or this user may not use it`,
     };
+  }
+  if (error instanceof Error && 'code' in error && TLS_CODE.test(String(error.code))) {
+    return { cause: 'tls', problem: `${broker}: no TLS connection: ${text.replace(/\s+/g, ' ').trim()}` };
   }
   return { cause: 'unreachable', problem: `${broker} cannot be reached: ${text}` };
 }

@@ -12,6 +12,8 @@ export interface Delivery {
   readonly exchange: string;
   readonly redelivered: boolean;
   readonly deaths: Deaths;
+  /** Wall clock of the sender, milliseconds since 1970, if it said when it sent the message. */
+  readonly sentAt: number | null;
   /** Wall clock, milliseconds since 1970: for the record. */
   readonly receivedAt: number;
   /** Monotonic milliseconds (`performance.now`): for durations and deadlines. */
@@ -49,16 +51,32 @@ export function toDelivery(message: ConsumeMessage, epoch: number, keepBytes: nu
       correlationId: textOf(properties.correlationId),
       messageId: textOf(properties.messageId),
       routingKey: fields.routingKey,
+      ...traceOf(headers.traceparent),
     },
     headers,
     exchange: fields.exchange,
     redelivered: fields.redelivered,
     deaths: deathsOf(headers),
+    sentAt: sentAtOf(properties.timestamp),
     receivedAt: Date.now(),
     receivedTick: performance.now(),
     epoch,
     tag: fields.deliveryTag,
   };
+}
+
+/** W3C Trace Context, section 3.2.2: version ff and IDs of zeros alone are not valid. */
+const TRACEPARENT = /^(?!ff)[\da-f]{2}-(?!0{32})[\da-f]{32}-(?!0{16})[\da-f]{16}-[\da-f]{2}$/;
+const NO_TRACE: { traceparent?: string } = Object.freeze({});
+
+/** Only what has the exact form is carried on: a header of a producer goes into logs and replies. */
+function traceOf(value: unknown): { traceparent?: string } {
+  return typeof value === 'string' && TRACEPARENT.test(value) ? { traceparent: value } : NO_TRACE;
+}
+
+/** AMQP's `timestamp` is in seconds. */
+function sentAtOf(value: unknown): number | null {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value > 0 ? value * 1000 : null;
 }
 
 function textOf(value: unknown): string | null {

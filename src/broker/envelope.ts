@@ -107,6 +107,7 @@ export function resultFor(
   const headers: Reply['headers'] = {};
   if (uniqueid !== null) headers.uniqueid = uniqueid;
   if (outcome.kind === 'duplicate') headers.duplicate = true;
+  if (request.traceparent !== undefined) headers.traceparent = request.traceparent;
   return {
     exchange: rules.resultsExchange,
     routingKey: `cdrs.result.${codeOf(outcome)}`,

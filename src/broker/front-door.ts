@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { openConnection } from './connect.ts';
+import { type BrokerTls, openFirst } from './connect.ts';
 import { within } from './deadline.ts';
 import { describeError } from './log.ts';
 
@@ -41,8 +41,15 @@ export async function openFrontDoor(
   urls: readonly string[],
   exchange: string,
   replyTimeoutMs: number,
+  tls?: BrokerTls,
 ): Promise<FrontDoor> {
-  const connection = await firstOpen(urls);
+  const connection = await openFirst({
+    urls,
+    name: 'cdr-ingest publish',
+    heartbeatSeconds: HEARTBEAT_SECONDS,
+    connectTimeoutMs: CONNECT_TIMEOUT_MS,
+    tls,
+  });
   const channel = await connection.openConfirmChannel();
   const replyQueue = `cdrs.reply.${randomUUID()}`;
   await channel.assertQueue(replyQueue, { exclusive: true, autoDelete: true });
@@ -83,6 +90,7 @@ export async function openFrontDoor(
         replyTo: replyQueue,
         persistent: true,
         mandatory: true,
+        timestamp: Math.floor(Date.now() / 1000),
       };
       channel.publish(exchange, routingKey, Buffer.from(body), options, (error) => {
         if (error) reject(new Error('the broker refused the message: its queue is full or unavailable'));
@@ -102,22 +110,6 @@ export async function openFrontDoor(
 function routingKeyFor(machine: string | undefined): string {
   const key = machine ? `cdrs.create.${machine}` : 'cdrs.create';
   return Buffer.byteLength(key) <= 255 ? key : 'cdrs.create';
-}
-
-async function firstOpen(urls: readonly string[]) {
-  let problem = 'expected the URL of a broker, got none';
-  for (const url of urls) {
-    const name = 'cdr-ingest publish';
-    const opened = await openConnection({
-      url,
-      name,
-      heartbeatSeconds: HEARTBEAT_SECONDS,
-      connectTimeoutMs: CONNECT_TIMEOUT_MS,
-    });
-    if (opened.kind === 'open') return opened.connection;
-    problem = opened.problem;
-  }
-  throw new Error(problem);
 }
 
 function readAnswer(content: Buffer, isDuplicate: boolean): Answer {

@@ -26,7 +26,7 @@ export interface SupervisorOptions extends ConnectionUser {
   connectTimeoutMs: number;
   /** A number in [0, 1): shuffles hosts and spreads retries. */
   random: () => number;
-  tls?: BrokerTls;
+  tls?: BrokerTls | undefined;
   log: BrokerLog;
 }
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Admitted } from '../admission.ts';
 import { type Consumer, type ConsumerState, createConsumer, type Delivery } from '../broker/consumer.ts';
-import { type ReplyRules, replyTo, resultFor } from '../broker/envelope.ts';
+import { type ReplyRules, type Request, replyTo, resultFor } from '../broker/envelope.ts';
 import type { SupervisedConnection } from '../broker/supervisor.ts';
 import { codeOf, type Outcome } from '../domain/outcome.ts';
 import { responsesTo } from '../domain/reply.ts';
@@ -55,6 +55,7 @@ export function blame(error: unknown): Blame {
 /** Puts a pipeline between a queue and the database. */
 export function openIntake(options: IntakeOptions, surroundings: Surroundings): Intake {
   const { rules, metrics, log } = surroundings;
+  const answered = metrics.answeredFrom(options.queue);
   const pipeline = new Pipeline<Delivery>(
     {
       admit: (_, delivery) => options.admit(delivery),
@@ -69,12 +70,9 @@ export function openIntake(options: IntakeOptions, surroundings: Surroundings): 
       fallback: (request, uniqueid, outcome) => resultFor(request.properties, uniqueid, outcome, rules),
       publish: surroundings.publish,
       acknowledge: (deliveries) => {
-        const now = performance.now();
-        for (const delivery of deliveries) {
-          consumer.settled(delivery);
-          metrics.processSeconds.observe((now - delivery.receivedTick) / 1000);
-        }
+        for (const delivery of deliveries) consumer.settled(delivery);
         consumer.flushAcks();
+        answered(deliveries);
       },
       alive: (delivery) => consumer.isLive(delivery),
       pause: (cause, attempt) =>
@@ -118,24 +116,43 @@ export function openIntake(options: IntakeOptions, surroundings: Surroundings): 
   };
 }
 
-/** One line a batch, and one a refused message: the parameters at fault, never their values. */
+/**
+ * One line a batch, and one a refused message: the parameters at fault, never their values. A batch carries the
+ * correlation id of its first message; at level debug each of its messages has a line.
+ */
 function report(event: PipelineEvent, log: Logger): void {
   if (event.kind === 'trouble') {
     log.warn({ cause: event.cause }, event.description);
     return;
   }
   if (event.kind === 'unreceivable') {
-    log.warn({ uniqueid: event.uniqueid }, 'nobody can receive the reply');
+    log.warn({ uniqueid: event.uniqueid, ...tracing(event.request) }, 'nobody can receive the reply');
     return;
   }
-  log.info({ messages: event.outcomes.length, settleMs: Math.round(event.settleMs) }, 'batch settled');
+  const [first] = event.requests;
+  log.info(
+    {
+      messages: event.outcomes.length,
+      settleMs: Math.round(event.settleMs),
+      ...(first !== undefined && tracing(first)),
+    },
+    'batch settled',
+  );
+  const isDetailed = log.isLevelEnabled('debug');
   event.outcomes.forEach((outcome, index) => {
     const code = codeOf(outcome);
-    if (code.startsWith('2')) return;
-    const keys = responsesTo(outcome).map(({ key }) => key);
-    log.info(
-      { code, outcome: outcome.kind, keys, uniqueid: event.admitted[index]?.uniqueid ?? null },
-      'refused',
-    );
+    const isRefused = !code.startsWith('2');
+    const request = event.requests[index];
+    if (request === undefined || (!isRefused && !isDetailed)) return;
+    const uniqueid = event.admitted[index]?.uniqueid ?? null;
+    const line = { code, outcome: outcome.kind, uniqueid, ...tracing(request) };
+    if (!isRefused) log.debug(line, 'accepted');
+    else log.info({ ...line, keys: responsesTo(outcome).map(({ key }) => key) }, 'refused');
   });
+}
+
+/** What a line and its message have in common. */
+function tracing({ properties }: Request) {
+  const { correlationId, messageId, traceparent } = properties;
+  return { correlationId: correlationId ?? messageId, ...(traceparent !== undefined && { traceparent }) };
 }

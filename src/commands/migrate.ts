@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { readConfig } from '../config.ts';
 import { migrate } from '../store/migrate.ts';
+import { databaseOf, databaseVariables } from './services.ts';
 
 /** `migrate`: brings the database to the current schema. */
 export function registerMigrate(program: Command): void {
@@ -9,8 +10,8 @@ export function registerMigrate(program: Command): void {
     .description('brings the database to the current schema; safe to run twice and from several pods at once')
     .option('--json', 'prints the applied migrations as JSON')
     .action(async (options: { json?: boolean }) => {
-      const { DATABASE_URL } = readConfig(['DATABASE_URL']);
-      const applied = await migrate(DATABASE_URL);
+      const { url, tls } = databaseOf(readConfig(databaseVariables));
+      const applied = await migrate(url, { tls });
       if (options.json) process.stdout.write(`${JSON.stringify({ applied })}\n`);
       else if (applied.length === 0) process.stdout.write('the database is up to date\n');
       else for (const name of applied) process.stdout.write(`applied ${name}\n`);

@@ -5,6 +5,7 @@ import { type Answer, type FrontDoor, openFrontDoor } from '../broker/front-door
 import { defaultNames } from '../broker/topology.ts';
 import { ConfigError, readConfig } from '../config.ts';
 import { CallFileError, type FileCall, readCalls } from './calls.ts';
+import { brokerOf, brokerVariables } from './services.ts';
 
 /** Calls that wait for their reply at once: enough to fill the worker's batches. */
 const WINDOW = 1000;
@@ -31,10 +32,11 @@ export function registerPublish(program: Command): void {
       const seconds = Number(options.timeout);
       if (!(seconds > 0))
         throw new ConfigError(`--timeout: expected seconds above 0, got "${options.timeout}"`);
-      const config = readConfig(['AMQP_URL', 'CDR_USERNAME', 'CDR_PASSWORD']);
+      const config = readConfig([...brokerVariables, 'CDR_USERNAME', 'CDR_PASSWORD']);
       const credentials = { auth_username: config.CDR_USERNAME, auth_password: config.CDR_PASSWORD };
       const given = Object.fromEntries(Object.entries(credentials).filter(([, value]) => value !== ''));
-      const door = await openFrontDoor(config.AMQP_URL, defaultNames.exchange, seconds * 1000);
+      const { urls, tls } = brokerOf(config);
+      const door = await openFrontDoor(urls, defaultNames.exchange, seconds * 1000, tls);
       try {
         const summary = await publishAll(door, files, given as typeof credentials);
         if (options.json) process.stdout.write(`${JSON.stringify(summary, null, 2)}\n`);

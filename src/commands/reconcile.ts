@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { readConfig } from '../config.ts';
 import { openDatabase } from '../store/database.ts';
 import { type Reconciliation, reconcile } from '../store/reconcile.ts';
+import { databaseOf, databaseVariables } from './services.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const STATEMENT_TIMEOUT_MS = 3_600_000;
@@ -16,7 +17,7 @@ export function registerReconcile(program: Command): void {
     .option('--json', 'prints the proofs as JSON')
     .action(async ({ json }: { json?: boolean }) => {
       const database = openDatabase({
-        url: readConfig(['DATABASE_URL']).DATABASE_URL,
+        ...databaseOf(readConfig(databaseVariables)),
         poolSize: 1,
         statementTimeoutMs: STATEMENT_TIMEOUT_MS,
         connectTimeoutMs: CONNECT_TIMEOUT_MS,

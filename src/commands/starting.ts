@@ -5,6 +5,7 @@ import type { Logger } from '../ops/logger.ts';
 import { describeFailure } from '../store/database.ts';
 import { pendingMigrations } from '../store/migrate.ts';
 import { backoffMs } from './outage.ts';
+import type { databaseOf } from './services.ts';
 
 /** A promise and the way to resolve it. */
 export function later(): { promise: Promise<void>; resolve: () => void } {
@@ -19,10 +20,14 @@ export function later(): { promise: Promise<void>; resolve: () => void } {
  * Waits until the database answers and has the schema that this worker was built for. Each problem is one line,
  * said once; rejects only when `signal` ends the waiting.
  */
-export async function untilMigrated(databaseUrl: string, log: Logger, signal: AbortSignal): Promise<void> {
+export async function untilMigrated(
+  database: ReturnType<typeof databaseOf>,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<void> {
   let said = '';
   for (let attempt = 0; ; attempt += 1) {
-    const problem = await pendingMigrations(databaseUrl).then(
+    const problem = await pendingMigrations(database.url, database).then(
       (pending) =>
         pending.length === 0
           ? null

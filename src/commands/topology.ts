@@ -1,8 +1,9 @@
 import Table from 'cli-table3';
 import type { Command } from 'commander';
-import { openConnection } from '../broker/connect.ts';
+import { openFirst } from '../broker/connect.ts';
 import { checkTopology, declareTopology, defaultNames } from '../broker/topology.ts';
 import { readConfig } from '../config.ts';
+import { brokerOf, brokerVariables } from './services.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const HEARTBEAT_SECONDS = 10;
@@ -15,10 +16,15 @@ export function registerTopology(program: Command): void {
     .option('--check', 'only verifies; exits 1 if anything is missing or different')
     .option('--json', 'prints the objects as JSON')
     .action(async (options: { check?: boolean; json?: boolean }) => {
-      const { AMQP_URL, DELIVERY_LIMIT } = readConfig(['AMQP_URL', 'DELIVERY_LIMIT']);
-      const connection = await firstOf(AMQP_URL);
+      const config = readConfig([...brokerVariables, 'DELIVERY_LIMIT']);
+      const connection = await openFirst({
+        ...brokerOf(config),
+        name: 'cdr-ingest topology',
+        heartbeatSeconds: HEARTBEAT_SECONDS,
+        connectTimeoutMs: CONNECT_TIMEOUT_MS,
+      });
       try {
-        const names = { ...defaultNames, deliveryLimit: DELIVERY_LIMIT };
+        const names = { ...defaultNames, deliveryLimit: config.DELIVERY_LIMIT };
         const findings = await (options.check ? checkTopology : declareTopology)(connection, names);
         if (options.json) process.stdout.write(`${JSON.stringify(findings, null, 2)}\n`);
         else {
@@ -31,15 +37,4 @@ export function registerTopology(program: Command): void {
         await connection.close();
       }
     });
-}
-
-async function firstOf(urls: readonly string[]) {
-  let problem = 'expected the URL of a broker, got none';
-  for (const url of urls) {
-    const options = { url, name: 'cdr-ingest topology', heartbeatSeconds: HEARTBEAT_SECONDS };
-    const opened = await openConnection({ ...options, connectTimeoutMs: CONNECT_TIMEOUT_MS });
-    if (opened.kind === 'open') return opened.connection;
-    problem = opened.problem;
-  }
-  throw new Error(problem);
 }

@@ -1,10 +1,11 @@
 import Table from 'cli-table3';
 import type { Command } from 'commander';
 import { hashPassword } from '../auth/password.ts';
-import { ConfigError } from '../config.ts';
+import { ConfigError, readConfig } from '../config.ts';
 import { type Database, describeFailure, openDatabase } from '../store/database.ts';
 import { disableUser, listUsers, ROLES, type Role, upsertUser } from '../store/users.ts';
 import { readSecret } from './secret.ts';
+import { databaseOf, databaseVariables } from './services.ts';
 
 const PASSWORD_MIN = 8;
 const PASSWORD_MAX_BYTES = 1024;
@@ -13,7 +14,7 @@ const USERNAME = /^[^\p{Cc}\p{Cs}]{1,255}$/u;
 const TIMEOUT_MS = 10_000;
 
 /** `user add`, `user list`, `user disable`: who may submit calls, work dead letters, or look. */
-export function registerUser(program: Command, readConfig: () => { databaseUrl: string }): void {
+export function registerUser(program: Command): void {
   const user = program
     .command('user')
     .description('who may submit calls, work the dead letters, or look at them');
@@ -24,7 +25,7 @@ export function registerUser(program: Command, readConfig: () => { databaseUrl: 
     .requiredOption('--role <role>', `one of ${ROLES.join(', ')}`)
     .description('creates or updates a user; the password comes from standard input or a prompt')
     .action(async (name: string, { role }: { role: string }) => {
-      const { databaseUrl } = readConfig();
+      const address = databaseOf(readConfig(databaseVariables));
       if (!USERNAME.test(name))
         throw new ConfigError('name: expected 1 to 255 characters without control characters');
       if (!isRole(role)) throw new ConfigError(`--role: expected one of ${ROLES.join(', ')}, got "${role}"`);
@@ -33,9 +34,7 @@ export function registerUser(program: Command, readConfig: () => { databaseUrl: 
         throw new ConfigError(`password: expected ${PASSWORD_MIN} characters to ${PASSWORD_MAX_BYTES} bytes`);
       }
       const passwordHash = await hashPassword(password);
-      await withDatabase(databaseUrl, ({ prisma }) =>
-        upsertUser(prisma, { username: name, passwordHash, role }),
-      );
+      await withDatabase(address, ({ prisma }) => upsertUser(prisma, { username: name, passwordHash, role }));
       process.stdout.write(`${name} is a user with role ${role}\n`);
     });
 
@@ -44,7 +43,9 @@ export function registerUser(program: Command, readConfig: () => { databaseUrl: 
     .option('--json', 'prints the users as JSON')
     .description('shows every user')
     .action(async ({ json }: { json?: boolean }) => {
-      const users = await withDatabase(readConfig().databaseUrl, ({ prisma }) => listUsers(prisma));
+      const users = await withDatabase(databaseOf(readConfig(databaseVariables)), ({ prisma }) =>
+        listUsers(prisma),
+      );
       if (json) {
         process.stdout.write(`${JSON.stringify(users, null, 2)}\n`);
         return;
@@ -64,7 +65,9 @@ export function registerUser(program: Command, readConfig: () => { databaseUrl: 
     .argument('<name>', 'the username')
     .description('shuts a user out; workers notice within a minute')
     .action(async (name: string) => {
-      const existed = await withDatabase(readConfig().databaseUrl, ({ prisma }) => disableUser(prisma, name));
+      const existed = await withDatabase(databaseOf(readConfig(databaseVariables)), ({ prisma }) =>
+        disableUser(prisma, name),
+      );
       if (existed) process.stdout.write(`${name} is disabled\n`);
       else {
         process.stderr.write(`cdr-ingest user disable: there is no user "${name}"\n`);
@@ -78,11 +81,11 @@ function isRole(text: string): text is Role {
 }
 
 async function withDatabase<Result>(
-  url: string,
+  address: ReturnType<typeof databaseOf>,
   work: (database: Database) => Promise<Result>,
 ): Promise<Result> {
   const database = openDatabase({
-    url,
+    ...address,
     poolSize: 1,
     statementTimeoutMs: TIMEOUT_MS,
     connectTimeoutMs: TIMEOUT_MS,

@@ -14,11 +14,12 @@ import { readUsers } from '../store/users.ts';
 import { deadQueueAdmission, outcomesOf } from './dead-queue.ts';
 import { openIntake } from './intake.ts';
 import { createReplies } from './replies.ts';
+import { brokerOf, brokerVariables, databaseOf, databaseVariables } from './services.ts';
 import { declareOrUse, later, untilMigrated } from './starting.ts';
 
 export const workerVariables = [
-  'DATABASE_URL',
-  'AMQP_URL',
+  ...databaseVariables,
+  ...brokerVariables,
   'SYSTEM_CURRENCY',
   'HTTP_PORT',
   'LOG_LEVEL',
@@ -58,9 +59,11 @@ const CONNECT_TIMEOUT_MS = 10_000;
  * had, or when `signal` ends the waiting.
  */
 export async function startWorker(config: WorkerConfig, log: Logger, signal: AbortSignal): Promise<Worker> {
+  const address = databaseOf(config);
+  const brokers = brokerOf(config);
   const metrics = createMetrics(() => inHand());
   const database = openDatabase({
-    url: config.DATABASE_URL,
+    ...address,
     poolSize: config.DATABASE_POOL,
     statementTimeoutMs: config.STATEMENT_TIMEOUT_MS,
     connectTimeoutMs: CONNECT_TIMEOUT_MS,
@@ -76,12 +79,12 @@ export async function startWorker(config: WorkerConfig, log: Logger, signal: Abo
   }));
   log.info({ port: ops.port }, 'serving /livez, /readyz and /metrics');
 
-  await untilMigrated(config.DATABASE_URL, log, signal);
+  await untilMigrated(address, log, signal);
   ready = true;
 
   const connect = (name: string) =>
     superviseConnection({
-      urls: config.AMQP_URL,
+      ...brokers,
       name: `cdr-ingest ${name}`,
       heartbeatSeconds: HEARTBEAT_SECONDS,
       connectTimeoutMs: CONNECT_TIMEOUT_MS,

@@ -10,6 +10,8 @@ export interface RequestProperties {
   correlationId: string | null;
   messageId: string | null;
   routingKey: string;
+  /** Of the trace that the sender is in (W3C Trace Context), where it gave one. */
+  traceparent?: string;
 }
 
 /** What is kept of a message that could not be stored as a call; never its password. */

@@ -24,7 +24,9 @@ export function responsesTo(outcome: Outcome): ResponseEntry[] {
     case 'conflict': {
       // Names only: what is stored may be another sender's. The dead letter has the values.
       const names = outcome.differences.map(({ parameter }) => parameter).join(', ');
-      return [{ code, key: 'uniqueid', message: `stored before with different content in ${names}` }];
+      // None is known of a call that is no longer kept.
+      const where = names === '' ? '' : ` in ${names}`;
+      return [{ code, key: 'uniqueid', message: `stored before with different content${where}` }];
     }
     case 'failed':
       return [

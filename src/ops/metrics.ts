@@ -2,6 +2,26 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import { codeOf, deadReasonOf, deadReasons } from '../domain/outcome.ts';
 import type { PipelineEvent } from '../pipeline.ts';
 
+/** What a metric needs to know of a delivery. */
+export interface Answered {
+  /** Monotonic milliseconds. */
+  receivedTick: number;
+  /** Milliseconds since 1970, if the sender said when. */
+  sentAt: number | null;
+}
+
+const DURATIONS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30];
+const messagingLabels = ['messaging_system', 'messaging_destination_name', 'messaging_operation_name'];
+
+/** Counts by name. */
+class Tally {
+  readonly counts = new Map<string, number>();
+
+  add(name: string): void {
+    this.counts.set(name, (this.counts.get(name) ?? 0) + 1);
+  }
+}
+
 /**
  * What `/metrics` shows. No label names a uniqueid or a customer: their number has no bound.
  *
@@ -53,13 +73,27 @@ export function createMetrics(inFlight: () => number = () => 0) {
   const settleSeconds = new Histogram({
     name: 'cdr_ingest_settle_seconds',
     help: 'Time that settling a batch took, retries included.',
-    buckets: [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5, 30],
+    buckets: DURATIONS,
     registers,
   });
-  const processSeconds = new Histogram({
-    name: 'cdr_ingest_process_seconds',
+  // Named by OpenTelemetry's conventions for messaging; what they have no name for begins with cdr_ingest.
+  const processDuration = new Histogram({
+    name: 'messaging_process_duration_seconds',
     help: 'Time from a delivery to its acknowledgement.',
-    buckets: [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5, 30],
+    labelNames: messagingLabels,
+    buckets: DURATIONS,
+    registers,
+  });
+  const consumed = new Counter({
+    name: 'messaging_client_consumed_messages_total',
+    help: 'Messages delivered, answered and acknowledged.',
+    labelNames: messagingLabels,
+    registers,
+  });
+  const age = new Histogram({
+    name: 'cdr_ingest_message_age_seconds',
+    help: 'Time from the timestamp that a sender gave its message to the acknowledgement; in whole seconds.',
+    buckets: [1, 2, 5, 10, 30, 60, 300, 900, 3600, 21_600, 86_400],
     registers,
   });
   new Gauge({
@@ -82,26 +116,55 @@ export function createMetrics(inFlight: () => number = () => 0) {
   for (const reason of deadReasons) deadLetters.inc({ reason }, 0);
   for (const cause of ['collision', 'outage', 'message', 'broker']) troubles.inc({ cause }, 0);
 
+  /** Sums a batch before it counts: a labelled counter costs more than everything else that is done here. */
   function observe(event: PipelineEvent): void {
     if (event.kind === 'unreceivable') unreceivable.inc();
     else if (event.kind === 'trouble') troubles.inc({ cause: event.cause });
     if (event.kind !== 'settled') return;
     batchSize.observe(event.outcomes.length);
     settleSeconds.observe(event.settleMs / 1000);
+    const codes = new Tally();
+    const reasons = new Tally();
+    let repeated = 0;
+    let cleanedTexts = 0;
     event.outcomes.forEach((outcome, index) => {
       const admitted = event.admitted[index];
       if (admitted === undefined) return;
-      results.inc({ code: codeOf(outcome) });
-      if (outcome.kind === 'duplicate') duplicates.inc();
-      if (admitted.cleaned > 0) cleaned.inc(admitted.cleaned);
+      codes.add(codeOf(outcome));
+      if (outcome.kind === 'duplicate') repeated += 1;
+      cleanedTexts += admitted.cleaned;
       const { verdict } = admitted;
       const validationOnly = verdict.kind === 'call' ? verdict.call.validationOnly : verdict.validationOnly;
       const reason = deadReasonOf(outcome, validationOnly);
-      if (reason !== null) deadLetters.inc({ reason });
+      if (reason !== null) reasons.add(reason);
     });
+    for (const [code, count] of codes.counts) results.inc({ code }, count);
+    for (const [reason, count] of reasons.counts) deadLetters.inc({ reason }, count);
+    if (repeated > 0) duplicates.inc(repeated);
+    if (cleanedTexts > 0) cleaned.inc(cleanedTexts);
   }
 
-  return { registry, observe, processSeconds, paused };
+  /** What to tell of deliveries of a queue that have been acknowledged. */
+  function answeredFrom(queue: string): (deliveries: readonly Answered[]) => void {
+    const labels = { messaging_system: 'rabbitmq', messaging_destination_name: queue };
+    const processing = { ...labels, messaging_operation_name: 'process' };
+    const duration = processDuration.labels(processing);
+    const count = consumed.labels({ ...labels, messaging_operation_name: 'ack' });
+    processDuration.zero(processing);
+    count.inc(0);
+    return (deliveries) => {
+      const tick = performance.now();
+      const clock = Date.now();
+      count.inc(deliveries.length);
+      for (const { receivedTick, sentAt } of deliveries) {
+        duration.observe((tick - receivedTick) / 1000);
+        // A sender whose clock is ahead has sent it now.
+        if (sentAt !== null) age.observe(Math.max(0, clock - sentAt) / 1000);
+      }
+    };
+  }
+
+  return { registry, observe, answeredFrom, paused };
 }
 
 export type Metrics = ReturnType<typeof createMetrics>;

@@ -1,11 +1,16 @@
+import type { ConnectionOptions } from 'node:tls';
 import type { PoolConfig } from 'pg';
 
 /** A database URL that cannot be used. The message never shows the URL: it holds a password. */
 export class DatabaseUrlError extends Error {}
 
+/** PEM text: the authorities that are trusted, and the client's own certificate and key. */
+export type DatabaseTls = Pick<ConnectionOptions, 'ca' | 'cert' | 'key'>;
+
 export interface ConnectionSettings {
   /** postgresql://user:password@host:5432/database */
   url: string;
+  tls?: DatabaseTls | undefined;
   /** As pg_stat_activity shows it. */
   applicationName: string;
   /** Milliseconds until a connection, new or from the pool, must be had. */
@@ -35,8 +40,11 @@ export function connectionConfig(settings: ConnectionSettings): PoolConfig {
   const options = [url.searchParams.get('options'), SESSION].filter((text) => text).join(' ');
   // What stands in the URL wins over the rest of this object, so the options must not stand there.
   url.searchParams.delete('options');
+  const ssl = sslOf(url, settings.tls);
+  url.searchParams.delete('sslmode');
   return {
     connectionString: url.href,
+    ssl,
     options,
     application_name: settings.applicationName,
     max: settings.poolSize,
@@ -54,6 +62,45 @@ export function connectionConfig(settings: ConnectionSettings): PoolConfig {
     }),
   };
 }
+
+/** Parameters of libpq that name files: certificates have variables of their own. */
+const FILE_PARAMETERS = ['sslrootcert', 'sslcert', 'sslkey'];
+
+/**
+ * What `sslmode` asks for, as libpq understands it: `require` encrypts, and checks the chain where authorities are
+ * given; `verify-ca` checks the chain; `verify-full` the name too. Without one, certificates mean `verify-full`.
+ */
+function sslOf(url: URL, tls: DatabaseTls | undefined): PoolConfig['ssl'] {
+  const file = FILE_PARAMETERS.find((name) => url.searchParams.has(name));
+  if (file !== undefined)
+    throw new DatabaseUrlError(
+      `the database URL has ${file}: give certificates in DATABASE_TLS_CA, _CERT and _KEY`,
+    );
+  const mode = url.searchParams.get('sslmode') ?? (tls === undefined ? 'disable' : 'verify-full');
+  switch (mode) {
+    case 'disable':
+      if (tls === undefined) return false;
+      throw new DatabaseUrlError('the database URL has sslmode=disable, but DATABASE_TLS_… is set');
+    case 'require':
+      return tls?.ca === undefined ? { ...tls, rejectUnauthorized: false } : { ...tls, checkServerIdentity };
+    case 'verify-ca':
+      // Any certificate of any public authority would do.
+      if (tls?.ca === undefined)
+        throw new DatabaseUrlError(
+          'the database URL has sslmode=verify-ca: expected DATABASE_TLS_CA with it',
+        );
+      return { ...tls, checkServerIdentity };
+    case 'verify-full':
+      return { ...tls };
+    default:
+      throw new DatabaseUrlError(
+        `the database URL has sslmode=${mode}: expected disable, require, verify-ca or verify-full`,
+      );
+  }
+}
+
+/** Takes any name: the chain has been checked before. */
+const checkServerIdentity = () => undefined;
 
 function parsed(text: string): URL {
   const expected = 'expected postgresql://user:password@host:5432/database';

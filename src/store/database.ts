@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { PrismaPg } from '@prisma/adapter-pg';
 import type { SqlQuery } from '@prisma/driver-adapter-utils';
 import type { PoolClient } from 'pg';
-import { connectionConfig } from './connection.ts';
+import { connectionConfig, type DatabaseTls } from './connection.ts';
 import { describeFailure } from './failures.ts';
 import { PrismaClient } from './generated/client.ts';
 
@@ -13,6 +13,8 @@ export { classifyFailure, describeFailure, type Failure } from './failures.ts';
 export interface DatabaseOptions {
   /** postgresql://user:password@host:5432/database */
   url: string;
+  /** Certificates, where the connection is encrypted by others than the system's. */
+  tls?: DatabaseTls | undefined;
   poolSize: number;
   /** Milliseconds after which the server ends a statement; a wait for a lock ends after half of it. */
   statementTimeoutMs: number;

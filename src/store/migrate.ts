@@ -4,18 +4,22 @@ import { fileURLToPath } from 'node:url';
 import { PrismaPg } from '@prisma/adapter-pg';
 import type { SqlDriverAdapter, SqlQueryable } from '@prisma/driver-adapter-utils';
 import type { MigrationList, SchemaEngine } from '@prisma/schema-engine-wasm';
-import { DatabaseUrlError } from './connection.ts';
+import { type DatabaseTls, DatabaseUrlError } from './connection.ts';
 import { classifyFailure, describeFailure } from './failures.ts';
-import { migrationConnection, withSchemaEngine } from './schema-engine.ts';
+import { type DatabaseAddress, migrationConnection, withSchemaEngine } from './schema-engine.ts';
 
 /** A migration that could not be applied, or a wait for another process's migration that took too long. */
 export class MigrationError extends Error {}
 
-export interface MigrateOptions {
-  /** Milliseconds to wait for another process that is migrating the same database. */
-  lockTimeoutMs?: number;
+export interface MigrationSource {
   /** Where schema.prisma and migrations/ are. */
   folder?: string;
+  tls?: DatabaseTls | undefined;
+}
+
+export interface MigrateOptions extends MigrationSource {
+  /** Milliseconds to wait for another process that is migrating the same database. */
+  lockTimeoutMs?: number;
 }
 
 /** The package's own `prisma/`, from src/store as well as from dist/store. */
@@ -31,13 +35,14 @@ const EVERYTHING = { externalTables: [], externalEnums: [] };
  * it again. Throws MigrationError.
  */
 export async function migrate(databaseUrl: string, options: MigrateOptions = {}): Promise<string[]> {
-  const { folder = PRISMA_FOLDER, lockTimeoutMs = LOCK_TIMEOUT_MS } = options;
+  const { folder = PRISMA_FOLDER, lockTimeoutMs = LOCK_TIMEOUT_MS, tls } = options;
+  const database = { url: databaseUrl, tls };
   const schema = await readSchema(folder);
   const migrations = await readMigrations(folder);
-  return await withConnection(databaseUrl, (adapter) =>
+  return await withConnection(database, (adapter) =>
     withLock(adapter, lockTimeoutMs, async () => {
       const history = await readHistory(adapter);
-      return await withSchemaEngine(databaseUrl, schema, (engine) => apply(engine, migrations, history));
+      return await withSchemaEngine(database, schema, (engine) => apply(engine, migrations, history));
     }),
   ).catch((error: unknown) => {
     throw error instanceof MigrationError || error instanceof DatabaseUrlError
@@ -47,8 +52,9 @@ export async function migrate(databaseUrl: string, options: MigrateOptions = {})
 }
 
 /** Names of the migrations that the database lacks, in order. Throws what the database throws. */
-export async function pendingMigrations(databaseUrl: string, folder = PRISMA_FOLDER): Promise<string[]> {
-  const { applied } = await withConnection(databaseUrl, readHistory);
+export async function pendingMigrations(url: string, source: MigrationSource = {}): Promise<string[]> {
+  const { folder = PRISMA_FOLDER, tls } = source;
+  const { applied } = await withConnection({ url, tls }, readHistory);
   const { migrationDirectories } = await readMigrations(folder);
   return migrationDirectories.map(({ path }) => path).filter((name) => !applied.has(name));
 }
@@ -60,7 +66,7 @@ export async function pendingMigrations(databaseUrl: string, folder = PRISMA_FOL
 export async function schemaDrift(databaseUrl: string, folder = PRISMA_FOLDER): Promise<string> {
   const schema = await readSchema(folder);
   const files = [{ path: 'schema.prisma', content: schema }];
-  const { exitCode, stdout } = await withSchemaEngine(databaseUrl, schema, (engine) =>
+  const { exitCode, stdout } = await withSchemaEngine({ url: databaseUrl }, schema, (engine) =>
     engine.diff({
       from: { tag: 'schemaDatasource', files, configDir: folder },
       to: { tag: 'schemaDatamodel', files },
@@ -177,10 +183,10 @@ async function withLock<Result>(
 }
 
 async function withConnection<Result>(
-  databaseUrl: string,
+  database: DatabaseAddress,
   work: (adapter: SqlDriverAdapter) => Promise<Result>,
 ): Promise<Result> {
-  const adapter = await new PrismaPg(migrationConnection(databaseUrl)).connect();
+  const adapter = await new PrismaPg(migrationConnection(database)).connect();
   try {
     return await work(adapter);
   } finally {

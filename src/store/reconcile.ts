@@ -49,14 +49,19 @@ interface Claim {
   columns: readonly string[];
 }
 
+/** Calls that are there, and the sums of those that `prune` has taken out. */
 const CUSTOMERS: Claim = {
   claim: 'what each customer was charged is the sum of its calls',
   rows: `
     select c.id as customer, c.charged, coalesce(s.charged, 0)::numeric(30, 6) as charged_due,
       c.calls, coalesce(s.calls, 0) as calls_due
     from customers c left join (
-      select scustomer, sum(charged) as charged, count(*) as calls from cdrs where update_balance = 1 group by scustomer
-    ) s on s.scustomer = c.id`,
+      select id, sum(charged) as charged, sum(calls) as calls from (
+        select scustomer as id, sum(charged) as charged, count(*) as calls
+        from cdrs where update_balance = 1 group by scustomer
+        union all select key::int, charged, calls from past_sums where of = 'customer'
+      ) as part group by id
+    ) s on s.id = c.id`,
   key: 'customer',
   columns: ['charged', 'calls'],
 };
@@ -69,9 +74,12 @@ const INVOICES: Claim = {
       i.tax, coalesce(s.tax, 0)::numeric(30, 6) as tax_due,
       i.total, coalesce(s.cost + s.tax, 0)::numeric(30, 6) as total_due
     from invoices i left join (
-      select invoice, count(*) as calls, sum(invoice_cost) as cost, sum(invoice_tax) as tax
-      from cdrs where ${ON_INVOICE} group by invoice
-    ) s on s.invoice = i.id`,
+      select id, sum(calls) as calls, sum(cost) as cost, sum(tax) as tax from (
+        select invoice as id, count(*) as calls, sum(invoice_cost) as cost, sum(invoice_tax) as tax
+        from cdrs where ${ON_INVOICE} group by invoice
+        union all select key::int, calls, cost, tax from past_sums where of = 'invoice'
+      ) as part group by id
+    ) s on s.id = i.id`,
   key: 'invoice',
   columns: ['calls', 'cost', 'tax', 'total'],
 };
@@ -94,8 +102,11 @@ const CDRS: Claim = {
 };
 
 const UNINVOICED = `
-  select currency::text, count(*)::int as calls, sum(cost)::text as cost, sum(tax)::text as tax
-  from cdrs where update_invoices = 1 and invoice is null group by currency order by currency`;
+  select currency, sum(calls)::int as calls, sum(cost)::text as cost, sum(tax)::text as tax from (
+    select currency::text, count(*) as calls, sum(cost) as cost, sum(tax) as tax
+    from cdrs where update_invoices = 1 and invoice is null group by currency
+    union all select key, calls, cost, tax from past_sums where of = 'uninvoiced'
+  ) as part group by currency order by currency`;
 
 /** Also where a term is missing, of which null would follow. */
 const differs = ({ columns }: Claim) =>

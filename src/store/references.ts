@@ -22,7 +22,7 @@ const READ = `
   select json_build_object(
     'stored', (select coalesce(json_agg(json_build_array(uniqueid, encode(fingerprint, 'hex'))), '[]')
       from unnest($1::text[]) as wanted(id)
-      cross join lateral (select uniqueid, fingerprint from cdrs where uniqueid = wanted.id limit 1) as cdr),
+      cross join lateral (select uniqueid, fingerprint from known_calls where uniqueid = wanted.id limit 1) as known),
     'currencies', (select coalesce(json_agg(json_build_array(code, rate::text)), '[]') from currencies),
     'customers', (select coalesce(json_agg(json_build_array(id, currency)), '[]')
       from unnest($2::int[]) as wanted(id) join customers using (id)),

@@ -11,7 +11,7 @@ import {
 import type { SchemaEngine } from '@prisma/schema-engine-wasm';
 import * as engineModule from '@prisma/schema-engine-wasm/schema_engine_bg';
 import type { DatabaseError } from 'pg';
-import { connectionConfig } from './connection.ts';
+import { connectionConfig, type DatabaseTls } from './connection.ts';
 
 type Pool = ReturnType<Awaited<ReturnType<PrismaPg['connect']>>['underlyingDriver']>;
 
@@ -31,6 +31,12 @@ const panics = {
   },
 };
 
+/** postgresql://… and the certificates of the way there. */
+export interface DatabaseAddress {
+  url: string;
+  tls?: DatabaseTls | undefined;
+}
+
 let loading: Promise<void> | undefined;
 
 /**
@@ -39,7 +45,7 @@ let loading: Promise<void> | undefined;
  * Throws what the database or the engine throws.
  */
 export async function withSchemaEngine<Result>(
-  databaseUrl: string,
+  database: DatabaseAddress,
   schema: string,
   work: (engine: SchemaEngine) => Promise<Result>,
 ): Promise<Result> {
@@ -51,7 +57,7 @@ export async function withSchemaEngine<Result>(
     const engine = await engineModule.SchemaEngine.new(
       { datamodels: [['schema.prisma', schema]] },
       () => undefined,
-      bindMigrationAwareSqlAdapterFactory(adapterFactory(databaseUrl, pools)),
+      bindMigrationAwareSqlAdapterFactory(adapterFactory(database, pools)),
     );
     return await work(engine);
   } catch (error) {
@@ -75,9 +81,9 @@ async function load(): Promise<void> {
 /**
  * A migration takes what time it needs, but waits for locks a short while only: everybody else waits behind it.
  */
-export function migrationConnection(databaseUrl: string) {
+export function migrationConnection(database: DatabaseAddress) {
   return connectionConfig({
-    url: databaseUrl,
+    ...database,
     applicationName: 'cdr-ingest migrate',
     connectTimeoutMs: 10_000,
     poolSize: 2,
@@ -86,8 +92,8 @@ export function migrationConnection(databaseUrl: string) {
   });
 }
 
-function adapterFactory(databaseUrl: string, pools: Pool[]): SqlMigrationAwareDriverAdapterFactory {
-  const factory = new PrismaPg(migrationConnection(databaseUrl));
+function adapterFactory(database: DatabaseAddress, pools: Pool[]): SqlMigrationAwareDriverAdapterFactory {
+  const factory = new PrismaPg(migrationConnection(database));
   return {
     provider: factory.provider,
     adapterName: factory.adapterName,

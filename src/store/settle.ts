@@ -71,6 +71,9 @@ interface Decisions {
   made: { entry: CallSubmission; decision: Decision }[];
 }
 
+/** Other content than a call that `prune` has taken out: nobody can say any more in what it differs. */
+const GONE: Decision = { kind: 'answer', outcome: { kind: 'conflict', differences: [] } };
+
 /** Decides calls on what the database knows; where only a stored call can judge, on that one. */
 async function decideOn(
   sql: Sql,
@@ -88,10 +91,12 @@ async function decideOn(
     open.length === 0 ? new Map() : await readCalls(sql, [...new Set(open.map(({ cdr }) => cdr.uniqueid))]);
   const made = entries.flatMap((entry, index) => {
     const decision = decisions[index];
-    const first = before.get(entry.verdict.call.cdr.uniqueid);
+    const { call } = entry.verdict;
+    const first = before.get(call.cdr.uniqueid);
     if (decision === undefined) return [];
-    if (decision.kind !== 'compare' || first === undefined) return [{ entry, decision }];
-    return [{ entry, decision: { kind: 'answer' as const, outcome: compare(first, entry.verdict.call) } }];
+    if (decision.kind !== 'compare') return [{ entry, decision }];
+    if (first === undefined) return [{ entry, decision: stored.has(call.cdr.uniqueid) ? GONE : decision }];
+    return [{ entry, decision: { kind: 'answer' as const, outcome: compare(first, call) } }];
   });
   return { references, made };
 }

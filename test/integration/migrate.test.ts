@@ -90,7 +90,7 @@ describe('migrate', () => {
     expect(String(failure)).toContain('division by zero');
     expect(String(failure)).not.toContain('\n');
     expect(await query("select to_regclass('half') as half")).toEqual([{ half: null }]);
-    expect(await pendingMigrations(url, folder)).toEqual(['29990101000000_bad']);
+    expect(await pendingMigrations(url, { folder })).toEqual(['29990101000000_bad']);
   });
 
   test('tries a migration that failed before again', async () => {
@@ -98,7 +98,7 @@ describe('migrate', () => {
     await expect(migrate(url, { folder: bad })).rejects.toThrow(MigrationError);
     const good = folderWith('29990101000000_next', 'create table whole (a int);');
     expect(await migrate(url, { folder: good })).toEqual(['29990101000000_next']);
-    expect(await pendingMigrations(url, good)).toEqual([]);
+    expect(await pendingMigrations(url, { folder: good })).toEqual([]);
   });
 
   test('refuses a database that holds the tables of others', async () => {

@@ -1,66 +1,87 @@
-import { describe, expect, it } from 'vitest';
-import { z } from 'zod';
-import { createMetrics } from '../../src/ops/metrics.ts';
-import { only, written } from './manifests.ts';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { promtool } from '../../dev/stack/prometheus.ts';
+import { alerts, exported, groups, metricsOf, panels } from './queries.ts';
 
-const ruleSchema = z.strictObject({
-  alert: z.string().regex(/^CdrIngest[A-Z]\w+$/),
-  expr: z.string(),
-  for: z
-    .string()
-    .regex(/^\d+m$/)
-    .optional(),
-  labels: z.strictObject({ severity: z.enum(['critical', 'warning', 'info']) }),
-  annotations: z.strictObject({
-    summary: z.string(),
-    description: z.string(),
-    runbook: z.string().min(20),
-  }),
-});
-const rulesSchema = z.looseObject({
-  spec: z.strictObject({
-    groups: z.array(z.strictObject({ name: z.string(), rules: z.array(ruleSchema) })),
-  }),
-});
+const directory = mkdtempSync(join(tmpdir(), 'cdr-ingest-rules-'));
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
-/** Words of PromQL that stand where a metric could and are none. */
-const KEYWORDS = new Set(['and', 'or', 'unless', 'bool', 'offset', 'inf', 'nan']);
-
-/** Every metric that a query names. */
-function metricsOf(query: string): string[] {
-  const bare = query
-    .replace(/"[^"]*"/g, '')
-    .replace(/\{[^}]*\}|\[[^\]]*\]/g, ' ')
-    .replace(/\b(by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)/g, ' ');
-  return [...bare.matchAll(/[a-z_:][\w:]*(?!\w)(?!\s*\()/gi)]
-    .map(([word]) => word)
-    .filter((word) => !KEYWORDS.has(word.toLowerCase()));
-}
-
-/** The names of the series that a worker exports, the parts of its histograms and summaries among them. */
-async function exported(): Promise<Set<string>> {
-  const text = await createMetrics().registry.metrics();
-  const types = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)];
-  return new Set(
-    types.flatMap(([, name, type]) =>
-      type === 'histogram' ? [`${name}_bucket`, `${name}_sum`, `${name}_count`] : [`${name}`],
-    ),
-  );
+/** The names in a query that no worker exports. */
+async function unknownIn(expr: string): Promise<string[]> {
+  const names = metricsOf(expr);
+  const known = await exported();
+  expect(names.length).toBeGreaterThan(0);
+  return names.filter((name) => !known.has(name));
 }
 
 describe('the alerts', () => {
-  const { groups } = rulesSchema.parse(only(written(), 'PrometheusRule', 'cdr-ingest')).spec;
-  const rules = groups.flatMap((group) => group.rules);
-
   it('have names of their own', () => {
-    expect(new Set(rules.map(({ alert }) => alert)).size).toBe(rules.length);
+    expect(new Set(alerts.map(({ alert }) => alert)).size).toBe(alerts.length);
   });
 
-  it.each(rules)('$alert asks for metrics that the worker exports', async ({ expr }) => {
-    const names = metricsOf(expr);
-    const known = await exported();
-    expect(names.length).toBeGreaterThan(0);
-    expect(names.filter((name) => !known.has(name))).toEqual([]);
+  it.each(alerts)('$alert asks for metrics that the worker exports', async ({ expr }) => {
+    expect(await unknownIn(expr)).toEqual([]);
+  });
+
+  it('are rules that promtool takes', async () => {
+    const file = join(directory, 'rules.yml');
+    writeFileSync(file, JSON.stringify({ groups }));
+    expect(await promtool(['check', 'rules', file])).toContain(`SUCCESS: ${alerts.length} rules found`);
+  });
+
+  it('are refused by promtool when they are wrong', async () => {
+    const file = join(directory, 'wrong.yml');
+    writeFileSync(file, JSON.stringify({ groups: [{ name: 'g', rules: [{ alert: 'A', expr: 'rate(x' }] }] }));
+    await expect(promtool(['check', 'rules', file])).rejects.toThrow('could not parse expression');
+  });
+
+  it('fire when a worker is paused, and when one holds calls and settles none', async () => {
+    const labels = 'namespace="n",pod="p"';
+    const tests = {
+      rule_files: [join(directory, 'rules.yml')],
+      evaluation_interval: '1m',
+      tests: [
+        {
+          interval: '1m',
+          input_series: [
+            { series: `cdr_ingest_paused{queue="cdrs.create",${labels}}`, values: '0x5 1x20' },
+            { series: `cdr_ingest_in_flight_messages{${labels}}`, values: '500x25' },
+            { series: `cdr_ingest_results_total{code="204",${labels}}`, values: '0+60x5 300x20' },
+          ],
+          alert_rule_test: [
+            { eval_time: '5m', alertname: 'CdrIngestPaused', exp_alerts: [] },
+            { eval_time: '5m', alertname: 'CdrIngestStuck', exp_alerts: [] },
+            ...['CdrIngestPaused', 'CdrIngestStuck'].map((alertname) => ({
+              eval_time: '20m',
+              alertname,
+              exp_alerts: [
+                {
+                  exp_labels: { severity: 'critical', namespace: 'n' },
+                  exp_annotations: alerts.find(({ alert }) => alert === alertname)?.annotations,
+                },
+              ],
+            })),
+          ],
+        },
+      ],
+    };
+    const file = join(directory, 'tests.yml');
+    writeFileSync(join(directory, 'rules.yml'), JSON.stringify({ groups }));
+    writeFileSync(file, JSON.stringify(tests));
+    expect(await promtool(['test', 'rules', file])).toContain('SUCCESS');
+  });
+});
+
+describe('the dashboard', () => {
+  it.each(panels)('asks in "$title" for metrics that the worker exports', async ({ targets }) => {
+    for (const { expr } of targets) expect(await unknownIn(expr)).toEqual([]);
+  });
+
+  it('numbers its panels and gives each a title of its own', () => {
+    expect(new Set(panels.map(({ id }) => id)).size).toBe(panels.length);
+    expect(new Set(panels.map(({ title }) => title)).size).toBe(panels.length);
   });
 });
 

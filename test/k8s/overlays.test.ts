@@ -40,7 +40,7 @@ const policy = z.looseObject({
 });
 
 function settingsOf(manifests: readonly Manifest[]) {
-  const [map] = ofKind(manifests, 'ConfigMap');
+  const [map] = ofKind(manifests, 'ConfigMap').filter(({ metadata }) => !metadata.name.endsWith('dashboard'));
   return configMap.parse(map).data;
 }
 

@@ -1,5 +1,4 @@
 import { expect } from 'vitest';
-import type { PostgresServer } from '../../dev/stack.ts';
 import { hashPassword } from '../../src/auth/password.ts';
 import { openDatabase } from '../../src/store/database.ts';
 import { migrate } from '../../src/store/migrate.ts';
@@ -16,7 +15,7 @@ const DEAD = 'cdrs.dead';
 
 /** Servers of the test's own in place of the shared ones, and settings of the workers. */
 export interface SiteOptions {
-  postgres?: PostgresServer;
+  postgres?: { url: string };
   /** Of a cluster the URLs of its nodes, separated by commas. */
   rabbit?: { url: string };
   environment?: Record<string, string>;
@@ -195,4 +194,15 @@ export async function metric(worker: WorkerProcess, sample: string): Promise<num
   const text = await (await fetch(`http://127.0.0.1:${await worker.port()}/metrics`)).text();
   const line = text.split('\n').find((candidate) => candidate.startsWith(`${sample} `));
   return Number(line?.slice(sample.length + 1) ?? 0);
+}
+
+/** Sends one more call and waits for its answer. Resolves with the milliseconds since `since` (monotonic). */
+export async function answeredAnew(site: Site, since: number): Promise<number> {
+  const messages = site.calls.make(1);
+  await site.calls.send(messages);
+  await until(
+    () => messages.every(({ correlationId }) => site.calls.heard(correlationId).length > 0),
+    60_000,
+  );
+  return Math.round(performance.now() - since);
 }

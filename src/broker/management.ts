@@ -1,0 +1,62 @@
+import { request as requestHttp } from 'node:http';
+import { request as requestHttps } from 'node:https';
+import type { BrokerTls } from './connect.ts';
+import { describeError } from './log.ts';
+
+/** What RabbitMQ's HTTP API answers; `unavailable` says in one line why it could not be asked. */
+export type ManagementAnswer =
+  | { kind: 'found'; body: unknown }
+  | { kind: 'missing' }
+  | { kind: 'unavailable'; problem: string };
+
+/** Asks for a path below `/api/`. Never rejects: a broker without this API is an expected outcome. */
+export type Management = (path: string) => Promise<ManagementAnswer>;
+
+const TIMEOUT_MS = 10_000;
+/** Where RabbitMQ serves the API unless told otherwise. */
+const PORTS = { 'amqp:': 'http://HOST:15672', 'amqps:': 'https://HOST:15671' };
+
+/** Where the API is if nobody says so: at the host of an AMQP URL, encrypted if that is, with its credentials. */
+export function managementUrlOf(amqpUrl: string): string {
+  const { protocol, hostname, username, password } = new URL(amqpUrl);
+  const url = new URL(PORTS[protocol === 'amqps:' ? 'amqps:' : 'amqp:'].replace('HOST', hostname));
+  url.username = username || 'guest';
+  url.password = password || 'guest';
+  return url.href;
+}
+
+/** @param url http(s)://user:password@host:port */
+export function openManagement(url: string, tls: BrokerTls | undefined): Management {
+  const { origin, username, password, protocol } = new URL(url);
+  const auth = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  const ask = protocol === 'https:' ? requestHttps : requestHttp;
+  return (path) =>
+    new Promise((resolve) => {
+      const unavailable = (problem: string) =>
+        resolve({ kind: 'unavailable', problem: `${origin}: ${problem.replace(/\s+/g, ' ').trim()}` });
+      const signal = AbortSignal.timeout(TIMEOUT_MS);
+      const asking = ask(
+        new URL(`/api/${path}`, origin),
+        { ...tls, auth, agent: false, signal },
+        (response) => {
+          const chunks: Buffer[] = [];
+          response.on('data', (chunk: Buffer) => chunks.push(chunk));
+          response.on('error', (error) => unavailable(describeError(error)));
+          response.on('end', () => {
+            const { statusCode } = response;
+            if (statusCode === 404) return resolve({ kind: 'missing' });
+            if (statusCode === 401 || statusCode === 403)
+              return unavailable('this user may not see it (give it the tag "monitoring")');
+            if (statusCode !== 200) return unavailable(`answered with status ${statusCode}`);
+            try {
+              resolve({ kind: 'found', body: JSON.parse(Buffer.concat(chunks).toString('utf8')) });
+            } catch {
+              unavailable('answered with something that is not JSON');
+            }
+          });
+        },
+      );
+      asking.on('error', (error) => unavailable(signal.aborted ? 'no answer' : describeError(error)));
+      asking.end();
+    });
+}

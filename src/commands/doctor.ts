@@ -1,0 +1,187 @@
+import type { Command } from 'commander';
+import { type BrokerConnection, openConnection } from '../broker/connect.ts';
+import { within } from '../broker/deadline.ts';
+import {
+  bindingsHealth,
+  type Health,
+  lagHealth,
+  type Managed,
+  nodesHealth,
+  policiesHealth,
+  quorumHealth,
+  readManaged,
+} from '../broker/health.ts';
+import { managementUrlOf, openManagement } from '../broker/management.ts';
+import { checkTopology, defaultNames, type TopologyNames } from '../broker/topology.ts';
+import { type Config, readConfig } from '../config.ts';
+import { describeFailure, openDatabase } from '../store/database.ts';
+import { type DatabaseState, readDatabaseState } from '../store/health.ts';
+import { pendingMigrations } from '../store/migrate.ts';
+import { brokerOf, brokerVariables, databaseOf, databaseVariables } from './services.ts';
+
+const TIMEOUT_MS = 10_000;
+const HEARTBEAT_SECONDS = 10;
+/** Clocks further apart make times in logs, dead letters and calls hard to compare. */
+const CLOCK_LIMIT_MS = 2000;
+
+const doctorVariables = [
+  ...databaseVariables,
+  ...brokerVariables,
+  'AMQP_MANAGEMENT_URL',
+  'DELIVERY_LIMIT',
+] as const;
+type DoctorConfig = Pick<Config, (typeof doctorVariables)[number]>;
+
+type Check = Health & { check: string };
+
+/** `doctor`: one line for each check, exits 1 if any failed. What cannot be looked at is said and fails nothing. */
+export function registerDoctor(program: Command): void {
+  program
+    .command('doctor')
+    .description('checks broker, database, schema, topology, policies, replication, lag and clock')
+    .option('--json', 'prints the checks as JSON')
+    .action(async ({ json }: { json?: boolean }) => {
+      const config = readConfig(doctorVariables);
+      const checks = [...(await examineBroker(config)), ...(await examineDatabase(config))];
+      if (json) process.stdout.write(`${JSON.stringify(checks, null, 2)}\n`);
+      else
+        for (const { check, state, detail } of checks)
+          process.stdout.write(`${state.padEnd(7)}  ${check.padEnd(8)}  ${detail}\n`);
+      process.exitCode = checks.some(({ state }) => state === 'failed') ? 1 : 0;
+    });
+}
+
+async function examineBroker(config: DoctorConfig): Promise<Check[]> {
+  const { urls, tls } = brokerOf(config);
+  const names = { ...defaultNames, deliveryLimit: config.DELIVERY_LIMIT };
+  const options = { name: 'cdr-ingest doctor', heartbeatSeconds: HEARTBEAT_SECONDS, tls };
+  const opened = await Promise.all(
+    urls.map((url) => openConnection({ ...options, url, connectTimeoutMs: TIMEOUT_MS })),
+  );
+  const connections = opened.flatMap((result) => (result.kind === 'open' ? [result.connection] : []));
+  try {
+    const [first = ''] = urls;
+    const ask = openManagement(config.AMQP_MANAGEMENT_URL || managementUrlOf(first), tls);
+    const managed = await readManaged(ask, vhostOf(first), names);
+    return [
+      ...opened.map(
+        (result): Check =>
+          result.kind === 'open'
+            ? { check: 'broker', state: 'ok', detail: described(result.connection) }
+            : { check: 'broker', state: 'failed', detail: result.problem },
+      ),
+      { check: 'nodes', ...nodesHealth(managed) },
+      ...(await examineQueues(connections[0], names, managed)),
+    ];
+  } finally {
+    await Promise.all(connections.map((connection) => connection.close()));
+  }
+}
+
+const described = ({ broker, serverVersion }: BrokerConnection) => `${broker}, RabbitMQ ${serverVersion}`;
+
+function vhostOf(url: string): string {
+  return decodeURIComponent(new URL(url).pathname.slice(1)) || '/';
+}
+
+async function examineQueues(
+  connection: BrokerConnection | undefined,
+  names: TopologyNames,
+  managed: Managed,
+): Promise<Check[]> {
+  const unreached: Health = { state: 'unknown', detail: 'not looked at: the broker cannot be reached' };
+  const lagOf = async (queue: string) =>
+    connection === undefined
+      ? unreached
+      : lagHealth(queue, await depthOf(connection, queue), managed, Date.now() / 1000);
+  return [
+    {
+      check: 'topology',
+      ...(connection === undefined ? unreached : await topologyHealth(connection, names)),
+    },
+    { check: 'bindings', ...bindingsHealth(managed, names) },
+    { check: 'policies', ...policiesHealth(managed, names) },
+    { check: 'quorum', ...quorumHealth(managed) },
+    { check: 'lag', ...(await lagOf(names.queue)) },
+    { check: 'lag', ...(await lagOf(names.deadQueue)) },
+  ];
+}
+
+async function topologyHealth(connection: BrokerConnection, names: TopologyNames): Promise<Health> {
+  const reports = (await checkTopology(connection, names)).filter(
+    ({ object }) => !object.startsWith('binding'),
+  );
+  const problems = reports.flatMap(({ ok, problem }) => (ok || problem === null ? [] : [problem]));
+  if (problems.length > 0) return { state: 'failed', detail: problems.join('; ') };
+  const unchecked = reports.filter(({ problem }) => problem !== null).length;
+  const but = unchecked === 0 ? 'as they should be' : 'exist; this user may not check the arguments of all';
+  return { state: 'ok', detail: `${reports.length} exchanges and queues ${but}` };
+}
+
+/** Null where the queue does not exist. */
+async function depthOf(connection: BrokerConnection, queue: string) {
+  const channel = await connection.openChannel();
+  // A missing queue closes the channel; without a listener it would take the connection along.
+  channel.on('error', () => {});
+  try {
+    const { messageCount, consumerCount } = await within(
+      channel.checkQueue(queue),
+      TIMEOUT_MS,
+      `the answer about ${queue}`,
+    );
+    return { ready: messageCount, consumers: consumerCount };
+  } catch {
+    return null;
+  }
+}
+
+async function examineDatabase(config: DoctorConfig): Promise<Check[]> {
+  const address = databaseOf(config);
+  const database = openDatabase({
+    ...address,
+    poolSize: 1,
+    statementTimeoutMs: TIMEOUT_MS,
+    connectTimeoutMs: TIMEOUT_MS,
+    applicationName: 'cdr-ingest doctor',
+  });
+  try {
+    const state = await readDatabaseState(database.prisma);
+    const pending = await pendingMigrations(address.url, address);
+    return [
+      { check: 'database', ...databaseHealth(state) },
+      { check: 'schema', ...schemaHealth(pending) },
+      { check: 'clock', ...clockHealth(state) },
+    ];
+  } catch (error) {
+    const unreached: Health = { state: 'unknown', detail: 'not looked at: the database cannot be used' };
+    return [
+      { check: 'database', state: 'failed', detail: describeFailure(error) },
+      { check: 'schema', ...unreached },
+      { check: 'clock', ...unreached },
+    ];
+  } finally {
+    await database.close(TIMEOUT_MS);
+  }
+}
+
+function databaseHealth({ version, isWritable, unsafe, synchronousStandbys }: DatabaseState): Health {
+  if (!isWritable)
+    return { state: 'failed', detail: `PostgreSQL ${version} takes no writes: expected the primary` };
+  if (unsafe.length > 0)
+    return { state: 'failed', detail: `PostgreSQL ${version} may lose commits: ${unsafe.join(', ')} is off` };
+  const standbys =
+    synchronousStandbys === '' ? 'no synchronous standby' : `synchronous: ${synchronousStandbys}`;
+  return { state: 'ok', detail: `PostgreSQL ${version}, takes writes, ${standbys}` };
+}
+
+function schemaHealth(pending: readonly string[]): Health {
+  if (pending.length === 0) return { state: 'ok', detail: 'every migration is applied' };
+  return { state: 'failed', detail: `run "cdr-ingest migrate": ${pending.join(', ')} is missing` };
+}
+
+function clockHealth({ clockAheadMs, roundTripMs }: DatabaseState): Health {
+  const ahead = clockAheadMs >= 0 ? 'ahead of' : 'behind';
+  const detail = `the database's clock is ${Math.abs(clockAheadMs)} ms ${ahead} this one (±${Math.ceil(roundTripMs / 2)} ms)`;
+  const isOff = Math.abs(clockAheadMs) - roundTripMs / 2 > CLOCK_LIMIT_MS;
+  return { state: isOff ? 'failed' : 'ok', detail };
+}

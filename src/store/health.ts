@@ -1,0 +1,40 @@
+import type { PrismaClient } from './generated/client.ts';
+
+/** What a database says of itself. */
+export interface DatabaseState {
+  version: string;
+  isWritable: boolean;
+  /** What of fsync, full_page_writes and synchronous_commit is off: each may lose what was committed. */
+  unsafe: string[];
+  /** Standbys that must have a commit before it counts; '' for none. */
+  synchronousStandbys: string;
+  /** Milliseconds by which its clock is ahead of this machine's; right to half of `roundTripMs`. */
+  clockAheadMs: number;
+  roundTripMs: number;
+}
+
+const STATE = `
+  select current_setting('server_version') as version, current_setting('transaction_read_only') = 'off' as writable,
+    array(select name from pg_settings where name in ('fsync', 'full_page_writes', 'synchronous_commit')
+      and setting = 'off' order by name) as unsafe,
+    current_setting('synchronous_standby_names') as standbys,
+    extract(epoch from clock_timestamp())::float8 * 1000 as now`;
+
+/** Reads the state of a database. Throws what the database throws. */
+export async function readDatabaseState(prisma: PrismaClient): Promise<DatabaseState> {
+  type Row = { version: string; writable: boolean; unsafe: string[]; standbys: string; now: number };
+  // The first statement of a connection pays for connecting and planning, which is no difference of clocks.
+  await prisma.$queryRawUnsafe(STATE);
+  const asked = Date.now();
+  const [row] = await prisma.$queryRawUnsafe<Row[]>(STATE);
+  const answered = Date.now();
+  if (row === undefined) throw new Error('the database gave no row');
+  return {
+    version: row.version.split(' ')[0] ?? row.version,
+    isWritable: row.writable,
+    unsafe: row.unsafe,
+    synchronousStandbys: row.standbys,
+    clockAheadMs: Math.round(row.now - (asked + answered) / 2),
+    roundTripMs: answered - asked,
+  };
+}

@@ -1,0 +1,82 @@
+import type { Sql } from './sql.ts';
+
+/** What a span of the table held that was old enough to go. */
+export interface Pruned {
+  calls: number;
+  /** Old enough, but on an invoice that is still open. */
+  kept: number;
+}
+
+/**
+ * One atomic statement: calls received before $1 in the pages from $2 up to $3 go; their uniqueids and fingerprints
+ * stay, and their sums are added to those of all that went before. A call on an open invoice stays until it is closed:
+ * its bill is not written yet.
+ *
+ * The pages are read by their number (a TID range scan): no index on the time is needed, which every call would pay
+ * for. The deleted rows are far older than any batch under way, so that nothing that ingests waits for them, and the
+ * sums have rows of their own, so that nothing waits for a customer's or an invoice's either.
+ */
+const PRUNE = `
+with old as materialized (
+  select c.uniqueid, exists (select from invoices i where i.id = c.invoice and i.status = 'open') as open
+  from cdrs c
+  where c.ctid >= format('(%s,0)', $2::bigint)::tid and c.ctid < format('(%s,0)', $3::bigint)::tid
+    and c.received_at < $1::timestamptz),
+gone as (
+  delete from cdrs c using old where c.uniqueid = old.uniqueid and not old.open
+  returning c.uniqueid, c.fingerprint, c.scustomer, c.charged, c.update_balance, c.invoice, c.invoice_cost,
+    c.invoice_tax, c.update_invoices, c.currency, c.cost, c.tax),
+kept as (insert into past_calls (uniqueid, fingerprint) select uniqueid, fingerprint from gone order by uniqueid),
+part as (
+  select 'customer' as of, scustomer::text as key, count(*) as calls, sum(charged) as charged, 0 as cost, 0 as tax
+  from gone where update_balance = 1 group by scustomer
+  union all
+  select 'invoice', invoice::text, count(*), 0, sum(invoice_cost), sum(invoice_tax)
+  from gone where update_invoices = 1 and invoice is not null group by invoice
+  union all
+  select 'uninvoiced', currency::text, count(*), 0, sum(cost), sum(tax)
+  from gone where update_invoices = 1 and invoice is null group by currency),
+summed as (
+  insert into past_sums as s (of, key, calls, charged, cost, tax)
+  select of, key, calls, charged, cost, tax from part order by of, key
+  on conflict (of, key) do update set calls = s.calls + excluded.calls, charged = s.charged + excluded.charged,
+    cost = s.cost + excluded.cost, tax = s.tax + excluded.tax)
+select (select count(*)::int from gone) as calls, (select count(*)::int from old where open) as kept`;
+
+const COUNT = `
+select count(*) filter (where not open)::int as calls, count(*) filter (where open)::int as kept from (
+  select exists (select from invoices i where i.id = c.invoice and i.status = 'open') as open
+  from cdrs c
+  where c.ctid >= format('(%s,0)', $2::bigint)::tid and c.ctid < format('(%s,0)', $3::bigint)::tid
+    and c.received_at < $1::timestamptz) as old`;
+
+/** Pages of 8 KiB that the table of calls has now. Throws what the database throws. */
+export async function pagesOfCalls(sql: Sql): Promise<number> {
+  const [row] = await sql<{ pages: number }>(
+    `select (pg_relation_size('cdrs') / current_setting('block_size')::int)::int as pages`,
+    [],
+  );
+  return row?.pages ?? 0;
+}
+
+/** The time so many months before the database's now. Throws what the database throws. */
+export async function monthsAgo(sql: Sql, months: number): Promise<string> {
+  const [row] = await sql<{ at: string }>('select (now() - make_interval(months => $1::int))::text as at', [
+    months,
+  ]);
+  return row?.at ?? '';
+}
+
+/**
+ * Takes the calls received before `cutoff` out of some pages of the table, or only counts them. Throws what the
+ * database throws; then nothing of these pages has changed.
+ */
+export async function prunePages(
+  sql: Sql,
+  cutoff: string,
+  pages: { from: number; to: number },
+  isDryRun: boolean,
+): Promise<Pruned> {
+  const [row] = await sql<Pruned>(isDryRun ? COUNT : PRUNE, [cutoff, pages.from, pages.to]);
+  return row ?? { calls: 0, kept: 0 };
+}

@@ -1,0 +1,153 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { managementRequest } from '../../dev/stack/ready.ts';
+import type { Isolated } from '../../dev/stack.ts';
+import { type Outsider, outsider, until } from '../support/broker.ts';
+import { testServices, testStack } from '../support/stack.ts';
+import { startProcess } from '../support/worker.ts';
+
+interface Check {
+  check: string;
+  state: 'ok' | 'failed' | 'unknown';
+  detail: string;
+}
+
+let services: Isolated;
+let managementUrl: string;
+let vhost: string;
+let other: Outsider;
+
+beforeAll(async () => {
+  services = await testServices('doctor');
+  managementUrl = (await testStack()).managementUrl ?? '';
+  vhost = new URL(services.amqpUrl).pathname.slice(1);
+  other = await outsider(services.amqpUrl);
+});
+afterAll(async () => {
+  await other?.close();
+  await services?.drop();
+});
+
+const environment = () => ({
+  DATABASE_URL: services.databaseUrl,
+  AMQP_URL: services.amqpUrl,
+  AMQP_MANAGEMENT_URL: managementUrl,
+});
+
+async function run(args: string[], changed: Record<string, string> = {}) {
+  const command = await startProcess(args, { ...environment(), ...changed });
+  return { code: await command.ended, output: command.output() };
+}
+
+/** The checks that are not `ok`, and the exit code. */
+async function examine(changed: Record<string, string> = {}) {
+  const { code, output } = await run(['doctor', '--json'], changed);
+  const checks = JSON.parse(output) as Check[];
+  const of = (name: string) => checks.find(({ check }) => check === name);
+  return {
+    code,
+    checks,
+    of,
+    failed: checks.filter(({ state }) => state === 'failed').map(({ check }) => check),
+  };
+}
+
+describe('doctor', () => {
+  it('finds what is missing before anything has been set up', async () => {
+    const { code, failed, of } = await examine();
+    expect(code).toBe(1);
+    expect(failed).toEqual(['topology', 'bindings', 'lag', 'lag', 'schema']);
+    expect(of('schema')?.detail).toContain('run "cdr-ingest migrate"');
+    expect(of('topology')?.detail).toContain('queue "cdrs.create" does not exist');
+  });
+
+  it('finds nothing wrong after migrate and topology: one line each, code 0', async () => {
+    expect(await run(['migrate'])).toMatchObject({ code: 0 });
+    expect(await run(['topology'])).toMatchObject({ code: 0 });
+    const { code, output } = await run(['doctor']);
+    expect({ code, output }).toMatchObject({ code: 0 });
+    const lines = output.trimEnd().split('\n');
+    const names = [
+      'broker',
+      'nodes',
+      'topology',
+      'bindings',
+      'policies',
+      'quorum',
+      'lag',
+      'lag',
+      'database',
+      'schema',
+      'clock',
+    ];
+    expect(lines.map((line) => line.split(/ +/).slice(0, 2))).toEqual(names.map((name) => ['ok', name]));
+    expect(output).toContain('cdrs.create: 0 waiting, 0 consumers');
+    expect(output).toContain('1 members of each queue online, 1 nodes (no node may be lost');
+    expect(output).not.toContain(new URL(services.databaseUrl).password);
+    expect(output).not.toContain(new URL(services.amqpUrl).password);
+  });
+
+  it('finds a binding that is gone, which AMQP cannot see', async () => {
+    await other.channel.unbindQueue('cdrs.results', 'cdrs.results', 'cdrs.result.#');
+    const { code, failed, of } = await examine();
+    expect({ code, failed }).toEqual({ code: 1, failed: ['bindings'] });
+    expect(of('bindings')?.detail).toBe('cdrs.results is not bound to cdrs.results by cdrs.result.#');
+    await other.channel.bindQueue('cdrs.results', 'cdrs.results', 'cdrs.result.#');
+  });
+
+  it('finds calls that wait while nobody consumes', async () => {
+    await other.fill('cdrs.create', 3);
+    const { code, failed, of } = await examine();
+    expect({ code, failed }).toEqual({ code: 1, failed: ['lag'] });
+    expect(of('lag')?.detail).toBe('cdrs.create: 3 waiting, 0 consumers');
+    await other.channel.purgeQueue('cdrs.create');
+  });
+
+  it('finds a queue whose arguments are not those that are set', async () => {
+    const { failed, of } = await examine({ DELIVERY_LIMIT: '7' });
+    expect(failed).toEqual(['topology']);
+    expect(of('topology')?.detail).toContain('x-delivery-limit=7');
+  });
+
+  it('finds a clock that is off', async () => {
+    const late = `data:text/javascript,${encodeURIComponent('const now=Date.now;Date.now=()=>now()-60000')}`;
+    const { code, failed, of } = await examine({ NODE_OPTIONS: `--import=${late}` });
+    expect({ code, failed }).toEqual({ code: 1, failed: ['clock'] });
+    expect(of('clock')?.detail).toMatch(/^the database's clock is (59|60)\d{3} ms ahead of this one/);
+  });
+
+  it('says where there is no management API, or none for this user, and fails nothing for it', async () => {
+    const nowhere = await examine({ AMQP_MANAGEMENT_URL: 'http://127.0.0.1:9' });
+    expect(nowhere.code).toBe(0);
+    for (const name of ['nodes', 'bindings', 'policies', 'quorum'])
+      expect(nowhere.of(name)).toMatchObject({ state: 'unknown', detail: /^no management API: http:/ });
+    const { origin, host } = new URL(managementUrl);
+    const stranger = await examine({ AMQP_MANAGEMENT_URL: `http://nobody:secret-word@${host}` });
+    expect(stranger.code).toBe(0);
+    expect(stranger.of('policies')?.detail).toBe(
+      `no management API: ${origin}: this user may not see it (give it the tag "monitoring")`,
+    );
+  });
+
+  it('goes on with the rest when a server cannot be reached', async () => {
+    const { code, failed, of } = await examine({
+      DATABASE_URL: 'postgresql://cdr:secret-word@127.0.0.1:9/cdr',
+      AMQP_URL: `${services.amqpUrl},amqp://cdr:secret-word@127.0.0.1:9/v`,
+    });
+    expect({ code, failed }).toEqual({ code: 1, failed: ['broker', 'database'] });
+    expect(of('schema')?.state).toBe('unknown');
+    expect(of('topology')?.state).toBe('ok');
+  });
+
+  // Last of all: the management API forgets a policy as late as it learns of one.
+  it.each([
+    ['a time to live', { 'message-ttl': 60_000 }, 'cdrs.create has message-ttl 60000, which loses calls'],
+    ['no delivery limit', { 'delivery-limit': 0 }, 'cdrs.create has no delivery-limit'],
+  ])('finds a policy that would lose calls: %s', async (_, definition, expected) => {
+    const policy = { pattern: '^cdrs\\.create$', definition, 'apply-to': 'queues' };
+    await managementRequest(managementUrl, 'PUT', `policies/${vhost}/harmful`, policy);
+    // With its next statistics, some seconds later.
+    await until(async () => (await examine()).of('policies')?.detail === expected);
+    const { code, failed } = await examine();
+    expect({ code, failed }).toEqual({ code: 1, failed: ['policies'] });
+  });
+});

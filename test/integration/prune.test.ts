@@ -1,0 +1,176 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { responsesTo } from '../../src/domain/reply.ts';
+import { monthsAgo, pagesOfCalls, prunePages } from '../../src/store/prune.ts';
+import { reconcile } from '../../src/store/reconcile.ts';
+import { type BillingDatabase, billingDatabase } from '../support/settling.ts';
+import { startProcess } from '../support/worker.ts';
+
+const CALLS = 600;
+/** The largest `start` that the contract takes: the last second of the year 9999. */
+const FAR_FUTURE = 253_402_300_799;
+
+let db: BillingDatabase;
+beforeAll(async () => {
+  db = await billingDatabase('prune');
+  await db.settle(calls(0, CALLS));
+});
+afterAll(() => db?.drop());
+
+const costs = ['0.000001', '1.5', '-0.333333', '0', '12.345678', '-7'];
+
+function calls(from: number, to: number) {
+  return Array.from({ length: to - from }, (_, index) => ({
+    uniqueid: `p-${from + index}`,
+    cost: costs[index % 6] ?? '0',
+    taxes: ['', '1', '2', '1,2'][index % 4] ?? '',
+    scustomer: 1 + (index % 3),
+    update_balance: index % 11 === 0 ? 0 : 1,
+    update_invoices: index % 5 === 0 ? 0 : 1,
+  }));
+}
+
+/** Makes calls as old as if they had been received so many months ago. */
+const age = (months: number, condition: string) =>
+  db.execute(`update cdrs set received_at = now() - interval '${months} months' where ${condition}`);
+
+const numberOf = (uniqueid: string) => `substring(${uniqueid} from 3)::int`;
+
+async function prune(...args: string[]) {
+  const command = await startProcess(['prune', ...args], { DATABASE_URL: db.databaseUrl });
+  const code = await command.ended;
+  return { code, output: command.output() };
+}
+
+/** What balances and invoices show, and what `reconcile` says of it. */
+async function books() {
+  const customers = await db.rows(
+    'select id::text, balance::text, charged::text, calls::text from customers order by id',
+  );
+  const invoices = await db.rows('select id::text, calls::text, total::text from invoices order by id');
+  const { proofs, uninvoiced } = await reconcile(db.prisma);
+  return { customers, invoices, uninvoiced, drift: proofs.map(({ drift }) => drift) };
+}
+
+describe('prune', () => {
+  it('changes nothing when it only counts', async () => {
+    await db.execute(`update invoices set status = 'closed'`);
+    await age(14, `${numberOf('uniqueid')} < 400`);
+    const before = await books();
+    expect(before.drift).toEqual([0, 0, 0]);
+    const { code, output } = await prune('--months', '13', '--dry-run', '--json');
+    expect({ code, ...JSON.parse(output) }).toMatchObject({ code: 0, calls: 400, kept: 0 });
+    expect(await db.rows('select count(*)::text from cdrs')).toEqual([{ count: String(CALLS) }]);
+    expect(await books()).toEqual(before);
+  });
+
+  it('takes out what is old enough, and every sum stays what it was', async () => {
+    const before = await books();
+    expect(before.uninvoiced.length).toBeGreaterThan(0);
+    expect(await prune('--months', '13')).toMatchObject({
+      code: 0,
+      output: expect.stringMatching(/^400 calls .* have gone$/m),
+    });
+    expect(await db.rows('select count(*)::text from cdrs')).toEqual([{ count: '200' }]);
+    expect(await books()).toEqual(before);
+    expect(await prune('--months', '13')).toMatchObject({ output: expect.stringMatching(/^0 calls/) });
+  });
+
+  it('does not hide a later drift', async () => {
+    await db.execute(`update past_sums set charged = charged + 0.000001 where of = 'customer' and key = '1'`);
+    expect((await books()).drift).toEqual([1, 0, 0]);
+    await db.execute(`update past_sums set charged = charged - 0.000001 where of = 'customer' and key = '1'`);
+    expect((await books()).drift).toEqual([0, 0, 0]);
+  });
+
+  it('leaves a uniqueid taken: the same call again is a duplicate and moves nothing', async () => {
+    const before = await books();
+    const again = calls(0, CALLS).slice(0, 50);
+    expect(new Set((await db.settle(again)).map(({ kind }) => kind))).toEqual(new Set(['duplicate']));
+    const asked = again.map((call) => ({ ...call, validation: 1 }));
+    expect(new Set((await db.settle(asked)).map(({ kind }) => kind))).toEqual(new Set(['validated']));
+    expect(await books()).toEqual(before);
+  });
+
+  it('answers other content under such a uniqueid as a conflict, though nobody can say in what it differs', async () => {
+    const before = await books();
+    const [outcome] = await db.settle([{ uniqueid: 'p-0', cost: '99', scustomer: 1 }]);
+    expect(outcome).toEqual({ kind: 'conflict', differences: [] });
+    expect(outcome && responsesTo(outcome)).toEqual([
+      { code: '400', key: 'uniqueid', message: 'stored before with different content' },
+    ]);
+    expect(await books()).toEqual(before);
+  });
+
+  it('goes by when a call was received, so that one whose start is far in the future breaks nothing', async () => {
+    await db.settle([
+      { uniqueid: 'p-9001', start: FAR_FUTURE, end: FAR_FUTURE, scustomer: 1, cost: '3' },
+      { uniqueid: 'p-9002', start: 0, end: 0, scustomer: 1, cost: '4' },
+    ]);
+    expect(await prune('--months', '13')).toMatchObject({ output: expect.stringMatching(/^0 calls/) });
+    await age(14, `uniqueid in ('p-9001', 'p-9002')`);
+    expect(await prune('--months', '13')).toMatchObject({ output: expect.stringMatching(/^2 calls/) });
+    expect((await books()).drift).toEqual([0, 0, 0]);
+  });
+
+  it('leaves a call until its invoice is closed', async () => {
+    await db.execute(`update invoices set status = 'open' where id = 10`);
+    await db.settle([{ uniqueid: 'p-9003', scustomer: 1, invoice: 10, cost: '5' }]);
+    await age(14, `uniqueid = 'p-9003'`);
+    const { output } = await prune('--months', '13', '--json');
+    expect(JSON.parse(output)).toMatchObject({ calls: 0, kept: 1 });
+    await db.execute(`update invoices set status = 'closed' where id = 10`);
+    expect(await prune('--months', '13')).toMatchObject({ output: expect.stringMatching(/^1 calls/) });
+    expect((await books()).drift).toEqual([0, 0, 0]);
+  });
+
+  it.each(['0', '-1', '1.5', 'all'])('takes no "%s" for a number of months', async (months) => {
+    expect(await prune('--months', months)).toMatchObject({ code: 2 });
+  });
+
+  it('killed at any moment it has taken whole spans or nothing, and running it again finishes', async () => {
+    await db.settle(calls(10_000, 13_000));
+    await age(14, `${numberOf('uniqueid')} >= 10000`);
+    const before = await books();
+    const command = await startProcess(['prune', '--months', '13'], { DATABASE_URL: db.databaseUrl });
+    for (;;) {
+      const [row] = await db.rows(
+        `select count(*)::text from past_calls where ${numberOf('uniqueid')} >= 10000`,
+      );
+      if (Number(row?.count) > 0) break;
+    }
+    command.child.kill('SIGKILL');
+    await command.ended;
+    expect(await books()).toEqual(before);
+    expect(await prune('--months', '13')).toMatchObject({ code: 0 });
+    expect(await books()).toEqual(before);
+    const [left] = await db.rows(`select count(*)::text from cdrs where ${numberOf('uniqueid')} >= 10000`);
+    expect(left).toEqual({ count: '0' });
+  });
+
+  it('beside ingestion: new calls come in, old ones sent again are duplicates, nothing is counted twice', async () => {
+    await db.settle(calls(20_000, 21_000));
+    await age(14, `${numberOf('uniqueid')} between 20000 and 20999`);
+    const cutoff = await monthsAgo(db.sql, 13);
+    let isPruning = true;
+    const pruning = (async () => {
+      const pages = await pagesOfCalls(db.sql);
+      let gone = 0;
+      for (let from = 0; from < pages; from += 4)
+        gone += (await prunePages(db.sql, cutoff, { from, to: from + 4 }, false)).calls;
+      isPruning = false;
+      return gone;
+    })();
+    const kinds = new Set<string>();
+    let stored = 0;
+    for (let round = 0; isPruning; round += 1) {
+      const again = calls(20_000, 21_000).filter((_, index) => index % 10 === round % 10);
+      for (const { kind } of await db.settle(again)) kinds.add(kind);
+      const fresh = calls(30_000 + round * 20, 30_020 + round * 20);
+      stored += (await db.settle(fresh)).filter(({ kind }) => kind === 'accepted').length;
+    }
+    expect(await pruning).toBe(1000);
+    expect(kinds).toEqual(new Set(['duplicate']));
+    expect(stored).toBeGreaterThan(0);
+    expect((await books()).drift).toEqual([0, 0, 0]);
+  });
+});

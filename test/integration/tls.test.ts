@@ -1,0 +1,226 @@
+import { writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { Client } from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { freePort } from '../../dev/stack/ports.ts';
+import { type PostgresServer, type RabbitServer, startPostgres, startRabbit } from '../../dev/stack.ts';
+import { type CertificateFiles, pem, testAuthority } from '../support/certificates.ts';
+import { startProcess } from '../support/worker.ts';
+
+const authority = testAuthority('cdr-ingest tests');
+const stranger = testAuthority('somebody else');
+const server = authority.issue('server', ['DNS:localhost', 'IP:127.0.0.1']);
+const client = authority.issue('cdr');
+const foreign = stranger.issue('cdr');
+
+let postgres: PostgresServer;
+let rabbitmq: RabbitServer;
+let databaseUrl: string;
+let amqpUrl: string;
+
+beforeAll(async () => {
+  // Without TLS only to the database `postgres`, which is how the stack sees that the server is up.
+  const hba = join(dirname(server.cert), 'pg_hba.conf');
+  writeFileSync(
+    hba,
+    `hostnossl postgres all 127.0.0.0/8 scram-sha-256
+     hostssl all all 127.0.0.0/8 scram-sha-256 clientcert=verify-full\n`,
+  );
+  const port = await freePort();
+  [postgres, rabbitmq] = await Promise.all([
+    startPostgres({
+      settings: {
+        listen_addresses: '127.0.0.1,127.0.0.2',
+        hba_file: hba,
+        ssl: 'on',
+        ssl_cert_file: server.cert,
+        ssl_key_file: server.key,
+        ssl_ca_file: authority.ca,
+      },
+    }),
+    startRabbit({
+      config: [
+        `listeners.ssl.1 = 127.0.0.1:${port}`,
+        `listeners.ssl.2 = 127.0.0.2:${port}`,
+        `ssl_options.cacertfile = ${authority.ca}`,
+        `ssl_options.certfile = ${server.cert}`,
+        `ssl_options.keyfile = ${server.key}`,
+        'ssl_options.verify = verify_peer',
+        'ssl_options.fail_if_no_peer_cert = true',
+      ],
+    }),
+  ]);
+  const admin = new Client({ connectionString: postgres.url });
+  await admin.connect();
+  await admin.query('create database cdr_tls');
+  await admin.end();
+  databaseUrl = postgres.url.replace('/postgres', '/cdr_tls').replace('127.0.0.1', 'localhost');
+  amqpUrl = rabbitmq.url.replace('amqp:', 'amqps:').replace(/127\.0\.0\.1:\d+/, `localhost:${port}`);
+});
+afterAll(async () => {
+  await Promise.all([postgres?.remove(), rabbitmq?.remove()]);
+  authority.remove();
+  stranger.remove();
+});
+
+type Side = 'DATABASE' | 'AMQP';
+
+const certificates = (side: Side, ca: string, { cert, key }: CertificateFiles) => ({
+  [`${side}_TLS_CA_FILE`]: ca,
+  [`${side}_TLS_CERT_FILE`]: cert,
+  [`${side}_TLS_KEY_FILE`]: key,
+});
+
+const database = () => ({
+  DATABASE_URL: `${databaseUrl}?sslmode=verify-full`,
+  ...certificates('DATABASE', authority.ca, client),
+});
+const broker = () => ({ AMQP_URL: amqpUrl, ...certificates('AMQP', authority.ca, client) });
+
+async function run(args: string[], environment: Record<string, string>, input = '') {
+  const command = await startProcess(args, environment);
+  command.child.stdin?.end(input);
+  return { code: await command.ended, output: command.output() };
+}
+
+/** The one line that a command ends with; it must hold neither password nor key. */
+function refusal({ code, output }: Awaited<ReturnType<typeof run>>): { code: number | null; line: string } {
+  for (const secret of [new URL(databaseUrl).password, new URL(amqpUrl).password, 'PRIVATE KEY'])
+    expect(output).not.toContain(secret);
+  expect(output.trimEnd()).not.toContain('\n');
+  return { code, line: output.trimEnd() };
+}
+
+describe('over TLS with an authority and client certificates of our own', () => {
+  it('every command reaches its servers, and the worker stores a call', async () => {
+    expect(await run(['migrate'], database())).toMatchObject({ code: 0 });
+    const user = await run(['user', 'add', 'switch', '--role', 'system'], database(), 'correct horse\n');
+    expect(user).toMatchObject({ code: 0 });
+    expect(await run(['topology'], broker())).toMatchObject({ code: 0 });
+    const worker = await startProcess(['worker'], { ...database(), ...broker(), HTTP_PORT: '0' });
+    await worker.logged('"state":"consuming"');
+    const call = { uniqueid: 'tls.1', machine: 'm', start: 1, scustomer: 1 };
+    const publish = await run(
+      ['publish', '-', '--json'],
+      { ...broker(), CDR_USERNAME: 'switch', CDR_PASSWORD: 'correct horse' },
+      JSON.stringify(call),
+    );
+    // The customer is unknown: what matters is that the answer came all the way from the database.
+    expect(publish).toMatchObject({ code: 1, output: expect.stringContaining('"key": "scustomer"') });
+    expect(await worker.stop()).toBe(0);
+    expect(await run(['reconcile'], database())).toMatchObject({ code: 0 });
+    expect(worker.output()).not.toContain('PRIVATE KEY');
+  });
+
+  it('takes certificates that stand in the variables themselves', async () => {
+    const environment = {
+      DATABASE_URL: databaseUrl,
+      DATABASE_TLS_CA: pem(authority.ca),
+      DATABASE_TLS_CERT: pem(client.cert),
+      DATABASE_TLS_KEY: pem(client.key),
+    };
+    expect(await run(['migrate'], environment)).toMatchObject({ code: 0 });
+  });
+
+  it('an address is checked against the addresses of the certificate', async () => {
+    const environment = { ...database(), DATABASE_URL: databaseUrl.replace('localhost', '127.0.0.1') };
+    expect(await run(['migrate'], environment)).toMatchObject({ code: 0 });
+    const there = { ...broker(), AMQP_URL: amqpUrl.replace('localhost', '127.0.0.1') };
+    expect(await run(['topology', '--check'], there)).toMatchObject({ code: 0 });
+  });
+});
+
+describe('a database that cannot be trusted, or does not trust us, is refused in one line', () => {
+  it.each([
+    ['another authority', () => ({ DATABASE_TLS_CA_FILE: stranger.ca }), /certificate/],
+    ['the authorities of the system', () => ({ DATABASE_TLS_CA_FILE: '' }), /certificate/],
+    [
+      'no client certificate',
+      () => ({ DATABASE_TLS_CERT_FILE: '', DATABASE_TLS_KEY_FILE: '' }),
+      /certificate/,
+    ],
+    ['a certificate of another authority', () => certificates('DATABASE', authority.ca, foreign), /./],
+    [
+      'no TLS',
+      () => ({ ...certificates('DATABASE', '', { cert: '', key: '' }), DATABASE_URL: databaseUrl }),
+      /pg_hba/,
+    ],
+  ])('%s', async (_, change, expected) => {
+    const { code, line } = refusal(await run(['migrate'], { ...database(), ...change() }));
+    expect(code).toBe(1);
+    expect(line).toMatch(expected);
+  });
+
+  it('a name that is not in the certificate, unless sslmode=verify-ca asks for the chain alone', async () => {
+    const elsewhere = databaseUrl.replace('localhost', '127.0.0.2');
+    const refused = refusal(await run(['migrate'], { ...database(), DATABASE_URL: elsewhere }));
+    expect(refused).toMatchObject({ code: 1, line: expect.stringContaining('127.0.0.2 is not in the cert') });
+    const trusting = { ...database(), DATABASE_URL: `${elsewhere}?sslmode=verify-ca` };
+    expect(await run(['migrate'], trusting)).toMatchObject({ code: 0 });
+  });
+});
+
+describe('a broker that cannot be trusted, or does not trust us, is refused in one line', () => {
+  it.each([
+    ['another authority', () => ({ AMQP_TLS_CA_FILE: stranger.ca }), /no TLS connection: .*certificate/],
+    ['the authorities of the system', () => ({ AMQP_TLS_CA_FILE: '' }), /no TLS connection: .*certificate/],
+    [
+      'a name that it does not have',
+      () => ({ AMQP_URL: amqpUrl.replace('localhost', '127.0.0.2') }),
+      /127\.0\.0\.2 is not in the cert/,
+    ],
+    ['no client certificate', () => ({ AMQP_TLS_CERT_FILE: '', AMQP_TLS_KEY_FILE: '' }), /./],
+    ['a certificate of another authority', () => certificates('AMQP', authority.ca, foreign), /./],
+  ])('%s', async (_, change, expected) => {
+    const { code, line } = refusal(await run(['topology', '--check'], { ...broker(), ...change() }));
+    expect(code).toBe(1);
+    expect(line).toContain('amqps://cdr:***@');
+    expect(line).toMatch(expected);
+  });
+
+  it('a worker says so in its log and goes on trying', async () => {
+    const environment = { ...database(), ...broker(), AMQP_TLS_CA_FILE: stranger.ca, HTTP_PORT: '0' };
+    const worker = await startProcess(['worker'], environment);
+    await worker.logged('no TLS connection');
+    expect(await worker.stop()).toBe(0);
+    expect(worker.output()).not.toContain(new URL(amqpUrl).password);
+  });
+});
+
+describe('certificates that do not fit together are wrong configuration', () => {
+  it.each([
+    ['a key without a certificate', () => ({ DATABASE_TLS_CERT_FILE: '' }), 'DATABASE_TLS_CERT is missing'],
+    ['a certificate without a key', () => ({ DATABASE_TLS_KEY_FILE: '' }), 'DATABASE_TLS_KEY is missing'],
+    [
+      'the key of another',
+      () => ({ DATABASE_TLS_KEY_FILE: foreign.key }),
+      'DATABASE_TLS_…: expected certificates',
+    ],
+    [
+      'no PEM',
+      () => ({ DATABASE_TLS_CA: '/etc/ca.crt' }),
+      'DATABASE_TLS_CA: expected certificates in PEM form',
+    ],
+    [
+      'files in the URL',
+      () => ({ DATABASE_URL: `${databaseUrl}?sslrootcert=/ca` }),
+      'give certificates in DATABASE_TLS_CA',
+    ],
+    ['sslmode=disable', () => ({ DATABASE_URL: `${databaseUrl}?sslmode=disable` }), 'sslmode=disable, but'],
+    [
+      'an sslmode that is none',
+      () => ({ DATABASE_URL: `${databaseUrl}?sslmode=full` }),
+      'sslmode=full: expected',
+    ],
+  ])('%s', async (_, change, expected) => {
+    const { code, line } = refusal(await run(['migrate'], { ...database(), ...change() }));
+    expect(code).toBe(2);
+    expect(line).toContain(expected);
+  });
+
+  it('certificates for a broker that is not encrypted', async () => {
+    const { code, line } = refusal(await run(['topology'], { ...broker(), AMQP_URL: rabbitmq.url }));
+    expect(code).toBe(2);
+    expect(line).toContain('AMQP_URL: expected amqps://');
+  });
+});

@@ -1,0 +1,85 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type PrometheusServer, startPrometheus } from '../../dev/stack/prometheus.ts';
+import { hashPassword } from '../../src/auth/password.ts';
+import { openFrontDoor } from '../../src/broker/front-door.ts';
+import { upsertUser } from '../../src/store/users.ts';
+import { until } from '../support/broker.ts';
+import { type BillingDatabase, billingDatabase } from '../support/settling.ts';
+import { startProcess, type WorkerProcess } from '../support/worker.ts';
+import { alerts, filledIn, panels } from './queries.ts';
+
+let db: BillingDatabase;
+let worker: WorkerProcess;
+let prometheus: PrometheusServer;
+const startedS = Date.now() / 1000;
+
+beforeAll(async () => {
+  db = await billingDatabase('prometheus');
+  const passwordHash = await hashPassword('right-one');
+  await upsertUser(db.prisma, { username: 'switch', role: 'system', passwordHash });
+  worker = await startProcess(['worker'], {
+    DATABASE_URL: db.databaseUrl,
+    AMQP_URL: db.amqpUrl,
+    HTTP_PORT: '0',
+  });
+  await worker.logged('"state":"consuming"');
+  const labels = { namespace: 'cdr-ingest', pod: 'cdr-ingest-0', container: 'worker' };
+  prometheus = await startPrometheus({
+    targets: [{ port: await worker.port(), labels }],
+    scrapeSeconds: 1,
+    progress: (line) => process.stderr.write(`${line}\n`),
+  });
+  // A rate needs a sample from before it grows.
+  await until(async () => (await ask('up')).some((value) => value === 1));
+  await callsOfEveryKind();
+});
+afterAll(async () => {
+  await prometheus?.remove();
+  await worker?.stop();
+  await db?.drop();
+});
+
+async function callsOfEveryKind(): Promise<void> {
+  const door = await openFrontDoor([db.amqpUrl], 'cdrs', 30_000);
+  const call = { auth_username: 'switch', auth_password: 'right-one', machine: 'm', start: 1, scustomer: 1 };
+  const submit = (parameters: object) =>
+    door.submit({ body: JSON.stringify({ ...call, ...parameters }), machine: 'm' });
+  await Promise.all(Array.from({ length: 50 }, (_, index) => submit({ uniqueid: `p.${index}` })));
+  await submit({ uniqueid: 'p.0' });
+  await submit({ uniqueid: 'p.0', cost: 1 });
+  await submit({ uniqueid: 'bad', cost: 'x' });
+  await door.close();
+}
+
+/** The finite values that a query gives over the whole test. */
+async function ask(query: string): Promise<number[]> {
+  const series = await prometheus.range(query, startedS, Date.now() / 1000, 1);
+  return series.flatMap(({ values }) => values.map(([, value]) => value)).filter(Number.isFinite);
+}
+
+describe('a real Prometheus that scrapes a real worker', () => {
+  it.each(panels)('has data for "$title"', async ({ targets }) => {
+    for (const { expr } of targets) {
+      const query = filledIn(expr, '15s');
+      await until(async () => (await ask(query)).length > 0);
+    }
+  });
+
+  it('sees each kind of call', async () => {
+    const [code] = panels.filter(({ title }) => title === 'Calls by code');
+    const query = filledIn(code?.targets[0]?.expr ?? '', '15s');
+    await until(async () => {
+      const series = await prometheus.range(query, startedS, Date.now() / 1000, 1);
+      const seen = series.filter(({ values }) => values.some(([, value]) => value > 0));
+      return ['204', '400'].every((name) => seen.some(({ metric }) => metric.code === name));
+    });
+  });
+
+  it.each(alerts)('takes the query of $alert', async ({ expr }) => {
+    await expect(ask(expr)).resolves.toBeInstanceOf(Array);
+  });
+
+  it('says what is wrong with a query that it does not take', async () => {
+    await expect(ask('rate(cdr_ingest_results_total)')).rejects.toThrow('expected type range vector');
+  });
+});
