@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { registerDead } from './commands/dead.ts';
 import { registerMigrate } from './commands/migrate.ts';
 import { registerPublish } from './commands/publish.ts';
 import { registerReconcile } from './commands/reconcile.ts';
@@ -28,6 +29,7 @@ registerMigrate(program);
 registerTopology(program);
 registerUser(program, () => ({ databaseUrl: readConfig(['DATABASE_URL']).DATABASE_URL }));
 registerPublish(program);
+registerDead(program);
 registerReconcile(program);
 registerSchema(program, version);
 
