@@ -67,6 +67,7 @@ const WINDOW = 3000;
 const SLOW_START = 20;
 const SLOW_FACTOR = 2;
 const POLL_MS = 30;
+const LOOK_MS_A_ROW = 0.15;
 
 /**
  * Sends dead letters again: marks a part of them with a new attempt each, sends it, and watches the rows until the
@@ -105,11 +106,15 @@ export async function replay(
     return Math.floor(Math.min(CHUNK, WINDOW - open.size, bySpeed, byTrust));
   }
 
+  let lookedAt = started;
   while (open.size > 0 || (waiting.length > 0 && progress.ended === null)) {
     const chunk = waiting.splice(0, Math.max(0, room()));
     if (chunk.length > 0) await sendChunk(chunk, open, progress, settings, ports);
     else await ports.wait(POLL_MS);
+    // Looking at many rows costs the database what the worker could use.
+    if (ports.now() - lookedAt < open.size * LOOK_MS_A_ROW) continue;
     await look(open, progress, ports);
+    lookedAt = ports.now();
     ports.onProgress(progress);
   }
   return progress;
