@@ -66,6 +66,7 @@ export async function pruneLetters(sql: Sql, before: Date): Promise<number> {
       `with old as materialized (
         select id from dead_letters where status in ('resolved', 'discarded') and coalesce(closed_at, last_dead_at) < $1
         order by id limit ${PRUNED_AT_ONCE} for update skip locked),
+      history as (delete from dead_letter_events e using old where e.dead_letter = old.id),
       gone as (delete from dead_letters d using old where d.id = old.id returning d.id)
       select count(*)::int as count from gone`,
       [before],

@@ -43,7 +43,7 @@ export async function readLetter(sql: Sql, id: string): Promise<LetterDetail | u
 /** What was done with a letter, in order. Seals stay where they are. */
 export async function readEvents(sql: Sql, id: string): Promise<LetterEvent[]> {
   return await sql<LetterEvent>(
-    `select at, event, by, why, attempt, detail from dead_letter_events e where dead_letter = $1::bigint order by e.id`,
+    `select at, event, by, why, attempt, detail from dead_letter_events e where dead_letter = $1::bigint order by id`,
     [id],
   );
 }

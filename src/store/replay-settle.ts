@@ -111,8 +111,8 @@ function secondCopy(first: Outcome = { kind: 'superseded' }): Outcome {
 }
 
 /**
- * Locks the rows whose tickets are genuine, in the order of ids. By index: the event of each (row, attempt), the
- * row by its primary key.
+ * Locks the rows whose tickets are genuine, in the order of ids. By primary key: the few events of
+ * each row, and the row.
  */
 const CLAIM = `
   select t.position, d.id::text as id, d.status, d.replays, d.reason, d.responses, d.differences, d.error,

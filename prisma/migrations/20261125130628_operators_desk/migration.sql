@@ -9,8 +9,8 @@ ADD COLUMN     "edits" JSONB NOT NULL DEFAULT '{}';
 
 -- CreateTable
 CREATE TABLE "dead_letter_events" (
-    "id" BIGSERIAL NOT NULL,
     "dead_letter" BIGINT NOT NULL,
+    "id" BIGSERIAL NOT NULL,
     "at" TIMESTAMPTZ(6) NOT NULL DEFAULT CURRENT_TIMESTAMP,
     "event" TEXT NOT NULL,
     "by" TEXT,
@@ -19,11 +19,8 @@ CREATE TABLE "dead_letter_events" (
     "seal" BYTEA,
     "detail" JSONB NOT NULL DEFAULT '{}',
 
-    CONSTRAINT "dead_letter_events_pkey" PRIMARY KEY ("id")
+    CONSTRAINT "dead_letter_events_pkey" PRIMARY KEY ("dead_letter","id")
 );
-
--- CreateIndex
-CREATE INDEX "dead_letter_events_dead_letter_attempt_idx" ON "dead_letter_events"("dead_letter", "attempt");
 
 -- CreateIndex
 CREATE INDEX "dead_letters_last_dead_at_id_idx" ON "dead_letters"("last_dead_at", "id");
@@ -32,13 +29,8 @@ CREATE INDEX "dead_letters_last_dead_at_id_idx" ON "dead_letters"("last_dead_at"
 CREATE INDEX "dead_letters_status_last_dead_at_id_idx" ON "dead_letters"("status", "last_dead_at", "id");
 
 -- CreateIndex
-CREATE INDEX "dead_letters_reason_last_dead_at_id_idx" ON "dead_letters"("reason", "last_dead_at", "id");
-
--- CreateIndex
 CREATE INDEX "dead_letters_scustomer_last_dead_at_id_idx" ON "dead_letters"("scustomer", "last_dead_at", "id");
 
--- AddForeignKey
-ALTER TABLE "dead_letter_events" ADD CONSTRAINT "dead_letter_events_dead_letter_fkey" FOREIGN KEY ("dead_letter") REFERENCES "dead_letters"("id") ON DELETE CASCADE ON UPDATE CASCADE;
 
 
 -- From here on by hand: what Prisma's schema cannot say.
