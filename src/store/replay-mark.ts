@@ -60,12 +60,11 @@ export interface Mark {
 const MARK = `
 with wanted as materialized (
   select * from json_to_recordset($1::json) as w(id bigint, replays int, edits jsonb, status text, seal text)),
-locked as materialized (
-  select d.id, w.seal from dead_letters d join wanted w using (id)
-  where d.status = w.status and d.replays = w.replays and d.edits = w.edits order by d.id for update of d),
 marked as (
   update dead_letters d set status = 'replaying', replays = d.replays + 1, closed_at = null
-  from locked l where d.id = l.id returning d.id, d.replays, d.reason, d.responses, l.seal)
+  from wanted w
+  where d.id = w.id and d.status = w.status and d.replays = w.replays and d.edits = w.edits
+  returning d.id, d.replays, d.reason, d.responses, w.seal)
 insert into dead_letter_events (dead_letter, event, by, why, attempt, seal, detail)
 select id, 'replayed', $2, $3, replays, decode(seal, 'hex'), jsonb_build_object('reason', reason, 'responses', responses)
 from marked returning dead_letter::text as id`;
