@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { registerConsole } from './commands/console.ts';
 import { registerDead } from './commands/dead.ts';
 import { registerMigrate } from './commands/migrate.ts';
 import { registerPublish } from './commands/publish.ts';
@@ -30,6 +31,7 @@ registerTopology(program);
 registerUser(program, () => ({ databaseUrl: readConfig(['DATABASE_URL']).DATABASE_URL }));
 registerPublish(program);
 registerDead(program);
+registerConsole(program);
 registerReconcile(program);
 registerSchema(program, version);
 

@@ -1,16 +1,17 @@
 import type { Command } from 'commander';
 import { ConfigError, readConfig } from '../config.ts';
 import { readStory } from '../desk/look.ts';
+import { countIn } from '../desk/selection.ts';
 import { countLetters, type GroupField, groupFields, groupLetters, readPage } from '../store/letters.ts';
 import { writeAll } from './dead-export.ts';
 import {
   atDesk,
-  countOf,
   DeskError,
   expectKnown,
   printJson,
   type SelectionOptions,
   selectionOf,
+  usage,
   withSelection,
 } from './dead-options.ts';
 import { printGroups, printList, printStory } from './dead-tables.ts';
@@ -58,7 +59,7 @@ async function list(ids: string[], { groupBy, limit, json, ...options }: ListOpt
       `--group-by: expected one of ${groupFields.join(', ')}, got ${JSON.stringify(groupBy)}`,
     );
   }
-  const most = countOf('limit', limit);
+  const most = usage(() => countIn('limit', limit));
   const { SYSTEM_CURRENCY } = readConfig(['SYSTEM_CURRENCY']);
   await atDesk(2, async ({ sql }) => {
     await expectKnown(sql, filter);

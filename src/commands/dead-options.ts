@@ -50,14 +50,6 @@ function optionOf(message: string): string {
   return message.startsWith('id:') ? message : `--${message}`;
 }
 
-/** A whole number above 0 of an option. Throws ConfigError. */
-export function countOf(name: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const count = Number(text);
-  if (/^\d{1,9}$/.test(text) && count > 0) return count;
-  throw new ConfigError(`--${name}: expected a whole number above 0, got ${JSON.stringify(text)}`);
-}
-
 export interface Desk {
   database: Database;
   sql: Sql;

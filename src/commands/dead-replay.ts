@@ -4,10 +4,10 @@ import { type Choice, chooseForReplay } from '../desk/choice.ts';
 import { readEdits, refusalOf } from '../desk/corrections.ts';
 import { rehearse } from '../desk/rehearsal.ts';
 import { type ReplayProgress, replay } from '../desk/replay.ts';
+import { countIn, percentIn, rateIn } from '../desk/selection.ts';
 import { readReplayable, selectIds } from '../store/replay-mark.ts';
 import {
   atDesk,
-  countOf,
   type Desk,
   DeskError,
   expectKnown,
@@ -20,7 +20,7 @@ import {
 } from './dead-options.ts';
 import { rehearsalPorts, replayPorts } from './dead-ports.ts';
 import { openProgress, printRehearsal, printReplay } from './dead-progress.ts';
-import { openSender } from './dead-sender.ts';
+import { BrokerError, openSender } from './dead-sender.ts';
 
 interface ReplayOptions extends SelectionOptions {
   set: string[];
@@ -56,8 +56,9 @@ export function registerReplay(dead: Command): void {
 async function run(ids: string[], { set, why, dryRun, json, ...options }: ReplayOptions): Promise<void> {
   const filter = selectionOf(ids, options);
   const edits = usage(() => readEdits(set));
-  const limit = countOf('limit', options.limit) ?? null;
-  const settings = { edits, rate: rateOf(options.rate), abortOver: percentOf(options.abortOver) };
+  const limit = usage(() => countIn('limit', options.limit)) ?? null;
+  const rate = usage(() => rateIn('rate', options.rate)) ?? null;
+  const abortOver = usage(() => percentIn('abort-over', options.abortOver)) ?? null;
   const choice = usage(() => chooseForReplay(filter));
   const config = readConfig(['AMQP_URL', 'SYSTEM_CURRENCY', 'MAX_BODY_BYTES', 'IGNORED_PARAMETERS']);
   await atDesk(POOL, async (desk) => {
@@ -75,7 +76,11 @@ async function run(ids: string[], { set, why, dryRun, json, ...options }: Replay
       else printRehearsal(rehearsal, skipped);
       return;
     }
-    const progress = await sendThem(selected, settings, config, { ...desk, operator, why: why ?? null });
+    const progress = await sendThem(selected, { edits, rate, abortOver }, config, {
+      ...desk,
+      operator,
+      why: why ?? null,
+    });
     if (json) printJson({ ...progress, left_out: skipped });
     else printReplay(progress, skipped);
     const unsent = progress.selected - progress.sent - progress.leftAlone.length;
@@ -96,7 +101,7 @@ async function sendThem(
   desk: Desk & { operator: string; why: string | null },
 ): Promise<ReplayProgress> {
   const sender = await openSender(AMQP_URL).catch((error: unknown) => {
-    throw new DeskError(error instanceof Error ? error.message : String(error));
+    throw error instanceof BrokerError ? new DeskError(error.message) : error;
   });
   const stop = new AbortController();
   const onSignal = () => {
@@ -111,7 +116,7 @@ async function sendThem(
     const all = { ...settings, maxBodyBytes: MAX_BODY_BYTES, stop: stop.signal };
     return await replay(selected, all, replayPorts(desk, desk, sender.send, bar.update));
   } catch (error) {
-    if (!(error instanceof Error) || !error.message.startsWith('the broker')) throw error;
+    if (!(error instanceof BrokerError)) throw error;
     throw new DeskError(`${error.message}; what was not sent stays "replaying", run the same command again`);
   } finally {
     bar.stop();
@@ -140,18 +145,4 @@ async function leftOut(
     id,
     why: open.includes(status) ? `${reason} ${NEEDS_REASON} ${reason}` : `is ${status}`,
   }));
-}
-
-function rateOf(text: string | undefined): number | null {
-  if (text === undefined) return null;
-  const rate = Number(/^(\d{1,6}(?:\.\d{1,3})?)(?:\/s)?$/.exec(text)?.[1]);
-  if (rate > 0) return rate;
-  throw new ConfigError(`--rate: expected calls a second above 0, such as 50/s, got ${JSON.stringify(text)}`);
-}
-
-function percentOf(text: string | undefined): number | null {
-  if (text === undefined) return null;
-  const percent = Number(/^(\d{1,3}(?:\.\d{1,3})?)%?$/.exec(text)?.[1]);
-  if (percent >= 0 && percent <= 100) return percent;
-  throw new ConfigError(`--abort-over: expected a percentage, such as 5%, got ${JSON.stringify(text)}`);
 }

@@ -6,9 +6,12 @@ import type { ReplayMessage } from '../desk/replay.ts';
 import { TICKET_HEADER } from '../domain/ticket.ts';
 import { backoffMs } from './outage.ts';
 
+/** The broker cannot be reached, or does not take what is sent. */
+export class BrokerError extends Error {}
+
 /** Dead letters on their way back through the front door. */
 export interface Sender {
-  /** Resolves when the broker has confirmed all of them; rejects after 30 s without success. */
+  /** Resolves when the broker has confirmed all of them; rejects with BrokerError after 30 s without success. */
   send: (messages: readonly ReplayMessage[]) => Promise<void>;
   close: () => Promise<void>;
 }
@@ -20,7 +23,7 @@ const GIVE_UP_MS = 30_000;
 const silent = () => undefined;
 const noLog = { debug: silent, info: silent, warn: silent, error: silent };
 
-/** Rejects with one line when no broker can be reached. */
+/** Rejects with BrokerError when no broker can be reached. */
 export async function openSender(urls: readonly string[]): Promise<Sender> {
   let problem = '';
   const connection = superviseConnection({
@@ -38,7 +41,7 @@ export async function openSender(urls: readonly string[]): Promise<Sender> {
   };
   if (!(await connection.whenUp(CONNECT_TIMEOUT_MS))) {
     await close();
-    throw new Error(problem || 'the broker cannot be reached');
+    throw new BrokerError(problem || 'the broker cannot be reached');
   }
   return { send: (messages) => sendAll(messages.map(outgoing), publisher.publishBatch), close };
 }
@@ -57,7 +60,7 @@ async function sendAll(
     const failure = results.find(({ kind }) => kind !== 'confirmed');
     if (failure === undefined) return;
     if (performance.now() > deadline)
-      throw new Error(`the broker does not take the replays: ${told(failure)}`);
+      throw new BrokerError(`the broker does not take the replays: ${told(failure)}`);
     await sleep(backoffMs(attempt, Math.random));
   }
 }

@@ -87,3 +87,29 @@ export function momentOf(name: string, text: string, now: Date): Date {
     `${name}: expected 2h, 7d or an ISO 8601 time such as 2026-11-25T08:00:00Z, got ${JSON.stringify(text)}`,
   );
 }
+
+/** A whole number above 0; undefined where nothing is given. Throws SelectionError, as those below. */
+export function countIn(name: string, text: string | null | undefined): number | undefined {
+  if (!text) return undefined;
+  const count = Number(text);
+  if (/^\d{1,9}$/.test(text) && count > 0) return count;
+  throw new SelectionError(`${name}: expected a whole number above 0, got ${JSON.stringify(text)}`);
+}
+
+/** Calls a second, such as `50/s`. */
+export function rateIn(name: string, text: string | null | undefined): number | undefined {
+  if (!text) return undefined;
+  const rate = Number(/^(\d{1,6}(?:\.\d{1,3})?)(?:\/s)?$/.exec(text)?.[1]);
+  if (rate > 0) return rate;
+  throw new SelectionError(
+    `${name}: expected calls a second above 0, such as 50/s, got ${JSON.stringify(text)}`,
+  );
+}
+
+/** A percentage, such as `5%`. */
+export function percentIn(name: string, text: string | null | undefined): number | undefined {
+  if (!text) return undefined;
+  const percent = Number(/^(\d{1,3}(?:\.\d{1,3})?)%?$/.exec(text)?.[1]);
+  if (percent >= 0 && percent <= 100) return percent;
+  throw new SelectionError(`${name}: expected a percentage, such as 5%, got ${JSON.stringify(text)}`);
+}

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { deadReasons } from '../../src/domain/outcome.ts';
 import { letterStatuses } from '../../src/domain/record.ts';
@@ -42,6 +42,13 @@ describe('docs/dead-letters.md', () => {
       { status: 'resolved' },
       { status: 'discarded' },
     ]);
+  });
+
+  it('shows pictures that exist', () => {
+    const pictures = [...page.matchAll(/\]\((images\/[^)]+)\)/g)].map(([, path = '']) => path);
+    expect(pictures).toHaveLength(4);
+    for (const path of pictures)
+      expect(existsSync(new URL(`../../docs/${path}`, import.meta.url))).toBe(true);
   });
 
   it('names every reason and every status', () => {
