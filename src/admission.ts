@@ -7,6 +7,7 @@ import { type Letter, letterOf, letterOfText } from './domain/letter.ts';
 import type { Outcome } from './domain/outcome.ts';
 import type { Submission } from './domain/submission.ts';
 import { clean } from './domain/text.ts';
+import { readTicket, sealOf } from './domain/ticket.ts';
 import { validate } from './domain/validate.ts';
 
 /** Whether a sender is who it says: at once where that is known, later where a slow hash must be computed. */
@@ -14,11 +15,11 @@ export type Verify = (username: string, password: string) => Verdict | Promise<V
 export type Verdict = { kind: 'ok'; username: string; role: string } | { kind: 'unauthenticated' };
 
 /** A message on its way to be settled, with what its reply and the metrics need. */
-export type Admitted = Submission & {
-  uniqueid: string | null;
-  /** Texts in which something was replaced or cut. */
-  cleaned: number;
-};
+export type Admitted = { letter: () => Letter } & Submission & {
+    uniqueid: string | null;
+    /** Texts in which something was replaced or cut. */
+    cleaned: number;
+  };
 
 export interface AdmissionRules {
   maxBodyBytes: number;
@@ -46,6 +47,34 @@ export function admit(request: Request, rules: AdmissionRules): Admitted | Promi
   return judged(message, verdict, rules);
 }
 
+/** What reading a call needs whose sender is on record elsewhere. */
+export type ReadingRules = Omit<AdmissionRules, 'verify'>;
+
+/**
+ * A replay of a dead letter: the ticket in its header stands in place of credentials and is checked where the
+ * row it names is locked. A ticket of another form than ours is no credential at all.
+ */
+export function admitReplay(request: Request, header: unknown, rules: ReadingRules): Admitted {
+  const message = read(request, rules.maxBodyBytes);
+  const ticket = readTicket(header);
+  if (ticket === null) return answered(message, { kind: 'unauthenticated' });
+  const { letter, attempt, token } = ticket;
+  return { ...vouchedFor(message, rules), replay: { letter, attempt, seal: sealOf(token, request.body) } };
+}
+
+/** The body of a replay as the worker would read it. */
+export function admitKept(body: Buffer, contentType: string | null, rules: ReadingRules): Admitted {
+  const properties = { contentType, replyTo: null, correlationId: null, messageId: null, routingKey: '' };
+  return vouchedFor(read({ body, bytes: body.length, properties }, rules.maxBodyBytes), rules);
+}
+
+function vouchedFor(message: Message, rules: ReadingRules): Admitted {
+  const { body } = message;
+  if (body.kind === 'unreadable') return submitted(message, '', rules);
+  const fields = { ...body.fields, auth_username: 'kept', auth_password: 'kept' };
+  return submitted({ ...message, body: { kind: 'fields', fields } }, '', rules);
+}
+
 /** A message as far as it could be read. */
 interface Message {
   body: Body;
@@ -68,7 +97,7 @@ function judged(message: Message, verdict: Verdict, rules: AdmissionRules): Admi
   return submitted(message, verdict.username, rules);
 }
 
-function submitted(message: Message, submittedBy: string, rules: AdmissionRules): Admitted {
+function submitted(message: Message, submittedBy: string, rules: ReadingRules): Admitted {
   const { body, letter } = message;
   if (body.kind === 'unreadable') {
     const { key, message: problem } = body;

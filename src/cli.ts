@@ -1,6 +1,8 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { registerConsole } from './commands/console.ts';
+import { registerDead } from './commands/dead.ts';
 import { registerDoctor } from './commands/doctor.ts';
 import { registerMigrate } from './commands/migrate.ts';
 import { registerPrune } from './commands/prune.ts';
@@ -30,6 +32,8 @@ registerMigrate(program);
 registerTopology(program);
 registerUser(program);
 registerPublish(program);
+registerDead(program);
+registerConsole(program);
 registerReconcile(program);
 registerPrune(program);
 registerDoctor(program);

@@ -112,6 +112,19 @@ export const variables = {
     expected: 'a port from 0 to 65535',
     description: 'Where /livez, /readyz and /metrics are served; 0 takes any free port.',
   }),
+  CONSOLE_HOST: variable({
+    schema: z.string().regex(/^[\w.:-]{1,255}$/),
+    fallback: '127.0.0.1',
+    expected: 'an address of this machine, such as 0.0.0.0 for all',
+    description:
+      'Where the console listens. Put a proxy with TLS in front of anything but this machine itself.',
+  }),
+  CONSOLE_PORT: variable({
+    schema: wholeNumber(0, 65_535),
+    fallback: '8081',
+    expected: 'a port from 0 to 65535',
+    description: 'The port of the console; 0 takes any free port.',
+  }),
   LOG_LEVEL: variable({
     schema: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']),
     fallback: 'info',

@@ -71,8 +71,26 @@ export async function takeIn(
   }
 }
 
+/**
+ * What becomes of a replay that the broker gave up on: its row is dead again, for this reason. It is not tried here;
+ * whoever replayed it looks at it.
+ */
+export async function takeInReplay(
+  message: GivenUp,
+  replay: Admitted,
+  ports: Pick<GivenUpPorts, 'blame' | 'pause'> & { settle: (submission: Submission) => Promise<Outcome> },
+): Promise<Outcome> {
+  const reason = message.deadLettered > 0 ? 'poison' : 'unroutable';
+  const outcome: Outcome = { kind: 'failed', reason, error: WHY[reason] };
+  const verdict = { kind: 'answer' as const, outcome, validationOnly: false };
+  return await persistently(() => ports.settle({ ...replay, verdict }), ports);
+}
+
 /** Repeats what fails for a reason that is not the message's; rejects with what is. */
-async function persistently<Result>(work: () => Promise<Result>, ports: GivenUpPorts): Promise<Result> {
+async function persistently<Result>(
+  work: () => Promise<Result>,
+  ports: Pick<GivenUpPorts, 'blame' | 'pause'>,
+): Promise<Result> {
   for (let attempt = 0; ; attempt += 1) {
     try {
       return await work();

@@ -199,7 +199,7 @@ export class Pipeline<Delivery> {
       if (!batch.some(({ delivery }) => this.#ports.alive(delivery))) throw new Abandoned();
     }
     const parked = entries.map(
-      ({ letter }): Submission => ({ verdict: { kind: 'answer', outcome, validationOnly: false }, letter }),
+      (entry): Submission => ({ ...entry, verdict: { kind: 'answer', outcome, validationOnly: false } }),
     );
     return this.#settleApart(batch, parked);
   }

@@ -8,11 +8,12 @@ import { isDecimal } from '../domain/contract.ts';
 import { type Letter, letterOf, letterOfText } from '../domain/letter.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import type { Submission } from '../domain/submission.ts';
-import { takeIn } from '../given-up.ts';
+import { TICKET_HEADER } from '../domain/ticket.ts';
+import { takeIn, takeInReplay } from '../given-up.ts';
 import { describeFailure } from '../store/database.ts';
 import { markTried, resolveLetter } from '../store/dead-letters.ts';
 import type { PrismaClient } from '../store/generated/client.ts';
-import { settle } from '../store/settle.ts';
+import { settle as settleOrdinary } from '../store/settle.ts';
 import { sqlOf } from '../store/sql.ts';
 import { blame } from './intake.ts';
 import { backoffMs } from './outage.ts';
@@ -22,6 +23,8 @@ export interface DeadQueueOptions {
   systemCurrency: string;
   maxBodyBytes: number;
   admit: (request: Request) => Admitted | Promise<Admitted>;
+  admitReplay: (delivery: Delivery) => Admitted;
+  settle: (submissions: readonly Submission[]) => Promise<Outcome[]>;
 }
 
 /** What is done with a message from the queue of what the broker gave up on: kept, tried once, answered. */
@@ -33,13 +36,13 @@ export function deadQueueAdmission(options: DeadQueueOptions): (delivery: Delive
   const ports = {
     letterOf: letterFor,
     keep: async (submission: Submission) => {
-      await settle(sql, [submission], systemCurrency);
+      await settleOrdinary(sql, [submission], systemCurrency);
     },
     markTried: (letter: Letter) => markTried(sql, { reason: 'poison', digest: letter.digest }),
     admit: options.admit,
     settleAndResolve: (submission: Submission, letter: Letter) =>
       prisma.$transaction(async (transaction): Promise<Outcome> => {
-        const [outcome] = await settle(sqlOf(transaction), [submission], systemCurrency);
+        const [outcome] = await settleOrdinary(sqlOf(transaction), [submission], systemCurrency);
         await resolveLetter(sqlOf(transaction), { reason: 'poison', digest: letter.digest });
         return outcome ?? { kind: 'failed', reason: 'poison', error: 'was not settled' };
       }),
@@ -47,9 +50,18 @@ export function deadQueueAdmission(options: DeadQueueOptions): (delivery: Delive
     describe: describeFailure,
     pause: (_cause: unknown, attempt: number) => sleep(backoffMs(attempt, Math.random)),
   };
+  const settle = async (submission: Submission) => {
+    const [outcome] = await options.settle([submission]);
+    return outcome ?? { kind: 'failed', reason: 'poison', error: 'was not settled' };
+  };
   return async (delivery) => {
-    const { deadLettered, redeliveries } = delivery.deaths;
-    const { outcome, uniqueid } = await takeIn({ request: delivery, deadLettered, redeliveries }, ports);
+    const message = { request: delivery, ...delivery.deaths };
+    if (delivery.headers[TICKET_HEADER] !== undefined) {
+      const replay = options.admitReplay(delivery);
+      const outcome = await takeInReplay(message, replay, { ...ports, settle });
+      return { ...replay, verdict: { kind: 'answer', outcome, validationOnly: false } };
+    }
+    const { outcome, uniqueid } = await takeIn(message, ports);
     const letter = () => letterFor(delivery, 'plain');
     return { uniqueid, verdict: { kind: 'answer', outcome, validationOnly: false }, letter, cleaned: 0 };
   };

@@ -66,7 +66,9 @@ export function openIntake(options: IntakeOptions, surroundings: Surroundings): 
       },
       blame,
       describe: describeFailure,
-      reply: (request, uniqueid, outcome) => replyTo(request.properties, uniqueid, outcome, rules),
+      // The sender hears of the latest replay alone.
+      reply: (request, uniqueid, outcome) =>
+        (outcome.kind === 'superseded' ? resultFor : replyTo)(request.properties, uniqueid, outcome, rules),
       fallback: (request, uniqueid, outcome) => resultFor(request.properties, uniqueid, outcome, rules),
       publish: surroundings.publish,
       acknowledge: (deliveries) => {

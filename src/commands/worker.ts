@@ -1,15 +1,17 @@
-import { admit } from '../admission.ts';
+import { admit, admitReplay } from '../admission.ts';
 import { createVerifier } from '../auth/verifier.ts';
+import type { Delivery } from '../broker/consumer.ts';
 import type { ReplyRules, Request } from '../broker/envelope.ts';
 import { superviseConnection } from '../broker/supervisor.ts';
 import { defaultNames } from '../broker/topology.ts';
 import type { Config } from '../config.ts';
+import type { Submission } from '../domain/submission.ts';
+import { TICKET_HEADER } from '../domain/ticket.ts';
 import { serveOps } from '../ops/http.ts';
 import type { Logger } from '../ops/logger.ts';
 import { createMetrics } from '../ops/metrics.ts';
 import { databaseReachable, openDatabase } from '../store/database.ts';
-import { settle } from '../store/settle.ts';
-import { sqlOf } from '../store/sql.ts';
+import { settleAll } from '../store/replay-settle.ts';
 import { readUsers } from '../store/users.ts';
 import { deadQueueAdmission, outcomesOf } from './dead-queue.ts';
 import { openIntake } from './intake.ts';
@@ -98,7 +100,6 @@ export async function startWorker(config: WorkerConfig, log: Logger, signal: Abo
     config.CONFIRM_TIMEOUT_MS,
   );
   const verifier = createVerifier({ readUsers: (usernames) => readUsers(database.prisma, usernames) });
-  const sql = sqlOf(database.prisma);
   const rules: ReplyRules = {
     resultsExchange: names.resultsExchange,
     allow: config.REPLY_TO_ALLOW,
@@ -112,6 +113,10 @@ export async function startWorker(config: WorkerConfig, log: Logger, signal: Abo
   };
 
   const admitRequest = (request: Request) => admit(request, admission);
+  const admitAsReplay = (delivery: Delivery) =>
+    admitReplay(delivery, delivery.headers[TICKET_HEADER], admission);
+  const settleBatch = (submissions: readonly Submission[]) =>
+    settleAll(database.prisma, submissions, config.SYSTEM_CURRENCY, config.STATEMENT_TIMEOUT_MS);
   const surroundings = {
     connection: consuming,
     publish: replies.publish,
@@ -130,8 +135,9 @@ export async function startWorker(config: WorkerConfig, log: Logger, signal: Abo
     {
       queue: names.queue,
       prefetch: config.PREFETCH,
-      admit: admitRequest,
-      settle: (submissions) => settle(sql, submissions, config.SYSTEM_CURRENCY),
+      admit: (delivery) =>
+        delivery.headers[TICKET_HEADER] === undefined ? admitRequest(delivery) : admitAsReplay(delivery),
+      settle: settleBatch,
       onState: (state) => {
         if (state === 'consuming') begun.resolve();
       },
@@ -148,6 +154,8 @@ export async function startWorker(config: WorkerConfig, log: Logger, signal: Abo
         systemCurrency: config.SYSTEM_CURRENCY,
         maxBodyBytes: config.MAX_BODY_BYTES,
         admit: admitRequest,
+        admitReplay: admitAsReplay,
+        settle: settleBatch,
       }),
       settle: outcomesOf,
     },

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import type { Fields } from './body.ts';
+import { parameters } from './contract.ts';
 import { looksSecret, MASK, maskedName, maskSecrets } from './secrets.ts';
 import { clean, cut } from './text.ts';
 
@@ -21,6 +22,9 @@ export interface Letter {
   machine: string | null;
   /** Who claims to have sent it; believed only where the reason is not `unauthenticated`. */
   submittedBy: string | null;
+  /** What the call says it cost, null where that cannot be read; without a currency it is the system's. */
+  cost: string | null;
+  currency: string | null;
   body: string;
   /** SHA-256 of `body`, hex: the same content again is the same letter. */
   digest: string;
@@ -28,6 +32,7 @@ export interface Letter {
 }
 
 const IDENTIFIER_MAX = 255;
+const CURRENCY = /^[A-Z]{3}$/;
 
 /** The letter of a message whose parameters could be read. */
 export function letterOf(fields: Fields, properties: RequestProperties): Letter {
@@ -38,6 +43,7 @@ export function letterOf(fields: Fields, properties: RequestProperties): Letter 
     scustomer: idOf(fields.scustomer),
     machine: textOf(fields.machine),
     submittedBy: textOf(fields.auth_username),
+    ...moneyOf(fields),
     body: storable(body),
     digest: hash('sha256', body, 'hex'),
     properties,
@@ -48,7 +54,15 @@ export function letterOf(fields: Fields, properties: RequestProperties): Letter 
 export function letterOfText(text: string, properties: RequestProperties): Letter {
   const body = maskSecrets(storable(text));
   const digest = hash('sha256', body, 'hex');
-  return { uniqueid: null, scustomer: null, machine: null, submittedBy: null, body, digest, properties };
+  const unknown = {
+    uniqueid: null,
+    scustomer: null,
+    machine: null,
+    submittedBy: null,
+    cost: null,
+    currency: null,
+  };
+  return { ...unknown, body, digest, properties };
 }
 
 /** For JSON.stringify: masks values by their names, and what a name itself says of a secret. */
@@ -70,6 +84,15 @@ function textOf(value: unknown): string | null {
   return typeof value === 'string' || typeof value === 'number'
     ? cut(clean(String(value)), IDENTIFIER_MAX)
     : null;
+}
+
+/** Both or neither: a sum without its currency says nothing. */
+function moneyOf({ cost, currency }: Fields): Pick<Letter, 'cost' | 'currency'> {
+  const read = parameters.shape.cost.safeParse(cost);
+  const isNamed = currency !== undefined && currency !== '';
+  if (!read.success || (isNamed && !(typeof currency === 'string' && CURRENCY.test(currency))))
+    return { cost: null, currency: null };
+  return { cost: read.data, currency: isNamed ? String(currency) : null };
 }
 
 function idOf(value: unknown): number | null {

@@ -11,6 +11,8 @@ export type Outcome =
   | { kind: 'validated' }
   | { kind: 'rejected'; errors: readonly ParameterError[] }
   | { kind: 'unauthenticated' }
+  /** A replay of a dead letter that was sent again since: the newer attempt counts, and answers the sender. */
+  | { kind: 'superseded' }
   | { kind: 'forbidden' }
   | { kind: 'conflict'; differences: readonly Difference[] }
   | { kind: 'failed'; reason: ParkedReason; error: string };
@@ -42,6 +44,7 @@ export function codeOf(outcome: Outcome): Code {
     case 'failed':
       return '400';
     case 'unauthenticated':
+    case 'superseded':
       return '401';
     case 'forbidden':
       return '402';
@@ -59,6 +62,7 @@ export function deadReasonOf(outcome: Outcome, validationOnly: boolean): DeadRea
     case 'accepted':
     case 'duplicate':
     case 'validated':
+    case 'superseded':
       return null;
     case 'rejected':
     case 'conflict':

@@ -19,6 +19,8 @@ export function responsesTo(outcome: Outcome): ResponseEntry[] {
       return outcome.errors.map(({ key, message }) => ({ code, key, message }));
     case 'unauthenticated':
       return [{ code, key: '', message: 'The authentication details provided are invalid.' }];
+    case 'superseded':
+      return [{ code, key: '', message: 'This replay is not the latest one of its dead letter.' }];
     case 'forbidden':
       return [{ code, key: '', message: 'Your role does not allow this.' }];
     case 'conflict': {

@@ -6,7 +6,8 @@ import type { Sql } from './sql.ts';
 
 /** For json_to_recordset: the dead letters of a batch. */
 export const letterRecord = `reason text, uniqueid text, scustomer int, machine text, submitted_by text,
-  responses jsonb, body text, digest text, properties jsonb, differences jsonb, error text, deaths int`;
+  responses jsonb, body text, digest text, properties jsonb, differences jsonb, error text, deaths int, cost numeric,
+  currency char(3)`;
 
 /**
  * Inserts the letters of a batch, ordered by their key so that two workers never wait for each other in a
@@ -15,9 +16,9 @@ export const letterRecord = `reason text, uniqueid text, scustomer int, machine 
  */
 export const insertLetters = `
   insert into dead_letters (reason, uniqueid, scustomer, machine, submitted_by, responses, body, digest, properties,
-    differences, error, deaths)
+    differences, error, deaths, cost, currency)
   select reason, uniqueid, scustomer, machine, submitted_by, responses, body, decode(digest, 'hex'), properties,
-    differences, error, deaths
+    differences, error, deaths, cost, currency
   from letter order by reason, digest
   on conflict (reason, digest) do update set
     deaths = dead_letters.deaths + excluded.deaths,
@@ -26,7 +27,8 @@ export const insertLetters = `
     differences = excluded.differences,
     error = excluded.error,
     properties = excluded.properties,
-    status = case dead_letters.status when 'resolved' then 'dead' else dead_letters.status end
+    status = case dead_letters.status when 'resolved' then 'dead' else dead_letters.status end,
+    closed_at = case dead_letters.status when 'resolved' then null else dead_letters.closed_at end
   returning id`;
 
 interface LetterRow {
@@ -42,6 +44,8 @@ interface LetterRow {
   differences: readonly Difference[] | null;
   error: string | null;
   deaths: number;
+  cost: string | null;
+  currency: string | null;
 }
 
 /** The rows that a batch of outcomes leaves behind: one for the same reason and content, its deaths counted. */
@@ -49,10 +53,11 @@ export class LetterRows {
   readonly #rows = new Map<string, LetterRow>();
 
   /** Adds the letter of an outcome, if that outcome leaves one. */
-  add(outcome: Outcome, validationOnly: boolean, letter: () => Letter): void {
+  add(outcome: Outcome, validationOnly: boolean, letter: () => Letter | null): void {
     const reason = deadReasonOf(outcome, validationOnly);
-    if (reason === null) return;
-    const { submittedBy, ...content } = letter();
+    const kept = reason === null ? null : letter();
+    if (reason === null || kept === null) return;
+    const { submittedBy, ...content } = kept;
     const key = `${reason} ${content.digest}`;
     const deaths = (this.#rows.get(key)?.deaths ?? 0) + 1;
     this.#rows.set(key, {
@@ -88,7 +93,7 @@ export async function markTried(sql: Sql, { reason, digest }: LetterKey): Promis
 }
 
 const RESOLVE = `
-  update dead_letters set status = 'resolved'
+  update dead_letters set status = 'resolved', closed_at = now()
   where reason = $1 and digest = decode($2, 'hex') and status = 'dead' returning id`;
 
 /** The message of this letter is accounted for otherwise. */

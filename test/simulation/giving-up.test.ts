@@ -17,6 +17,8 @@ const letter = {
   scustomer: null,
   machine: null,
   submittedBy: null,
+  cost: null,
+  currency: null,
   body: '',
   digest: '',
   properties,

@@ -1,0 +1,83 @@
+import type { Command } from 'commander';
+import { createVerifier } from '../auth/verifier.ts';
+import { readConfig } from '../config.ts';
+import type { ConsoleDesk } from '../console/desk.ts';
+import { serveConsole } from '../console/server.ts';
+import { rehearse } from '../desk/rehearsal.ts';
+import { replay } from '../desk/replay.ts';
+import { createLogger } from '../ops/logger.ts';
+import { describeFailure, openDatabase } from '../store/database.ts';
+import { sqlOf } from '../store/sql.ts';
+import { readUsers } from '../store/users.ts';
+import { rehearsalPorts, replayPorts } from './dead-ports.ts';
+import { BrokerError, openSender } from './dead-sender.ts';
+
+const variables = [
+  'DATABASE_URL',
+  'AMQP_URL',
+  'SYSTEM_CURRENCY',
+  'CONSOLE_HOST',
+  'CONSOLE_PORT',
+  'LOG_LEVEL',
+  'IGNORED_PARAMETERS',
+  'MAX_BODY_BYTES',
+  'DATABASE_POOL',
+] as const;
+
+const STATEMENT_TIMEOUT_MS = 60_000;
+const CONNECT_TIMEOUT_MS = 10_000;
+
+/** `console`: the desk as a web page, a process of its own. */
+export function registerConsole(program: Command): void {
+  program
+    .command('console')
+    .description('serves the dead letters as a web page for operators and viewers, until SIGTERM or SIGINT')
+    .action(async () => {
+      const config = readConfig(variables);
+      const log = createLogger(config.LOG_LEVEL);
+      const database = openDatabase({
+        url: config.DATABASE_URL,
+        poolSize: config.DATABASE_POOL,
+        statementTimeoutMs: STATEMENT_TIMEOUT_MS,
+        connectTimeoutMs: CONNECT_TIMEOUT_MS,
+        applicationName: 'cdr-ingest console',
+      });
+      const sql = sqlOf(database.prisma);
+      const verifier = createVerifier({ readUsers: (names) => readUsers(database.prisma, names) });
+      const desk: ConsoleDesk = {
+        sql,
+        systemCurrency: config.SYSTEM_CURRENCY,
+        verify: async (username, password) => {
+          const verdict = await verifier.check(username, password);
+          return verdict.kind === 'ok' ? verdict : { kind: 'refused' };
+        },
+        rehearse: (ids, edits) => rehearse(ids, edits, rehearsalPorts({ database, sql }, config)),
+        replay: async (ids, { operator, why, ...settings }, stop, onProgress) => {
+          const sender = await openSender(config.AMQP_URL);
+          try {
+            const all = { ...settings, maxBodyBytes: config.MAX_BODY_BYTES, stop };
+            return await replay(ids, all, replayPorts({ sql }, { operator, why }, sender.send, onProgress));
+          } catch (error) {
+            throw error instanceof BrokerError ? error : new Error(describeFailure(error), { cause: error });
+          } finally {
+            await sender.close();
+          }
+        },
+      };
+      const server = await serveConsole({
+        host: config.CONSOLE_HOST,
+        port: config.CONSOLE_PORT,
+        desk,
+        describe: describeFailure,
+        log: (fields, message) => log.info(fields, message),
+      });
+      log.info({ host: config.CONSOLE_HOST, port: server.port }, 'serving the console');
+      await new Promise<void>((resolve) => {
+        for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => resolve());
+      });
+      await server.close();
+      verifier.stop();
+      await database.close(CONNECT_TIMEOUT_MS);
+      process.exit(0);
+    });
+}

@@ -1,0 +1,66 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { admitKept } from '../admission.ts';
+import type { Config } from '../config.ts';
+import type { RehearsalPorts } from '../desk/rehearsal.ts';
+import type { ReplayPorts } from '../desk/replay.ts';
+import type { Database } from '../store/database.ts';
+import { correctLetters } from '../store/letter-desk.ts';
+import { settleAndRollBack } from '../store/rehearse.ts';
+import { markReplaying, readFinished, readReplayable } from '../store/replay-mark.ts';
+import type { Sql } from '../store/sql.ts';
+import { blame } from './intake.ts';
+import { backoffMs } from './outage.ts';
+
+const TOKEN_BYTES = 32;
+const TRIES = 8;
+const TIMEOUT_MS = 60_000;
+
+/** A replay on the real database and, through `send`, the real broker. */
+export function replayPorts(
+  { sql }: { sql: Sql },
+  { operator, why }: { operator: string; why: string | null },
+  send: ReplayPorts['send'],
+  onProgress: ReplayPorts['onProgress'],
+): ReplayPorts {
+  return {
+    read: (ids) => patiently(() => readReplayable(sql, ids)),
+    correct: (corrections) => patiently(() => correctLetters(sql, corrections, operator, why)),
+    mark: (marks) => patiently(() => markReplaying(sql, marks, operator, why)),
+    finished: (attempts) => patiently(() => readFinished(sql, attempts)),
+    send,
+    token: () => randomBytes(TOKEN_BYTES).toString('base64url'),
+    now: () => performance.now(),
+    wait: (milliseconds) => sleep(milliseconds),
+    onProgress,
+  };
+}
+
+export function rehearsalPorts(
+  { database, sql }: { database: Database; sql: Sql },
+  config: Pick<Config, 'SYSTEM_CURRENCY' | 'MAX_BODY_BYTES' | 'IGNORED_PARAMETERS'>,
+): RehearsalPorts {
+  const rules = {
+    maxBodyBytes: config.MAX_BODY_BYTES,
+    ignored: new Set(config.IGNORED_PARAMETERS),
+    systemCurrency: config.SYSTEM_CURRENCY,
+  };
+  return {
+    read: (ids) => readReplayable(sql, ids),
+    admit: (body, contentType) => admitKept(body, contentType, rules),
+    tryOut: (submissions) =>
+      patiently(() => settleAndRollBack(database.prisma, submissions, config.SYSTEM_CURRENCY, TIMEOUT_MS)),
+  };
+}
+
+/** Repeats what only collided with others, or met a database that is away for a moment. */
+async function patiently<Result>(work: () => Promise<Result>): Promise<Result> {
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      return await work();
+    } catch (error) {
+      if (blame(error) === 'message' || attempt >= TRIES) throw error;
+      await sleep(backoffMs(attempt, Math.random));
+    }
+  }
+}

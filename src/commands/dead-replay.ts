@@ -1,0 +1,148 @@
+import type { Command } from 'commander';
+import { ConfigError, readConfig } from '../config.ts';
+import { type Choice, chooseForReplay } from '../desk/choice.ts';
+import { readEdits, refusalOf } from '../desk/corrections.ts';
+import { rehearse } from '../desk/rehearsal.ts';
+import { type ReplayProgress, replay } from '../desk/replay.ts';
+import { countIn, percentIn, rateIn } from '../desk/selection.ts';
+import { readReplayable, selectIds } from '../store/replay-mark.ts';
+import {
+  atDesk,
+  type Desk,
+  DeskError,
+  expectKnown,
+  operatorAtWork,
+  printJson,
+  type SelectionOptions,
+  selectionOf,
+  usage,
+  withSelection,
+} from './dead-options.ts';
+import { rehearsalPorts, replayPorts } from './dead-ports.ts';
+import { openProgress, printRehearsal, printReplay } from './dead-progress.ts';
+import { BrokerError, openSender } from './dead-sender.ts';
+
+interface ReplayOptions extends SelectionOptions {
+  set: string[];
+  why?: string;
+  limit?: string;
+  rate?: string;
+  abortOver?: string;
+  dryRun?: boolean;
+  json?: boolean;
+}
+
+const POOL = 3;
+
+/** `dead replay`: sends dead letters through the front door again, in the operator's name. */
+export function registerReplay(dead: Command): void {
+  withSelection(dead.command('replay'))
+    .description('sends dead letters again; stopped at any point, the same command finishes the rest')
+    .option('--dry-run', 'only says what each would become and what would be charged')
+    .option(
+      '--set <name=value>',
+      'corrects a parameter; may be repeated',
+      (pair, pairs: string[]) => [...pairs, pair],
+      [],
+    )
+    .option('--why <text>', 'the reason, kept in the history')
+    .option('--limit <count>', 'at most so many, the oldest deaths first')
+    .option('--rate <count/s>', 'at most so many a second, such as 50/s')
+    .option('--abort-over <percent>', 'sends no more when more than this are refused again, such as 5%')
+    .option('--json', 'prints JSON')
+    .action(run);
+}
+
+async function run(ids: string[], { set, why, dryRun, json, ...options }: ReplayOptions): Promise<void> {
+  const filter = selectionOf(ids, options);
+  const edits = usage(() => readEdits(set));
+  const limit = usage(() => countIn('limit', options.limit)) ?? null;
+  const rate = usage(() => rateIn('rate', options.rate)) ?? null;
+  const abortOver = usage(() => percentIn('abort-over', options.abortOver)) ?? null;
+  const choice = usage(() => chooseForReplay(filter));
+  const config = readConfig(['AMQP_URL', 'SYSTEM_CURRENCY', 'MAX_BODY_BYTES', 'IGNORED_PARAMETERS']);
+  await atDesk(POOL, async (desk) => {
+    const operator = await operatorAtWork(desk);
+    await expectKnown(desk.sql, filter);
+    const selected = await selectIds(desk.sql, choice.filter, limit);
+    if (edits.uniqueid !== undefined) {
+      const refusal = refusalOf(edits, await readReplayable(desk.sql, selected.slice(0, 2)), why ?? null);
+      if (refusal !== null) throw new ConfigError(`--${refusal}`);
+    }
+    const skipped = await leftOut(desk, ids, choice, limit === null ? selected : null);
+    if (dryRun) {
+      const rehearsal = await rehearse(selected, edits, rehearsalPorts(desk, config));
+      if (json) printJson({ ...rehearsal, left_out: skipped });
+      else printRehearsal(rehearsal, skipped);
+      return;
+    }
+    const progress = await sendThem(selected, { edits, rate, abortOver }, config, {
+      ...desk,
+      operator,
+      why: why ?? null,
+    });
+    if (json) printJson({ ...progress, left_out: skipped });
+    else printReplay(progress, skipped);
+    const unsent = progress.selected - progress.sent - progress.leftAlone.length;
+    const isDone = progress.dead === 0 && progress.takenOver === 0 && unsent === 0;
+    process.exitCode = isDone && !skipped.some((one) => one.why.includes(NEEDS_REASON)) ? 0 : 1;
+  });
+}
+
+type Config = Pick<
+  ReturnType<typeof readConfig<'AMQP_URL' | 'MAX_BODY_BYTES'>>,
+  'AMQP_URL' | 'MAX_BODY_BYTES'
+>;
+
+async function sendThem(
+  selected: readonly string[],
+  settings: Pick<Parameters<typeof replay>[1], 'edits' | 'rate' | 'abortOver'>,
+  { AMQP_URL, MAX_BODY_BYTES }: Config,
+  desk: Desk & { operator: string; why: string | null },
+): Promise<ReplayProgress> {
+  const sender = await openSender(AMQP_URL).catch((error: unknown) => {
+    throw error instanceof BrokerError ? new DeskError(error.message) : error;
+  });
+  const stop = new AbortController();
+  const onSignal = () => {
+    // Whatever is not settled yet stays `replaying`, and the same command takes it up.
+    for (const name of SIGNALS) process.removeListener(name, onSignal).on(name, () => process.exit(1));
+    process.stderr.write('\nsending no more, waiting for what is on its way; once more ends at once\n');
+    stop.abort();
+  };
+  for (const name of SIGNALS) process.on(name, onSignal);
+  const bar = openProgress(selected.length);
+  try {
+    const all = { ...settings, maxBodyBytes: MAX_BODY_BYTES, stop: stop.signal };
+    return await replay(selected, all, replayPorts(desk, desk, sender.send, bar.update));
+  } catch (error) {
+    if (!(error instanceof BrokerError)) throw error;
+    throw new DeskError(`${error.message}; what was not sent stays "replaying", run the same command again`);
+  } finally {
+    bar.stop();
+    for (const name of SIGNALS) process.removeListener(name, onSignal);
+    await sender.close();
+  }
+}
+
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+const NEEDS_REASON = 'needs its reason named: --reason';
+
+/** Of the ids that were named: those that this replay is not about, and why. */
+async function leftOut(
+  { sql }: Desk,
+  ids: readonly string[],
+  { open }: Choice,
+  selected: readonly string[] | null,
+): Promise<{ id: string; why: string }[]> {
+  if (selected === null || ids.length === 0) return [];
+  const chosen = new Set(selected);
+  const rows = await readReplayable(
+    sql,
+    ids.filter((id) => !chosen.has(id)),
+  );
+  return rows.map(({ id, status, reason }) => ({
+    id,
+    why: open.includes(status) ? `${reason} ${NEEDS_REASON} ${reason}` : `is ${status}`,
+  }));
+}

@@ -1,0 +1,100 @@
+import { chooseForReplay } from '../desk/choice.ts';
+import { correctionsFor, readEdits, refusalOf } from '../desk/corrections.ts';
+import { countIn, percentIn, rateIn, readSelection, SelectionError } from '../desk/selection.ts';
+import type { Edits } from '../domain/kept.ts';
+import { correctLetters, discardLetters } from '../store/letter-desk.ts';
+import type { LetterFilter } from '../store/letters.ts';
+import { readReplayable, selectIds } from '../store/replay-mark.ts';
+import type { ConsoleDesk } from './desk.ts';
+import type { Jobs } from './jobs.ts';
+import { type FilterText, filterNames } from './page-letters.ts';
+import { rehearsalPage } from './page-replay.ts';
+import type { Answer } from './respond.ts';
+import type { Session } from './session.ts';
+
+/** The parts of a selection that stand in a URL or a form. */
+export function filterTextOf(parameters: URLSearchParams): FilterText {
+  const entries = filterNames.flatMap((name) => {
+    const value = parameters.get(name);
+    return value === null || value === '' ? [] : [[name, value] as const];
+  });
+  return Object.fromEntries(entries);
+}
+
+function selectionIn(form: URLSearchParams): LetterFilter {
+  return readSelection({ ...filterTextOf(form), ids: form.getAll('id') }, new Date());
+}
+
+function editsIn(form: URLSearchParams): Edits {
+  const name = form.get('name');
+  return name ? readEdits([`${name}=${form.get('value') ?? ''}`]) : {};
+}
+
+function whyIn(form: URLSearchParams): string | null {
+  return form.get('why')?.trim() || null;
+}
+
+/** Saves a correction of one letter. Throws SelectionError for one that cannot be. */
+export async function correct(
+  { sql }: ConsoleDesk,
+  form: URLSearchParams,
+  { username }: Session,
+): Promise<Answer> {
+  const { ids = [] } = selectionIn(form);
+  const edits = editsIn(form);
+  const rows = await readReplayable(sql, ids);
+  const refusal = refusalOf(edits, rows, whyIn(form));
+  if (refusal !== null) throw new SelectionError(refusal);
+  const { corrections, unreadable } = correctionsFor(rows, edits);
+  if (unreadable.length > 0) throw new SelectionError('its body cannot be read, so nothing in it can be set');
+  const done = await correctLetters(sql, corrections, username, whyIn(form));
+  if (done.size < corrections.length) throw new SelectionError('it changed meanwhile: look at it again');
+  return { kind: 'go', to: `/letters/${ids[0] ?? ''}` };
+}
+
+export async function discard(
+  { sql }: ConsoleDesk,
+  form: URLSearchParams,
+  { username }: Session,
+): Promise<Answer> {
+  const filter = selectionIn(form);
+  await discardLetters(sql, filter, username, whyIn(form));
+  const [only, ...others] = filter.ids ?? [];
+  return { kind: 'go', to: only !== undefined && others.length === 0 ? `/letters/${only}` : '/letters' };
+}
+
+/** The frozen selection of a replay, and the correction that goes with it. Throws SelectionError. */
+async function orderIn({ sql }: ConsoleDesk, form: URLSearchParams) {
+  const { filter } = chooseForReplay(selectionIn(form));
+  const edits = editsIn(form);
+  const why = whyIn(form);
+  const ids = await selectIds(sql, filter, countIn('limit', form.get('limit')) ?? null);
+  const refusal = refusalOf(
+    edits,
+    edits.uniqueid === undefined ? [] : await readReplayable(sql, ids.slice(0, 2)),
+    why,
+  );
+  if (refusal !== null) throw new SelectionError(refusal);
+  return { ids, edits, why };
+}
+
+export async function tryOut(desk: ConsoleDesk, form: URLSearchParams): Promise<Answer> {
+  const { ids, edits } = await orderIn(desk, form);
+  return rehearsalPage(await desk.rehearse(ids, edits));
+}
+
+export async function startReplay(
+  desk: ConsoleDesk,
+  jobs: Jobs,
+  form: URLSearchParams,
+  { username }: Session,
+): Promise<Answer> {
+  const { ids, edits, why } = await orderIn(desk, form);
+  const rate = rateIn('rate', form.get('rate')) ?? null;
+  const abortOver = percentIn('abort_over', form.get('abort_over')) ?? null;
+  const order = { operator: username, why, edits, rate, abortOver };
+  const job = jobs.start(username, ids.length, (stop, onProgress) =>
+    desk.replay(ids, order, stop, onProgress),
+  );
+  return { kind: 'go', to: `/replays/${job.id}` };
+}

@@ -1,0 +1,31 @@
+import type { Rehearsal } from '../desk/rehearsal.ts';
+import type { ReplayProgress } from '../desk/replay.ts';
+import type { Edits } from '../domain/kept.ts';
+import type { Sql } from '../store/sql.ts';
+
+/** Who replays and how; `null` is without a limit. */
+export interface ReplayOrder {
+  operator: string;
+  why: string | null;
+  edits: Edits;
+  rate: number | null;
+  abortOver: number | null;
+}
+
+/** What the pages do with the world: the very functions that the commands call. */
+export interface ConsoleDesk {
+  sql: Sql;
+  systemCurrency: string;
+  /** Whether these are a user's credentials; `throttled` where nobody looked. */
+  verify: (
+    username: string,
+    password: string,
+  ) => Promise<{ kind: 'ok'; username: string; role: string } | { kind: 'refused' }>;
+  rehearse: (ids: readonly string[], edits: Edits) => Promise<Rehearsal>;
+  replay: (
+    ids: readonly string[],
+    order: ReplayOrder,
+    stop: AbortSignal,
+    onProgress: (progress: ReplayProgress) => void,
+  ) => Promise<ReplayProgress>;
+}

@@ -1,0 +1,69 @@
+import { randomBytes } from 'node:crypto';
+import type { ReplayProgress } from '../desk/replay.ts';
+
+/** A replay that was started here. What it has done is on record in its rows; this is only how it goes. */
+export interface Job {
+  id: string;
+  operator: string;
+  startedAt: Date;
+  progress: ReplayProgress | undefined;
+  selected: number;
+  state: 'running' | 'done' | 'failed';
+  problem: string | null;
+  stop: AbortController;
+}
+
+const KEPT = 50;
+
+/** The replays of this process, the latest first. */
+export class Jobs {
+  readonly #jobs: Job[] = [];
+
+  get all(): readonly Job[] {
+    return this.#jobs;
+  }
+
+  find(id: string): Job | undefined {
+    return this.#jobs.find((job) => job.id === id);
+  }
+
+  start(
+    operator: string,
+    selected: number,
+    work: (stop: AbortSignal, onProgress: (progress: ReplayProgress) => void) => Promise<ReplayProgress>,
+  ): Job {
+    const job: Job = {
+      id: randomBytes(9).toString('base64url'),
+      operator,
+      startedAt: new Date(),
+      progress: undefined,
+      selected,
+      state: 'running',
+      problem: null,
+      stop: new AbortController(),
+    };
+    this.#jobs.unshift(job);
+    this.#jobs.splice(KEPT);
+    work(job.stop.signal, (progress) => {
+      job.progress = progress;
+    }).then(
+      (progress) => Object.assign(job, { progress, state: 'done' as const }),
+      (error: unknown) =>
+        Object.assign(job, {
+          state: 'failed' as const,
+          problem: error instanceof Error ? error.message : String(error),
+        }),
+    );
+    return job;
+  }
+}
+
+/** Numbers of a job for its page. */
+export function numbersOf({ progress, selected, state, startedAt }: Job) {
+  const { sent = 0, resolved = 0, dead = 0, takenOver = 0, leftAlone = [] } = progress ?? {};
+  const done = resolved + dead + takenOver + leftAlone.length;
+  const seconds = Math.max(0.001, (Date.now() - startedAt.getTime()) / 1000);
+  const rate = Math.round(done / seconds);
+  const left = state !== 'running' ? '0 s' : rate === 0 ? '?' : `${Math.ceil((selected - done) / rate)} s`;
+  return { selected, sent, done, resolved, dead, rate, left, ended: state !== 'running' };
+}

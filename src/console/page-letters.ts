@@ -1,0 +1,95 @@
+import { answerOf, moneyOf, timeOf } from '../desk/words.ts';
+import { editableNames } from '../domain/kept.ts';
+import { deadReasons } from '../domain/outcome.ts';
+import { letterStatuses } from '../domain/record.ts';
+import type { Cursor, LetterSummary } from '../store/letters.ts';
+import { type Html, html } from './html.ts';
+import { type Answer, csrfField } from './respond.ts';
+import type { Session } from './session.ts';
+
+/** The filters of the list as text, the same names as on the command line. */
+export const filterNames = [
+  'reason',
+  'status',
+  'code',
+  'key',
+  'customer',
+  'machine',
+  'uniqueid',
+  'since',
+  'until',
+] as const;
+export type FilterText = Partial<Record<(typeof filterNames)[number], string>>;
+
+export interface ListPage {
+  letters: readonly LetterSummary[];
+  next: Cursor | undefined;
+  filter: FilterText;
+  systemCurrency: string;
+}
+
+export function lettersPage({ letters, next, filter, systemCurrency }: ListPage, session: Session): Answer {
+  const more = new URLSearchParams(filter);
+  if (next !== undefined) more.set('after', `${next.id}@${next.at}`);
+  return {
+    kind: 'page',
+    title: 'Dead letters',
+    body: html`${filterForm(filter)}
+${letters.length === 0 ? html`<p>None.</p>` : table(letters, systemCurrency)}
+${next && html`<p><a href="/letters?${more.toString()}" rel="next">Next page</a></p>`}
+${letters.length > 0 && session.role === 'operator' && selectionForms(filter, session)}`,
+  };
+}
+
+function filterForm(filter: FilterText): Html {
+  const choice = (name: 'reason' | 'status', options: readonly string[]) => html`<label>${name}
+<select name="${name}"><option value="">any</option>
+${options.map((option) => html`<option ${option === filter[name] && 'selected'}>${option}</option>`)}</select></label>`;
+  const text = (name: keyof FilterText, hint: string) =>
+    html`<label>${name} <input name="${name}" value="${filter[name]}" placeholder="${hint}"></label>`;
+  return html`<form class="filters" method="get" action="/letters" role="search">
+${choice('status', letterStatuses)} ${choice('reason', deadReasons)}
+${text('code', '400')} ${text('key', 'scustomer')} ${text('customer', '123')} ${text('machine', '')}
+${text('uniqueid', '')} ${text('since', '2h')} ${text('until', '')}
+<button class="main">Show</button></form>`;
+}
+
+function table(letters: readonly LetterSummary[], systemCurrency: string): Html {
+  return html`<div class="scroll"><table>
+<thead><tr><th scope="col">id</th><th scope="col">last died (UTC)</th><th scope="col">reason</th><th scope="col">status</th>
+<th scope="col">uniqueid</th><th scope="col">customer</th><th scope="col" class="wide">machine</th><th scope="col">answer</th>
+<th scope="col">cost</th><th scope="col" class="wide">deaths</th></tr></thead>
+<tbody>${letters.map(
+    (
+      letter,
+    ) => html`<tr><td><a href="/letters/${letter.id}">${letter.id}</a></td><td>${timeOf(letter.last_dead_at)}</td>
+<td>${letter.reason}</td><td class="${letter.status}">${letter.status}</td><td>${letter.uniqueid}</td><td class="number">${letter.scustomer}</td>
+<td class="wide">${letter.machine}</td><td>${answerOf(letter)}</td>
+<td class="number">${moneyOf(letter.cost, letter.currency, systemCurrency)}</td><td class="number wide">${letter.deaths}</td></tr>`,
+  )}</tbody></table></div>`;
+}
+
+/** What can be done with everything that these filters select, the pages that are not shown included. */
+function selectionForms(filter: FilterText, session: Session): Html {
+  const hidden = Object.entries(filter).map(
+    ([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`,
+  );
+  return html`<h2>All that these filters select</h2>
+<form class="act" method="post" action="/rehearse">${csrfField(session)}${hidden}${correction()}${replayOptions()}
+<button>Try out, changing nothing</button> <button class="main" formaction="/replay">Replay</button></form>
+<form class="act" method="post" action="/discard">${csrfField(session)}${hidden}
+<label>why <input name="why" required></label> <button class="danger">Discard</button></form>`;
+}
+
+/** One parameter to correct; empty for none. */
+export function correction(): Html {
+  return html`<label>correct <select name="name"><option value="">nothing</option>
+${editableNames.map((name) => html`<option>${name}</option>`)}</select></label>
+<label>to <input name="value"></label> <label>why <input name="why"></label>`;
+}
+
+function replayOptions(): Html {
+  return html`<label>at most <input name="limit" inputmode="numeric" placeholder="all"></label>
+<label>a second <input name="rate" inputmode="decimal" placeholder="as fast as it goes"></label>
+<label>stop over % refused <input name="abort_over" inputmode="decimal" placeholder="never"></label>`;
+}

@@ -1,0 +1,100 @@
+import type { Rehearsal } from '../desk/rehearsal.ts';
+import { chargesOf, countsOf } from '../desk/sums.ts';
+import { timeOf } from '../desk/words.ts';
+import { type Html, html } from './html.ts';
+import { type Job, numbersOf } from './jobs.ts';
+import { type Answer, csrfField } from './respond.ts';
+import type { Session } from './session.ts';
+
+const SHOWN = 200;
+
+/** What a replay would do; nothing has happened. */
+export function rehearsalPage({ rows, leftAlone }: Rehearsal): Answer {
+  const charges = chargesOf(rows);
+  return {
+    kind: 'page',
+    title: 'What a replay would do',
+    body: html`<p>Nothing was changed.</p>
+<ul class="numbers">${countsOf(rows).map(({ becomes, count }) => html`<li><b>${count}</b> ${becomes}</li>`)}</ul>
+<h2>Would be charged</h2>
+${table(
+  ['customer', 'calls', 'amount'],
+  charges.map(({ customer, calls, charged, currency }) => [customer, calls, `${charged} ${currency}`]),
+)}
+<h2>Each call</h2>
+${table(
+  ['id', 'uniqueid', 'would become', 'answer', 'charged'],
+  rows
+    .slice(0, SHOWN)
+    .map(({ id, uniqueid, becomes, code, responses, charged, currency }) => [
+      html`<a href="/letters/${id}">${id}</a>`,
+      uniqueid ?? '',
+      becomes,
+      responses.map(({ key, message }) => (key === '' ? code : `${code} ${key}: ${message}`)).join('; '),
+      charged === null ? '' : `${charged} ${currency}`,
+    ]),
+)}
+${rows.length > SHOWN && html`<p>and ${rows.length - SHOWN} more</p>`}
+${leftList(leftAlone)}`,
+  };
+}
+
+/** A replay under way, or what came of it. */
+export function jobPage(job: Job, session: Session): Answer {
+  const numbers = numbersOf(job);
+  const { progress, state, problem } = job;
+  const value = (name: 'sent' | 'resolved' | 'dead' | 'rate' | 'left') =>
+    html`<b data-value="${name}">${numbers[name]}</b>`;
+  return {
+    kind: 'page',
+    title: state === 'running' ? 'Replay under way' : 'Replay',
+    script: state === 'running',
+    body: html`<p>Started ${timeOf(job.startedAt)} by ${job.operator}: ${job.selected} selected.</p>
+<div ${state === 'running' && html`data-job="${job.id}"`}>
+<progress max="${Math.max(1, numbers.selected)}" value="${numbers.done}" aria-label="Replayed"></progress>
+<ul class="numbers" aria-live="polite"><li>${value('sent')} sent</li><li class="resolved">${value('resolved')} resolved</li>
+<li class="dead">${value('dead')} refused again</li><li>${value('rate')} a second</li><li>${value('left')} left</li></ul></div>
+${problem && html`<p role="alert" class="problem">${problem}</p>`}
+${progress?.ended && html`<p class="problem">Ended early: ${progress.ended}. The same replay goes on with the rest.</p>`}
+${
+  state === 'running' &&
+  session.role === 'operator' &&
+  html`<form class="act" method="post" action="/replays/${job.id}/stop">${csrfField(session)}<button class="danger">Stop sending</button></form>
+<noscript><p><a href="/replays/${job.id}">Load again</a> to see how far it is.</p></noscript>`
+}
+${leftList(progress?.leftAlone ?? [])}`,
+  };
+}
+
+export function jobsPage(jobs: readonly Job[]): Answer {
+  return {
+    kind: 'page',
+    title: 'Replays',
+    body: html`<p>Those of this console since it was started; the history of each dead letter has all.</p>
+${table(
+  ['started (UTC)', 'by', 'state', 'selected', 'resolved', 'refused again'],
+  jobs.map((job) => {
+    const { selected, resolved, dead } = numbersOf(job);
+    return [
+      html`<a href="/replays/${job.id}">${timeOf(job.startedAt)}</a>`,
+      job.operator,
+      job.state,
+      selected,
+      resolved,
+      dead,
+    ];
+  }),
+)}`,
+  };
+}
+
+function table(head: readonly string[], rows: readonly (readonly (Html | string | number)[])[]): Html {
+  if (rows.length === 0) return html`<p>None.</p>`;
+  return html`<div class="scroll"><table><thead><tr>${head.map((name) => html`<th scope="col">${name}</th>`)}</tr></thead>
+<tbody>${rows.map((cells) => html`<tr>${cells.map((cell) => html`<td>${cell}</td>`)}</tr>`)}</tbody></table></div>`;
+}
+
+function leftList(left: readonly { id: string; why: string }[]): Html {
+  if (left.length === 0) return html``;
+  return html`<h2>Left alone</h2><ul>${left.slice(0, SHOWN).map(({ id, why }) => html`<li><a href="/letters/${id}">${id}</a>: ${why}</li>`)}</ul>`;
+}

@@ -1,0 +1,208 @@
+import { correctedBody, type Edits } from '../domain/kept.ts';
+import { sealOf, writeTicket } from '../domain/ticket.ts';
+import type { Correction } from '../store/letter-desk.ts';
+import type { Mark, Replayable, Sighting } from '../store/replay-mark.ts';
+import { correctionsFor, keptCall } from './corrections.ts';
+
+/** A dead letter on its way through the front door; what answers it is what the switch first asked for. */
+export interface ReplayMessage {
+  body: Buffer;
+  routingKey: string;
+  ticket: string;
+  contentType: string | null;
+  replyTo: string | null;
+  correlationId: string | null;
+}
+
+/** The outside world as a replay sees it. */
+export interface ReplayPorts {
+  read: (ids: readonly string[]) => Promise<Replayable[]>;
+  /** Committed; returns the ids of the rows that were still as they had been read. */
+  correct: (corrections: readonly Correction[]) => Promise<Set<string>>;
+  mark: (marks: readonly Mark[]) => Promise<Set<string>>;
+  /** Resolves when the broker has confirmed all of them. */
+  send: (messages: readonly ReplayMessage[]) => Promise<void>;
+  finished: (attempts: readonly { id: string; attempt: number }[]) => Promise<Sighting[]>;
+  /** 256 random bits, base64url. */
+  token: () => string;
+  /** Monotonic milliseconds. */
+  now: () => number;
+  wait: (milliseconds: number) => Promise<void>;
+  onProgress: (progress: ReplayProgress) => void;
+}
+
+export interface ReplaySettings {
+  edits: Edits;
+  /** Calls a second at most; null for as fast as they are settled. */
+  rate: number | null;
+  /** Per cent of dead ones among the finished, above which no more are sent; null for no limit. */
+  abortOver: number | null;
+  /** What the worker takes (MAX_BODY_BYTES). */
+  maxBodyBytes: number;
+  /** Sends no more; what is sent already is waited for. */
+  stop: AbortSignal;
+}
+
+export interface ReplayProgress {
+  /** Frozen at the start. */
+  selected: number;
+  sent: number;
+  resolved: number;
+  /** Refused again. */
+  dead: number;
+  /** Sent again by somebody else while they were on their way. */
+  takenOver: number;
+  /** Not sent: changed or closed by others since they were selected, or cannot be sent. */
+  leftAlone: { id: string; why: string }[];
+  byCode: Record<string, number>;
+  /** Why it ended before everything was sent. */
+  ended: 'stopped' | 'too many failures' | null;
+}
+
+/** Rows that one statement marks. */
+const CHUNK = 500;
+/** Sent and not settled: enough to fill the worker's batches. */
+const WINDOW = 3000;
+/** With a limit of failures: sent before the first result is known, and how far ahead of the results. */
+const SLOW_START = 20;
+const SLOW_FACTOR = 2;
+const POLL_MS = 30;
+const LOOK_MS_A_ROW = 0.15;
+
+/**
+ * Sends dead letters again: marks a part of them with a new attempt each, sends it, and watches the rows until the
+ * worker has settled them. The database is what tells the results: a killed replay leaves rows `replaying`, and the
+ * next one takes them up with a new attempt, which makes whatever is still on its way worthless.
+ */
+export async function replay(
+  ids: readonly string[],
+  settings: ReplaySettings,
+  ports: ReplayPorts,
+): Promise<ReplayProgress> {
+  const { abortOver, rate, stop } = settings;
+  const waiting = [...ids];
+  const open = new Map<string, number>();
+  const started = ports.now();
+  const progress: ReplayProgress = {
+    selected: ids.length,
+    sent: 0,
+    resolved: 0,
+    dead: 0,
+    takenOver: 0,
+    leftAlone: [],
+    byCode: {},
+    ended: null,
+  };
+
+  /** How many may be sent now. */
+  function room(): number {
+    const finished = progress.resolved + progress.dead;
+    if (stop.aborted) progress.ended = 'stopped';
+    else if (abortOver !== null && finished >= SLOW_START && progress.dead * 100 > abortOver * finished)
+      progress.ended = 'too many failures';
+    if (progress.ended !== null) return 0;
+    const bySpeed = rate === null ? CHUNK : 1 + ((ports.now() - started) / 1000) * rate - progress.sent;
+    const byTrust = abortOver === null ? CHUNK : SLOW_START + SLOW_FACTOR * finished - progress.sent;
+    return Math.floor(Math.min(CHUNK, WINDOW - open.size, bySpeed, byTrust));
+  }
+
+  let lookedAt = started;
+  while (open.size > 0 || (waiting.length > 0 && progress.ended === null)) {
+    const chunk = waiting.splice(0, Math.max(0, room()));
+    if (chunk.length > 0) await sendChunk(chunk, open, progress, settings, ports);
+    else await ports.wait(POLL_MS);
+    // Looking at many rows costs the database what the worker could use.
+    if (ports.now() - lookedAt < open.size * LOOK_MS_A_ROW) continue;
+    await look(open, progress, ports);
+    lookedAt = ports.now();
+    ports.onProgress(progress);
+  }
+  return progress;
+}
+
+async function sendChunk(
+  ids: readonly string[],
+  open: Map<string, number>,
+  progress: ReplayProgress,
+  { edits, maxBodyBytes }: ReplaySettings,
+  ports: ReplayPorts,
+): Promise<void> {
+  const leave = (id: string, why: string) => progress.leftAlone.push({ id, why });
+  const rows = await corrected(await ports.read(ids), edits, ports, leave);
+  const ready = rows.flatMap((row) => {
+    const made = messageOf(row, ports.token());
+    if (made.message.body.length <= maxBodyBytes) return [made];
+    leave(row.id, `larger than ${maxBodyBytes} bytes`);
+    return [];
+  });
+  const marked = await ports.mark(ready.map(({ mark }) => mark));
+  for (const { mark } of ready) if (!marked.has(mark.id)) leave(mark.id, 'changed meanwhile');
+  const going = ready.filter(({ mark }) => marked.has(mark.id));
+  for (const { mark } of going) open.set(mark.id, mark.replays + 1);
+  progress.sent += going.length;
+  await ports.send(going.map(({ message }) => message));
+}
+
+/** The rows with their corrections, which are on record before anything is sent. */
+async function corrected(
+  rows: readonly Replayable[],
+  edits: Edits,
+  ports: ReplayPorts,
+  leave: (id: string, why: string) => void,
+): Promise<Replayable[]> {
+  const open = rows.filter((row) => {
+    const isOpen = row.status === 'dead' || row.status === 'replaying';
+    if (!isOpen) leave(row.id, `is ${row.status}`);
+    return isOpen;
+  });
+  if (Object.keys(edits).length === 0) return open;
+  const { corrections, unreadable } = correctionsFor(open, edits);
+  for (const id of unreadable) leave(id, 'its body cannot be read, so nothing in it can be set');
+  const done = corrections.length === 0 ? new Set() : await ports.correct(corrections);
+  const wanted = new Map(corrections.map((correction) => [correction.id, correction.edits]));
+  return open.flatMap((row) => {
+    const change = wanted.get(row.id);
+    if (unreadable.includes(row.id)) return [];
+    if (change !== undefined && !done.has(row.id)) leave(row.id, 'changed meanwhile');
+    if (change === undefined) return [row];
+    return done.has(row.id) ? [{ ...row, edits: change }] : [];
+  });
+}
+
+function messageOf(row: Replayable, token: string): { mark: Mark; message: ReplayMessage } {
+  const { id, replays, edits, status, properties, uniqueid } = row;
+  const { body: text, contentType } = correctedBody(keptCall(row), edits);
+  const body = Buffer.from(text);
+  const ticket = writeTicket({ letter: id, attempt: replays + 1, token });
+  const { routingKey = '', replyTo = null, correlationId, messageId } = properties;
+  return {
+    mark: { id, replays, edits, status, seal: sealOf(token, body) },
+    message: {
+      body,
+      ticket,
+      contentType,
+      // A mistyped key is what made an unroutable call one.
+      routingKey: /^cdrs\.create(\.|$)/.test(routingKey) ? routingKey : 'cdrs.create',
+      replyTo,
+      // As the first reply had it: the message id and the uniqueid stand in for one that is missing.
+      correlationId: correlationId || messageId || uniqueid,
+    },
+  };
+}
+
+async function look(open: Map<string, number>, progress: ReplayProgress, ports: ReplayPorts): Promise<void> {
+  if (open.size === 0) return;
+  const seen = await ports.finished([...open].map(([id, attempt]) => ({ id, attempt })));
+  for (const { id, status, replays, responses } of seen) {
+    const attempt = open.get(id);
+    open.delete(id);
+    if (replays !== attempt) {
+      progress.takenOver += 1;
+      continue;
+    }
+    if (status === 'resolved') progress.resolved += 1;
+    else progress.dead += 1;
+    const code = status === 'resolved' ? '204' : (responses[0]?.code ?? '');
+    progress.byCode[code] = (progress.byCode[code] ?? 0) + 1;
+  }
+}

@@ -1,0 +1,44 @@
+import type { Difference } from './cdr.ts';
+import { type DeadReason, deadReasons, type Outcome } from './outcome.ts';
+import type { ResponseEntry } from './reply.ts';
+
+export const letterStatuses = ['dead', 'replaying', 'resolved', 'discarded'] as const;
+export type LetterStatus = (typeof letterStatuses)[number];
+
+/** What a dead letter says of how its message was answered. */
+export interface AnswerOnRecord {
+  status: LetterStatus;
+  reason: DeadReason;
+  responses: readonly Pick<ResponseEntry, 'key' | 'message'>[];
+  differences: readonly Difference[] | null;
+  error: string | null;
+}
+
+/** The outcome as it was told before, so that the same message again gets the same answer. */
+export function outcomeOnRecord(record: AnswerOnRecord): Outcome {
+  const { status, reason, responses, differences, error } = record;
+  if (status === 'resolved') return { kind: 'duplicate' };
+  switch (reason) {
+    case 'rejected':
+      return { kind: 'rejected', errors: responses };
+    case 'conflict':
+      return { kind: 'conflict', differences: differences ?? [] };
+    case 'unauthenticated':
+    case 'forbidden':
+      return { kind: reason };
+    case 'failed':
+    case 'poison':
+    case 'unroutable':
+      return { kind: 'failed', reason, error: error ?? '' };
+    default:
+      return reason satisfies never;
+  }
+}
+
+export function isReason(text: string): text is DeadReason {
+  return (deadReasons as readonly string[]).includes(text);
+}
+
+export function isStatus(text: string): text is LetterStatus {
+  return (letterStatuses as readonly string[]).includes(text);
+}

@@ -1,0 +1,62 @@
+import type { Sql } from './sql.ts';
+
+/** One bucket of time. */
+export interface Bucket {
+  at: Date;
+  count: number;
+}
+
+export interface Overview {
+  /** Calls stored a minute, the last hour. */
+  stored: Bucket[];
+  /** Letters that died last in each minute of the last hour. */
+  refused: Bucket[];
+  /** Dead letters by status. */
+  statuses: { status: string; count: number }[];
+  /** Open letters of the last 24 hours by reason and by machine, hour by hour. */
+  byReason: { name: string; hours: number[] }[];
+  byMachine: { name: string; hours: number[] }[];
+}
+
+const MINUTES = 60;
+const HOURS = 24;
+const MACHINES = 10;
+
+/** By the block range index on received_at: the calls of one hour. */
+const STORED = `
+  select minute as at, count(c.received_at)::int as count
+  from generate_series(date_trunc('minute', now()) - interval '${MINUTES - 1} minutes', now(), '1 minute') minute
+  left join (select date_trunc('minute', received_at) as received_at from cdrs
+    where received_at >= date_trunc('minute', now()) - interval '${MINUTES - 1} minutes') c on c.received_at = minute
+  group by minute order by minute`;
+
+const REFUSED = `
+  select minute as at, count(d.at)::int as count
+  from generate_series(date_trunc('minute', now()) - interval '${MINUTES - 1} minutes', now(), '1 minute') minute
+  left join (select date_trunc('minute', last_dead_at) as at from dead_letters
+    where last_dead_at >= date_trunc('minute', now()) - interval '${MINUTES - 1} minutes') d on d.at = minute
+  group by minute order by minute`;
+
+const BY_HOUR = (column: string, limit: number) => `
+  select coalesce(${column}, '(unknown)') as name, array(
+    select count(*) filter (where moment = hour)::int from unnest(array_agg(date_trunc('hour', last_dead_at))) moment
+    right join generate_series(date_trunc('hour', now()) - interval '${HOURS - 1} hours', now(), '1 hour') hour
+      on moment = hour group by hour order by hour) as hours
+  from dead_letters
+  where status in ('dead', 'replaying') and last_dead_at >= date_trunc('hour', now()) - interval '${HOURS - 1} hours'
+  group by 1 order by count(*) desc, 1 limit ${limit}`;
+
+/** What the first page of the console shows; the database is all it asks. */
+export async function readOverview(sql: Sql): Promise<Overview> {
+  const [stored, refused, statuses, byReason, byMachine] = await Promise.all([
+    sql<Bucket>(STORED, []),
+    sql<Bucket>(REFUSED, []),
+    sql<{ status: string; count: number }>(
+      'select status, count(*)::int as count from dead_letters group by status order by status',
+      [],
+    ),
+    sql<{ name: string; hours: number[] }>(BY_HOUR('reason', 7), []),
+    sql<{ name: string; hours: number[] }>(BY_HOUR('machine', MACHINES), []),
+  ]);
+  return { stored, refused, statuses, byReason, byMachine };
+}

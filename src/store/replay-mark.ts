@@ -1,0 +1,106 @@
+import type { DeadReason } from '../domain/outcome.ts';
+import type { LetterStatus } from '../domain/record.ts';
+import type { ResponseEntry } from '../domain/reply.ts';
+import { conditionOf, type LetterFilter } from './letter-filter.ts';
+import type { Sql } from './sql.ts';
+
+/** What of a row sending it again needs. */
+export interface Replayable {
+  id: string;
+  reason: DeadReason;
+  status: LetterStatus;
+  uniqueid: string | null;
+  scustomer: number | null;
+  body: string;
+  properties: {
+    contentType?: string | null;
+    replyTo?: string | null;
+    correlationId?: string | null;
+    messageId?: string | null;
+    routingKey?: string;
+  };
+  edits: Record<string, string>;
+  submittedBy: string | null;
+  replays: number;
+}
+
+/** The ids that a replay is about, the oldest death first: whatever dies later is not among them. */
+export async function selectIds(sql: Sql, filter: LetterFilter, limit: number | null): Promise<string[]> {
+  const { text, values } = conditionOf(filter);
+  const rows = await sql<{ id: string }>(
+    `select d.id::text as id from dead_letters d where ${text} order by d.last_dead_at, d.id
+     limit $${values.length + 1}::int`,
+    [...values, limit],
+  );
+  return rows.map(({ id }) => id);
+}
+
+export async function readReplayable(sql: Sql, ids: readonly string[]): Promise<Replayable[]> {
+  const rows = await sql<Replayable>(
+    `select d.id::text as id, d.reason, d.status, d.uniqueid, d.scustomer, d.body, d.properties, d.edits,
+       d.submitted_by as "submittedBy", d.replays
+     from dead_letters d where d.id = any(array(select json_array_elements_text($1::json)::bigint))`,
+    [JSON.stringify(ids)],
+  );
+  const byId = new Map(rows.map((row) => [row.id, row]));
+  return ids.flatMap((id) => byId.get(id) ?? []);
+}
+
+/** A row about to be sent again. */
+export interface Mark {
+  id: string;
+  /** As it was read: a row that changed meanwhile is not marked. */
+  replays: number;
+  edits: Record<string, string>;
+  status: LetterStatus;
+  /** Hex. */
+  seal: string;
+}
+
+const MARK = `
+with wanted as materialized (
+  select * from json_to_recordset($1::json) as w(id bigint, replays int, edits jsonb, status text, seal text)),
+marked as (
+  update dead_letters d set status = 'replaying', replays = d.replays + 1, closed_at = null
+  from wanted w
+  where d.id = w.id and d.status = w.status and d.replays = w.replays and d.edits = w.edits
+  returning d.id, d.replays, d.reason, d.responses, w.seal)
+insert into dead_letter_events (dead_letter, event, by, why, attempt, seal, detail)
+select id, 'replayed', $2, $3, replays, decode(seal, 'hex'), jsonb_build_object('reason', reason, 'responses', responses)
+from marked returning dead_letter::text as id`;
+
+/**
+ * Marks rows `replaying` with a new attempt and its seal; committed before anything is sent. Returns the ids of
+ * those that were still as they had been read.
+ */
+export async function markReplaying(
+  sql: Sql,
+  marks: readonly Mark[],
+  by: string,
+  why: string | null,
+): Promise<Set<string>> {
+  const rows = await sql<{ id: string }>(MARK, [JSON.stringify(marks), by, why]);
+  return new Set(rows.map(({ id }) => id));
+}
+
+/** What a row says of an attempt by now. */
+export interface Sighting {
+  id: string;
+  status: LetterStatus;
+  replays: number;
+  reason: DeadReason;
+  responses: ResponseEntry[];
+}
+
+/** Those of these rows whose attempt is over, or that a newer attempt took over. By primary key. */
+export async function readFinished(
+  sql: Sql,
+  attempts: readonly { id: string; attempt: number }[],
+): Promise<Sighting[]> {
+  return await sql<Sighting>(
+    `select d.id::text as id, d.status, d.replays, d.reason, d.responses
+     from json_to_recordset($1::json) as a(id bigint, attempt int) join dead_letters d on d.id = a.id
+     where d.status <> 'replaying' or d.replays <> a.attempt`,
+    [JSON.stringify(attempts)],
+  );
+}

@@ -1,0 +1,130 @@
+import type { DeadReason, Outcome } from '../domain/outcome.ts';
+import { type AnswerOnRecord, outcomeOnRecord } from '../domain/record.ts';
+import type { Replay, Submission } from '../domain/submission.ts';
+import type { PrismaClient } from './generated/client.ts';
+import { type ReplayResult, record } from './replay-record.ts';
+import { settle } from './settle.ts';
+import { type Sql, sqlOf } from './sql.ts';
+
+type ReplaySubmission = Submission & { replay: Replay };
+
+/**
+ * `settle` for batches that may hold replays of dead letters. These come first: what fails after them is settled
+ * again as a whole, and a replay that is settled already answers the same again, which an ordinary refusal does
+ * not (it would count another death). Throws what the database throws.
+ */
+export async function settleAll(
+  prisma: PrismaClient,
+  entries: readonly Submission[],
+  systemCurrency: string,
+  timeoutMs: number,
+): Promise<Outcome[]> {
+  const replays = entries.filter((entry): entry is ReplaySubmission => entry.replay !== undefined);
+  if (replays.length === 0) return await settle(sqlOf(prisma), entries, systemCurrency);
+  const others = entries.filter(({ replay }) => replay === undefined);
+  const ofReplays = await prisma.$transaction(
+    (transaction) => settleReplays(sqlOf(transaction), replays, systemCurrency),
+    { timeout: timeoutMs, maxWait: timeoutMs },
+  );
+  const ofOthers = others.length === 0 ? [] : await settle(sqlOf(prisma), others, systemCurrency);
+  const [replayed, ordinary] = [ofReplays.values(), ofOthers.values()];
+  return entries.flatMap(({ replay }) => (replay ? replayed : ordinary).next().value ?? []);
+}
+
+/**
+ * Settles replays within a transaction: claims their rows, settles the calls, and writes into each row what became
+ * of it. A row and its call change together or not at all.
+ */
+export async function settleReplays(
+  sql: Sql,
+  entries: readonly ReplaySubmission[],
+  systemCurrency: string,
+): Promise<Outcome[]> {
+  const claims = await claim(sql, entries);
+  const taken = new Set<string>();
+  const plans = entries.map((entry, index) => planFor(entry, claims.get(index), taken));
+  const open = plans.flatMap((plan) => (plan.kind === 'settle' ? [plan.submission] : []));
+  const settled = (await settle(sql, open, systemCurrency)).values();
+  const results = new Map<string, ReplayResult>();
+  const outcomes = plans.flatMap((plan): Outcome | [] => {
+    if (plan.kind === 'answer') return plan.outcome;
+    if (plan.kind === 'again') return secondCopy(results.get(plan.of)?.outcome);
+    const outcome = settled.next().value;
+    if (outcome === undefined) return [];
+    if (plan.claim !== undefined) results.set(plan.claim.id, resultOf(plan.claim, plan.submission, outcome));
+    return outcome;
+  });
+  await record(sql, [...results.values()]);
+  return outcomes;
+}
+
+function resultOf(
+  { id, digest, replays, by }: Claim,
+  { verdict }: Submission,
+  outcome: Outcome,
+): ReplayResult {
+  const uniqueid = verdict.kind === 'call' ? verdict.call.cdr.uniqueid : null;
+  return { id, digest, attempt: replays, by, uniqueid, outcome };
+}
+
+interface Claim extends AnswerOnRecord {
+  id: string;
+  digest: string;
+  /** The latest attempt. */
+  replays: number;
+  submittedBy: string | null;
+  /** The operator. */
+  by: string;
+}
+
+type Plan =
+  | { kind: 'settle'; submission: Submission; claim: Claim | undefined }
+  | { kind: 'answer'; outcome: Outcome }
+  /** The second copy of a message in one batch; `of` is its row. */
+  | { kind: 'again'; of: string };
+
+/** A ticket lets its message in once; whoever comes with it again is told what became of the first. */
+function planFor(entry: ReplaySubmission, found: Claim | undefined, taken: Set<string>): Plan {
+  const { verdict, letter, replay } = entry;
+  if (found === undefined) {
+    const forged: Outcome = { kind: 'unauthenticated' };
+    const submission: Submission = {
+      verdict: { kind: 'answer', outcome: forged, validationOnly: false },
+      letter,
+    };
+    return { kind: 'settle', submission, claim: undefined };
+  }
+  if (found.replays !== replay.attempt) return { kind: 'answer', outcome: { kind: 'superseded' } };
+  if (found.status !== 'replaying') return { kind: 'answer', outcome: outcomeOnRecord(found) };
+  if (taken.has(found.id)) return { kind: 'again', of: found.id };
+  taken.add(found.id);
+  // The row itself is the letter.
+  const kept = () => null;
+  if (verdict.kind === 'answer')
+    return { kind: 'settle', submission: { verdict, letter: kept }, claim: found };
+  const call = { ...verdict.call, submittedBy: found.submittedBy ?? '' };
+  return { kind: 'settle', submission: { verdict: { kind: 'call', call }, letter: kept }, claim: found };
+}
+
+function secondCopy(first: Outcome = { kind: 'superseded' }): Outcome {
+  return first.kind === 'accepted' ? { kind: 'duplicate' } : first;
+}
+
+/**
+ * Locks the rows whose tickets are genuine, in the order of ids. By primary key: the few events of
+ * each row, and the row.
+ */
+const CLAIM = `
+  select t.position, d.id::text as id, d.status, d.replays, d.reason, d.responses, d.differences, d.error,
+    d.submitted_by as "submittedBy", encode(d.digest, 'hex') as digest, e.by
+  from json_to_recordset($1::json) as t(position int, letter bigint, attempt int, seal text)
+  join dead_letter_events e on e.dead_letter = t.letter and e.attempt = t.attempt and e.event = 'replayed'
+    and e.seal = decode(t.seal, 'hex')
+  join dead_letters d on d.id = t.letter
+  order by d.id for update of d`;
+
+async function claim(sql: Sql, entries: readonly ReplaySubmission[]): Promise<Map<number, Claim>> {
+  const tickets = entries.map(({ replay }, position) => ({ position, ...replay }));
+  const rows = await sql<Claim & { position: number; reason: DeadReason }>(CLAIM, [JSON.stringify(tickets)]);
+  return new Map(rows.map(({ position, ...row }) => [position, row]));
+}

@@ -1,0 +1,204 @@
+import { mkdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openBrowser } from '../support/browser.ts';
+import { type DeskSite, openDesk, PASSWORD } from '../support/desk.ts';
+import { startProcess, type WorkerProcess } from '../support/worker.ts';
+
+/** Where pictures go when they are wanted: `SCREENSHOTS=docs/images npm test -- test/console/browser.test.ts`. */
+const PICTURES = process.env.SCREENSHOTS;
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+
+let site: DeskSite;
+let desk: WorkerProcess;
+let browser: Browser;
+let page: Page;
+let origin: string;
+const problems: string[] = [];
+
+beforeAll(async () => {
+  site = await openDesk('console-browser');
+  const { CDR_USERNAME, CDR_PASSWORD, ...services } = site.environment;
+  desk = await startProcess(['console'], { ...services, CONSOLE_PORT: '0' });
+  origin = `http://127.0.0.1:${await desk.port()}`;
+  browser = await openBrowser();
+  page = await browser.newPage({ viewport: { width: 1200, height: 850 } });
+  page.on('pageerror', (error) => problems.push(error.message));
+  page.on('console', (message) => {
+    if (/Content Security Policy|Refused/.test(message.text())) problems.push(message.text());
+  });
+
+  for (let n = 0; n < 40; n += 1)
+    await site.submit({
+      uniqueid: `1764075600.${n}`,
+      machine: `pbx-${n % 3}`,
+      scustomer: 4711,
+      cost: '0.35',
+      cnumber: '+4420794600',
+    });
+  for (let n = 0; n < 9; n += 1)
+    await site.submit({ uniqueid: `1764075700.${n}`, machine: 'pbx-1', cots: '1' });
+  await site.submit({ uniqueid: '1764075800.1', machine: 'pbx-2', cost: '1.10', snumber: '555' });
+  await site.submit({ uniqueid: '1764075800.1', machine: 'pbx-2', cost: '2.40', snumber: '556' });
+  await site.submit({
+    uniqueid: '1764075900.1',
+    machine: 'pbx-2',
+    auth_password: 'stolen-canary',
+    note: '<script>alert(1)</script>',
+  });
+  const stored = Array.from({ length: 120 }, (_, n) =>
+    site.submit({ uniqueid: `1764076000.${n}`, machine: 'pbx-0' }),
+  );
+  await Promise.all(stored);
+  // As if it had come in the course of the day.
+  await site.db.execute(
+    `update cdrs set received_at = received_at - (sqrt(random()) * 55) * interval '1 minute'`,
+  );
+  await site.db.execute(
+    `update dead_letters set last_dead_at = last_dead_at - random() * interval '50 minutes' - (id % 7) * interval '2 hours'`,
+  );
+}, 300_000);
+
+afterAll(async () => {
+  await browser?.close();
+  await desk?.stop();
+  await site?.close();
+});
+
+async function picture(name: string): Promise<void> {
+  if (PICTURES === undefined) return;
+  mkdirSync(`${ROOT}${PICTURES}`, { recursive: true });
+  await page.screenshot({ path: `${ROOT}${PICTURES}/${name}.png` });
+}
+
+async function signIn(username: string, password = PASSWORD): Promise<void> {
+  await page.goto(`${origin}/sign-in`);
+  await page.getByLabel('Username').fill(username);
+  await page.getByLabel('Password').fill(password);
+  await page.keyboard.press('Enter');
+}
+
+describe('the console in a browser', () => {
+  it('shows nothing to strangers, and lets an operator in', async () => {
+    await page.goto(`${origin}/letters`);
+    expect(new URL(page.url()).pathname).toBe('/sign-in');
+    await signIn('boss', 'wrong-canary');
+    expect(await page.getByRole('alert').textContent()).toContain('not the credentials');
+    await signIn('boss');
+    await page.getByRole('heading', { level: 1, name: 'Overview' }).waitFor();
+    const cookie = (await page.context().cookies()).find(({ name }) => name === 'cdr_desk');
+    expect(cookie).toMatchObject({ httpOnly: true, sameSite: 'Strict' });
+  });
+
+  it('tells how it goes: results by the minute, dead letters by reason and machine', async () => {
+    expect(await page.getByRole('row', { name: /^rejected/ }).textContent()).toContain('49');
+    expect(await page.getByRole('row', { name: /^pbx-2/ }).count()).toBe(1);
+    await picture('console-overview');
+  });
+
+  it('lists by filters', async () => {
+    await page.getByRole('link', { name: 'Dead letters' }).click();
+    expect(await page.locator('tbody tr').count()).toBe(50);
+    await page.getByLabel('key', { exact: true }).fill('scustomer');
+    await page.getByRole('button', { name: 'Show' }).click();
+    expect(await page.locator('tbody tr').count()).toBe(40);
+    await picture('console-list');
+    await page.getByLabel('customer', { exact: true }).fill('nobody');
+    await page.getByRole('button', { name: 'Show' }).click();
+    expect(await page.getByRole('alert').textContent()).toContain('ID of a customer');
+  });
+
+  it('sets a conflict beside the stored call, and shows what callers chose as text', async () => {
+    await page.goto(`${origin}/letters?reason=conflict`);
+    await page.locator('tbody a').first().click();
+    const differing = await page.locator('#call tr.differs th').allTextContents();
+    expect(differing.map((text) => text.trim())).toEqual(['≠ cost', '≠ snumber']);
+    await picture('console-call');
+    await page.goto(`${origin}/letters?reason=unauthenticated`);
+    await page.locator('tbody a').first().click();
+    expect(await page.locator('#call').textContent()).toContain('<script>alert(1)</script>');
+  });
+
+  it('corrects, tries out and replays one call', async () => {
+    const [id = ''] = await site.ids(`uniqueid = '1764075600.0'`);
+    await page.goto(`${origin}/letters/${id}`);
+    await page.getByLabel('correct').selectOption('scustomer');
+    await page.getByLabel('to', { exact: true }).fill('1');
+    await page.getByLabel('why').first().fill('the switch was set up wrong');
+    await page.getByRole('button', { name: 'Save the correction' }).click();
+    expect(await page.locator('table').last().textContent()).toMatch(
+      /edited.*boss.*4711 → "1".*set up wrong/s,
+    );
+    await page.getByRole('button', { name: 'Try out' }).click();
+    expect(await page.locator('main').textContent()).toMatch(/Nothing was changed.*0\.35 USD/s);
+    expect(
+      await site.db.rows(`select count(*)::text as stored from cdrs where uniqueid = '1764075600.0'`),
+    ).toEqual([{ stored: '0' }]);
+    await page.goBack();
+    await page.getByRole('button', { name: 'Replay' }).click();
+    await page.locator('h1', { hasText: /^Replay$/ }).waitFor();
+    expect(
+      await site.db.rows(`select replayed_by, scustomer::text from cdrs where uniqueid = '1764075600.0'`),
+    ).toEqual([{ replayed_by: 'boss', scustomer: '1' }]);
+  });
+
+  it('replays a selection with live progress, by keyboard alone', async () => {
+    await site.db.execute(`insert into customers (id, name, currency) values (4711, 'Harbour Hotel', 'EUR')`);
+    await page.goto(`${origin}/letters?key=scustomer`);
+    await page.getByLabel('a second').focus();
+    await page.keyboard.type('8');
+    await page.getByRole('button', { name: 'Replay' }).focus();
+    await page.keyboard.press('Enter');
+    await page.locator('h1', { hasText: 'Replay under way' }).waitFor();
+    const resolved = page.locator('[data-value="resolved"]');
+    await expect
+      .poll(async () => Number(await resolved.textContent()), { timeout: 30_000 })
+      .toBeGreaterThan(10);
+    await picture('console-replay');
+    await page.locator('h1', { hasText: /^Replay$/ }).waitFor();
+    expect(await resolved.textContent()).toBe('39');
+  });
+
+  it('discards with a reason', async () => {
+    const [id = ''] = await site.ids(`uniqueid = '1764075700.0'`);
+    await page.goto(`${origin}/letters/${id}`);
+    await page.getByLabel('why').last().fill('a test of the switch');
+    await page.getByRole('button', { name: 'Discard' }).click();
+    expect(await page.locator('main').textContent()).toMatch(/discarded.*a test of the switch/s);
+  });
+
+  it('fits a phone without scrolling sideways', async () => {
+    await page.setViewportSize({ width: 375, height: 740 });
+    for (const path of ['/', '/letters', '/replays', `/letters/${(await site.ids('true'))[0]}`]) {
+      await page.goto(`${origin}${path}`);
+      const overflow = await page.evaluate(
+        'document.documentElement.scrollWidth - document.documentElement.clientWidth',
+      );
+      expect({ path, overflow }).toEqual({ path, overflow: 0 });
+    }
+    await page.setViewportSize({ width: 1200, height: 850 });
+  });
+
+  it('lets a viewer look and nothing else', async () => {
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.getByRole('heading', { level: 1, name: 'Sign in' }).waitFor();
+    await signIn('auditor');
+    await page.getByRole('heading', { level: 1, name: 'Overview' }).waitFor();
+    const [id = ''] = await site.ids(`status = 'dead'`);
+    for (const path of ['/letters', `/letters/${id}`]) {
+      await page.goto(`${origin}${path}`);
+      expect(await page.getByRole('button').allTextContents()).not.toContain('Replay');
+    }
+    const status = await page.evaluate(
+      `fetch('/discard', { method: 'POST', body: new URLSearchParams({ id: '${id}', csrf: document.querySelector('[name=csrf]').value }) }).then(({ status }) => status)`,
+    );
+    expect(status).toBe(403);
+    expect(await site.ids(`id = ${id} and status = 'dead'`)).toEqual([id]);
+  });
+
+  it('met no error, no refused script or style, and logged no password', () => {
+    expect(problems).toEqual([]);
+    expect(desk.output()).not.toContain('canary');
+  });
+});

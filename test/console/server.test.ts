@@ -1,0 +1,168 @@
+import { createHash } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { hashPassword } from '../../src/auth/password.ts';
+import { upsertUser } from '../../src/store/users.ts';
+import { PASSWORD } from '../support/desk.ts';
+import { type BillingDatabase, billingDatabase } from '../support/settling.ts';
+import { startProcess, type WorkerProcess } from '../support/worker.ts';
+
+let db: BillingDatabase;
+let desk: WorkerProcess;
+let origin: string;
+
+beforeAll(async () => {
+  db = await billingDatabase('console-server');
+  const passwordHash = await hashPassword(PASSWORD);
+  for (const [username, role] of [
+    ['boss', 'operator'],
+    ['auditor', 'viewer'],
+    ['leaver', 'operator'],
+    ['switch', 'system'],
+  ] as const)
+    await upsertUser(db.prisma, { username, role, passwordHash });
+  await db.execute(
+    `insert into dead_letters (reason, uniqueid, body, digest) values ('rejected', 'u-1', '{}', '\\x01')`,
+  );
+  desk = await startProcess(['console'], {
+    DATABASE_URL: db.databaseUrl,
+    AMQP_URL: db.amqpUrl,
+    CONSOLE_PORT: '0',
+  });
+  origin = `http://127.0.0.1:${await desk.port()}`;
+});
+
+afterAll(async () => {
+  await desk?.stop();
+  await db?.drop();
+});
+
+type Headers = Record<string, string>;
+
+const get = (path: string, headers: Headers = {}) =>
+  fetch(`${origin}${path}`, { headers, redirect: 'manual' });
+const post = (path: string, form: Headers, headers: Headers = {}) =>
+  fetch(`${origin}${path}`, { method: 'POST', body: new URLSearchParams(form), headers, redirect: 'manual' });
+
+async function signedIn(username: string): Promise<{ cookie: string; csrf: string }> {
+  const response = await post('/sign-in', { username, password: PASSWORD });
+  expect(response.status).toBe(303);
+  const cookie = (response.headers.get('set-cookie') ?? '').split(';')[0] ?? '';
+  const page = await (await get('/', { cookie })).text();
+  return { cookie, csrf: /name="csrf" value="([^"]+)"/.exec(page)?.[1] ?? '' };
+}
+
+describe('a session', () => {
+  it('is known to the database by its hash alone, and its cookie to no script and no other site', async () => {
+    const response = await post('/sign-in', { username: 'boss', password: PASSWORD });
+    const cookie = response.headers.get('set-cookie') ?? '';
+    expect(cookie).toMatch(/^cdr_desk=[\w-]{43}; Path=\/; Max-Age=43200; HttpOnly; SameSite=Strict$/);
+    const id = cookie.slice('cdr_desk='.length).split(';')[0] ?? '';
+    const sessions = await db.rows(
+      `select encode(id_hash, 'hex') as hash, s::text as row from console_sessions s`,
+    );
+    expect(sessions.map(({ hash }) => hash)).toContain(createHash('sha256').update(id).digest('hex'));
+    expect(JSON.stringify(sessions)).not.toContain(id);
+  });
+
+  it('carries a Secure cookie behind a proxy with TLS', async () => {
+    const form = { username: 'boss', password: PASSWORD };
+    const response = await post('/sign-in', form, { 'x-forwarded-proto': 'https' });
+    expect(response.headers.get('set-cookie')).toContain('; Secure');
+  });
+
+  it('ends with sign-out, with the user, and with time', async () => {
+    const boss = await signedIn('boss');
+    await post('/sign-out', { csrf: boss.csrf }, boss);
+    expect((await get('/', boss)).headers.get('location')).toBe('/sign-in');
+
+    const leaver = await signedIn('leaver');
+    await db.execute(`update users set active = false where username = 'leaver'`);
+    expect((await get('/letters', leaver)).status).toBe(303);
+
+    const idle = await signedIn('auditor');
+    await db.execute(`update console_sessions set last_seen_at = now() - interval '61 minutes'`);
+    expect((await get('/letters', idle)).status).toBe(303);
+  });
+
+  it('is needed for every page, and a made-up cookie is none', async () => {
+    for (const path of ['/', '/letters', '/letters/1', '/replays', '/replays/x']) {
+      expect((await get(path)).headers.get('location')).toBe('/sign-in');
+      expect((await get(path, { cookie: `cdr_desk=${'A'.repeat(43)}` })).status).toBe(303);
+    }
+    expect((await get('/replays/x.json')).status).toBe(401);
+  });
+});
+
+describe('signing in', () => {
+  it('is for operators and viewers', async () => {
+    expect((await post('/sign-in', { username: 'switch', password: PASSWORD })).status).toBe(401);
+    expect((await post('/sign-in', { username: 'nobody', password: PASSWORD })).status).toBe(401);
+  });
+
+  it('is not looked at any more after five failures, right or wrong', async () => {
+    for (let attempt = 0; attempt < 5; attempt += 1)
+      expect((await post('/sign-in', { username: 'auditor', password: 'wrong-one' })).status).toBe(401);
+    expect((await post('/sign-in', { username: 'auditor', password: PASSWORD })).status).toBe(429);
+    expect((await post('/sign-in', { username: 'boss', password: PASSWORD })).status).toBe(303);
+  });
+});
+
+describe('a form', () => {
+  it('is refused from another site, and without the mark of its session', async () => {
+    const boss = await signedIn('boss');
+    const { cookie, csrf } = boss;
+    const form = { id: '1', why: 'x', csrf };
+    const foreign: Headers[] = [
+      { origin: 'https://evil.example' },
+      { 'sec-fetch-site': 'cross-site' },
+      { origin: 'null' },
+    ];
+    for (const headers of foreign)
+      expect((await post('/discard', form, { cookie, ...headers })).status).toBe(403);
+    expect((await post('/discard', { ...form, csrf: '' }, { cookie })).status).toBe(403);
+    expect(
+      (await post('/discard', { ...form, csrf: (await signedIn('boss')).csrf }, { cookie })).status,
+    ).toBe(403);
+    expect(await db.rows('select status from dead_letters')).toEqual([{ status: 'dead' }]);
+    expect((await post('/discard', form, { cookie, origin })).status).toBe(303);
+    expect(await db.rows('select status from dead_letters')).toEqual([{ status: 'discarded' }]);
+  });
+
+  it('larger than any of ours is not read', async () => {
+    expect((await post('/sign-in', { username: 'x'.repeat(100_000), password: '' })).status).toBe(413);
+  });
+});
+
+it('allows no inline code, no foreign one and no frame, and nothing is cached', async () => {
+  const { cookie } = await signedIn('boss');
+  for (const path of [
+    '/sign-in',
+    '/',
+    '/letters',
+    '/letters/1',
+    '/replays',
+    '/nowhere',
+    '/letters?customer=x',
+  ]) {
+    const response = await get(path, { cookie });
+    const policy = response.headers.get('content-security-policy') ?? '';
+    expect(policy).toContain("default-src 'none'");
+    expect(policy).toContain("frame-ancestors 'none'");
+    expect(policy).not.toMatch(/unsafe|http|\*/);
+    expect(response.headers.get('cache-control')).toBe('no-store');
+    const page = await response.text();
+    expect(page).not.toMatch(
+      /<script(?! src="\/assets\/desk\.js")|\son\w+=|\sstyle=|(src|href)="(https?:)?\/\//,
+    );
+  }
+});
+
+it('ends with exit code 0 on SIGTERM', async () => {
+  const other = await startProcess(['console'], {
+    DATABASE_URL: db.databaseUrl,
+    AMQP_URL: db.amqpUrl,
+    CONSOLE_PORT: '0',
+  });
+  await other.port();
+  expect(await other.stop()).toBe(0);
+});
