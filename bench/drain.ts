@@ -48,12 +48,26 @@ async function watch(bed: Bed, program: Program, count: number): Promise<Measure
 /** Part B: the database alone, as fast as batches follow each other. */
 export async function measureDatabase(bed: Bed, count: number, seed: number): Promise<Measured> {
   const database = await bed.freshDatabase();
-  const services = { DATABASE_URL: database.url, AMQP_URL: bed.amqpUrl };
+  try {
+    return await runDatabase(bed, database, count, seed);
+  } finally {
+    await database.drop();
+  }
+}
+
+/** The same on a database that has calls already. */
+export async function runDatabase(
+  bed: Bed,
+  { url }: OwnDatabase,
+  count: number,
+  seed: number,
+): Promise<Measured> {
   let first: Sample | undefined;
   let finish: (measured: Measured) => void = () => {};
   const finished = new Promise<Measured>((resolve) => {
     finish = resolve;
   });
+  const services = { DATABASE_URL: url, AMQP_URL: bed.amqpUrl };
   const program = startBenchProgram('ceiling-database.ts', services, [count, seed], (done) => {
     const isWarm = first === undefined && done >= count * WARM_SHARE;
     if (!isWarm && done < count) return;
@@ -65,6 +79,5 @@ export async function measureDatabase(bed: Bed, count: number, seed: number): Pr
     return await Promise.race([finished, program.failure]);
   } finally {
     await program.stop();
-    await database.drop();
   }
 }

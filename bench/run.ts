@@ -2,26 +2,49 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { type Bed, makeBed } from './bed.ts';
+import { chartsOf } from './charts.ts';
 import { drain, measureDatabase } from './drain.ts';
 import { assertExact } from './exact.ts';
+import { measureGrowth } from './growth.ts';
 import { type Latency, measureLatency } from './latency.ts';
+import { measureMemory } from './memory.ts';
 import { measureNode } from './node.ts';
 import { type Services, startBenchProgram, startWorkerProgram } from './programs.ts';
 import { type Results, report } from './report.ts';
+import { canHold, measureScaling } from './scaling.ts';
 import { workload } from './workload.ts';
 
 /**
- * `npm run bench -- [--quick] [--only node,A,B,C,D,E]`: every part in every round, one after the other, so that
- * what else the machine does falls on all of them alike. Results on stdout and in bench/results/latest.json.
+ * `npm run bench -- [--quick] [--only node,A,B,C,D,E,F,G,memory]`: every part in every round, one after the other, so that
+ * what else the machine does falls on all of them alike. Results on stdout, in bench/results/latest.json, and drawn
+ * in docs/images/performance.svg.
  */
-const PARTS = ['node', 'A', 'B', 'C', 'D', 'E'] as const;
+const PARTS = ['node', 'A', 'B', 'C', 'D', 'E', 'F', 'G', 'memory'] as const;
 type Part = (typeof PARTS)[number];
 
 const RATES = [10, 200, 1000, 5000];
 const IDIOM_RATES = [200];
+const WORKERS = [1, 2, 4];
+const HOT_SHARES = { 'one hot customer': 0.3, 'no hot customer': 0 };
 const sizes = {
-  full: { rounds: 5, messages: 60_000, idiom: 3000, seconds: 10 },
-  quick: { rounds: 3, messages: 10_000, idiom: 400, seconds: 1.5 },
+  full: {
+    rounds: 5,
+    messages: 60_000,
+    idiom: 3000,
+    seconds: 10,
+    held: 30_000,
+    growth: { sizes: [0, 1e6, 3e6, 1e7], rounds: 5, messages: 15_000 },
+    memory: { waiting: 1e6, seconds: 60 },
+  },
+  quick: {
+    rounds: 3,
+    messages: 10_000,
+    idiom: 400,
+    seconds: 1.5,
+    held: 4000,
+    growth: { sizes: [0, 1e5], rounds: 3, messages: 4000 },
+    memory: { waiting: 40_000, seconds: 5 },
+  },
 };
 
 const { values } = parseArgs({ options: { quick: { type: 'boolean' }, only: { type: 'string' } } });
@@ -51,6 +74,9 @@ const results: Results = {
   node: {},
   drains: { A: [], B: [], C: [], D: [] },
   latency: { worker: {}, idiom: {} },
+  scaling: {},
+  growth: {},
+  memory: [],
   chargedShare: 0,
 };
 
@@ -61,7 +87,17 @@ if (wants('node')) {
 if (PARTS.some((part) => part !== 'node' && wants(part))) {
   const bed = await makeBed(progress);
   try {
+    if (wants('F') && !canHold())
+      progress('F is left out: holding a worker to half a core takes root and control groups');
     for (let round = 0; round < size.rounds; round += 1) await runRound(bed, round);
+    if (wants('memory')) {
+      const { waiting, seconds } = size.memory;
+      results.memory = await measureMemory(bed, waiting, seconds, progress);
+    }
+    if (wants('G')) {
+      const { growth } = size;
+      results.growth = await measureGrowth(bed, growth.sizes, growth.rounds, growth.messages, progress);
+    }
   } finally {
     await bed.close();
   }
@@ -70,6 +106,7 @@ results.machine.loadAfter = load();
 const folder = new URL('results/', import.meta.url);
 mkdirSync(folder, { recursive: true });
 writeFileSync(new URL('latest.json', folder), `${JSON.stringify(results, null, 2)}\n`);
+writeFileSync(new URL('../docs/images/performance.svg', import.meta.url), chartsOf(results));
 process.stdout.write(`${report(results)}\n`);
 
 async function runRound(bed: Bed, round: number): Promise<void> {
@@ -101,6 +138,18 @@ async function runRound(bed: Bed, round: number): Promise<void> {
     append(latency.worker, worker);
     say('E, latency of the usual idiom');
     append(latency.idiom, await measureLatency(bed, startIdiom, IDIOM_RATES, size.seconds, seed + 20));
+  }
+  if (wants('F') && canHold()) await runScaling(seed + 30, say, bed);
+}
+
+async function runScaling(seed: number, say: (what: string) => void, bed: Bed): Promise<void> {
+  for (const [hot, share] of Object.entries(HOT_SHARES)) {
+    const calls = workload(size.held, seed, share);
+    for (const workers of WORKERS) {
+      say(`F, ${workers} × half a core, ${hot}`);
+      const name = `${hot}, ${workers}`;
+      results.scaling[name] = [...(results.scaling[name] ?? []), await measureScaling(bed, workers, calls)];
+    }
   }
 }
 

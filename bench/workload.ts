@@ -55,8 +55,12 @@ export function referenceStatements(): string[] {
   ];
 }
 
-/** The same messages for the same seed; the uniqueids of two seeds differ. */
-export function workload(count: number, seed: number): Workload {
+/**
+ * The same messages for the same seed; the uniqueids of two seeds differ.
+ *
+ * @param hotShare share of the calls that are one customer's
+ */
+export function workload(count: number, seed: number, hotShare = HOT_SHARE): Workload {
   const random = mulberry32(seed);
   const below = (limit: number) => Math.floor(random() * limit);
   const made: Workload = { messages: [], accepted: 0, refused: 0, duplicates: 0 };
@@ -70,10 +74,10 @@ export function workload(count: number, seed: number): Workload {
     } else if (kind > 1 - REFUSED_SHARE) {
       // Half fail the contract, half name a customer that does not exist.
       const fault = below(2) === 0 ? { cost: 'twelve' } : { scustomer: CUSTOMERS + 1 + below(1000) };
-      made.messages.push(encode({ ...call(`${seed}.${number}`, random), ...fault }));
+      made.messages.push(encode({ ...call(`${seed}.${number}`, random, hotShare), ...fault }));
       made.refused += 1;
     } else {
-      const message = encode(call(`${seed}.${number}`, random));
+      const message = encode(call(`${seed}.${number}`, random, hotShare));
       stored.push(message);
       made.messages.push(message);
       made.accepted += 1;
@@ -82,9 +86,9 @@ export function workload(count: number, seed: number): Workload {
   return made;
 }
 
-function call(id: string, random: () => number) {
+function call(id: string, random: () => number, hotShare: number) {
   const below = (limit: number) => Math.floor(random() * limit);
-  const scustomer = random() < HOT_SHARE ? 1 : 2 + below(CUSTOMERS - 1);
+  const scustomer = random() < hotShare ? 1 : 2 + below(CUSTOMERS - 1);
   const start = EPOCH + below(10 * 86_400);
   const seconds = below(1800);
   return {

@@ -1,0 +1,125 @@
+import { median } from './numbers.ts';
+import type { Results } from './report.ts';
+
+interface Bar {
+  label: string;
+  /** Parts of the bar, one after the other. */
+  parts: number[];
+}
+
+interface Chart {
+  title: string;
+  bars: Bar[];
+  /** What the parts of a bar are, where it has several. */
+  legend?: string[];
+  digits?: number;
+}
+
+const WIDTH = 860;
+const LABEL_WIDTH = 250;
+const BAR_HEIGHT = 18;
+const ROW = 26;
+const HEAD = 46;
+const GAP = 30;
+const COLOURS = ['#2f6f9f', '#e08e45', '#6a9f58'];
+
+/** The medians of a run as one page of bars (SVG). Parts that were not measured are left out. */
+export function chartsOf(results: Results): string {
+  const charts = chartList(results).filter(({ bars }) => bars.length > 0);
+  let y = 0;
+  const drawn = charts.map((chart) => {
+    const part = drawChart(chart, y);
+    y += HEAD + chart.bars.length * ROW + GAP;
+    return part;
+  });
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${y}" width="${WIDTH}" font-family="sans-serif" font-size="13">`,
+    `<rect width="${WIDTH}" height="${y}" fill="white"/>`,
+    ...drawn,
+    '</svg>\n',
+  ].join('\n');
+}
+
+function chartList({ drains, latency, scaling, growth, node, memory }: Results): Chart[] {
+  const names = { A: 'A broker alone', B: 'B database alone', C: 'C the usual idiom', D: 'D the worker' };
+  const measured = (['A', 'B', 'C', 'D'] as const).filter((part) => drains[part].length > 0);
+  const bars = (values: Record<string, number[]>): Bar[] =>
+    Object.entries(values).map(([label, rounds]) => ({ label, parts: [median(rounds)] }));
+  const rates = measured.map((part) => ({
+    label: names[part],
+    parts: [median(drains[part].map(({ perSecond }) => perSecond))],
+  }));
+  const who = ['worker', 'broker', 'database'] as const;
+  const cpu = (part: (typeof measured)[number]) =>
+    who.map((one) => 1000 * median(drains[part].map((round) => round.cpu[one])));
+  const latencies = Object.entries(latency.worker).map(([rate, rounds]) => {
+    const middle = median(rounds.map(({ p50 }) => p50));
+    return { label: `D at ${rate}/s`, parts: [middle, median(rounds.map(({ p99 }) => p99)) - middle] };
+  });
+  return [
+    { title: 'Messages per second, draining a full queue', bars: rates },
+    {
+      title: 'CPU µs a message (C is off the scale)',
+      bars: measured.filter((part) => part !== 'C').map((part) => ({ label: names[part], parts: cpu(part) })),
+      legend: [...who],
+      digits: 1,
+    },
+    { title: 'Latency, ms', bars: latencies, legend: ['p50', 'up to p99'], digits: 1 },
+    { title: 'Messages per second of workers held to half a core each', bars: bars(scaling) },
+    {
+      title: 'CPU µs of the database a message, by calls stored',
+      bars: Object.entries(growth).map(([size, rounds]) => ({
+        label: Number(size).toLocaleString('en-US'),
+        parts: [1000 * median(rounds.map((round) => round.cpu.database))],
+      })),
+      digits: 1,
+    },
+    {
+      title: 'Memory of the worker on a backlog, MiB',
+      bars: memory.length === 0 ? [] : tenths(memory),
+    },
+    { title: 'Node alone, CPU µs a message', bars: bars(node), digits: 1 },
+  ];
+}
+
+/** The highest of each tenth of the time. */
+function tenths(samples: readonly number[]): Bar[] {
+  const length = Math.ceil(samples.length / 10);
+  return Array.from({ length: Math.ceil(samples.length / length) }, (_, index) => ({
+    label: `${index * 10}–${index * 10 + 10} % of the time`,
+    parts: [Math.max(...samples.slice(index * length, (index + 1) * length))],
+  }));
+}
+
+function drawChart({ title, bars, legend, digits = 0 }: Chart, top: number): string {
+  const sum = ({ parts }: Bar) => parts.reduce((total, part) => total + part, 0);
+  const scale = (WIDTH - LABEL_WIDTH - 110) / Math.max(...bars.map(sum));
+  const keys = (legend ?? []).map(
+    (name, index) =>
+      `<rect x="${LABEL_WIDTH + index * 110}" y="${top + 28}" width="10" height="10" fill="${COLOURS[index]}"/>` +
+      `<text x="${LABEL_WIDTH + index * 110 + 15}" y="${top + 38}">${name}</text>`,
+  );
+  const rows = bars.map((bar, index) => {
+    const y = top + HEAD + index * ROW;
+    let x = LABEL_WIDTH;
+    const rects = bar.parts.map((part, at) => {
+      const rect = `<rect x="${x.toFixed(1)}" y="${y}" width="${(part * scale).toFixed(1)}" height="${BAR_HEIGHT}" fill="${COLOURS[at]}"/>`;
+      x += part * scale;
+      return rect;
+    });
+    const total = sum(bar).toLocaleString('en-US', {
+      minimumFractionDigits: digits,
+      maximumFractionDigits: digits,
+    });
+    return [
+      `<text x="${LABEL_WIDTH - 8}" y="${y + 14}" text-anchor="end">${bar.label}</text>`,
+      ...rects,
+      `<text x="${(x + 6).toFixed(1)}" y="${y + 14}">${total}</text>`,
+    ].join('');
+  });
+  return [
+    `<text x="8" y="${top + 20}" font-weight="bold" font-size="15">${title}</text>`,
+    ...keys,
+    ...rows,
+  ].join('\n');
+}

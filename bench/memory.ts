@@ -1,0 +1,45 @@
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Bed } from './bed.ts';
+import { startWorkerProgram } from './programs.ts';
+import { workload } from './workload.ts';
+
+const SAMPLE_MS = 250;
+/** Different messages; a backlog repeats them, so that most of it are duplicates, and as large as any. */
+const DISTINCT = 50_000;
+const KIB_PER_MIB = 1024;
+
+/** Resident memory of the worker in MiB, four times a second, with so many messages waiting when it starts. */
+export async function measureMemory(
+  bed: Bed,
+  waiting: number,
+  seconds: number,
+  progress: (line: string) => void,
+): Promise<number[]> {
+  const database = await bed.freshDatabase();
+  await bed.clear();
+  const { messages } = workload(Math.min(DISTINCT, waiting), 900);
+  for (let sent = 0; sent < waiting; sent += messages.length) {
+    progress(`memory: ${sent} of ${waiting} messages waiting`);
+    await bed.preload(messages.slice(0, waiting - sent));
+  }
+  progress('memory: the worker on the backlog');
+  const program = await startWorkerProgram({ DATABASE_URL: database.url, AMQP_URL: bed.amqpUrl });
+  const samples: number[] = [];
+  try {
+    for (let at = 0; at < seconds * 1000; at += SAMPLE_MS) {
+      await Promise.race([sleep(SAMPLE_MS), program.failure]);
+      samples.push(residentMib(program.pid));
+    }
+  } finally {
+    await program.stop();
+    await bed.clear();
+    await database.drop();
+  }
+  return samples;
+}
+
+function residentMib(pid: number | undefined): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'latin1');
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? Number.NaN) / KIB_PER_MIB;
+}
