@@ -33,8 +33,12 @@ interface Line {
   lastProgress: number;
 }
 
-/** Without any confirm for so many timeouts the channel counts as stuck. */
-const STUCK_AFTER_TIMEOUTS = 3;
+/**
+ * Without any confirm for so many timeouts the channel counts as stuck. It happens on a broker that is well: a
+ * channel of RabbitMQ 3.10 can go on waiting for the leader of a quorum queue that was killed. Two of 10 s and a new
+ * connection keep the promise of 30 s.
+ */
+const STUCK_AFTER_TIMEOUTS = 2;
 
 /**
  * Publishes with confirms over whatever connection the supervisor has. No call rejects. While there is no

@@ -70,8 +70,8 @@ const isAnswered = ({ correlationId }: Message) => site.calls.heard(correlationI
 const anyStored = (_: WorkerProcess, [first]: readonly Message[]) =>
   first === undefined ? Promise.resolve(false) : isStored(first);
 const anyAnswered = async (_: WorkerProcess, messages: readonly Message[]) => messages.some(isAnswered);
-const anyAcknowledged = async (worker: WorkerProcess) =>
-  (await metric(worker, 'cdr_ingest_process_seconds_count')) > 0;
+const allAcknowledged = async (worker: WorkerProcess, messages: readonly Message[]) =>
+  messages.every(isAnswered) && (await metric(worker, 'cdr_ingest_in_flight_messages')) === 0;
 
 /** Where a worker is killed, and what it leaves behind there. */
 const steps: [where: string, halt: Halt, left: { stored: boolean; answered: boolean }][] = [
@@ -104,7 +104,7 @@ const steps: [where: string, halt: Halt, left: { stored: boolean; answered: bool
   ],
   [
     'after the confirm and before the acknowledgement arrives',
-    atConnection('client', 'consume', anyAcknowledged),
+    atConnection('client', 'consume', allAcknowledged),
     { stored: true, answered: true },
   ],
 ];

@@ -121,13 +121,19 @@ describe('a publisher', () => {
   });
 
   it('gives up a connection on which nothing is confirmed any more', async () => {
-    await start({ timeoutMs: 200, maxInFlight: 5 }, 60);
+    const timeoutMs = 1000;
+    await start({ timeoutMs, maxInFlight: 5 }, 60);
     const first = supervised.current;
     proxy.stall();
+    let waits = 0;
     await until(async () => {
+      const started = performance.now();
       await publisher.publish(to(queue));
+      if (performance.now() - started > timeoutMs / 2) waits += 1;
       return supervised.current !== first;
     });
+    // Of 10 s each in a worker: a third one would break the promise of 30 s.
+    expect(waits).toBeLessThanOrEqual(2);
     proxy.resume();
     expect(await supervised.whenUp(LIMIT_MS)).toBe(true);
     expect(await publisher.publish(to(queue))).toEqual(confirmed);
