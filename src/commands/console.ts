@@ -71,10 +71,12 @@ export function registerConsole(program: Command): void {
         describe: describeFailure,
         log: (fields, message) => log.info(fields, message),
       });
-      log.info({ host: config.CONSOLE_HOST, port: server.port }, 'serving the console');
-      await new Promise<void>((resolve) => {
+      // Before the line that says that it serves: who reads that may end it at once.
+      const stopped = new Promise<void>((resolve) => {
         for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => resolve());
       });
+      log.info({ host: config.CONSOLE_HOST, port: server.port }, 'serving the console');
+      await stopped;
       await server.close();
       verifier.stop();
       await database.close(CONNECT_TIMEOUT_MS);

@@ -56,6 +56,8 @@ const CUSTOMERS = 3;
 const CHUNK = 50;
 const MOST_UNANSWERED = 1500;
 const AGAIN_MS = 50;
+/** An overload ends sooner; what is longer is a channel that has lost its way. */
+const REFUSED_MS = 3000;
 
 /** The reply queue is durable, so that a restart of the broker can cost no reply that was confirmed. */
 export async function openSwitch(amqpUrl: string, password: string, seed: number): Promise<TestSwitch> {
@@ -131,9 +133,14 @@ export async function openSwitch(amqpUrl: string, password: string, seed: number
     for (const { correlationId, isUnanswerable } of batch) if (!isUnanswerable) waiting.add(correlationId);
     messages += batch.length;
     let open = batch.map((message) => outgoing(message, password));
+    let refusedMs = 0;
     while (open.length > 0) {
       const results = await publisher.publishBatch(open);
       open = open.filter((_, index) => results[index]?.kind !== 'confirmed');
+      const isRefused = results.every((result) => result.kind === 'failed' && result.reason === 'nacked');
+      refusedMs = isRefused ? refusedMs + AGAIN_MS : 0;
+      // A channel of RabbitMQ 3.10 that sees its queue's leader go may refuse everything from then on, for ever.
+      if (refusedMs > REFUSED_MS) sending.current?.abandon('nothing but refusals');
       if (open.length > 0) await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
     }
   }
