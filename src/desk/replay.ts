@@ -63,7 +63,7 @@ export interface ReplayProgress {
 const CHUNK = 500;
 /** Sent and not settled: enough to fill the worker's batches. */
 const WINDOW = 3000;
-/** With a limit of failures: sent before the first result is known, and how far ahead of the results. */
+/** With a limit of failures: sent before so many results are known, and then how far ahead of them. */
 const SLOW_START = 20;
 const SLOW_FACTOR = 2;
 const POLL_MS = 30;
@@ -102,7 +102,8 @@ export async function replay(
       progress.ended = 'too many failures';
     if (progress.ended !== null) return 0;
     const bySpeed = rate === null ? CHUNK : 1 + ((ports.now() - started) / 1000) * rate - progress.sent;
-    const byTrust = abortOver === null ? CHUNK : SLOW_START + SLOW_FACTOR * finished - progress.sent;
+    const trusted = finished < SLOW_START ? SLOW_START : SLOW_START + SLOW_FACTOR * finished;
+    const byTrust = abortOver === null ? CHUNK : trusted - progress.sent;
     return Math.floor(Math.min(CHUNK, WINDOW - open.size, bySpeed, byTrust));
   }
 
