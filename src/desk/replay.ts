@@ -1,18 +1,8 @@
-import { correctedBody, type Edits } from '../domain/kept.ts';
-import { sealOf, writeTicket } from '../domain/ticket.ts';
+import type { Edits } from '../domain/kept.ts';
 import type { Correction } from '../store/letter-desk.ts';
 import type { Mark, Replayable, Sighting } from '../store/replay-mark.ts';
-import { correctionsFor, keptCall } from './corrections.ts';
-
-/** A dead letter on its way through the front door; what answers it is what the switch first asked for. */
-export interface ReplayMessage {
-  body: Buffer;
-  routingKey: string;
-  ticket: string;
-  contentType: string | null;
-  replyTo: string | null;
-  correlationId: string | null;
-}
+import { correctionsFor } from './corrections.ts';
+import { messageOf, type ReplayMessage } from './message.ts';
 
 /** The outside world as a replay sees it. */
 export interface ReplayPorts {
@@ -168,27 +158,6 @@ async function corrected(
     if (change === undefined) return [row];
     return done.has(row.id) ? [{ ...row, edits: change }] : [];
   });
-}
-
-function messageOf(row: Replayable, token: string): { mark: Mark; message: ReplayMessage } {
-  const { id, replays, edits, status, properties, uniqueid } = row;
-  const { body: text, contentType } = correctedBody(keptCall(row), edits);
-  const body = Buffer.from(text);
-  const ticket = writeTicket({ letter: id, attempt: replays + 1, token });
-  const { routingKey = '', replyTo = null, correlationId, messageId } = properties;
-  return {
-    mark: { id, replays, edits, status, seal: sealOf(token, body) },
-    message: {
-      body,
-      ticket,
-      contentType,
-      // A mistyped key is what made an unroutable call one.
-      routingKey: /^cdrs\.create(\.|$)/.test(routingKey) ? routingKey : 'cdrs.create',
-      replyTo,
-      // As the first reply had it: the message id and the uniqueid stand in for one that is missing.
-      correlationId: correlationId || messageId || uniqueid,
-    },
-  };
 }
 
 async function look(open: Map<string, number>, progress: ReplayProgress, ports: ReplayPorts): Promise<void> {

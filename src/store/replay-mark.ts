@@ -18,6 +18,7 @@ export interface Replayable {
     correlationId?: string | null;
     messageId?: string | null;
     routingKey?: string;
+    traceparent?: string;
   };
   edits: Record<string, string>;
   submittedBy: string | null;
