@@ -11,10 +11,11 @@ import { sqlOf } from '../store/sql.ts';
 import { readUsers } from '../store/users.ts';
 import { rehearsalPorts, replayPorts } from './dead-ports.ts';
 import { BrokerError, openSender } from './dead-sender.ts';
+import { brokerOf, brokerVariables, databaseOf, databaseVariables } from './services.ts';
 
 const variables = [
-  'DATABASE_URL',
-  'AMQP_URL',
+  ...databaseVariables,
+  ...brokerVariables,
   'SYSTEM_CURRENCY',
   'CONSOLE_HOST',
   'CONSOLE_PORT',
@@ -36,7 +37,7 @@ export function registerConsole(program: Command): void {
       const config = readConfig(variables);
       const log = createLogger(config.LOG_LEVEL);
       const database = openDatabase({
-        url: config.DATABASE_URL,
+        ...databaseOf(config),
         poolSize: config.DATABASE_POOL,
         statementTimeoutMs: STATEMENT_TIMEOUT_MS,
         connectTimeoutMs: CONNECT_TIMEOUT_MS,
@@ -53,7 +54,7 @@ export function registerConsole(program: Command): void {
         },
         rehearse: (ids, edits) => rehearse(ids, edits, rehearsalPorts({ database, sql }, config)),
         replay: async (ids, { operator, why, ...settings }, stop, onProgress) => {
-          const sender = await openSender(config.AMQP_URL);
+          const sender = await openSender(brokerOf(config));
           try {
             const all = { ...settings, maxBodyBytes: config.MAX_BODY_BYTES, stop };
             return await replay(ids, all, replayPorts({ sql }, { operator, why }, sender.send, onProgress));

@@ -6,6 +6,7 @@ import { type Database, describeFailure, openDatabase } from '../store/database.
 import { type LetterFilter, unknownIds } from '../store/letters.ts';
 import { type Sql, sqlOf } from '../store/sql.ts';
 import { readUsers } from '../store/users.ts';
+import { databaseOf, databaseVariables } from './services.ts';
 
 /** A problem of the work, said in one line; the command exits with code 1. */
 export class DeskError extends Error {}
@@ -58,7 +59,7 @@ export interface Desk {
 /** Does the work on the database of DATABASE_URL, and closes it. */
 export async function atDesk(poolSize: number, work: (desk: Desk) => Promise<void>): Promise<void> {
   const database = openDatabase({
-    url: readConfig(['DATABASE_URL']).DATABASE_URL,
+    ...databaseOf(readConfig(databaseVariables)),
     poolSize,
     statementTimeoutMs: STATEMENT_TIMEOUT_MS,
     connectTimeoutMs: CONNECT_TIMEOUT_MS,

@@ -21,6 +21,7 @@ import {
 import { rehearsalPorts, replayPorts } from './dead-ports.ts';
 import { openProgress, printRehearsal, printReplay } from './dead-progress.ts';
 import { BrokerError, openSender } from './dead-sender.ts';
+import { brokerOf, brokerVariables } from './services.ts';
 
 interface ReplayOptions extends SelectionOptions {
   set: string[];
@@ -60,7 +61,7 @@ async function run(ids: string[], { set, why, dryRun, json, ...options }: Replay
   const rate = usage(() => rateIn('rate', options.rate)) ?? null;
   const abortOver = usage(() => percentIn('abort-over', options.abortOver)) ?? null;
   const choice = usage(() => chooseForReplay(filter));
-  const config = readConfig(['AMQP_URL', 'SYSTEM_CURRENCY', 'MAX_BODY_BYTES', 'IGNORED_PARAMETERS']);
+  const config = readConfig([...brokerVariables, 'SYSTEM_CURRENCY', 'MAX_BODY_BYTES', 'IGNORED_PARAMETERS']);
   await atDesk(POOL, async (desk) => {
     const operator = await operatorAtWork(desk);
     await expectKnown(desk.sql, filter);
@@ -89,18 +90,15 @@ async function run(ids: string[], { set, why, dryRun, json, ...options }: Replay
   });
 }
 
-type Config = Pick<
-  ReturnType<typeof readConfig<'AMQP_URL' | 'MAX_BODY_BYTES'>>,
-  'AMQP_URL' | 'MAX_BODY_BYTES'
->;
+type Config = Parameters<typeof brokerOf>[0] & { MAX_BODY_BYTES: number };
 
 async function sendThem(
   selected: readonly string[],
   settings: Pick<Parameters<typeof replay>[1], 'edits' | 'rate' | 'abortOver'>,
-  { AMQP_URL, MAX_BODY_BYTES }: Config,
+  config: Config,
   desk: Desk & { operator: string; why: string | null },
 ): Promise<ReplayProgress> {
-  const sender = await openSender(AMQP_URL).catch((error: unknown) => {
+  const sender = await openSender(brokerOf(config)).catch((error: unknown) => {
     throw error instanceof BrokerError ? new DeskError(error.message) : error;
   });
   const stop = new AbortController();
@@ -113,7 +111,7 @@ async function sendThem(
   for (const name of SIGNALS) process.on(name, onSignal);
   const bar = openProgress(selected.length);
   try {
-    const all = { ...settings, maxBodyBytes: MAX_BODY_BYTES, stop: stop.signal };
+    const all = { ...settings, maxBodyBytes: config.MAX_BODY_BYTES, stop: stop.signal };
     return await replay(selected, all, replayPorts(desk, desk, sender.send, bar.update));
   } catch (error) {
     if (!(error instanceof BrokerError)) throw error;

@@ -2,9 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createPublisher, type OutgoingMessage, type PublishResult } from '../broker/publisher.ts';
 import { superviseConnection } from '../broker/supervisor.ts';
 import { defaultNames } from '../broker/topology.ts';
-import type { ReplayMessage } from '../desk/replay.ts';
+import type { ReplayMessage } from '../desk/message.ts';
 import { TICKET_HEADER } from '../domain/ticket.ts';
 import { backoffMs } from './outage.ts';
+import type { brokerOf } from './services.ts';
 
 /** The broker cannot be reached, or does not take what is sent. */
 export class BrokerError extends Error {}
@@ -24,10 +25,10 @@ const silent = () => undefined;
 const noLog = { debug: silent, info: silent, warn: silent, error: silent };
 
 /** Rejects with BrokerError when no broker can be reached. */
-export async function openSender(urls: readonly string[]): Promise<Sender> {
+export async function openSender(brokers: ReturnType<typeof brokerOf>): Promise<Sender> {
   let problem = '';
   const connection = superviseConnection({
-    urls,
+    ...brokers,
     name: 'cdr-ingest dead replay',
     heartbeatSeconds: HEARTBEAT_SECONDS,
     connectTimeoutMs: CONNECT_TIMEOUT_MS,
@@ -72,6 +73,7 @@ function told(result: PublishResult): string {
 }
 
 function outgoing({
+  traceparent,
   body,
   routingKey,
   ticket,
@@ -85,7 +87,7 @@ function outgoing({
     body,
     mandatory: true,
     properties: {
-      headers: { [TICKET_HEADER]: ticket },
+      headers: { [TICKET_HEADER]: ticket, ...(traceparent === undefined ? {} : { traceparent }) },
       ...(contentType === null ? {} : { contentType }),
       ...(replyTo === null ? {} : { replyTo }),
       ...(correlationId === null ? {} : { correlationId }),

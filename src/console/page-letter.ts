@@ -57,7 +57,9 @@ function forms({ letter }: Story, session: Session): Html {
 <input type="hidden" name="reason" value="${letter.reason}">`;
   const discard = html`<form class="act" method="post" action="/discard">${id}
 <label>why <input name="why" required></label> <button class="danger">Discard</button></form>`;
+  const isVouchedFor = letter.reason !== 'unauthenticated' && letter.reason !== 'forbidden';
   return html`<h2>What to do</h2>
+${!isVouchedFor && html`<p class="problem">Nobody vouches for who sent this: its credentials were not those of a switch.</p>`}
 ${
   letter.status !== 'discarded' &&
   html`<form class="act" method="post" action="/correct">${id}${correction()} <button>Save the correction</button></form>

@@ -1,18 +1,8 @@
-import { correctedBody, type Edits } from '../domain/kept.ts';
-import { sealOf, writeTicket } from '../domain/ticket.ts';
+import type { Edits } from '../domain/kept.ts';
 import type { Correction } from '../store/letter-desk.ts';
 import type { Mark, Replayable, Sighting } from '../store/replay-mark.ts';
-import { correctionsFor, keptCall } from './corrections.ts';
-
-/** A dead letter on its way through the front door; what answers it is what the switch first asked for. */
-export interface ReplayMessage {
-  body: Buffer;
-  routingKey: string;
-  ticket: string;
-  contentType: string | null;
-  replyTo: string | null;
-  correlationId: string | null;
-}
+import { correctionsFor } from './corrections.ts';
+import { messageOf, type ReplayMessage } from './message.ts';
 
 /** The outside world as a replay sees it. */
 export interface ReplayPorts {
@@ -63,7 +53,7 @@ export interface ReplayProgress {
 const CHUNK = 500;
 /** Sent and not settled: enough to fill the worker's batches. */
 const WINDOW = 3000;
-/** With a limit of failures: sent before the first result is known, and how far ahead of the results. */
+/** With a limit of failures: sent before so many results are known, and then how far ahead of them. */
 const SLOW_START = 20;
 const SLOW_FACTOR = 2;
 const POLL_MS = 30;
@@ -102,7 +92,8 @@ export async function replay(
       progress.ended = 'too many failures';
     if (progress.ended !== null) return 0;
     const bySpeed = rate === null ? CHUNK : 1 + ((ports.now() - started) / 1000) * rate - progress.sent;
-    const byTrust = abortOver === null ? CHUNK : SLOW_START + SLOW_FACTOR * finished - progress.sent;
+    const trusted = finished < SLOW_START ? SLOW_START : SLOW_START + SLOW_FACTOR * finished;
+    const byTrust = abortOver === null ? CHUNK : trusted - progress.sent;
     return Math.floor(Math.min(CHUNK, WINDOW - open.size, bySpeed, byTrust));
   }
 
@@ -167,27 +158,6 @@ async function corrected(
     if (change === undefined) return [row];
     return done.has(row.id) ? [{ ...row, edits: change }] : [];
   });
-}
-
-function messageOf(row: Replayable, token: string): { mark: Mark; message: ReplayMessage } {
-  const { id, replays, edits, status, properties, uniqueid } = row;
-  const { body: text, contentType } = correctedBody(keptCall(row), edits);
-  const body = Buffer.from(text);
-  const ticket = writeTicket({ letter: id, attempt: replays + 1, token });
-  const { routingKey = '', replyTo = null, correlationId, messageId } = properties;
-  return {
-    mark: { id, replays, edits, status, seal: sealOf(token, body) },
-    message: {
-      body,
-      ticket,
-      contentType,
-      // A mistyped key is what made an unroutable call one.
-      routingKey: /^cdrs\.create(\.|$)/.test(routingKey) ? routingKey : 'cdrs.create',
-      replyTo,
-      // As the first reply had it: the message id and the uniqueid stand in for one that is missing.
-      correlationId: correlationId || messageId || uniqueid,
-    },
-  };
 }
 
 async function look(open: Map<string, number>, progress: ReplayProgress, ports: ReplayPorts): Promise<void> {

@@ -18,6 +18,7 @@ export interface Replayable {
     correlationId?: string | null;
     messageId?: string | null;
     routingKey?: string;
+    traceparent?: string;
   };
   edits: Record<string, string>;
   submittedBy: string | null;
@@ -39,8 +40,8 @@ export async function readReplayable(sql: Sql, ids: readonly string[]): Promise<
   const rows = await sql<Replayable>(
     `select d.id::text as id, d.reason, d.status, d.uniqueid, d.scustomer, d.body, d.properties, d.edits,
        d.submitted_by as "submittedBy", d.replays
-     from dead_letters d where d.id = any(array(select json_array_elements_text($1::json)::bigint))`,
-    [JSON.stringify(ids)],
+     from unnest($1::bigint[]) as wanted(id) join dead_letters d using (id)`,
+    [ids],
   );
   const byId = new Map(rows.map((row) => [row.id, row]));
   return ids.flatMap((id) => byId.get(id) ?? []);
@@ -57,9 +58,14 @@ export interface Mark {
   seal: string;
 }
 
+/**
+ * The list of ids is there for the planner: it takes a list for ten rows and then goes by primary key, whereas for
+ * JSON it might read the whole table, and a plan made while the table is small stays.
+ */
 const MARK = `
 with wanted as materialized (
-  select * from json_to_recordset($1::json) as w(id bigint, replays int, edits jsonb, status text, seal text)),
+  select w.* from unnest($4::bigint[]) as given(id)
+  join json_to_recordset($1::json) as w(id bigint, replays int, edits jsonb, status text, seal text) using (id)),
 marked as (
   update dead_letters d set status = 'replaying', replays = d.replays + 1, closed_at = null
   from wanted w
@@ -79,7 +85,12 @@ export async function markReplaying(
   by: string,
   why: string | null,
 ): Promise<Set<string>> {
-  const rows = await sql<{ id: string }>(MARK, [JSON.stringify(marks), by, why]);
+  const rows = await sql<{ id: string }>(MARK, [
+    JSON.stringify(marks),
+    by,
+    why,
+    marks.map((mark) => mark.id),
+  ]);
   return new Set(rows.map(({ id }) => id));
 }
 
@@ -99,8 +110,8 @@ export async function readFinished(
 ): Promise<Sighting[]> {
   return await sql<Sighting>(
     `select d.id::text as id, d.status, d.replays, d.reason, d.responses
-     from json_to_recordset($1::json) as a(id bigint, attempt int) join dead_letters d on d.id = a.id
+     from unnest($1::bigint[], $2::int[]) as a(id, attempt) join dead_letters d using (id)
      where d.status <> 'replaying' or d.replays <> a.attempt`,
-    [JSON.stringify(attempts)],
+    [attempts.map(({ id }) => id), attempts.map(({ attempt }) => attempt)],
   );
 }

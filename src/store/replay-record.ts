@@ -16,15 +16,18 @@ export interface ReplayResult {
 
 /**
  * Rows and their history, in one statement. A row whose new reason another row of the same content has already is
- * discarded as merged into that one, which counts the death: there is one row for the same reason and content.
+ * discarded as merged into that one, which counts the death: there is one row for the same reason and content. The
+ * list of ids is there for the planner, as it is where rows are marked.
  */
 const RECORD = `
 with result as materialized (
   select r.*, other.id as other
-  from json_to_recordset($1::json) as r(id bigint, digest text, attempt int, by text, uniqueid text, stored boolean,
-    reason text, code text, responses jsonb, differences jsonb, error text)
-  left join dead_letters other
-    on other.reason = r.reason and other.digest = decode(r.digest, 'hex') and other.id <> r.id),
+  from unnest($2::bigint[]) as given(id)
+  join json_to_recordset($1::json) as r(id bigint, digest text, attempt int, by text, uniqueid text, stored boolean,
+    reason text, code text, responses jsonb, differences jsonb, error text) using (id)
+  left join lateral (
+    select d.id from dead_letters d where d.reason = r.reason and d.digest = decode(r.digest, 'hex') and d.id <> r.id
+    limit 1) as other on true),
 merged as (
   update dead_letters d set deaths = d.deaths + 1, last_dead_at = now(), responses = r.responses,
     differences = r.differences, error = r.error,
@@ -41,7 +44,7 @@ moved as (
     error = case when r.reason is null then d.error else r.error end,
     deaths = d.deaths + case when r.reason is null then 0 else 1 end,
     last_dead_at = case when r.reason is null then d.last_dead_at else now() end
-  from result r where d.id = r.id and d.replays = r.attempt and d.status = 'replaying'),
+  from result r where d.id = r.id and d.replays = r.attempt),
 by_operator as (
   update cdrs c set replayed_by = r.by from result r where r.stored and c.uniqueid = r.uniqueid)
 insert into dead_letter_events (dead_letter, event, by, attempt, detail)
@@ -54,7 +57,7 @@ from result`;
 export async function record(sql: Sql, results: readonly ReplayResult[]): Promise<void> {
   for (let open = results; open.length > 0; ) {
     const { first, rest } = distinct(open);
-    await sql(RECORD, [JSON.stringify(first.map(rowOf))]);
+    await sql(RECORD, [JSON.stringify(first.map(rowOf)), first.map(({ id }) => id)]);
     open = rest;
   }
 }

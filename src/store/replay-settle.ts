@@ -115,16 +115,22 @@ function secondCopy(first: Outcome = { kind: 'superseded' }): Outcome {
  * each row, and the row.
  */
 const CLAIM = `
-  select t.position, d.id::text as id, d.status, d.replays, d.reason, d.responses, d.differences, d.error,
+  select (t.position - 1)::int as position, d.id::text as id, d.status, d.replays, d.reason, d.responses, d.differences, d.error,
     d.submitted_by as "submittedBy", encode(d.digest, 'hex') as digest, e.by
-  from json_to_recordset($1::json) as t(position int, letter bigint, attempt int, seal text)
-  join dead_letter_events e on e.dead_letter = t.letter and e.attempt = t.attempt and e.event = 'replayed'
-    and e.seal = decode(t.seal, 'hex')
+  from unnest($1::bigint[], $2::int[], $3::text[]) with ordinality as t(letter, attempt, seal, position)
+  cross join lateral (
+    select by from dead_letter_events where dead_letter = t.letter and attempt = t.attempt and event = 'replayed'
+      and seal = decode(t.seal, 'hex') limit 1) as e
   join dead_letters d on d.id = t.letter
   order by d.id for update of d`;
 
 async function claim(sql: Sql, entries: readonly ReplaySubmission[]): Promise<Map<number, Claim>> {
-  const tickets = entries.map(({ replay }, position) => ({ position, ...replay }));
-  const rows = await sql<Claim & { position: number; reason: DeadReason }>(CLAIM, [JSON.stringify(tickets)]);
+  const replays = entries.map(({ replay }) => replay);
+  const tickets = [
+    replays.map(({ letter }) => letter),
+    replays.map(({ attempt }) => attempt),
+    replays.map(({ seal }) => seal),
+  ];
+  const rows = await sql<Claim & { position: number; reason: DeadReason }>(CLAIM, tickets);
   return new Map(rows.map(({ position, ...row }) => [position, row]));
 }

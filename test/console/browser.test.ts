@@ -118,6 +118,7 @@ describe('the console in a browser', () => {
     await page.goto(`${origin}/letters?reason=unauthenticated`);
     await page.locator('tbody a').first().click();
     expect(await page.locator('#call').textContent()).toContain('<script>alert(1)</script>');
+    expect(await page.content()).not.toContain('canary');
   });
 
   it('corrects, tries out and replays one call', async () => {

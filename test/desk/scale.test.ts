@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readSelection } from '../../src/desk/selection.ts';
 import type { LetterFilter } from '../../src/store/letters.ts';
 import { groupLetters, pageStatement, readPage } from '../../src/store/letters.ts';
+import { readOverview } from '../../src/store/overview.ts';
 import { readFinished } from '../../src/store/replay-mark.ts';
 import { type BillingDatabase, billingDatabase } from '../support/settling.ts';
 
@@ -68,6 +69,18 @@ describe('at 100,000 dead letters', () => {
       process.stdout.write(`group by ${field}: ${Math.round(performance.now() - started)} ms\n`);
       expect(groups.reduce((sum, { count }) => sum + count, 0)).toBe(LETTERS);
     }
+  });
+
+  it('the overview of the console is there while one waits', async () => {
+    await db.execute(`update dead_letters set last_dead_at = now() - (id % 86000) * interval '1 second'`);
+    const started = performance.now();
+    const { statuses, byReason, refused } = await readOverview(db.sql);
+    process.stdout.write(`overview: ${Math.round(performance.now() - started)} ms\n`);
+    expect(statuses.reduce((sum, { count }) => sum + count, 0)).toBe(LETTERS);
+    const [rejected] = byReason;
+    expect(rejected).toMatchObject({ name: 'rejected', hours: expect.any(Array) });
+    expect(rejected?.hours).toHaveLength(24);
+    expect(refused).toHaveLength(60);
   });
 
   it('a replay under way is watched by primary key', async () => {
