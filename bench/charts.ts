@@ -33,7 +33,8 @@ export function chartsOf(results: Results): string {
     return part;
   });
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${y}" width="${WIDTH}" font-family="sans-serif" font-size="13">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${y}" width="${WIDTH}" font-family="sans-serif" font-size="13" role="img" aria-label="Benchmark results">`,
+    '<title>Benchmark results</title>',
     `<rect width="${WIDTH}" height="${y}" fill="white"/>`,
     ...drawn,
     '</svg>\n',
