@@ -31,13 +31,11 @@ interface Line {
   window: ConfirmWindow;
   /** Monotonic milliseconds of the last sign of life: a confirm, or the first message after a silence. */
   lastProgress: number;
+  /** Since when everything is refused, in the same; null while something is not. */
+  refusedSince: number | null;
 }
 
-/**
- * Without any confirm for so many timeouts the channel counts as stuck. It happens on a broker that is well: a
- * channel of RabbitMQ 3.10 can go on waiting for the leader of a quorum queue that was killed. Two of 10 s and a new
- * connection keep the promise of 30 s.
- */
+/** Without any confirm for so many timeouts the channel counts as stuck: two of 10 s keep the promise of 30 s. */
 const STUCK_AFTER_TIMEOUTS = 2;
 
 /**
@@ -56,10 +54,17 @@ export function createPublisher(supervised: SupervisedConnection, options: Publi
   async function openLine(connection: BrokerConnection): Promise<void> {
     const channel = await connection.openConfirmChannel();
     const window = new ConfirmWindow();
-    const mine: Line = { connection, channel, window, lastProgress: performance.now() };
+    const mine: Line = { connection, channel, window, lastProgress: performance.now(), refusedSince: null };
     const onConfirm = (isAck: boolean) => (fields: { deliveryTag: number; multiple: boolean }) => {
-      mine.lastProgress = performance.now();
+      const now = performance.now();
+      mine.lastProgress = now;
+      mine.refusedSince = isAck ? null : (mine.refusedSince ?? now);
       window.confirmed(fields.deliveryTag, fields.multiple, isAck);
+      // A channel of RabbitMQ 3.10 that was opened before a quorum queue had its new leader asks the dead one for
+      // ever, and refuses; another one asks the new one.
+      if (mine.refusedSince !== null && now - mine.refusedSince >= timeoutMs) {
+        connection.abandon(`everything is refused for ${timeoutMs} ms`);
+      }
       pump();
     };
     channel.on('ack', onConfirm(true));

@@ -139,6 +139,25 @@ describe('a publisher', () => {
     expect(await publisher.publish(to(queue))).toEqual(confirmed);
   });
 
+  it('gives up a connection on which everything is refused, and keeps one on which anything is not', async () => {
+    const timeoutMs = 1500;
+    await start({ timeoutMs, maxInFlight: 5 });
+    const full = `${queue}.full`;
+    await quorumQueue(other, full, { 'x-max-length': 1, 'x-overflow': 'reject-publish' });
+    const first = supervised.current;
+    const started = performance.now();
+    while (performance.now() - started < 1.5 * timeoutMs) {
+      await publisher.publishBatch([to(full), to(queue)]);
+      expect(supervised.current).toBe(first);
+    }
+    await until(async () => {
+      await publisher.publish(to(full));
+      return supervised.current !== first;
+    });
+    expect(await supervised.whenUp(LIMIT_MS)).toBe(true);
+    expect(await publisher.publish(to(queue))).toEqual(confirmed);
+  });
+
   it('fails everything at once when the connection is cut, and publishes over the next', async () => {
     await start();
     proxy.delay(300);
