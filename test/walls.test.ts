@@ -71,6 +71,11 @@ describe('the walls of the house', () => {
     expect(readers).toEqual(['config.ts']);
   });
 
+  it('let every command connect by one way, with the certificates that are set', () => {
+    const readers = files.filter(({ text }) => /'(DATABASE|AMQP)_URL'|\.(DATABASE|AMQP)_URL/.test(text));
+    expect(readers.map(({ path }) => path)).toEqual(['commands/services.ts']);
+  });
+
   it('let only one file round and only one acknowledge', () => {
     const rounding = files.filter(({ text }) =>
       /toDecimalPlaces|\.div\(|Math\.round\([^)]*(cost|tax|charg)/.test(text),

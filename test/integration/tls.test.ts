@@ -4,6 +4,7 @@ import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePort } from '../../dev/stack/ports.ts';
 import { type PostgresServer, type RabbitServer, startPostgres, startRabbit } from '../../dev/stack.ts';
+import { outsider, until } from '../support/broker.ts';
 import { type CertificateFiles, pem, testAuthority } from '../support/certificates.ts';
 import { startProcess } from '../support/worker.ts';
 
@@ -63,6 +64,13 @@ afterAll(async () => {
   stranger.remove();
 });
 
+/** Waits until so many messages are in the input queue. */
+async function untilDepth(messages: number): Promise<void> {
+  const other = await outsider(rabbitmq.url);
+  await until(async () => (await other.depth('cdrs.create')) === messages);
+  await other.close();
+}
+
 type Side = 'DATABASE' | 'AMQP';
 
 const certificates = (side: Side, ca: string, { cert, key }: CertificateFiles) => ({
@@ -109,6 +117,20 @@ describe('over TLS with an authority and client certificates of our own', () => 
     expect(publish).toMatchObject({ code: 1, output: expect.stringContaining('"key": "scustomer"') });
     expect(await worker.stop()).toBe(0);
     expect(await run(['reconcile'], database())).toMatchObject({ code: 0 });
+    const operator = { CDR_USERNAME: 'operator', CDR_PASSWORD: 'correct horse' };
+    await run(['user', 'add', 'operator', '--role', 'operator'], database(), 'correct horse\n');
+    expect(await run(['dead', 'list'], database())).toMatchObject({ code: 0 });
+    // Nobody consumes any more: that the replay is sent is all that can be seen.
+    const replay = await startProcess(['dead', 'replay', '--limit', '1'], {
+      ...database(),
+      ...broker(),
+      ...operator,
+    });
+    await untilDepth(1);
+    replay.child.kill('SIGKILL');
+    expect(await run(['doctor'], { ...database(), ...broker() })).toMatchObject({
+      output: expect.stringMatching(/^ok +broker/m),
+    });
     expect(worker.output()).not.toContain('PRIVATE KEY');
   });
 

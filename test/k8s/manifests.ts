@@ -22,6 +22,7 @@ export const podSchema = z.looseObject({
   containers: z.array(containerSchema).min(1),
   securityContext: securitySchema.default({}),
   automountServiceAccountToken: z.boolean().optional(),
+  volumes: z.array(z.unknown()).default([]),
   terminationGracePeriodSeconds: z.number().optional(),
 });
 const manifestSchema = z.looseObject({

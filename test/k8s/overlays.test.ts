@@ -109,6 +109,16 @@ describe.skipIf(!hasKubectl)('production', () => {
     ]);
   });
 
+  it('checks the certificate of the database against the authority that CloudNativePG makes', () => {
+    for (const { of, pod } of ownPods(manifests)) {
+      const [file] = pod.containers.flatMap(({ env }) =>
+        env.filter(({ name }) => name === 'DATABASE_TLS_CA_FILE'),
+      );
+      expect({ of, file: file?.value }).toEqual({ of, file: '/run/secrets/cdr-ingest/database-ca.crt' });
+      expect(JSON.stringify(pod.volumes)).toContain('"items":[{"key":"ca.crt","path":"database-ca.crt"}]');
+    }
+  });
+
   it('has each commit on a standby before it is acknowledged', () => {
     const { instances, postgresql } = cluster.parse(only(manifests, 'Cluster', 'cdr-postgresql')).spec;
     expect(instances).toBe(3);
