@@ -1,6 +1,8 @@
+import { goalRows } from './goals.ts';
 import type { Latency } from './latency.ts';
 import { type Measured, totalOf } from './meter.ts';
 import { median, spread } from './numbers.ts';
+import { ratiosOf } from './ratios.ts';
 
 /** Everything one run found; the rounds as they were. */
 export interface Results {
@@ -32,61 +34,6 @@ const titles = {
 
 const partNames = ['A', 'B', 'C', 'D'] as const;
 
-/** Steps between the bytes and the settling, and after it. */
-const DECODE_TO_REPLY = ['admit, as a whole', 'reply'];
-
-/** The figures that the goals are about, per round and so with a spread. NaN where a part was left out. */
-export function ratiosOf({ node, drains, latency, scaling, growth, memory, machine, chargedShare }: Results) {
-  const { A, B, C, D } = drains;
-  const nodeSeconds = DECODE_TO_REPLY.reduce((sum, step) => sum + median(node[step] ?? []), 0) / 1000;
-  const paired = (combine: (index: number, worker: Measured) => number) =>
-    D.map((worker, index) => combine(index, worker)).filter(Number.isFinite);
-  const parts = (index: number) => totalOrNone(A[index]) + totalOrNone(B[index]) + nodeSeconds;
-  const p99At = (rate: string) =>
-    (latency.worker[rate] ?? [])
-      .map(({ p99 }, index) => p99 / (latency.idiom['200']?.[index]?.p99 ?? Number.NaN))
-      .filter(Number.isFinite);
-  const tailAt = (rate: string) => (latency.worker[rate] ?? []).map(({ p50, p99 }) => p99 / p50);
-  const gain = (customers: string, workers: number) =>
-    (scaling[`${customers}, ${workers}`] ?? []).map(
-      (rate, index) => rate / (scaling[`${customers}, 1`]?.[index] ?? Number.NaN),
-    );
-  const costs = Object.entries(growth).map(([size, rounds]) => ({
-    size: Number(size),
-    cost: median(rounds.map(({ cpu }) => cpu.database)),
-  }));
-  const [empty, full] = [costs[0], costs.at(-1)];
-  const grown = empty === undefined || full === undefined ? [] : [full.cost / empty.cost];
-  // The first second is start-up.
-  const working = memory.slice(4);
-  return {
-    'D / C': paired((index, { perSecond }) => perSecond / (C[index]?.perSecond ?? Number.NaN)),
-    'D / (cores / (A + B + Node))': paired(
-      (index, { perSecond }) => (perSecond * parts(index)) / 1000 / machine.cores,
-    ),
-    '(A + B + Node) / CPU of D': paired((index, { cpu }) => parts(index) / totalOf(cpu)),
-    'p99 of D at 200/s / of C at 200/s': p99At('200'),
-    'p99 of D at 1,000/s / of C at 200/s': p99At('1000'),
-    'p99 / p50 of D at 200/s': tailAt('200'),
-    'p99 / p50 of D at 1,000/s': tailAt('1000'),
-    'two workers of half a core / one, one hot customer': gain('one hot customer', 2),
-    'two workers of half a core / one, no hot customer': gain('no hot customer', 2),
-    'four workers of half a core / one, one hot customer': gain('one hot customer', 4),
-    'four workers of half a core / one, no hot customer': gain('no hot customer', 4),
-    [`database CPU per message at ${count(full?.size)} calls stored / at none`]: grown,
-    'memory of the worker on a backlog, MiB': working,
-    'charged CDRs per core-second of D': paired((_, { cpu }) => (1000 * chargedShare) / totalOf(cpu)),
-    'charged CDRs per core-second of C': C.map(({ cpu }) => (1000 * chargedShare) / totalOf(cpu)),
-  };
-}
-
-function count(size: number | undefined): string {
-  return size === undefined ? 'many' : size.toLocaleString('en-US');
-}
-
-const totalOrNone = (measured: Measured | undefined) =>
-  measured === undefined ? Number.NaN : totalOf(measured.cpu);
-
 /** The whole result as Markdown, as the documents show it. */
 export function report(results: Results): string {
   const { machine, node, drains, latency } = results;
@@ -114,18 +61,22 @@ export function report(results: Results): string {
   ];
   const listed = (values: Record<string, number[]>, digits: number) =>
     Object.entries(values).map(([name, rounds]) => [name, spread(rounds, digits)]);
+  const ratios = Object.values(ratiosOf(results))
+    .filter(({ values }) => values.length > 0)
+    .map(({ name, values }) => [name, spread(values, 2)]);
   const held = Object.entries(results.scaling).map(([name, rates]) => [name, spread(rates, 0)]);
   const grown = Object.entries(results.growth).map(([size, rounds]) => {
     const rates = rounds.map(({ perSecond }) => perSecond);
     const cpu = rounds.map((measured) => measured.cpu.database);
-    return [count(Number(size)), spread(cpu, 4), spread(rates, 0)];
+    return [Number(size).toLocaleString('en-US'), spread(cpu, 4), spread(rates, 0)];
   });
   const load = `load before ${machine.loadBefore.toFixed(1)}, after ${machine.loadAfter.toFixed(1)}`;
   const run = results.isQuick ? 'quick run' : 'full run';
   return [
     `${results.at} UTC, ${run}, Node ${machine.node}, ${machine.cores} cores, ${load}; median (lowest–highest)`,
     table(['drain', 'messages/s', 'CPU s per 1,000: worker', 'broker', 'database', 'total'], rows),
-    table(['ratio', 'value'], listed(ratiosOf(results), 2)),
+    table(['goal', 'goal is', 'moonshot', 'this run', ''], goalRows(results)),
+    table(['ratio', 'value'], ratios),
     table(['latency', 'offered/s', 'p50 ms', 'p99 ms'], latencies),
     table(['F customers, workers of half a core', 'messages/s'], held),
     table(['G calls stored', 'database CPU s per 1,000', 'messages/s'], grown),

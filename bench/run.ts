@@ -1,8 +1,6 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { type Bed, makeBed } from './bed.ts';
-import { chartsOf } from './charts.ts';
 import { drain, measureDatabase } from './drain.ts';
 import { assertExact } from './exact.ts';
 import { measureGrowth } from './growth.ts';
@@ -10,14 +8,15 @@ import { type Latency, measureLatency } from './latency.ts';
 import { measureMemory } from './memory.ts';
 import { measureNode } from './node.ts';
 import { type Services, startBenchProgram, startWorkerProgram } from './programs.ts';
+import { publish } from './publish.ts';
 import { type Results, report } from './report.ts';
 import { canHold, measureScaling } from './scaling.ts';
 import { workload } from './workload.ts';
 
 /**
  * `npm run bench -- [--quick] [--only node,A,B,C,D,E,F,G,memory]`: every part in every round, one after the other, so that
- * what else the machine does falls on all of them alike. Results on stdout, in bench/results/latest.json, and drawn
- * in docs/images/performance.svg.
+ * what else the machine does falls on all of them alike. Results on stdout and
+ * where publish.ts puts them.
  */
 const PARTS = ['node', 'A', 'B', 'C', 'D', 'E', 'F', 'G', 'memory'] as const;
 type Part = (typeof PARTS)[number];
@@ -103,10 +102,7 @@ if (PARTS.some((part) => part !== 'node' && wants(part))) {
   }
 }
 results.machine.loadAfter = load();
-const folder = new URL('results/', import.meta.url);
-mkdirSync(folder, { recursive: true });
-writeFileSync(new URL('latest.json', folder), `${JSON.stringify(results, null, 2)}\n`);
-writeFileSync(new URL('../docs/images/performance.svg', import.meta.url), chartsOf(results));
+publish(results, isQuick || values.only !== undefined);
 process.stdout.write(`${report(results)}\n`);
 
 async function runRound(bed: Bed, round: number): Promise<void> {

@@ -1,0 +1,59 @@
+import { median } from './numbers.ts';
+import { type Ratios, ratiosOf } from './ratios.ts';
+import type { Results } from './report.ts';
+
+interface Goal {
+  what: string;
+  of: keyof Ratios;
+  /** Whether more is better. */
+  atLeast: boolean;
+  goal: number;
+  moonshot: number;
+}
+
+/** What the project wants of itself, each as a figure of one run. */
+const goals: readonly Goal[] = [
+  { what: 'D / C', of: 'idiom', atLeast: true, goal: 30, moonshot: 50 },
+  { what: 'D / the limit that its parts add up to', of: 'limit', atLeast: true, goal: 0.6, moonshot: 0.85 },
+  { what: 'charged CDRs per core-second', of: 'charged', atLeast: true, goal: 6000, moonshot: 10_000 },
+  { what: 'p99 of D at 200/s / of C at 200/s', of: 'p99At200', atLeast: false, goal: 0.1, moonshot: 0.05 },
+  { what: 'p99 of D at 1,000/s / of C at 200/s', of: 'p99At1000', atLeast: false, goal: 0.1, moonshot: 0.05 },
+  {
+    what: 'two workers of half a core / one, hot customer',
+    of: 'twoHot',
+    atLeast: true,
+    goal: 1.8,
+    moonshot: 1.95,
+  },
+  { what: 'two workers of half a core / one', of: 'twoEven', atLeast: true, goal: 1.8, moonshot: 1.95 },
+  {
+    what: 'database CPU a call, largest table / empty',
+    of: 'grown',
+    atLeast: false,
+    goal: 1.3,
+    moonshot: 1.1,
+  },
+  {
+    what: 'highest memory of the worker on a backlog, MiB',
+    of: 'memory',
+    atLeast: false,
+    goal: 250,
+    moonshot: 150,
+  },
+];
+
+/** The goals with what one run came to; only those that it measured. */
+export function goalRows(results: Results): string[][] {
+  const ratios = ratiosOf(results);
+  return goals.flatMap(({ what, of, atLeast, goal, moonshot }) => {
+    const values = ratios[of].values;
+    if (values.length === 0) return [];
+    // Memory is what it came to at worst.
+    const value = of === 'memory' ? Math.max(...values) : median(values);
+    const reaches = (limit: number) => (atLeast ? value >= limit : value <= limit);
+    const verdict = reaches(moonshot) ? 'moonshot' : reaches(goal) ? 'reached' : 'missed';
+    const limit = (number: number) => `${atLeast ? '≥' : '≤'} ${number.toLocaleString('en-US')}`;
+    const shown = value.toLocaleString('en-US', { maximumFractionDigits: value < 100 ? 2 : 0 });
+    return [[what, limit(goal), limit(moonshot), shown, verdict]];
+  });
+}

@@ -1,0 +1,15 @@
+import { readFileSync } from 'node:fs';
+import { expect, it } from 'vitest';
+import { chartsOf } from '../bench/charts.ts';
+import { type Results, report } from '../bench/report.ts';
+
+const file = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8');
+const results = JSON.parse(file('bench/results/full.json')) as Results;
+
+it('docs/performance.md shows the run whose every round is in bench/results/full.json', () => {
+  expect(file('docs/performance.md')).toContain(report(results));
+});
+
+it('the charts are of that run', () => {
+  expect(file('docs/images/performance.svg')).toBe(chartsOf(results));
+});
