@@ -33,7 +33,7 @@ interface ReplayOptions extends SelectionOptions {
   json?: boolean;
 }
 
-const POOL = 3;
+const POOL = 4;
 
 /** `dead replay`: sends dead letters through the front door again, in the operator's name. */
 export function registerReplay(dead: Command): void {

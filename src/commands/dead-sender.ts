@@ -35,7 +35,7 @@ export async function openSender(brokers: ReturnType<typeof brokerOf>): Promise<
     random: Math.random,
     log: { ...noLog, warn: (_, message) => (problem = message) },
   });
-  const publisher = createPublisher(connection, { timeoutMs: CONFIRM_TIMEOUT_MS, maxInFlight: 2000 });
+  const publisher = createPublisher(connection, { timeoutMs: CONFIRM_TIMEOUT_MS, maxInFlight: 5000 });
   const close = async () => {
     publisher.close();
     await connection.stop();

@@ -51,8 +51,10 @@ export interface ReplayProgress {
 
 /** Rows that one statement marks. */
 const CHUNK = 500;
-/** Sent and not settled: enough to fill the worker's batches. */
-const WINDOW = 3000;
+/** Parts that are marked and sent at once: while the broker confirms one, the database marks the next. */
+const LANES = 3;
+/** Marked and not settled: enough to fill the worker's batches. */
+const WINDOW = 4000;
 /** With a limit of failures: sent before so many results are known, and then how far ahead of them. */
 const SLOW_START = 20;
 const SLOW_FACTOR = 2;
@@ -72,6 +74,9 @@ export async function replay(
   const { abortOver, rate, stop } = settings;
   const waiting = [...ids];
   const open = new Map<string, number>();
+  const sending = new Set<Promise<void>>();
+  let preparing = 0;
+  let failure: unknown;
   const started = ports.now();
   const progress: ReplayProgress = {
     selected: ids.length,
@@ -90,24 +95,40 @@ export async function replay(
     if (stop.aborted) progress.ended = 'stopped';
     else if (abortOver !== null && finished >= SLOW_START && progress.dead * 100 > abortOver * finished)
       progress.ended = 'too many failures';
-    if (progress.ended !== null) return 0;
-    const bySpeed = rate === null ? CHUNK : 1 + ((ports.now() - started) / 1000) * rate - progress.sent;
+    if (progress.ended !== null || sending.size >= LANES) return 0;
+    const gone = progress.sent + preparing;
+    const bySpeed = rate === null ? CHUNK : 1 + ((ports.now() - started) / 1000) * rate - gone;
     const trusted = finished < SLOW_START ? SLOW_START : SLOW_START + SLOW_FACTOR * finished;
-    const byTrust = abortOver === null ? CHUNK : trusted - progress.sent;
-    return Math.floor(Math.min(CHUNK, WINDOW - open.size, bySpeed, byTrust));
+    const byTrust = abortOver === null ? CHUNK : trusted - gone;
+    return Math.floor(Math.min(CHUNK, WINDOW - open.size - preparing, bySpeed, byTrust));
+  }
+
+  function send(chunk: readonly string[]): void {
+    preparing += chunk.length;
+    const task: Promise<void> = sendChunk(chunk, open, progress, settings, ports, () => {
+      preparing -= chunk.length;
+    })
+      .catch((error: unknown) => {
+        failure ??= error;
+      })
+      .finally(() => sending.delete(task));
+    sending.add(task);
   }
 
   let lookedAt = started;
-  while (open.size > 0 || (waiting.length > 0 && progress.ended === null)) {
+  while (open.size > 0 || sending.size > 0 || (waiting.length > 0 && progress.ended === null)) {
     const chunk = waiting.splice(0, Math.max(0, room()));
-    if (chunk.length > 0) await sendChunk(chunk, open, progress, settings, ports);
+    if (chunk.length > 0) send(chunk);
     else await ports.wait(POLL_MS);
+    if (failure !== undefined) break;
     // Looking at many rows costs the database what the worker could use.
     if (ports.now() - lookedAt < open.size * LOOK_MS_A_ROW) continue;
     await look(open, progress, ports);
     lookedAt = ports.now();
     ports.onProgress(progress);
   }
+  await Promise.all(sending);
+  if (failure !== undefined) throw failure;
   return progress;
 }
 
@@ -117,6 +138,7 @@ async function sendChunk(
   progress: ReplayProgress,
   { edits, maxBodyBytes }: ReplaySettings,
   ports: ReplayPorts,
+  onMarked: () => void,
 ): Promise<void> {
   const leave = (id: string, why: string) => progress.leftAlone.push({ id, why });
   const rows = await corrected(await ports.read(ids), edits, ports, leave);
@@ -131,6 +153,7 @@ async function sendChunk(
   const going = ready.filter(({ mark }) => marked.has(mark.id));
   for (const { mark } of going) open.set(mark.id, mark.replays + 1);
   progress.sent += going.length;
+  onMarked();
   await ports.send(going.map(({ message }) => message));
 }
 

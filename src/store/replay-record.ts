@@ -2,7 +2,7 @@ import { codeOf, deadReasonOf, type Outcome } from '../domain/outcome.ts';
 import { responsesTo } from '../domain/reply.ts';
 import type { Sql } from './sql.ts';
 
-/** What became of one replay whose row this transaction holds. */
+/** What became of one replay. */
 export interface ReplayResult {
   id: string;
   /** Of the body as it came, hex: with the reason it says which row keeps a letter. */
@@ -44,16 +44,23 @@ moved as (
     error = case when r.reason is null then d.error else r.error end,
     deaths = d.deaths + case when r.reason is null then 0 else 1 end,
     last_dead_at = case when r.reason is null then d.last_dead_at else now() end
-  from result r where d.id = r.id and d.replays = r.attempt),
+  from result r where d.id = r.id and d.replays = r.attempt and d.status = 'replaying'
+  returning d.id),
 by_operator as (
-  update cdrs c set replayed_by = r.by from result r where r.stored and c.uniqueid = r.uniqueid)
-insert into dead_letter_events (dead_letter, event, by, attempt, detail)
-select id, case when reason is null then 'resolved' when other is not null then 'merged' else 'died' end, by, attempt,
+  update cdrs c set replayed_by = r.by from result r where r.stored and c.uniqueid = r.uniqueid),
+told as (
+  insert into dead_letter_events (dead_letter, event, by, attempt, detail)
+  select id, case when reason is null then 'resolved' when other is not null then 'merged' else 'died' end, by, attempt,
   jsonb_strip_nulls(jsonb_build_object('code', code, 'stored', stored, 'reason', reason, 'into', other,
     'responses', case when reason is not null then responses end))
-from result`;
+  from result)
+select settle_assert((select count(*) from moved) = (select count(*) from result), 'a replay was settled elsewhere')
+  as held`;
 
-/** Writes what became of replays; their rows must be locked by this transaction. */
+/**
+ * Writes what became of replays. Throws what the database throws, CDR01 where a row has changed since it was read: another
+ * worker had the same message, or the letter was sent again.
+ */
 export async function record(sql: Sql, results: readonly ReplayResult[]): Promise<void> {
   for (let open = results; open.length > 0; ) {
     const { first, rest } = distinct(open);

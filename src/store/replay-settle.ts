@@ -111,8 +111,8 @@ function secondCopy(first: Outcome = { kind: 'superseded' }): Outcome {
 }
 
 /**
- * Locks the rows whose tickets are genuine, in the order of ids. By primary key: the few events of
- * each row, and the row.
+ * The rows whose tickets are genuine. By primary key: the few events of each row, and the row. Nothing is locked:
+ * whether each row is still as it is here is asserted where it is written.
  */
 const CLAIM = `
   select (t.position - 1)::int as position, d.id::text as id, d.status, d.replays, d.reason, d.responses, d.differences, d.error,
@@ -121,8 +121,7 @@ const CLAIM = `
   cross join lateral (
     select by from dead_letter_events where dead_letter = t.letter and attempt = t.attempt and event = 'replayed'
       and seal = decode(t.seal, 'hex') limit 1) as e
-  join dead_letters d on d.id = t.letter
-  order by d.id for update of d`;
+  join dead_letters d on d.id = t.letter`;
 
 async function claim(sql: Sql, entries: readonly ReplaySubmission[]): Promise<Map<number, Claim>> {
   const replays = entries.map(({ replay }) => replay);
