@@ -8,7 +8,7 @@ import { declareTopology, defaultNames } from '../src/broker/topology.ts';
 import { openDatabase } from '../src/store/database.ts';
 import { migrate } from '../src/store/migrate.ts';
 import { upsertUser } from '../src/store/users.ts';
-import { type Message, referenceStatements, sender } from './workload.ts';
+import { type Message, operator, referenceStatements, sender } from './workload.ts';
 
 /** Durable and replicated like the queue of the calls, so that a confirm means what it means in production. */
 const REPLY_QUEUE = 'cdrs.reply.bench';
@@ -102,6 +102,12 @@ async function fillTemplate(url: string): Promise<void> {
   for (const statement of referenceStatements()) await database.prisma.$executeRawUnsafe(statement);
   const passwordHash = await hashPassword(sender.password);
   await upsertUser(database.prisma, { username: sender.username, role: 'system', passwordHash });
+  const deskHash = await hashPassword(operator.password);
+  await upsertUser(database.prisma, {
+    username: operator.username,
+    role: 'operator',
+    passwordHash: deskHash,
+  });
   await database.close(10_000);
 }
 

@@ -16,7 +16,17 @@ const START_UP_SAMPLES = 4;
 export type Ratios = ReturnType<typeof ratiosOf>;
 
 /** The figures that the goals are about; without values where a part was left out. */
-export function ratiosOf({ node, drains, latency, scaling, growth, memory, machine, chargedShare }: Results) {
+export function ratiosOf({
+  node,
+  drains,
+  latency,
+  scaling,
+  growth,
+  replays,
+  memory,
+  machine,
+  chargedShare,
+}: Results) {
   const { A, B, C, D } = drains;
   const nodeSeconds = DECODE_TO_REPLY.reduce((sum, step) => sum + median(node[step] ?? []), 0) / 1000;
   const paired = (combine: (index: number, worker: Measured) => number) =>
@@ -56,6 +66,10 @@ export function ratiosOf({ node, drains, latency, scaling, growth, memory, machi
     fourEven: ratio('four workers of half a core / one, no hot customer', gain('no hot customer', 4)),
     grown: ratio('database CPU a message, most calls stored / none', grownBy(growth)),
     memory: ratio('memory of the worker on a backlog, MiB', memory.slice(START_UP_SAMPLES)),
+    replayed: ratio(
+      'replayed / ordinary calls a second',
+      replays.map(({ ordinary, replayed }) => replayed / ordinary),
+    ),
     charged: ratio('charged CDRs per core-second of D', charged(D)),
     chargedByIdiom: ratio('charged CDRs per core-second of C', charged(C)),
   };

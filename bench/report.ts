@@ -3,6 +3,7 @@ import type { Latency } from './latency.ts';
 import { type Measured, totalOf } from './meter.ts';
 import { median, spread } from './numbers.ts';
 import { ratiosOf } from './ratios.ts';
+import type { ReplayRates } from './replay.ts';
 
 /** Everything one run found; the rounds as they were. */
 export interface Results {
@@ -19,6 +20,7 @@ export interface Results {
   scaling: Record<string, number[]>;
   /** G, the database alone by the number of calls stored. */
   growth: Record<string, Measured[]>;
+  replays: ReplayRates[];
   /** Resident MiB of the worker on a backlog, four times a second. */
   memory: number[];
   /** Share of the messages that are calls to be stored and charged. */

@@ -9,16 +9,17 @@ import { measureMemory } from './memory.ts';
 import { measureNode } from './node.ts';
 import { type Services, startBenchProgram, startWorkerProgram } from './programs.ts';
 import { publish } from './publish.ts';
+import { measureReplay } from './replay.ts';
 import { type Results, report } from './report.ts';
 import { canHold, measureScaling } from './scaling.ts';
 import { workload } from './workload.ts';
 
 /**
- * `npm run bench -- [--quick] [--only node,A,B,C,D,E,F,G,memory]`: every part in every round, one after the other, so that
+ * `npm run bench -- [--quick] [--only node,A,B,C,D,E,F,G,R,memory]`: every part in every round, one after the other, so that
  * what else the machine does falls on all of them alike. Results on stdout and
  * where publish.ts puts them.
  */
-const PARTS = ['node', 'A', 'B', 'C', 'D', 'E', 'F', 'G', 'memory'] as const;
+const PARTS = ['node', 'A', 'B', 'C', 'D', 'E', 'F', 'G', 'R', 'memory'] as const;
 type Part = (typeof PARTS)[number];
 
 const RATES = [10, 200, 1000, 5000];
@@ -32,6 +33,7 @@ const sizes = {
     idiom: 3000,
     seconds: 10,
     held: 30_000,
+    replays: 10_000,
     growth: { sizes: [0, 1e6, 3e6, 1e7], rounds: 5, messages: 15_000 },
     memory: { waiting: 1e6, seconds: 60 },
   },
@@ -41,6 +43,7 @@ const sizes = {
     idiom: 400,
     seconds: 1.5,
     held: 4000,
+    replays: 3000,
     growth: { sizes: [0, 1e5], rounds: 3, messages: 4000 },
     memory: { waiting: 40_000, seconds: 5 },
   },
@@ -75,6 +78,7 @@ const results: Results = {
   latency: { worker: {}, idiom: {} },
   scaling: {},
   growth: {},
+  replays: [],
   memory: [],
   chargedShare: 0,
 };
@@ -134,6 +138,10 @@ async function runRound(bed: Bed, round: number): Promise<void> {
     append(latency.worker, worker);
     say('E, latency of the usual idiom');
     append(latency.idiom, await measureLatency(bed, startIdiom, IDIOM_RATES, size.seconds, seed + 20));
+  }
+  if (wants('R')) {
+    say('R, dead letters sent again');
+    results.replays.push(await measureReplay(bed, size.replays, seed + 40));
   }
   if (wants('F') && canHold()) await runScaling(seed + 30, say, bed);
 }

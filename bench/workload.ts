@@ -13,6 +13,7 @@ export interface Workload {
 }
 
 export const sender = { username: 'bench-switch', password: 'a password of ordinary length' };
+export const operator = { username: 'desk', password: 'bench-desk-password' };
 export const currencies = { USD: '1', EUR: '0.92', GBP: '0.79' } as const;
 export const taxes = [
   { id: 1, name: 'VAT', rate: '20', flat: '0' },

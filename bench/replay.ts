@@ -1,0 +1,88 @@
+import { execFile } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { Client } from 'pg';
+import type { Bed } from './bed.ts';
+import { startWorkerProgram } from './programs.ts';
+import { operator, sender, workload } from './workload.ts';
+
+const CLI = fileURLToPath(new URL('../dist/cli.js', import.meta.url));
+const POLL_MS = 20;
+
+/** Calls a second, by the clock of the database, of one worker. */
+export interface ReplayRates {
+  ordinary: number;
+  replayed: number;
+}
+
+/**
+ * Part R: ordinary calls from a full queue, then as many dead letters through `dead replay`, at the same worker and
+ * on the same database. The first calls are not measured: they have the worker compile its code.
+ */
+export async function measureReplay(bed: Bed, count: number, seed: number): Promise<ReplayRates> {
+  const database = await bed.freshDatabase();
+  await bed.clear();
+  const services = { DATABASE_URL: database.url, AMQP_URL: bed.amqpUrl };
+  const client = new Client({ connectionString: database.url });
+  await client.connect();
+  const program = await startWorkerProgram(services);
+  try {
+    await answered(bed, count, seed);
+    // Held still, so that the queue is full when the worker begins.
+    if (program.pid !== undefined) process.kill(program.pid, 'SIGSTOP');
+    const filling = bed.preload(workload(count, seed + 1).messages);
+    await filling;
+    if (program.pid !== undefined) process.kill(program.pid, 'SIGCONT');
+    await untilReplies(bed, 2 * count);
+    const ordinary = await rateOf(client, seed + 1);
+    await leaveLetters(client, count, seed + 2);
+    await promisify(execFile)(process.execPath, [CLI, 'dead', 'replay', '--json'], {
+      env: {
+        PATH: process.env.PATH,
+        ...services,
+        CDR_USERNAME: operator.username,
+        CDR_PASSWORD: operator.password,
+      },
+    });
+    return { ordinary, replayed: await rateOf(client, seed + 2) };
+  } finally {
+    await program.stop();
+    await client.end();
+    await bed.clear();
+    await database.drop();
+  }
+}
+
+async function answered(bed: Bed, count: number, seed: number): Promise<void> {
+  await bed.preload(workload(count, seed).messages);
+  await untilReplies(bed, count);
+}
+
+async function untilReplies(bed: Bed, count: number): Promise<void> {
+  while ((await bed.replies()) < count) await sleep(POLL_MS);
+}
+
+/** Refused calls as the worker would have kept them: of a customer whom nobody knew yet. */
+async function leaveLetters(client: Client, count: number, seed: number): Promise<void> {
+  const bodies = workload(count, seed).messages.map(({ body }) => {
+    const { auth_username, auth_password, ...call } = JSON.parse(body.toString()) as Record<string, unknown>;
+    return JSON.stringify(call);
+  });
+  await client.query(
+    `insert into dead_letters (reason, uniqueid, submitted_by, responses, body, digest)
+     select distinct on (body) 'rejected', body::json ->> 'uniqueid', $2::text,
+       '[{"code": "400", "key": "scustomer", "message": "none"}]'::jsonb, body, sha256(body::bytea)
+     from unnest($1::text[]) as body`,
+    [bodies, sender.username],
+  );
+}
+
+async function rateOf(client: Client, seed: number): Promise<number> {
+  const { rows } = await client.query<{ rate: string }>(
+    `select count(*) / extract(epoch from max(received_at) - min(received_at)) as rate
+     from cdrs where uniqueid like '%.' || $1::int || '.%'`,
+    [seed],
+  );
+  return Number(rows[0]?.rate);
+}
