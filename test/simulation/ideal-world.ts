@@ -1,0 +1,57 @@
+import type { Admitted } from '../../src/admission.ts';
+import type { Request } from '../../src/broker/envelope.ts';
+import { Pipeline, type Ports } from '../../src/pipeline.ts';
+import { settled } from './scheduler.ts';
+
+const properties = {
+  contentType: null,
+  replyTo: null,
+  correlationId: null,
+  messageId: null,
+  routingKey: 'cdrs.create',
+};
+export const request: Request = { body: Buffer.alloc(0), bytes: 0, properties };
+const letter = {
+  uniqueid: null,
+  scustomer: null,
+  machine: null,
+  submittedBy: null,
+  cost: null,
+  currency: null,
+  body: '',
+  digest: '',
+  properties,
+};
+const refused: Admitted = {
+  uniqueid: null,
+  verdict: { kind: 'answer', outcome: { kind: 'unauthenticated' }, validationOnly: false },
+  letter: () => letter,
+  cleaned: 0,
+};
+const reply = {
+  exchange: 'cdrs.results',
+  routingKey: 'cdrs.result.401',
+  mandatory: true,
+  direct: false,
+  body: Buffer.alloc(0),
+  correlationId: '',
+  headers: {},
+};
+
+/** A pipeline in a world in which all goes well, except for what a test says. */
+export function pipelineWith(ports: Partial<Ports<string>>): Pipeline<string> {
+  const good: Ports<string> = {
+    admit: () => refused,
+    settle: async (entries) => entries.map(() => ({ kind: 'unauthenticated' })),
+    blame: () => 'message',
+    describe: String,
+    reply: () => reply,
+    fallback: () => reply,
+    publish: async (replies) => replies.map(() => 'confirmed'),
+    acknowledge: () => undefined,
+    alive: () => true,
+    pause: settled,
+    observe: () => undefined,
+  };
+  return new Pipeline({ ...good, ...ports }, { batchSize: 10, repliesInFlight: 3 });
+}
