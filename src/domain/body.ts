@@ -20,13 +20,15 @@ const DEPTH_LIMIT = 16;
 /** Beyond this power of ten a number fits no parameter, and writing it out would only cost memory. */
 const EXPONENT_LIMIT = 300;
 
+const QUOTE = 0x22;
+/** JSON's white space is this and what is below it. */
+const BLANK = 0x20;
+
 /**
  * A number token that binary floating point may not hold exactly: 16 digits or more, or an exponent. Up to 15
  * significant digits survive text → double → text unchanged (IEEE 754 double precision).
  */
 const RISKY_NUMBER = /:\s*-?(?:[\d.]{16}|[\d.]+[eE])/;
-/** The end of a name, as nearly everybody writes it; who puts a blank in between is read the slow way. */
-const KEY_END = '":';
 /** At the end of V8's message; what stands before it may quote the text. */
 const POSITION = /in JSON at position (\d+)(?: \(line \d+ column \d+\))?$/;
 const COLON = /\s*:/y;
@@ -65,7 +67,7 @@ function readJson(text: string, isDecimal: (name: string) => boolean): Body {
   if (!isObject(value)) return unreadable(`expected one JSON object, got ${nameOfJson(value)}`);
   // A name that stands twice, or nested objects, make the counts differ; so does `":` inside a text: then the
   // slow way looks closer.
-  const plainKeys = occurrences(text, KEY_END) === Object.keys(value).length;
+  const plainKeys = namesIn(text) === Object.keys(value).length;
   if (plainKeys && !RISKY_NUMBER.test(text)) return { kind: 'fields', fields: value };
   return bodyOf(withExactNumbers(text, isDecimal), repeatedNames(text));
 }
@@ -78,9 +80,17 @@ function bodyOf(fields: Fields, repeated: ReadonlySet<string>): Body {
   return { kind: 'unreadable', fields: Object.fromEntries(once), key: shownName(first), message };
 }
 
-function occurrences(text: string, part: string): number {
+/**
+ * How many names there are if every `":` ends one; NaN where a blank stands before a colon, which may be the end of
+ * one as well.
+ */
+function namesIn(text: string): number {
   let count = 0;
-  for (let at = text.indexOf(part); at >= 0; at = text.indexOf(part, at + part.length)) count += 1;
+  for (let at = text.indexOf(':'); at >= 0; at = text.indexOf(':', at + 1)) {
+    const before = text.charCodeAt(at - 1);
+    if (before === QUOTE) count += 1;
+    else if (before <= BLANK) return Number.NaN;
+  }
   return count;
 }
 
