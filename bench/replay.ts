@@ -1,7 +1,7 @@
-import { execFile } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { Client } from 'pg';
 import type { Bed } from './bed.ts';
 import { startWorkerProgram } from './programs.ts';
@@ -31,20 +31,17 @@ export async function measureReplay(bed: Bed, count: number, seed: number): Prom
     await answered(bed, count, seed);
     // Held still, so that the queue is full when the worker begins.
     if (program.pid !== undefined) process.kill(program.pid, 'SIGSTOP');
-    const filling = bed.preload(workload(count, seed + 1).messages);
-    await filling;
+    await bed.preload(workload(count, seed + 1).messages);
     if (program.pid !== undefined) process.kill(program.pid, 'SIGCONT');
     await untilReplies(bed, 2 * count);
     const ordinary = await rateOf(client, seed + 1);
     await leaveLetters(client, count, seed + 2);
-    await promisify(execFile)(process.execPath, [CLI, 'dead', 'replay', '--json'], {
-      env: {
-        PATH: process.env.PATH,
-        ...services,
-        CDR_USERNAME: operator.username,
-        CDR_PASSWORD: operator.password,
-      },
-    });
+    const who = { CDR_USERNAME: operator.username, CDR_PASSWORD: operator.password };
+    const env = { PATH: process.env.PATH, ...services, ...who };
+    const child = spawn(process.execPath, [CLI, 'dead', 'replay', '--json'], { env, stdio: 'ignore' });
+    // 1: some are refused again, as the workload wants it.
+    const [code] = await once(child, 'exit');
+    if (code !== 1) throw new Error(`dead replay ended with ${code}`);
     return { ordinary, replayed: await rateOf(client, seed + 2) };
   } finally {
     await program.stop();

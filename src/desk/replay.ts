@@ -54,7 +54,7 @@ const CHUNK = 500;
 /** Parts that are marked and sent at once: while the broker confirms one, the database marks the next. */
 const LANES = 3;
 /** Marked and not settled: enough to fill the worker's batches. */
-const WINDOW = 4000;
+const WINDOW = 6000;
 /** With a limit of failures: sent before so many results are known, and then how far ahead of them. */
 const SLOW_START = 20;
 const SLOW_FACTOR = 2;
