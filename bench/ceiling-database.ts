@@ -1,8 +1,8 @@
-import { type Admitted, admit } from '../src/admission.ts';
 import { settle } from '../src/store/settle.ts';
 import { sqlOf } from '../src/store/sql.ts';
+import { admitted } from './admitted.ts';
 import { openBenchDatabase } from './bed.ts';
-import { sender, workload } from './workload.ts';
+import { workload } from './workload.ts';
 
 /**
  * Part B, a process of its own: the same rows by the same statements as the worker's, in full batches one after the
@@ -10,24 +10,7 @@ import { sender, workload } from './workload.ts';
  */
 const BATCH = 500;
 const [count, seed] = process.argv.slice(2).map(Number);
-const rules = {
-  maxBodyBytes: 262_144,
-  ignored: new Set<string>(),
-  systemCurrency: 'USD',
-  verify: () => ({ kind: 'ok' as const, username: sender.username, role: 'system' }),
-};
-const properties = {
-  contentType: 'application/json',
-  replyTo: null,
-  correlationId: null,
-  messageId: null,
-  routingKey: 'cdrs.create',
-};
-
-const submissions: Admitted[] = [];
-for (const { body } of workload(count ?? 0, seed ?? 0).messages) {
-  submissions.push(await admit({ body, bytes: body.length, properties }, rules));
-}
+const submissions = workload(count ?? 0, seed ?? 0).messages.map(({ body }) => admitted(body));
 const database = openBenchDatabase(process.env.DATABASE_URL ?? '');
 const sql = sqlOf(database.prisma);
 for (let done = 0; done < submissions.length; ) {

@@ -1,15 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { Client } from 'pg';
 import { startPostgres } from '../dev/stack.ts';
-import { type Admitted, admit } from '../src/admission.ts';
+import type { Admitted } from '../src/admission.ts';
 import { migrate } from '../src/store/migrate.ts';
 import { monthsAgo, pagesOfCalls, prunePages } from '../src/store/prune.ts';
 import { settle } from '../src/store/settle.ts';
 import { type Sql, sqlOf } from '../src/store/sql.ts';
+import { admitted } from './admitted.ts';
 import { openBenchDatabase } from './bed.ts';
 import { sample } from './meter.ts';
 import { median, spread } from './numbers.ts';
-import { referenceStatements, sender, workload } from './workload.ts';
+import { referenceStatements, workload } from './workload.ts';
 
 /**
  * What it costs that a uniqueid stays taken after its call has gone, and what `prune` costs those who ingest:
@@ -20,20 +21,6 @@ import { referenceStatements, sender, workload } from './workload.ts';
  */
 const BATCH = 500;
 const [millions = 5, rounds = 40] = process.argv.slice(2).map(Number);
-const rules = {
-  maxBodyBytes: 262_144,
-  ignored: new Set<string>(),
-  systemCurrency: 'USD',
-  verify: () => ({ kind: 'ok' as const, username: sender.username, role: 'system' }),
-};
-const properties = {
-  contentType: 'application/json',
-  replyTo: null,
-  correlationId: null,
-  messageId: null,
-  routingKey: 'cdrs.create',
-};
-
 const server = await startPostgres({ settings: { shared_buffers: '512MB', max_wal_size: '4GB' } });
 try {
   const none = await databaseWith(0, 'sequence');
@@ -119,14 +106,13 @@ async function settling(sql: Sql, batch: readonly Admitted[]): Promise<number> {
 
 /** New calls, under numbers that ascend as time does, or under random UUIDs. */
 function batchOf(seed: number, isRandom: boolean): Admitted[] {
-  return workload(BATCH, seed).messages.flatMap(({ body }, index) => {
+  return workload(BATCH, seed).messages.map(({ body }, index) => {
     const call = JSON.parse(body.toString()) as Record<string, unknown>;
     const uniqueid = isRandom ? randomUUID() : `${1_760_000_000 + seed}.${index}`;
     const bytes = Buffer.from(
       JSON.stringify({ ...call, uniqueid: seed >= 1000 && seed < 2000 ? `${seed}.${index}` : uniqueid }),
     );
-    const admitted = admit({ body: bytes, bytes: bytes.length, properties }, rules);
-    return admitted instanceof Promise ? [] : [admitted];
+    return admitted(bytes);
   });
 }
 

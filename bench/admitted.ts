@@ -1,0 +1,23 @@
+import { type Admitted, admit } from '../src/admission.ts';
+import { sender } from './workload.ts';
+
+const rules = {
+  maxBodyBytes: 262_144,
+  ignored: new Set<string>(),
+  systemCurrency: 'USD',
+  verify: () => ({ kind: 'ok' as const, username: sender.username, role: 'system' }),
+};
+const properties = {
+  contentType: 'application/json',
+  replyTo: null,
+  correlationId: null,
+  messageId: null,
+  routingKey: 'cdrs.create',
+};
+
+/** A message read and checked as the worker does it, its sender known. */
+export function admitted(body: Buffer): Admitted {
+  const result = admit({ body, bytes: body.length, properties }, rules);
+  if (result instanceof Promise) throw new Error('this verifier answers at once');
+  return result;
+}
