@@ -50,9 +50,12 @@ export async function startPrometheus(options: PrometheusOptions): Promise<Prome
     writeFileSync(join(dir, 'prometheus.yml'), JSON.stringify(config));
     return {
       command,
+      // Paths as arguments of their own, by which the process is known for ours when it is to be ended.
       args: [
-        `--config.file=${join(dir, 'prometheus.yml')}`,
-        `--storage.tsdb.path=${join(dir, 'data')}`,
+        '--config.file',
+        join(dir, 'prometheus.yml'),
+        '--storage.tsdb.path',
+        join(dir, 'data'),
         `--web.listen-address=127.0.0.1:${port}`,
       ],
       env: {},

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { identify, isRunning } from '../../dev/stack/process.ts';
 import { type PrometheusServer, startPrometheus } from '../../dev/stack/prometheus.ts';
 import { hashPassword } from '../../src/auth/password.ts';
 import { openFrontDoor } from '../../src/broker/front-door.ts';
@@ -82,4 +83,11 @@ describe('a real Prometheus that scrapes a real worker', () => {
   it('says what is wrong with a query that it does not take', async () => {
     await expect(ask('rate(cdr_ingest_results_total)')).rejects.toThrow('expected type range vector');
   });
+});
+
+it('leaves no process behind', async () => {
+  const process = identify(prometheus.pid ?? 0);
+  expect(process).toBeDefined();
+  await prometheus.remove();
+  expect(process && isRunning(process)).toBe(false);
 });
