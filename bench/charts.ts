@@ -1,5 +1,5 @@
 import { median } from './numbers.ts';
-import type { Results } from './report.ts';
+import { partNames, type Results, titles } from './report.ts';
 
 interface Bar {
   label: string;
@@ -42,12 +42,11 @@ export function chartsOf(results: Results): string {
 }
 
 function chartList({ drains, latency, scaling, growth, node, memory }: Results): Chart[] {
-  const names = { A: 'A broker alone', B: 'B database alone', C: 'C the usual idiom', D: 'D the worker' };
-  const measured = (['A', 'B', 'C', 'D'] as const).filter((part) => drains[part].length > 0);
+  const measured = partNames.filter((part) => drains[part].length > 0);
   const bars = (values: Record<string, number[]>): Bar[] =>
     Object.entries(values).map(([label, rounds]) => ({ label, parts: [median(rounds)] }));
   const rates = measured.map((part) => ({
-    label: names[part],
+    label: titles[part],
     parts: [median(drains[part].map(({ perSecond }) => perSecond))],
   }));
   const who = ['worker', 'broker', 'database'] as const;
@@ -61,7 +60,9 @@ function chartList({ drains, latency, scaling, growth, node, memory }: Results):
     { title: 'Messages per second, draining a full queue', bars: rates },
     {
       title: 'CPU µs a message (C is off the scale)',
-      bars: measured.filter((part) => part !== 'C').map((part) => ({ label: names[part], parts: cpu(part) })),
+      bars: measured
+        .filter((part) => part !== 'C')
+        .map((part) => ({ label: titles[part], parts: cpu(part) })),
       legend: [...who],
       digits: 1,
     },

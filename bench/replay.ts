@@ -28,12 +28,13 @@ export async function measureReplay(bed: Bed, count: number, seed: number): Prom
   await client.connect();
   const program = await startWorkerProgram(services);
   try {
-    await answered(bed, count, seed);
+    await bed.preload(workload(count, seed).messages);
+    await Promise.race([untilReplies(bed, count), program.failure]);
     // Held still, so that the queue is full when the worker begins.
     if (program.pid !== undefined) process.kill(program.pid, 'SIGSTOP');
     await bed.preload(workload(count, seed + 1).messages);
     if (program.pid !== undefined) process.kill(program.pid, 'SIGCONT');
-    await untilReplies(bed, 2 * count);
+    await Promise.race([untilReplies(bed, 2 * count), program.failure]);
     const ordinary = await rateOf(client, seed + 1);
     await leaveLetters(client, count, seed + 2);
     const who = { CDR_USERNAME: operator.username, CDR_PASSWORD: operator.password };
@@ -49,11 +50,6 @@ export async function measureReplay(bed: Bed, count: number, seed: number): Prom
     await bed.clear();
     await database.drop();
   }
-}
-
-async function answered(bed: Bed, count: number, seed: number): Promise<void> {
-  await bed.preload(workload(count, seed).messages);
-  await untilReplies(bed, count);
 }
 
 async function untilReplies(bed: Bed, count: number): Promise<void> {

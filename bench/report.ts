@@ -27,14 +27,15 @@ export interface Results {
   chargedShare: number;
 }
 
-const titles = {
+/** How tables and charts call the parts that drain a queue or fill a database. */
+export const titles = {
   A: 'A broker alone',
   B: 'B database alone',
   C: 'C the usual idiom',
   D: 'D the worker',
 } as const;
 
-const partNames = ['A', 'B', 'C', 'D'] as const;
+export const partNames = ['A', 'B', 'C', 'D'] as const;
 
 /** The whole result as Markdown, as the documents show it. */
 export function report(results: Results): string {

@@ -12,12 +12,12 @@ import { publish } from './publish.ts';
 import { measureReplay } from './replay.ts';
 import { type Results, report } from './report.ts';
 import { canHold, measureScaling } from './scaling.ts';
-import { workload } from './workload.ts';
+import { HOT_SHARE, workload } from './workload.ts';
 
 /**
- * `npm run bench -- [--quick] [--only node,A,B,C,D,E,F,G,R,memory]`: every part in every round, one after the other, so that
- * what else the machine does falls on all of them alike. Results on stdout and
- * where publish.ts puts them.
+ * `npm run bench -- [--quick] [--only node,A,B,C,D,E,F,G,R,memory]`: every part in every round, one after
+ * the other, so that what else the machine does falls on all of them alike. Results on stdout and where publish.ts
+ * puts them.
  */
 const PARTS = ['node', 'A', 'B', 'C', 'D', 'E', 'F', 'G', 'R', 'memory'] as const;
 type Part = (typeof PARTS)[number];
@@ -25,7 +25,7 @@ type Part = (typeof PARTS)[number];
 const RATES = [10, 200, 1000, 5000];
 const IDIOM_RATES = [200];
 const WORKERS = [1, 2, 4];
-const HOT_SHARES = { 'one hot customer': 0.3, 'no hot customer': 0 };
+const HOT_SHARES = { 'one hot customer': HOT_SHARE, 'no hot customer': 0 };
 const sizes = {
   full: {
     rounds: 5,

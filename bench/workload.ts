@@ -21,7 +21,7 @@ export const taxes = [
 ] as const;
 export const CUSTOMERS = 1000;
 /** Customer 1 makes this share of all calls: every batch wants its row. */
-const HOT_SHARE = 0.3;
+export const HOT_SHARE = 0.3;
 const DUPLICATE_SHARE = 0.2;
 const REFUSED_SHARE = 0.02;
 /** How far back a call that is sent again may lie: the same batch, or one long settled. */
