@@ -1,7 +1,7 @@
 import { Decimal } from 'decimal.js';
 
 /**
- * Exact amounts. Every rounding of the product happens in `divideAndRound`; nothing else divides.
+ * Exact amounts. Every rounding of the product happens in `round`, every division in `divideAndRound`.
  *
  * 120 significant digits: products of the numbers that the contract and the database admit stay exact, and a
  * quotient that is not a tie cannot be so close to one that cutting it at 120 digits would make it look like
@@ -21,7 +21,6 @@ export const AMOUNT_INTEGER_DIGITS = 18;
 export const ZERO: Amount = new Exact(0);
 const ONE: Amount = new Exact(1);
 const HUNDRED: Amount = new Exact(100);
-const AMOUNT_LIMIT: Amount = new Exact(10).pow(AMOUNT_INTEGER_DIGITS);
 
 /** Notation that is canonical but for zeros at its end. */
 const PLAIN = /^-?(?:0|[1-9]\d*)(?:\.\d+)?$/;
@@ -44,8 +43,12 @@ export function canonical(text: string): string {
 }
 
 /** Half-up, away from zero, to 6 places: 0.0000005 → 0.000001, -0.0000005 → -0.000001. */
+function round(value: Amount): Amount {
+  return value.toDecimalPlaces(SCALE, Decimal.ROUND_HALF_UP);
+}
+
 function divideAndRound(numerator: Amount, denominator: Amount): Amount {
-  return numerator.div(denominator).toDecimalPlaces(SCALE, Decimal.ROUND_HALF_UP);
+  return round(numerator.div(denominator));
 }
 
 /** A currency's rate: units of it per unit of the system currency, > 0. */
@@ -63,6 +66,8 @@ export const PAR: Rate = ONE;
  */
 export function convert(value: Amount, source: Rate, target: Rate): Amount {
   if (value.isZero()) return ZERO;
+  // The same number, without a quotient of up to 120 digits.
+  if (source.equals(target)) return round(value);
   return divideAndRound(value.times(target), source);
 }
 
@@ -82,5 +87,5 @@ export function taxOn(cost: Amount, percent: Amount, flat: Amount, currency: Rat
 
 /** Whether an amount fits the column it is stored in. */
 export function fits(value: Amount): boolean {
-  return value.abs().lessThan(AMOUNT_LIMIT);
+  return value.isZero() || value.e < AMOUNT_INTEGER_DIGITS;
 }

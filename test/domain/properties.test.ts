@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { z } from 'zod';
 import { type AdmissionRules, type Admitted, admit } from '../../src/admission.ts';
 import { readBody } from '../../src/domain/body.ts';
 import { type Cdr, fingerprint, toCdr } from '../../src/domain/cdr.ts';
-import { isDecimal, parameterNames } from '../../src/domain/contract.ts';
+import { isDecimal, parameterNames, parameters } from '../../src/domain/contract.ts';
 import { responsesTo } from '../../src/domain/reply.ts';
 import { validate } from '../../src/domain/validate.ts';
 import { TABLE } from './contract-table.ts';
@@ -143,6 +144,20 @@ function read(text: string): Cdr {
   if (validation.kind === 'invalid') throw new Error(JSON.stringify(validation.errors));
   return toCdr(validation.parameters, 'USD');
 }
+
+it('a body is read as zod by itself reads the same parameters', () => {
+  const byItself = z.strictObject(parameters.shape);
+  const more = fc.option(fc.tuple(names, literals), { freq: 2 });
+  fuzz(
+    fc.property(callText, more, (text, added) => {
+      const addition = added === null ? '' : `,${JSON.stringify(added[0])}:${added[1]}`;
+      const body = readBody(`${text.slice(0, -1)}${addition}}`, 'json', isDecimal);
+      const expected = byItself.safeParse(body.fields);
+      expect(parameters.safeParse(body.fields)).toMatchObject({ success: expected.success });
+      expect(parameters.safeParse(body.fields).data).toStrictEqual(expected.data);
+    }),
+  );
+});
 
 it('a normalised call that is sent again is the same call, with the same fingerprint', () => {
   fuzz(
