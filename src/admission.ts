@@ -1,4 +1,4 @@
-import { decode, type Request } from './broker/envelope.ts';
+import { type Decoded, decode, type Request } from './broker/envelope.ts';
 import { type Body, type Fields, readBody } from './domain/body.ts';
 import { fingerprint, toCdr } from './domain/cdr.ts';
 import { isDecimal } from './domain/contract.ts';
@@ -82,13 +82,23 @@ interface Message {
 }
 
 function read(request: Request, maxBodyBytes: number): Message {
+  const body = bodyOf(decode(request, maxBodyBytes));
+  // Read once more where one is written, which is seldom: what was read must not stay while the message is in hand.
+  return { body, letter: () => letterFor(request, maxBodyBytes) };
+}
+
+function bodyOf(decoded: Decoded): Body {
+  return decoded.kind === 'undecodable'
+    ? { kind: 'unreadable', fields: {}, key: '', message: decoded.message }
+    : readBody(decoded.text, decoded.format, isDecimal);
+}
+
+function letterFor(request: Request, maxBodyBytes: number): Letter {
   const decoded = decode(request, maxBodyBytes);
-  const body: Body =
-    decoded.kind === 'undecodable'
-      ? { kind: 'unreadable', fields: {}, key: '', message: decoded.message }
-      : readBody(decoded.text, decoded.format, isDecimal);
-  if (body.kind === 'fields') return { body, letter: () => letterOf(body.fields, request.properties) };
-  return { body, letter: () => letterOfText(decoded.text, request.properties) };
+  const body = bodyOf(decoded);
+  return body.kind === 'fields'
+    ? letterOf(body.fields, request.properties)
+    : letterOfText(decoded.text, request.properties);
 }
 
 function judged(message: Message, verdict: Verdict, rules: AdmissionRules): Admitted {

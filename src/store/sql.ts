@@ -1,3 +1,4 @@
+import { clearLogs } from '@prisma/debug';
 import type { PrismaClient } from './generated/client.ts';
 
 /** Runs one statement of fixed text with its values and returns its rows. Throws what the database throws. */
@@ -5,5 +6,12 @@ export type Sql = <Row>(text: string, values: readonly unknown[]) => Promise<Row
 
 /** Statements through a Prisma client or one of its transactions. */
 export function sqlOf(client: Pick<PrismaClient, '$queryRawUnsafe'>): Sql {
-  return (text, values) => client.$queryRawUnsafe(text, ...values);
+  return async (text, values) => {
+    try {
+      return await client.$queryRawUnsafe(text, ...values);
+    } finally {
+      // Prisma keeps the values of its last hundred statements for a crash report, debugging or not: fifty batches.
+      clearLogs();
+    }
+  };
 }
