@@ -67,7 +67,7 @@ function chartList({ drains, latency, scaling, growth, node, memory }: Results):
       digits: 1,
     },
     { title: 'Latency, ms', bars: latencies, legend: ['p50', 'up to p99'], digits: 1 },
-    { title: 'Messages per second of workers held to half a core each', bars: bars(scaling) },
+    { title: 'Messages per second of workers held to half a core each, or a quarter', bars: bars(scaling) },
     {
       title: 'CPU µs of the database a message, by calls stored',
       bars: Object.entries(growth).map(([size, rounds]) => ({

@@ -64,6 +64,10 @@ export function ratiosOf({
     twoEven: ratio('two workers of half a core / one, no hot customer', gain('no hot customer', 2)),
     fourHot: ratio('four workers of half a core / one, one hot customer', gain('one hot customer', 4)),
     fourEven: ratio('four workers of half a core / one, no hot customer', gain('no hot customer', 4)),
+    twoSmall: ratio(
+      'two workers of a quarter of a core / one, one hot customer',
+      gain('one hot customer, a quarter of a core each', 2),
+    ),
     grown: ratio('database CPU a message, most calls stored / none', grownBy(growth)),
     memory: ratio('memory of the worker on a backlog, MiB', memory.slice(START_UP_SAMPLES)),
     replayed: ratio(

@@ -81,7 +81,7 @@ export function report(results: Results): string {
     table(['goal', 'goal is', 'moonshot', 'this run', ''], goalRows(results)),
     table(['ratio', 'value'], ratios),
     table(['latency', 'offered/s', 'p50 ms', 'p99 ms'], latencies),
-    table(['F customers, workers of half a core', 'messages/s'], held),
+    table(['F customers, workers of half a core if not said otherwise', 'messages/s'], held),
     table(['G calls stored', 'database CPU s per 1,000', 'messages/s'], grown),
     table(['Node alone', 'CPU µs a message'], listed(node, 1)),
   ]

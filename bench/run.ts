@@ -11,7 +11,7 @@ import { type Services, startBenchProgram, startWorkerProgram } from './programs
 import { publish } from './publish.ts';
 import { measureReplay } from './replay.ts';
 import { type Results, report } from './report.ts';
-import { canHold, measureScaling } from './scaling.ts';
+import { canHold, measureScaling, type Share } from './scaling.ts';
 import { HOT_SHARE, workload } from './workload.ts';
 
 /**
@@ -24,8 +24,12 @@ type Part = (typeof PARTS)[number];
 
 const RATES = [10, 200, 1000, 5000];
 const IDIOM_RATES = [200];
-const WORKERS = [1, 2, 4];
-const HOT_SHARES = { 'one hot customer': HOT_SHARE, 'no hot customer': 0 };
+/** Part F: whose calls, by workers of which share of a core, how many of them. */
+const SCALED: readonly { name: string; hot: number; share: Share; workers: readonly number[] }[] = [
+  { name: 'one hot customer', hot: HOT_SHARE, share: 0.5, workers: [1, 2, 4] },
+  { name: 'no hot customer', hot: 0, share: 0.5, workers: [1, 2, 4] },
+  { name: 'one hot customer, a quarter of a core each', hot: HOT_SHARE, share: 0.25, workers: [1, 2] },
+];
 const sizes = {
   full: {
     rounds: 5,
@@ -147,12 +151,12 @@ async function runRound(bed: Bed, round: number): Promise<void> {
 }
 
 async function runScaling(seed: number, say: (what: string) => void, bed: Bed): Promise<void> {
-  for (const [hot, share] of Object.entries(HOT_SHARES)) {
-    const calls = workload(size.held, seed, share);
-    for (const workers of WORKERS) {
-      say(`F, ${workers} × half a core, ${hot}`);
-      const name = `${hot}, ${workers}`;
-      results.scaling[name] = [...(results.scaling[name] ?? []), await measureScaling(bed, workers, calls)];
+  for (const { name, hot, share, workers } of SCALED) {
+    const calls = workload(size.held, seed, hot);
+    for (const many of workers) {
+      say(`F, ${many} × ${share} core, ${name}`);
+      const rates = results.scaling[`${name}, ${many}`] ?? [];
+      results.scaling[`${name}, ${many}`] = [...rates, await measureScaling(bed, many, share, calls)];
     }
   }
 }

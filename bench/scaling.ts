@@ -4,27 +4,32 @@ import { type Program, type Services, startWorkerProgram } from './programs.ts';
 import { quotaOf } from './quota.ts';
 import type { Workload } from './workload.ts';
 
-/** Cores of one worker: so little that four of them leave room for broker and database on two cores. */
-const SHARE = 0.5;
+/** Cores of one worker: at a quarter two of them leave broker and database all that they can use of two cores. */
+export type Share = 0.25 | 0.5;
 
 /** Whether workers can be held to their share here: it takes control groups, and so root. */
 export function canHold(): boolean {
-  const quota = quotaOf(SHARE, 'probe');
+  const quota = quotaOf(0.5, 'probe');
   quota?.remove();
   return quota !== null;
 }
 
-/** Part F: messages/s of so many workers, each held to half a core. */
-export async function measureScaling(bed: Bed, workers: number, calls: Workload): Promise<number> {
-  const { perSecond } = await drain(bed, calls, (services) => startHeld(workers, services));
+/** Part F: messages/s of so many workers, each held to its share of a core. */
+export async function measureScaling(
+  bed: Bed,
+  workers: number,
+  share: Share,
+  calls: Workload,
+): Promise<number> {
+  const { perSecond } = await drain(bed, calls, (services) => startHeld(workers, share, services));
   return perSecond;
 }
 
-async function startHeld(workers: number, services: Services): Promise<Program> {
+async function startHeld(workers: number, share: Share, services: Services): Promise<Program> {
   const held = await Promise.all(
     Array.from({ length: workers }, async (_, index) => {
       const program = await startWorkerProgram(services);
-      const quota = quotaOf(SHARE, String(index));
+      const quota = quotaOf(share, String(index));
       if (program.pid !== undefined) quota?.hold(program.pid);
       return { program, quota };
     }),

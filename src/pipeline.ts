@@ -217,10 +217,10 @@ export class Pipeline<Delivery> {
       const results = await this.#ports.publish(open.map(({ reply }) => reply));
       open = open.flatMap(({ message, outcome, reply }, index) => {
         const result = results[index];
+        if (result === 'confirmed') return [];
         const { uniqueid } = message.admitted;
         const elsewhere = this.#ports.fallback(message.request, uniqueid, outcome);
         const isLast = reply.exchange === elsewhere.exchange;
-        if (result === 'confirmed') return [];
         if (result === 'returned' && isLast) {
           this.#ports.observe({ kind: 'unreceivable', uniqueid, request: message.request });
           return [];
