@@ -113,11 +113,18 @@ export function resultFor(
     routingKey: `cdrs.result.${codeOf(outcome)}`,
     mandatory: true,
     direct: false,
-    body: Buffer.from(envelope(responsesTo(outcome))),
+    body: outcome.kind === 'accepted' || outcome.kind === 'duplicate' ? STORED : bodyOf(outcome),
     correlationId: shortString(request.correlationId || request.messageId || uniqueid || ''),
     headers,
   };
 }
+
+function bodyOf(outcome: Outcome): Buffer {
+  return Buffer.from(envelope(responsesTo(outcome)));
+}
+
+/** The body of nearly every reply: to a call that is stored, now or before. */
+const STORED = bodyOf({ kind: 'accepted' });
 
 function shortString(text: string): string {
   if (Buffer.byteLength(text) <= SHORT_STRING_BYTES) return text;
