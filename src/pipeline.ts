@@ -9,11 +9,14 @@ export type Published = 'confirmed' | 'returned' | 'failed';
 /** Whose fault a failed settling is: a passing collision, the database's state, or one message of the batch. */
 export type Blame = 'collision' | 'outage' | 'message';
 
+/** All or nothing per statement; what it did is safe to do again. Rejects with what `blame` judges. */
+export type Settle = () => Promise<Outcome[]>;
+
 /** The outside world as the pipeline sees it; a delivery is whatever the broker side made it. */
 export interface Ports<Delivery> {
   admit: (request: Request, delivery: Delivery) => Admitted | Promise<Admitted>;
-  /** All or nothing per statement; safe to repeat. Rejects with what `blame` judges. */
-  settle: (entries: readonly Submission[]) => Promise<Outcome[]>;
+  /** Begins to ask what these entries need to know, and returns what settles them. */
+  prepare: (entries: readonly Submission[]) => Settle;
   blame: (error: unknown) => Blame;
   /** One line that names no value of the call. */
   describe: (error: unknown) => string;
@@ -54,19 +57,25 @@ interface InHand<Delivery> {
   admitted: Admitted;
 }
 
+interface Prepared<Delivery> {
+  batch: readonly InHand<Delivery>[];
+  settle: Settle;
+}
+
 /** Raised inside the pipeline when every delivery of a batch is dead: the broker has them again. */
 class Abandoned extends Error {}
 
 /**
  * The way of a message: decode → parse → authenticate → settle → reply → acknowledge. A batch is whatever has
  * arrived while the one before was settled, so that nothing waits at low load and batches fill by themselves at
- * high load.
+ * high load. A full one is prepared while the one before is settled.
  */
 export class Pipeline<Delivery> {
   readonly #ports: Ports<Delivery>;
   readonly #settings: PipelineSettings;
   readonly #replying = new Set<Promise<void>>();
   #ready: InHand<Delivery>[] = [];
+  #next: Prepared<Delivery> | undefined;
   #admitting = new Set<Promise<void>>();
   #settling: Promise<void> | undefined;
   #failed: (error: unknown) => void = () => undefined;
@@ -124,18 +133,38 @@ export class Pipeline<Delivery> {
 
   #enqueue(message: InHand<Delivery>): void {
     this.#ready.push(message);
-    if (this.#settling !== undefined) return;
+    if (this.#settling !== undefined) {
+      this.#prepareAhead();
+      return;
+    }
     // Deferred, so that all deliveries of one read from the socket make one batch.
     this.#settling = new Promise<void>((resolve) => setImmediate(resolve))
       .then(() => this.#settleReady())
       .catch((error) => this.#failed(error));
   }
 
+  #prepareAhead(): void {
+    if (this.#ready.length >= this.#settings.batchSize) this.#next ??= this.#prepare();
+  }
+
+  #prepare(): Prepared<Delivery> {
+    const taken = this.#ready.splice(0, this.#settings.batchSize);
+    const batch = taken.filter(({ delivery }) => this.#ports.alive(delivery));
+    return { batch, settle: this.#ports.prepare(batch.map(({ admitted }) => admitted)) };
+  }
+
+  #takeNext(): Prepared<Delivery> | undefined {
+    const next = this.#next ?? (this.#ready.length > 0 ? this.#prepare() : undefined);
+    this.#next = undefined;
+    return next;
+  }
+
   async #settleReady(): Promise<void> {
-    while (this.#ready.length > 0) {
-      const taken = this.#ready.splice(0, this.#settings.batchSize);
-      const batch = taken.filter(({ delivery }) => this.#ports.alive(delivery));
-      const outcomes = batch.length > 0 ? await this.#settle(batch).catch(abandoned) : undefined;
+    for (let next = this.#takeNext(); next !== undefined; next = this.#takeNext()) {
+      const { batch } = next;
+      if (!batch.some(({ delivery }) => this.#ports.alive(delivery))) continue;
+      this.#prepareAhead();
+      const outcomes = await this.#settle(next).catch(abandoned);
       if (outcomes === undefined) continue;
       while (this.#replying.size >= this.#settings.repliesInFlight) await Promise.race(this.#replying);
       const answered: Promise<void> = this.#answer(batch, outcomes)
@@ -153,20 +182,24 @@ export class Pipeline<Delivery> {
   }
 
   /** Settles until it is done; a message that fails for a reason of its own is found by halving the batch. */
-  async #settle(batch: readonly InHand<Delivery>[]): Promise<Outcome[]> {
+  async #settle({ batch, settle }: Prepared<Delivery>): Promise<Outcome[]> {
     const started = performance.now();
     const admitted = batch.map((message) => message.admitted);
-    const outcomes = await this.#settleApart(batch, admitted);
+    const outcomes = await this.#settleApart(batch, admitted, settle);
     const requests = batch.map(({ request }) => request);
     const settleMs = performance.now() - started;
     this.#ports.observe({ kind: 'settled', outcomes, admitted, requests, settleMs });
     return outcomes;
   }
 
-  async #settleApart(batch: readonly InHand<Delivery>[], entries: readonly Submission[]): Promise<Outcome[]> {
+  async #settleApart(
+    batch: readonly InHand<Delivery>[],
+    entries: readonly Submission[],
+    settle = this.#ports.prepare(entries),
+  ): Promise<Outcome[]> {
     for (let attempt = 0; ; attempt += 1) {
       try {
-        return await this.#ports.settle(entries);
+        return await (attempt === 0 ? settle() : this.#ports.prepare(entries)());
       } catch (error) {
         const blame = this.#ports.blame(error);
         if (blame !== 'message') {

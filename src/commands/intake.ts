@@ -3,12 +3,12 @@ import type { Admitted } from '../admission.ts';
 import { type Consumer, type ConsumerState, createConsumer, type Delivery } from '../broker/consumer.ts';
 import { type ReplyRules, type Request, replyTo, resultFor } from '../broker/envelope.ts';
 import type { SupervisedConnection } from '../broker/supervisor.ts';
-import { codeOf, type Outcome } from '../domain/outcome.ts';
+import { codeOf } from '../domain/outcome.ts';
 import { responsesTo } from '../domain/reply.ts';
 import type { Submission } from '../domain/submission.ts';
 import type { Logger } from '../ops/logger.ts';
 import type { Metrics } from '../ops/metrics.ts';
-import { type Blame, Pipeline, type PipelineEvent, type Ports } from '../pipeline.ts';
+import { type Blame, Pipeline, type PipelineEvent, type Ports, type Settle } from '../pipeline.ts';
 import { classifyFailure, describeFailure } from '../store/database.ts';
 import { backoffMs, OutageGuard } from './outage.ts';
 
@@ -30,7 +30,7 @@ export interface IntakeOptions {
   queue: string;
   prefetch: number;
   admit: (delivery: Delivery) => Admitted | Promise<Admitted>;
-  settle: (submissions: readonly Submission[]) => Promise<Outcome[]>;
+  prepare: (submissions: readonly Submission[]) => Settle;
   onState?: (state: ConsumerState) => void;
 }
 
@@ -59,10 +59,13 @@ export function openIntake(options: IntakeOptions, surroundings: Surroundings): 
   const pipeline = new Pipeline<Delivery>(
     {
       admit: (_, delivery) => options.admit(delivery),
-      settle: async (submissions) => {
-        const outcomes = await options.settle(submissions);
-        outage.over();
-        return outcomes;
+      prepare: (submissions) => {
+        const settle = options.prepare(submissions);
+        return async () => {
+          const outcomes = await settle();
+          outage.over();
+          return outcomes;
+        };
       },
       blame,
       describe: describeFailure,

@@ -5,13 +5,14 @@ import type { ReplyRules, Request } from '../broker/envelope.ts';
 import { superviseConnection } from '../broker/supervisor.ts';
 import { defaultNames } from '../broker/topology.ts';
 import type { Config } from '../config.ts';
-import type { Submission } from '../domain/submission.ts';
 import { TICKET_HEADER } from '../domain/ticket.ts';
 import { serveOps } from '../ops/http.ts';
 import type { Logger } from '../ops/logger.ts';
 import { createMetrics } from '../ops/metrics.ts';
 import { databaseReachable, openDatabase } from '../store/database.ts';
 import { settleAll } from '../store/replay-settle.ts';
+import { createPrepare, type SettleKnown } from '../store/settler.ts';
+import { sqlOf } from '../store/sql.ts';
 import { readUsers } from '../store/users.ts';
 import { deadQueueAdmission, outcomesOf } from './dead-queue.ts';
 import { openIntake } from './intake.ts';
@@ -115,8 +116,8 @@ export async function startWorker(config: WorkerConfig, log: Logger, signal: Abo
   const admitRequest = (request: Request) => admit(request, admission);
   const admitAsReplay = (delivery: Delivery) =>
     admitReplay(delivery, delivery.headers[TICKET_HEADER], admission);
-  const settleBatch = (submissions: readonly Submission[]) =>
-    settleAll(database.prisma, submissions, config.SYSTEM_CURRENCY, config.STATEMENT_TIMEOUT_MS);
+  const settleBatch: SettleKnown = (submissions, known) =>
+    settleAll(database.prisma, submissions, config.SYSTEM_CURRENCY, config.STATEMENT_TIMEOUT_MS, known);
   const surroundings = {
     connection: consuming,
     publish: replies.publish,
@@ -137,7 +138,7 @@ export async function startWorker(config: WorkerConfig, log: Logger, signal: Abo
       prefetch: config.PREFETCH,
       admit: (delivery) =>
         delivery.headers[TICKET_HEADER] === undefined ? admitRequest(delivery) : admitAsReplay(delivery),
-      settle: settleBatch,
+      prepare: createPrepare(sqlOf(database.prisma), config.SYSTEM_CURRENCY, settleBatch),
       onState: (state) => {
         if (state === 'consuming') begun.resolve();
       },
@@ -157,7 +158,8 @@ export async function startWorker(config: WorkerConfig, log: Logger, signal: Abo
         admitReplay: admitAsReplay,
         settle: settleBatch,
       }),
-      settle: outcomesOf,
+      // Everything is written by then.
+      prepare: (submissions) => () => outcomesOf(submissions),
     },
     surroundings,
   );

@@ -2,6 +2,7 @@ import type { DeadReason, Outcome } from '../domain/outcome.ts';
 import { type AnswerOnRecord, outcomeOnRecord } from '../domain/record.ts';
 import type { Replay, Submission } from '../domain/submission.ts';
 import type { PrismaClient } from './generated/client.ts';
+import type { Known } from './references.ts';
 import { type ReplayResult, record } from './replay-record.ts';
 import { settle } from './settle.ts';
 import { type Sql, sqlOf } from './sql.ts';
@@ -18,9 +19,10 @@ export async function settleAll(
   entries: readonly Submission[],
   systemCurrency: string,
   timeoutMs: number,
+  known?: Known,
 ): Promise<Outcome[]> {
   const replays = entries.filter((entry): entry is ReplaySubmission => entry.replay !== undefined);
-  if (replays.length === 0) return await settle(sqlOf(prisma), entries, systemCurrency);
+  if (replays.length === 0) return await settle(sqlOf(prisma), entries, systemCurrency, known);
   const others = entries.filter(({ replay }) => replay === undefined);
   const ofReplays = await prisma.$transaction(
     (transaction) => settleReplays(sqlOf(transaction), replays, systemCurrency),

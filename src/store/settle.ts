@@ -4,7 +4,7 @@ import type { Outcome } from '../domain/outcome.ts';
 import type { AnsweredSubmission, CallSubmission, Submission } from '../domain/submission.ts';
 import { readCalls } from './columns.ts';
 import { LetterRows } from './dead-letters.ts';
-import { readKnown } from './references.ts';
+import { type Known, readKnown } from './references.ts';
 import type { Sql } from './sql.ts';
 import { type Charged, termsOf } from './terms.ts';
 import { write } from './write.ts';
@@ -13,16 +13,19 @@ import { write } from './write.ts';
  * Settles a batch: every call stored once and charged once, every refusal kept, each by one atomic statement.
  * Returns the outcomes in the order of the entries. Throws what the database throws; then nothing of the
  * statement that failed has happened, and settling the same entries again is safe.
+ *
+ * @param known what their calls refer to, where it was asked before
  */
 export async function settle(
   sql: Sql,
   entries: readonly Submission[],
   systemCurrency: string,
+  known?: Known,
 ): Promise<Outcome[]> {
   const outcomes = new Map<Submission, Outcome>();
   let open = entries;
-  while (open.length > 0) {
-    await settleOnce(sql, open, systemCurrency, outcomes);
+  for (let round = 0; open.length > 0; round += 1) {
+    await settleOnce(sql, open, systemCurrency, round === 0 ? known : undefined, outcomes);
     open = open.filter((entry) => !outcomes.has(entry));
   }
   return entries.flatMap((entry) => outcomes.get(entry) ?? []);
@@ -36,6 +39,7 @@ async function settleOnce(
   sql: Sql,
   entries: readonly Submission[],
   systemCurrency: string,
+  known: Known | undefined,
   outcomes: Map<Submission, Outcome>,
 ): Promise<void> {
   const calls = entries.filter((entry): entry is CallSubmission => entry.verdict.kind === 'call');
@@ -44,7 +48,7 @@ async function settleOnce(
   const charged: Charged[] = [];
   const decided = new Map<Submission, Outcome>();
 
-  const decisions = await decideOn(sql, calls, systemCurrency);
+  const decisions = await decideOn(sql, calls, systemCurrency, known);
   for (const { entry, decision } of decisions.made) {
     const { call } = entry.verdict;
     if (decision.kind === 'compare') continue;
@@ -79,10 +83,11 @@ async function decideOn(
   sql: Sql,
   entries: readonly CallSubmission[],
   systemCurrency: string,
+  known: Known | undefined,
 ): Promise<Decisions> {
   const calls = entries.map(({ verdict }) => verdict.call);
   const cdrs = calls.map(({ cdr }) => cdr);
-  const { stored, references } = await readKnown(sql, cdrs, systemCurrency);
+  const { stored, references } = known ?? (await readKnown(sql, cdrs, systemCurrency));
   const decisions = decide(calls, stored, references);
   const open = calls.filter(
     ({ cdr }, index) => decisions[index]?.kind === 'compare' && stored.has(cdr.uniqueid),

@@ -6,7 +6,7 @@ it('settles, answers and acknowledges what came in one turn of the event loop as
   const published: number[] = [];
   const acknowledged: number[] = [];
   const pipeline = pipelineWith({
-    settle: async (entries) => {
+    prepare: (entries) => async () => {
       settled.push(entries.length);
       return entries.map(() => ({ kind: 'unauthenticated' }));
     },
@@ -24,4 +24,35 @@ it('settles, answers and acknowledges what came in one turn of the event loop as
     published: [10, 10, 1],
     acknowledged: [10, 10, 1],
   });
+});
+
+it('prepares a full batch while the one before is settled, and leaves what does not fill one to grow', async () => {
+  const prepared: number[] = [];
+  let begin = (): void => undefined;
+  const begun = new Promise<void>((resolve) => {
+    begin = resolve;
+  });
+  let release = (): void => undefined;
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const pipeline = pipelineWith({
+    prepare: (entries) => {
+      prepared.push(entries.length);
+      return async () => {
+        begin();
+        await held;
+        return entries.map(() => ({ kind: 'unauthenticated' }));
+      };
+    },
+  });
+  pipeline.accept('first', request);
+  await begun;
+  for (let number = 0; number < 9; number += 1) pipeline.accept(`delivery ${number}`, request);
+  expect(prepared).toEqual([1]);
+  for (let number = 9; number < 15; number += 1) pipeline.accept(`delivery ${number}`, request);
+  expect(prepared).toEqual([1, 10]);
+  release();
+  await pipeline.idle();
+  expect(prepared).toEqual([1, 10, 5]);
 });

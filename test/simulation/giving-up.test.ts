@@ -5,7 +5,7 @@ it('gives up a message that cannot even be kept, once the broker has it again', 
   let isAlive = true;
   let tries = 0;
   const pipeline = pipelineWith({
-    settle: async () => {
+    prepare: () => async () => {
       tries += 1;
       if (tries === 5) isAlive = false;
       // Ends the test where nothing else would.

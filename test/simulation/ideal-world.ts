@@ -42,7 +42,7 @@ const reply = {
 export function pipelineWith(ports: Partial<Ports<string>>): Pipeline<string> {
   const good: Ports<string> = {
     admit: () => refused,
-    settle: async (entries) => entries.map(() => ({ kind: 'unauthenticated' })),
+    prepare: (entries) => async () => entries.map(() => ({ kind: 'unauthenticated' })),
     blame: () => 'message',
     describe: String,
     reply: () => reply,

@@ -1,9 +1,8 @@
 import type { Admitted } from '../../src/admission.ts';
 import { type Reply, type ReplyRules, replyTo, resultFor } from '../../src/broker/envelope.ts';
 import { backoffMs } from '../../src/commands/outage.ts';
-import type { Outcome } from '../../src/domain/outcome.ts';
 import type { Submission } from '../../src/domain/submission.ts';
-import { type Blame, Pipeline, type Ports, type Published } from '../../src/pipeline.ts';
+import { type Blame, Pipeline, type Ports, type Published, type Settle } from '../../src/pipeline.ts';
 import { classifyFailure, describeFailure } from '../../src/store/failures.ts';
 import { FakeConsumer, type SimDelivery } from './fake-consumer.ts';
 import type { FakeQueue } from './fake-queue.ts';
@@ -26,7 +25,7 @@ export interface LaneOptions {
   queue: FakeQueue;
   prefetch: number;
   admit: (delivery: SimDelivery) => Admitted | Promise<Admitted>;
-  settle: (entries: readonly Submission[]) => Promise<Outcome[]>;
+  prepare: (entries: readonly Submission[]) => Settle;
 }
 
 export function blame(error: unknown): Blame {
@@ -55,14 +54,17 @@ export class Lane {
     this.consumer.subscribe();
   }
 
-  #ports({ name, admit, settle }: LaneOptions): SimPorts {
+  #ports({ name, admit, prepare }: LaneOptions): SimPorts {
     const { scheduler, random } = this.#world;
     return {
       admit: (_, delivery) => admit(delivery),
-      settle: async (entries) => {
-        const outcomes = await settle(entries);
-        this.#outageSince = undefined;
-        return outcomes;
+      prepare: (entries) => {
+        const settle = prepare(entries);
+        return async () => {
+          const outcomes = await settle();
+          this.#outageSince = undefined;
+          return outcomes;
+        };
       },
       blame,
       describe: describeFailure,

@@ -53,9 +53,12 @@ export const mutants: Readonly<Record<string, Mutant>> = {
       const { ports, deliveryOf } = traced(original);
       return {
         ...ports,
-        settle: (entries) => {
-          ports.acknowledge(entries.flatMap(deliveryOf));
-          return ports.settle(entries);
+        prepare: (entries) => {
+          const settle = ports.prepare(entries);
+          return () => {
+            ports.acknowledge(entries.flatMap(deliveryOf));
+            return settle();
+          };
         },
       };
     },
@@ -65,10 +68,10 @@ export const mutants: Readonly<Record<string, Mutant>> = {
       const { ports, deliveryOf } = traced(original);
       return {
         ...ports,
-        settle: async (entries) => {
+        prepare: (entries) => async () => {
           const calls = entries.filter(({ verdict }) => verdict.kind === 'call').flatMap(deliveryOf);
           await ports.publish(calls.map((delivery) => ports.reply(delivery, null, { kind: 'accepted' })));
-          return ports.settle(entries);
+          return ports.prepare(entries)();
         },
       };
     },

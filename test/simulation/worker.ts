@@ -1,6 +1,7 @@
 import { type Admitted, admit, type Verdict } from '../../src/admission.ts';
 import type { Request } from '../../src/broker/envelope.ts';
 import { settle } from '../../src/store/settle.ts';
+import { createPrepare } from '../../src/store/settler.ts';
 import type { Sql } from '../../src/store/sql.ts';
 import { databaseError } from './fake-database.ts';
 import { takeGivenUp } from './given-up.ts';
@@ -37,7 +38,12 @@ export class WorkerProcess {
         queue: broker.input,
         prefetch: random.pick([1, 4, 20]),
         admit: (delivery) => this.admit(delivery),
-        settle: (entries) => settle(sql, entries, ADMISSION.systemCurrency),
+        prepare: createPrepare(
+          sql,
+          ADMISSION.systemCurrency,
+          (entries, known) => settle(sql, entries, ADMISSION.systemCurrency, known),
+          () => world.scheduler.now,
+        ),
       }),
       new Lane(world, this, {
         name: `${name} (given up)`,
@@ -45,7 +51,7 @@ export class WorkerProcess {
         prefetch: 1,
         admit: (delivery) => takeGivenUp(world, this, delivery),
         // Everything is written by then.
-        settle: async (entries) =>
+        prepare: (entries) => async () =>
           entries.flatMap(({ verdict }) => (verdict.kind === 'answer' ? [verdict.outcome] : [])),
       }),
     ];
