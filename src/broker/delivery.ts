@@ -25,7 +25,10 @@ export interface Delivery {
 
 /** What the broker counted; numbers only, for a client can write anything else into these headers. */
 export interface Deaths {
-  /** Unsuccessful deliveries before this one (`x-delivery-count`), 0 where the queue does not count. */
+  /**
+   * Unsuccessful deliveries before this one (`x-delivery-count`), 0 where the queue does not count. Of a message that
+   * another queue gave up on see `redeliveriesSince`.
+   */
   redeliveries: number;
   /** Times it was dead-lettered (the counts of `x-death`): 0 in `cdrs.dead` means that it was not routable. */
   deadLettered: number;
@@ -96,4 +99,16 @@ function deathsOf(headers: Readonly<Record<string, unknown>>): Deaths {
 
 function countOf(value: unknown): number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value > 0 ? value : 0;
+}
+
+/**
+ * Unsuccessful deliveries of a message since a queue gave it up. RabbitMQ 4 hands the count of that queue on with it: the
+ * first number above the limit stands there at the first delivery. Up to 4.2 the count then begins at 1, later it may go
+ * on from where it was. RabbitMQ 3 begins at 0.
+ *
+ * @param deliveryLimit of the queue that gave it up
+ */
+export function redeliveriesSince({ redeliveries }: Deaths, deliveryLimit: number): number {
+  const handedOn = deliveryLimit + 1;
+  return redeliveries < handedOn ? redeliveries : redeliveries - handedOn;
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Admitted } from '../admission.ts';
 import type { Delivery } from '../broker/consumer.ts';
+import { redeliveriesSince } from '../broker/delivery.ts';
 import type { Request } from '../broker/envelope.ts';
 import { decode } from '../broker/envelope.ts';
 import { readBody } from '../domain/body.ts';
@@ -22,6 +23,8 @@ export interface DeadQueueOptions {
   prisma: PrismaClient;
   systemCurrency: string;
   maxBodyBytes: number;
+  /** Of the queue that calls come from. */
+  deliveryLimit: number;
   admit: (request: Request) => Admitted | Promise<Admitted>;
   admitReplay: (delivery: Delivery) => Admitted;
   settle: (submissions: readonly Submission[]) => Promise<Outcome[]>;
@@ -55,7 +58,8 @@ export function deadQueueAdmission(options: DeadQueueOptions): (delivery: Delive
     return outcome ?? { kind: 'failed', reason: 'poison', error: 'was not settled' };
   };
   return async (delivery) => {
-    const message = { request: delivery, ...delivery.deaths };
+    const redeliveries = redeliveriesSince(delivery.deaths, options.deliveryLimit);
+    const message = { request: delivery, deadLettered: delivery.deaths.deadLettered, redeliveries };
     if (delivery.headers[TICKET_HEADER] !== undefined) {
       const replay = options.admitReplay(delivery);
       const outcome = await takeInReplay(message, replay, { ...ports, settle });

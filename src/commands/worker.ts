@@ -154,6 +154,7 @@ export async function startWorker(config: WorkerConfig, log: Logger, signal: Abo
         prisma: database.prisma,
         systemCurrency: config.SYSTEM_CURRENCY,
         maxBodyBytes: config.MAX_BODY_BYTES,
+        deliveryLimit: config.DELIVERY_LIMIT,
         admit: admitRequest,
         admitReplay: admitAsReplay,
         settle: settleBatch,

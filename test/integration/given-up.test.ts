@@ -65,8 +65,9 @@ it('keeps what was delivered too often as poison first, then stores it and resol
         channel.consume(queue, (message) => resolve(message?.content.toString() ?? ''), { noAck: true }),
       );
   });
-  // As the broker marks a message that reached its delivery limit.
+  // As RabbitMQ 4 marks a message that reached its delivery limit of 20: with the count of the queue that it left.
   const headers = {
+    'x-delivery-count': 21,
     'x-death': [
       {
         count: 1,

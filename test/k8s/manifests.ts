@@ -1,6 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseAllDocuments } from 'yaml';
 import { z } from 'zod';
@@ -15,6 +16,7 @@ const securitySchema = z.looseObject({});
 export const containerSchema = z.looseObject({
   name: z.string(),
   image: z.string(),
+  args: z.array(z.string()).default([]),
   env: z.array(envSchema).default([]),
   securityContext: securitySchema.default({}),
 });
@@ -61,10 +63,21 @@ export function written(): Manifest[] {
 
 export const hasKubectl = spawnSync('kubectl', ['kustomize', '--help']).status === 0;
 
-/** What `kubectl apply -k` would send. */
-export function rendered(overlay: Overlay): Manifest[] {
-  const text = execFileSync('kubectl', ['kustomize', join(root, 'overlays', overlay)], { encoding: 'utf8' });
-  return parse(text).map((document) => manifestSchema.parse(document));
+/** What `kubectl apply -k` would send for the overlay, or for one of one's own on top of it with `more` in it. */
+export function rendered(overlay: Overlay, more?: string): Manifest[] {
+  const given = join(root, 'overlays', overlay);
+  const top = more === undefined ? undefined : mkdtempSync(join(tmpdir(), 'cdr-ingest-overlay-'));
+  try {
+    if (top !== undefined)
+      writeFileSync(
+        join(top, 'kustomization.yaml'),
+        `resources: [${relative(realpathSync(top), given)}]\n${more}`,
+      );
+    const text = execFileSync('kubectl', ['kustomize', top ?? given], { encoding: 'utf8' });
+    return parse(text).map((document) => manifestSchema.parse(document));
+  } finally {
+    if (top !== undefined) rmSync(top, { recursive: true });
+  }
 }
 
 export function ofKind(manifests: readonly Manifest[], kind: string, name?: string): Manifest[] {
@@ -80,7 +93,15 @@ export function only(manifests: readonly Manifest[], kind: string, name: string)
   return manifest;
 }
 
-const templated = z.looseObject({ spec: z.looseObject({ template: z.looseObject({ spec: podSchema }) }) });
+const template = z.looseObject({ spec: podSchema });
+const job = z.looseObject({ spec: z.looseObject({ template }) });
+/** A Deployment or a Job has a pod; a CronJob has a job that has one. */
+const templated = z.union([
+  job.transform(({ spec }) => spec.template.spec),
+  z
+    .looseObject({ spec: z.looseObject({ jobTemplate: job }) })
+    .transform(({ spec }) => spec.jobTemplate.spec.template.spec),
+]);
 
 /** The pods that this project's own image runs in. */
 export function ownPods(manifests: readonly Manifest[]): { of: string; pod: Pod }[] {
@@ -88,7 +109,7 @@ export function ownPods(manifests: readonly Manifest[]): { of: string; pod: Pod 
     const result = templated.safeParse(manifest);
     const isOwn = manifest.metadata.name.startsWith('cdr-ingest');
     return result.success && isOwn
-      ? [{ of: `${manifest.kind} ${manifest.metadata.name}`, pod: result.data.spec.template.spec }]
+      ? [{ of: `${manifest.kind} ${manifest.metadata.name}`, pod: result.data }]
       : [];
   });
 }

@@ -54,6 +54,11 @@ async function start(suffix: string, ...args: string[]): Promise<void> {
   await docker('run', '--detach', '--name', `${name}-${suffix}`, ...args);
 }
 
+/** Resolves when a container has written this to its log. */
+async function logged(container: string, text: string): Promise<void> {
+  await until(async () => (await run('docker', ['logs', container])).stderr.includes(text), STARTING_MS);
+}
+
 beforeAll(async () => {
   await docker('build', '--network', 'host', '--build-arg', `BASE=${BASE}`, '--tag', name, ROOT);
   await docker('network', 'create', name);
@@ -111,8 +116,7 @@ describe('the image', () => {
     const begun = performance.now();
     await start('worker', ...confined(services), name);
     const worker = `${name}-worker`;
-    const log = async () => (await run('docker', ['logs', worker])).stderr;
-    await until(async () => (await log()).includes('"state":"consuming"'), STARTING_MS);
+    await logged(worker, '"state":"consuming"');
     const startUpMs = Math.round(performance.now() - begun);
 
     expect(await docker('exec', worker, 'id', '-u')).toBe('1000');
@@ -129,5 +133,43 @@ describe('the image', () => {
     await docker('stop', '--time', '60', worker);
     expect(await docker('inspect', worker, '--format', '{{.State.ExitCode}}')).toBe('0');
     console.log(JSON.stringify({ startUpMs }));
+  });
+
+  it('serves the console, and shows the dead letters that the worker left', async () => {
+    const listed = await once(['dead', 'list', '--json']);
+    expect(listed).toMatchObject({ code: 0, output: expect.stringContaining('"uniqueid":"image.1"') });
+    const added = await once(['user', 'add', 'boss', '--role', 'operator'], 'battery staple\n');
+    expect(added).toMatchObject({ code: 0 });
+
+    const published = ['--publish', '127.0.0.1::8081', '--no-healthcheck'];
+    await start(
+      'console',
+      ...published,
+      ...confined({ ...services, CONSOLE_HOST: '0.0.0.0' }),
+      name,
+      'console',
+    );
+    const desk = `${name}-console`;
+    const origin = `http://${await docker('port', desk, '8081/tcp')}`;
+    const page = async (path: string, init?: RequestInit) => {
+      const response = await fetch(`${origin}${path}`, { redirect: 'manual', ...init });
+      return {
+        status: response.status,
+        cookie: response.headers.get('set-cookie'),
+        text: await response.text(),
+      };
+    };
+    await logged(desk, 'serving the console');
+    expect(await page('/sign-in')).toMatchObject({
+      status: 200,
+      text: expect.stringContaining('name="password"'),
+    });
+    const form = new URLSearchParams({ username: 'boss', password: 'battery staple' });
+    const { status, cookie } = await page('/sign-in', { method: 'POST', body: form });
+    expect(status).toBe(303);
+    const session = { headers: { cookie: cookie?.split(';')[0] ?? '' } };
+    expect((await page('/letters', session)).text).toContain('image.1');
+    await docker('stop', '--time', '60', desk);
+    expect(await docker('inspect', desk, '--format', '{{.State.ExitCode}}')).toBe('0');
   });
 });
