@@ -30,6 +30,7 @@ describe('compose.yaml', () => {
       ['migrate', 'migrate'],
       ['topology', 'topology'],
       ['worker', 'worker'],
+      ['console', 'console'],
     ]);
   });
 
