@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 
 // Below the range from which the kernel takes ports for outgoing connections: a stopped server
@@ -6,8 +7,9 @@ const LOWEST = 20_000;
 const BLOCK = 100;
 const BLOCKS = 120;
 
-// Processes that start servers at the same moment have neighbouring numbers, so blocks by number keep them apart.
-let next = 0;
+// Processes that start servers at the same moment have neighbouring numbers, so blocks by number keep them apart; those of
+// several test runs may share a block, and hardly ever begin at the same port of it.
+let next = randomInt(BLOCK);
 
 function isFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
@@ -20,9 +22,9 @@ function isFree(port: number): Promise<boolean> {
 /** A free port on 127.0.0.1, a different one at each call. */
 export async function freePort(): Promise<number> {
   for (let tries = 0; tries < BLOCK * BLOCKS; tries += 1) {
-    const offset = (process.pid % BLOCKS) * BLOCK + next;
+    const block = (process.pid + Math.floor(tries / BLOCK)) % BLOCKS;
+    const port = LOWEST + block * BLOCK + (next % BLOCK);
     next += 1;
-    const port = LOWEST + (offset % (BLOCK * BLOCKS));
     if (await isFree(port)) return port;
   }
   throw new Error(`no free port between ${LOWEST} and ${LOWEST + BLOCK * BLOCKS}`);
