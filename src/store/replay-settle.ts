@@ -1,4 +1,4 @@
-import type { DeadReason, Outcome } from '../domain/outcome.ts';
+import type { Outcome } from '../domain/outcome.ts';
 import { type AnswerOnRecord, outcomeOnRecord } from '../domain/record.ts';
 import type { Replay, Submission } from '../domain/submission.ts';
 import type { PrismaClient } from './generated/client.ts';
@@ -51,20 +51,15 @@ export async function settleReplays(
     if (plan.kind === 'again') return secondCopy(results.get(plan.of)?.outcome);
     const outcome = settled.next().value;
     if (outcome === undefined) return [];
-    if (plan.claim !== undefined) results.set(plan.claim.id, resultOf(plan.claim, plan.submission, outcome));
+    if (plan.claim !== undefined) results.set(plan.claim.id, resultOf(plan.claim, outcome));
     return outcome;
   });
   await record(sql, [...results.values()]);
   return outcomes;
 }
 
-function resultOf(
-  { id, digest, replays, by }: Claim,
-  { verdict }: Submission,
-  outcome: Outcome,
-): ReplayResult {
-  const uniqueid = verdict.kind === 'call' ? verdict.call.cdr.uniqueid : null;
-  return { id, digest, attempt: replays, by, uniqueid, outcome };
+function resultOf({ id, digest, replays, by }: Claim, outcome: Outcome): ReplayResult {
+  return { id, digest, attempt: replays, by, outcome };
 }
 
 interface Claim extends AnswerOnRecord {
@@ -102,7 +97,7 @@ function planFor(entry: ReplaySubmission, found: Claim | undefined, taken: Set<s
   const kept = () => null;
   if (verdict.kind === 'answer')
     return { kind: 'settle', submission: { verdict, letter: kept }, claim: found };
-  const call = { ...verdict.call, submittedBy: found.submittedBy ?? '' };
+  const call = { ...verdict.call, submittedBy: found.submittedBy ?? '', replayedBy: found.by };
   return { kind: 'settle', submission: { verdict: { kind: 'call', call }, letter: kept }, claim: found };
 }
 
@@ -112,16 +107,18 @@ function secondCopy(first: Outcome = { kind: 'superseded' }): Outcome {
 
 /**
  * The rows whose tickets are genuine. By primary key: the few events of each row, and the row. Nothing is locked:
- * whether each row is still as it is here is asserted where it is written.
+ * whether each row is still as it is here is asserted where it is written. One text: many values of many rows would cost
+ * the worker more than reading JSON.
  */
 const CLAIM = `
-  select (t.position - 1)::int as position, d.id::text as id, d.status, d.replays, d.reason, d.responses, d.differences, d.error,
+select coalesce(json_agg(claim), '[]')::text as claims from (
+  select t.position - 1 as position, d.id::text as id, d.status, d.replays, d.reason, d.responses, d.differences, d.error,
     d.submitted_by as "submittedBy", encode(d.digest, 'hex') as digest, e.by
   from unnest($1::bigint[], $2::int[], $3::text[]) with ordinality as t(letter, attempt, seal, position)
   cross join lateral (
     select by from dead_letter_events where dead_letter = t.letter and attempt = t.attempt and event = 'replayed'
       and seal = decode(t.seal, 'hex') limit 1) as e
-  join dead_letters d on d.id = t.letter`;
+  join dead_letters d on d.id = t.letter) as claim`;
 
 async function claim(sql: Sql, entries: readonly ReplaySubmission[]): Promise<Map<number, Claim>> {
   const replays = entries.map(({ replay }) => replay);
@@ -130,6 +127,7 @@ async function claim(sql: Sql, entries: readonly ReplaySubmission[]): Promise<Ma
     replays.map(({ attempt }) => attempt),
     replays.map(({ seal }) => seal),
   ];
-  const rows = await sql<Claim & { position: number; reason: DeadReason }>(CLAIM, tickets);
-  return new Map(rows.map(({ position, ...row }) => [position, row]));
+  const [row] = await sql<{ claims: string }>(CLAIM, tickets);
+  const claims = JSON.parse(row?.claims ?? '[]') as (Claim & { position: number })[];
+  return new Map(claims.map((claim) => [claim.position, claim]));
 }
