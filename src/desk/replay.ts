@@ -13,8 +13,8 @@ export interface ReplayPorts {
   /** Resolves when the broker has confirmed all of them. */
   send: (messages: readonly ReplayMessage[]) => Promise<void>;
   finished: (attempts: readonly { id: string; attempt: number }[]) => Promise<Sighting[]>;
-  /** 256 random bits, base64url. */
-  token: () => string;
+  /** So many tokens of 256 random bits each, base64url. */
+  tokens: (count: number) => string[];
   /** Monotonic milliseconds. */
   now: () => number;
   wait: (milliseconds: number) => Promise<void>;
@@ -143,8 +143,10 @@ async function sendChunk(
 ): Promise<void> {
   const leave = (id: string, why: string) => progress.leftAlone.push({ id, why });
   const rows = await corrected(await ports.read(ids), edits, ports, leave);
-  const ready = rows.flatMap((row) => {
-    const made = messageOf(row, ports.token());
+  const ready = ports.tokens(rows.length).flatMap((token, index) => {
+    const row = rows[index];
+    if (row === undefined) return [];
+    const made = messageOf(row, token);
     if (made.message.body.length <= maxBodyBytes) return [made];
     leave(row.id, `larger than ${maxBodyBytes} bytes`);
     return [];

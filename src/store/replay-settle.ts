@@ -62,7 +62,7 @@ function resultOf({ id, digest, replays, by }: Claim, outcome: Outcome): ReplayR
   return { id, digest, attempt: replays, by, outcome };
 }
 
-interface Claim extends AnswerOnRecord {
+interface Claim {
   id: string;
   digest: string;
   /** The latest attempt. */
@@ -70,6 +70,8 @@ interface Claim extends AnswerOnRecord {
   submittedBy: string | null;
   /** The operator. */
   by: string;
+  /** Null while it is on its way. */
+  answer: AnswerOnRecord | null;
 }
 
 type Plan =
@@ -90,7 +92,7 @@ function planFor(entry: ReplaySubmission, found: Claim | undefined, taken: Set<s
     return { kind: 'settle', submission, claim: undefined };
   }
   if (found.replays !== replay.attempt) return { kind: 'answer', outcome: { kind: 'superseded' } };
-  if (found.status !== 'replaying') return { kind: 'answer', outcome: outcomeOnRecord(found) };
+  if (found.answer !== null) return { kind: 'answer', outcome: outcomeOnRecord(found.answer) };
   if (taken.has(found.id)) return { kind: 'again', of: found.id };
   taken.add(found.id);
   // The row itself is the letter.
@@ -112,8 +114,9 @@ function secondCopy(first: Outcome = { kind: 'superseded' }): Outcome {
  */
 const CLAIM = `
 select coalesce(json_agg(claim), '[]')::text as claims from (
-  select t.position - 1 as position, d.id::text as id, d.status, d.replays, d.reason, d.responses, d.differences, d.error,
-    d.submitted_by as "submittedBy", encode(d.digest, 'hex') as digest, e.by
+  select t.position - 1 as position, d.id::text as id, d.replays, d.submitted_by as "submittedBy",
+    encode(d.digest, 'hex') as digest, e.by, case when d.status <> 'replaying' then json_build_object('status', d.status,
+      'reason', d.reason, 'responses', d.responses, 'differences', d.differences, 'error', d.error) end as answer
   from unnest($1::bigint[], $2::int[], $3::text[]) with ordinality as t(letter, attempt, seal, position)
   cross join lateral (
     select by from dead_letter_events where dead_letter = t.letter and attempt = t.attempt and event = 'replayed'
