@@ -1,7 +1,7 @@
 import type { DeadReason } from '../domain/outcome.ts';
 import type { LetterStatus } from '../domain/record.ts';
 import { conditionOf, type LetterFilter } from './letter-filter.ts';
-import type { Sql } from './sql.ts';
+import { listed, type Sql } from './sql.ts';
 
 /** What of a row sending it again needs. */
 export interface Replayable {
@@ -39,8 +39,8 @@ export async function readReplayable(sql: Sql, ids: readonly string[]): Promise<
   const rows = await sql<Replayable>(
     `select d.id::text as id, d.reason, d.status, d.uniqueid, d.scustomer, d.body, d.properties, d.edits,
        d.submitted_by as "submittedBy", d.replays
-     from unnest($1::bigint[]) as wanted(id) join dead_letters d using (id)`,
-    [ids],
+     from unnest(string_to_array($1, ',')::bigint[]) as wanted(id) join dead_letters d using (id)`,
+    [listed(ids)],
   );
   const byId = new Map(rows.map((row) => [row.id, row]));
   return ids.flatMap((id) => byId.get(id) ?? []);
@@ -63,7 +63,7 @@ export interface Mark {
  */
 const MARK = `
 with wanted as materialized (
-  select w.* from unnest($4::bigint[]) as given(id)
+  select w.* from unnest(string_to_array($4, ',')::bigint[]) as given(id)
   join json_to_recordset($1::json) as w(id bigint, replays int, edits jsonb, status text, seal text) using (id)),
 marked as (
   update dead_letters d set status = 'replaying', replays = d.replays + 1, closed_at = null
@@ -90,7 +90,7 @@ export async function markReplaying(
     JSON.stringify(marks),
     by,
     why,
-    marks.map((mark) => mark.id),
+    listed(marks.map((mark) => mark.id)),
   ]);
   return new Set(JSON.parse(row?.ids ?? '[]') as string[]);
 }
@@ -112,9 +112,9 @@ export async function readFinished(
   const [row] = await sql<{ seen: string }>(
     `select coalesce(json_agg(json_build_object('id', d.id::text, 'status', d.status, 'replays', d.replays, 'code',
        case d.status when 'resolved' then '204' else coalesce(d.responses -> 0 ->> 'code', '') end)), '[]')::text as seen
-     from unnest($1::bigint[], $2::int[]) as a(id, attempt) join dead_letters d using (id)
+     from unnest(string_to_array($1, ',')::bigint[], string_to_array($2, ',')::int[]) as a(id, attempt) join dead_letters d using (id)
      where d.status <> 'replaying' or d.replays <> a.attempt`,
-    [attempts.map(({ id }) => id), attempts.map(({ attempt }) => attempt)],
+    [listed(attempts.map(({ id }) => id)), listed(attempts.map(({ attempt }) => attempt))],
   );
   return JSON.parse(row?.seen ?? '[]') as Sighting[];
 }

@@ -1,6 +1,6 @@
 import { codeOf, deadReasonOf, type Outcome } from '../domain/outcome.ts';
 import { responsesTo } from '../domain/reply.ts';
-import type { Sql } from './sql.ts';
+import { listed, type Sql } from './sql.ts';
 
 /** What became of one replay. */
 export interface ReplayResult {
@@ -21,7 +21,7 @@ export interface ReplayResult {
 const RECORD = `
 with result as materialized (
   select r.*, other.id as other
-  from unnest($2::bigint[]) as given(id)
+  from unnest(string_to_array($2, ',')::bigint[]) as given(id)
   join json_to_recordset($1::json) as r(id bigint, digest text, attempt int, by text, stored boolean,
     reason text, code text, responses jsonb, differences jsonb, error text) using (id)
   left join lateral (
@@ -61,7 +61,7 @@ select settle_assert((select count(*) from moved) = (select count(*) from result
 export async function record(sql: Sql, results: readonly ReplayResult[]): Promise<void> {
   for (let open = results; open.length > 0; ) {
     const { first, rest } = distinct(open);
-    await sql(RECORD, [JSON.stringify(first.map(rowOf)), first.map(({ id }) => id)]);
+    await sql(RECORD, [JSON.stringify(first.map(rowOf)), listed(first.map(({ id }) => id))]);
     open = rest;
   }
 }

@@ -4,7 +4,7 @@ import type { Replay, Submission } from '../domain/submission.ts';
 import type { PrismaClient } from './generated/client.ts';
 import { type ReplayResult, record } from './replay-record.ts';
 import { settle } from './settle.ts';
-import { type Sql, sqlOf } from './sql.ts';
+import { listed, type Sql, sqlOf } from './sql.ts';
 
 type ReplaySubmission = Submission & { replay: Replay };
 
@@ -117,7 +117,8 @@ select coalesce(json_agg(claim), '[]')::text as claims from (
   select t.position - 1 as position, d.id::text as id, d.replays, d.submitted_by as "submittedBy",
     encode(d.digest, 'hex') as digest, e.by, case when d.status <> 'replaying' then json_build_object('status', d.status,
       'reason', d.reason, 'responses', d.responses, 'differences', d.differences, 'error', d.error) end as answer
-  from unnest($1::bigint[], $2::int[], $3::text[]) with ordinality as t(letter, attempt, seal, position)
+  from unnest(string_to_array($1, ',')::bigint[], string_to_array($2, ',')::int[], string_to_array($3, ','))
+    with ordinality as t(letter, attempt, seal, position)
   cross join lateral (
     select by from dead_letter_events where dead_letter = t.letter and attempt = t.attempt and event = 'replayed'
       and seal = decode(t.seal, 'hex') limit 1) as e
@@ -126,9 +127,9 @@ select coalesce(json_agg(claim), '[]')::text as claims from (
 async function claim(sql: Sql, entries: readonly ReplaySubmission[]): Promise<Map<number, Claim>> {
   const replays = entries.map(({ replay }) => replay);
   const tickets = [
-    replays.map(({ letter }) => letter),
-    replays.map(({ attempt }) => attempt),
-    replays.map(({ seal }) => seal),
+    listed(replays.map(({ letter }) => letter)),
+    listed(replays.map(({ attempt }) => attempt)),
+    listed(replays.map(({ seal }) => seal)),
   ];
   const [row] = await sql<{ claims: string }>(CLAIM, tickets);
   const claims = JSON.parse(row?.claims ?? '[]') as (Claim & { position: number })[];
