@@ -72,8 +72,9 @@ export async function takeIn(
 }
 
 /**
- * What becomes of a replay that the broker gave up on: its row is dead again, for this reason. It is not tried here;
- * whoever replayed it looks at it.
+ * What becomes of a replay that the broker gave up on. Its row keeps it already. One that was delivered too often is
+ * tried once, alone, as an ordinary message is: when it leaves this queue a second time, that may be what it does to
+ * workers. Else its row is dead again, for this reason.
  */
 export async function takeInReplay(
   message: GivenUp,
@@ -82,6 +83,13 @@ export async function takeInReplay(
 ): Promise<Outcome> {
   const reason = message.deadLettered > 0 ? 'poison' : 'unroutable';
   const outcome: Outcome = { kind: 'failed', reason, error: WHY[reason] };
+  if (reason === 'poison' && message.redeliveries === 0) {
+    try {
+      return await persistently(() => ports.settle(replay), ports);
+    } catch {
+      // Its own fault again.
+    }
+  }
   const verdict = { kind: 'answer' as const, outcome, validationOnly: false };
   return await persistently(() => ports.settle({ ...replay, verdict }), ports);
 }

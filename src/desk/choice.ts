@@ -1,5 +1,5 @@
 import { type DeadReason, deadReasons } from '../domain/outcome.ts';
-import type { LetterStatus } from '../domain/record.ts';
+import { type LetterStatus, openStatuses } from '../domain/record.ts';
 import type { LetterFilter } from '../store/letters.ts';
 import { SelectionError } from './selection.ts';
 
@@ -9,16 +9,14 @@ export interface Choice {
   open: readonly LetterStatus[];
 }
 
-/** Rows of a replay that was killed stay `replaying`, so they belong to what the next one takes up. */
-const OPEN: readonly LetterStatus[] = ['dead', 'replaying'];
 /** Nobody vouches for who sent them: sent again only by an operator who says so. */
 const FORGEABLE: readonly DeadReason[] = ['unauthenticated', 'forbidden'];
 
 /** Throws SelectionError where the selection asks for letters that no replay sends. */
 export function chooseForReplay(filter: LetterFilter): Choice {
-  const closed = filter.statuses?.find((status) => !OPEN.includes(status));
+  const closed = filter.statuses?.find((status) => !openStatuses.includes(status));
   if (closed !== undefined)
     throw new SelectionError(`status: a replay sends dead and replaying ones, not ${closed}`);
   const reasons = filter.reasons ?? deadReasons.filter((reason) => !FORGEABLE.includes(reason));
-  return { filter: { ...filter, reasons, statuses: filter.statuses ?? OPEN }, open: OPEN };
+  return { filter: { ...filter, reasons, statuses: filter.statuses ?? openStatuses }, open: openStatuses };
 }

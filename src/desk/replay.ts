@@ -13,8 +13,8 @@ export interface ReplayPorts {
   /** Resolves when the broker has confirmed all of them. */
   send: (messages: readonly ReplayMessage[]) => Promise<void>;
   finished: (attempts: readonly { id: string; attempt: number }[]) => Promise<Sighting[]>;
-  /** 256 random bits, base64url. */
-  token: () => string;
+  /** So many tokens of 256 random bits each, base64url. */
+  tokens: (count: number) => string[];
   /** Monotonic milliseconds. */
   now: () => number;
   wait: (milliseconds: number) => Promise<void>;
@@ -51,6 +51,8 @@ export interface ReplayProgress {
 
 /** Rows that one statement marks. */
 const CHUNK = 500;
+/** Rows that one statement looks at. */
+const LOOK = 1000;
 /** Parts that are marked and sent at once: while the broker confirms one, the database marks the next. */
 const LANES = 3;
 /** Marked and not settled: enough to fill the worker's batches. */
@@ -59,7 +61,7 @@ const WINDOW = 6000;
 const SLOW_START = 20;
 const SLOW_FACTOR = 2;
 const POLL_MS = 30;
-const LOOK_MS_A_ROW = 0.15;
+const LOOK_MS_A_ROW = 0.3;
 
 /**
  * Sends dead letters again: marks a part of them with a new attempt each, sends it, and watches the rows until the
@@ -115,16 +117,15 @@ export async function replay(
     sending.add(task);
   }
 
-  let lookedAt = started;
+  let lookAt = started;
   while (open.size > 0 || sending.size > 0 || (waiting.length > 0 && progress.ended === null)) {
     const chunk = waiting.splice(0, Math.max(0, room()));
     if (chunk.length > 0) send(chunk);
     else await ports.wait(POLL_MS);
     if (failure !== undefined) break;
-    // Looking at many rows costs the database what the worker could use.
-    if (ports.now() - lookedAt < open.size * LOOK_MS_A_ROW) continue;
-    await look(open, progress, ports);
-    lookedAt = ports.now();
+    if (ports.now() < lookAt) continue;
+    // Looking costs the database what the worker could use: the fewer of them are finished, the longer it can wait.
+    lookAt = ports.now() + LOOK_MS_A_ROW * (await look(open, progress, ports));
     ports.onProgress(progress);
   }
   await Promise.all(sending);
@@ -142,8 +143,10 @@ async function sendChunk(
 ): Promise<void> {
   const leave = (id: string, why: string) => progress.leftAlone.push({ id, why });
   const rows = await corrected(await ports.read(ids), edits, ports, leave);
-  const ready = rows.flatMap((row) => {
-    const made = messageOf(row, ports.token());
+  const ready = ports.tokens(rows.length).flatMap((token, index) => {
+    const row = rows[index];
+    if (row === undefined) return [];
+    const made = messageOf(row, token);
     if (made.message.body.length <= maxBodyBytes) return [made];
     leave(row.id, `larger than ${maxBodyBytes} bytes`);
     return [];
@@ -183,10 +186,23 @@ async function corrected(
   });
 }
 
-async function look(open: Map<string, number>, progress: ReplayProgress, ports: ReplayPorts): Promise<void> {
-  if (open.size === 0) return;
-  const seen = await ports.finished([...open].map(([id, attempt]) => ({ id, attempt })));
-  for (const { id, status, replays, responses } of seen) {
+/**
+ * Looks at the rows that were looked at longest ago, or sent: these are settled first. Returns how many of them are
+ * still on their way.
+ */
+async function look(
+  open: Map<string, number>,
+  progress: ReplayProgress,
+  ports: ReplayPorts,
+): Promise<number> {
+  const oldest = [...open].slice(0, LOOK);
+  if (oldest.length === 0) return 0;
+  const seen = await ports.finished(oldest.map(([id, attempt]) => ({ id, attempt })));
+  for (const [id, attempt] of oldest) {
+    open.delete(id);
+    open.set(id, attempt);
+  }
+  for (const { id, status, replays, code } of seen) {
     const attempt = open.get(id);
     open.delete(id);
     if (replays !== attempt) {
@@ -195,7 +211,7 @@ async function look(open: Map<string, number>, progress: ReplayProgress, ports: 
     }
     if (status === 'resolved') progress.resolved += 1;
     else progress.dead += 1;
-    const code = status === 'resolved' ? '204' : (responses[0]?.code ?? '');
     progress.byCode[code] = (progress.byCode[code] ?? 0) + 1;
   }
+  return oldest.length - seen.length;
 }

@@ -10,6 +10,8 @@ export interface Call {
   /** validation=1: the sender only asks. */
   validationOnly: boolean;
   submittedBy: string;
+  /** The operator who sent it again; of replays alone. */
+  replayedBy?: string;
 }
 
 /** What a call becomes: stored with its charge, or answered without storing anything. */

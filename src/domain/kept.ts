@@ -5,10 +5,10 @@ import { MASK } from './secrets.ts';
 /** Parameters that an operator corrected, by name, as text. */
 export type Edits = Readonly<Partial<Record<ParameterName, string>>>;
 
-const CREDENTIALS: readonly string[] = ['auth_username', 'auth_password'];
-
 /** What can be corrected: everything that the call says, not who says it. */
-export const editableNames = parameterNames.filter((name) => !CREDENTIALS.includes(name));
+export const editableNames = parameterNames.filter(
+  (name) => name !== 'auth_username' && name !== 'auth_password',
+);
 
 export function isEditable(name: string): name is ParameterName {
   return (editableNames as string[]).includes(name);
@@ -33,13 +33,12 @@ export function keptFields({ body, contentType }: KeptCall): Fields | null {
   const isForm = /x-www-form-urlencoded/i.test(contentType ?? '');
   for (const read of isForm ? readings : readings.slice(0, 2)) {
     const found = read();
-    if (found.kind === 'fields') return without(found.fields);
+    if (found.kind === 'fields') {
+      const { auth_username, auth_password, ...call } = found.fields;
+      return call;
+    }
   }
   return null;
-}
-
-function without(fields: Fields): Fields {
-  return Object.fromEntries(Object.entries(fields).filter(([name]) => !CREDENTIALS.includes(name)));
 }
 
 /** A call as it is sent again: corrected, without credentials; as it came where it cannot be read. */

@@ -4,6 +4,8 @@ import type { ResponseEntry } from './reply.ts';
 
 export const letterStatuses = ['dead', 'replaying', 'resolved', 'discarded'] as const;
 export type LetterStatus = (typeof letterStatuses)[number];
+/** Neither stored nor given up. Rows of a replay that was killed stay `replaying`. */
+export const openStatuses: readonly LetterStatus[] = ['dead', 'replaying'];
 
 /** What a dead letter says of how its message was answered. */
 export interface AnswerOnRecord {

@@ -69,6 +69,7 @@ const MORE: readonly Column[] = [
   { name: 'tax_terms', type: 'jsonb', isNullable: true, of: (_, { terms }) => taxTerms(terms.taxes) },
   { name: 'fingerprint', type: 'bytea', of: ({ fingerprint }) => `\\x${fingerprint}` },
   { name: 'submitted_by', type: 'text', of: ({ submittedBy }) => submittedBy },
+  { name: 'replayed_by', type: 'text', isNullable: true, of: ({ replayedBy }) => replayedBy ?? null },
 ];
 
 function taxTerms(taxes: Charge['terms']['taxes']): string | null {

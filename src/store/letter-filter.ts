@@ -1,5 +1,5 @@
 import type { DeadReason } from '../domain/outcome.ts';
-import type { LetterStatus } from '../domain/record.ts';
+import { type LetterStatus, openStatuses } from '../domain/record.ts';
 
 /** Which dead letters; a part that is left out says nothing. Every part must hold. */
 export interface LetterFilter {
@@ -43,6 +43,7 @@ const CONDITIONS: readonly [keyof LetterFilter, (place: string) => string, (valu
  */
 export function conditionOf(filter: LetterFilter): Condition {
   const values: unknown[] = [];
+  const isOpen = opennessOf(filter.statuses);
   const parts = CONDITIONS.flatMap(([name, write, encode]) => {
     const value = filter[name];
     if (value === undefined) return [];
@@ -54,5 +55,13 @@ export function conditionOf(filter: LetterFilter): Condition {
     values.push(encode(value));
     return [write(`$${values.length}`)];
   });
-  return { text: parts.length === 0 ? 'true' : parts.join(' and '), values };
+  const all = [...isOpen, ...parts];
+  return { text: all.length === 0 ? 'true' : all.join(' and '), values };
+}
+
+/** `is_open` is indexed in place of `status`, which a replay that begins changes (decision 5). */
+function opennessOf(statuses: LetterFilter['statuses']): string[] {
+  if (statuses === undefined || statuses.length === 0) return [];
+  if (statuses.every((status) => openStatuses.includes(status))) return ['d.is_open'];
+  return statuses.some((status) => openStatuses.includes(status)) ? [] : ['not d.is_open'];
 }

@@ -41,7 +41,7 @@ export interface Cursor {
 }
 
 /**
- * The latest deaths first. An index on (last_dead_at, id), alone or after status, reason or customer, gives a page
+ * The latest deaths first. An index on (last_dead_at, id), alone or after is_open, reason or customer, gives a page
  * without sorting.
  */
 export function pageStatement(filter: LetterFilter, limit: number, after?: Cursor): Condition {

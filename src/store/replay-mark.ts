@@ -1,8 +1,7 @@
 import type { DeadReason } from '../domain/outcome.ts';
 import type { LetterStatus } from '../domain/record.ts';
-import type { ResponseEntry } from '../domain/reply.ts';
 import { conditionOf, type LetterFilter } from './letter-filter.ts';
-import type { Sql } from './sql.ts';
+import { listed, type Sql } from './sql.ts';
 
 /** What of a row sending it again needs. */
 export interface Replayable {
@@ -40,8 +39,8 @@ export async function readReplayable(sql: Sql, ids: readonly string[]): Promise<
   const rows = await sql<Replayable>(
     `select d.id::text as id, d.reason, d.status, d.uniqueid, d.scustomer, d.body, d.properties, d.edits,
        d.submitted_by as "submittedBy", d.replays
-     from unnest($1::bigint[]) as wanted(id) join dead_letters d using (id)`,
-    [ids],
+     from unnest(string_to_array($1, ',')::bigint[]) as wanted(id) join dead_letters d using (id)`,
+    [listed(ids)],
   );
   const byId = new Map(rows.map((row) => [row.id, row]));
   return ids.flatMap((id) => byId.get(id) ?? []);
@@ -64,16 +63,18 @@ export interface Mark {
  */
 const MARK = `
 with wanted as materialized (
-  select w.* from unnest($4::bigint[]) as given(id)
+  select w.* from unnest(string_to_array($4, ',')::bigint[]) as given(id)
   join json_to_recordset($1::json) as w(id bigint, replays int, edits jsonb, status text, seal text) using (id)),
 marked as (
   update dead_letters d set status = 'replaying', replays = d.replays + 1, closed_at = null
   from wanted w
   where d.id = w.id and d.status = w.status and d.replays = w.replays and d.edits = w.edits
-  returning d.id, d.replays, d.reason, d.responses, w.seal)
-insert into dead_letter_events (dead_letter, event, by, why, attempt, seal, detail)
-select id, 'replayed', $2, $3, replays, decode(seal, 'hex'), jsonb_build_object('reason', reason, 'responses', responses)
-from marked returning dead_letter::text as id`;
+  returning d.id, d.replays, d.reason, d.responses, w.seal),
+told as (
+  insert into dead_letter_events (dead_letter, event, by, why, attempt, seal, detail)
+  select id, 'replayed', $2, $3, replays, decode(seal, 'hex'), jsonb_build_object('reason', reason, 'responses', responses)
+from marked returning dead_letter)
+select coalesce(json_agg(dead_letter::text), '[]')::text as ids from told`;
 
 /**
  * Marks rows `replaying` with a new attempt and its seal; committed before anything is sent. Returns the ids of
@@ -85,13 +86,13 @@ export async function markReplaying(
   by: string,
   why: string | null,
 ): Promise<Set<string>> {
-  const rows = await sql<{ id: string }>(MARK, [
+  const [row] = await sql<{ ids: string }>(MARK, [
     JSON.stringify(marks),
     by,
     why,
-    marks.map((mark) => mark.id),
+    listed(marks.map((mark) => mark.id)),
   ]);
-  return new Set(rows.map(({ id }) => id));
+  return new Set(JSON.parse(row?.ids ?? '[]') as string[]);
 }
 
 /** What a row says of an attempt by now. */
@@ -99,8 +100,8 @@ export interface Sighting {
   id: string;
   status: LetterStatus;
   replays: number;
-  reason: DeadReason;
-  responses: ResponseEntry[];
+  /** What answered it. */
+  code: string;
 }
 
 /** Those of these rows whose attempt is over, or that a newer attempt took over. By primary key. */
@@ -108,10 +109,12 @@ export async function readFinished(
   sql: Sql,
   attempts: readonly { id: string; attempt: number }[],
 ): Promise<Sighting[]> {
-  return await sql<Sighting>(
-    `select d.id::text as id, d.status, d.replays, d.reason, d.responses
-     from unnest($1::bigint[], $2::int[]) as a(id, attempt) join dead_letters d using (id)
+  const [row] = await sql<{ seen: string }>(
+    `select coalesce(json_agg(json_build_object('id', d.id::text, 'status', d.status, 'replays', d.replays, 'code',
+       case d.status when 'resolved' then '204' else coalesce(d.responses -> 0 ->> 'code', '') end)), '[]')::text as seen
+     from unnest(string_to_array($1, ',')::bigint[], string_to_array($2, ',')::int[]) as a(id, attempt) join dead_letters d using (id)
      where d.status <> 'replaying' or d.replays <> a.attempt`,
-    [attempts.map(({ id }) => id), attempts.map(({ attempt }) => attempt)],
+    [listed(attempts.map(({ id }) => id)), listed(attempts.map(({ attempt }) => attempt))],
   );
+  return JSON.parse(row?.seen ?? '[]') as Sighting[];
 }

@@ -1,6 +1,6 @@
 import { codeOf, deadReasonOf, type Outcome } from '../domain/outcome.ts';
 import { responsesTo } from '../domain/reply.ts';
-import type { Sql } from './sql.ts';
+import { listed, type Sql } from './sql.ts';
 
 /** What became of one replay. */
 export interface ReplayResult {
@@ -10,7 +10,6 @@ export interface ReplayResult {
   attempt: number;
   /** The operator. */
   by: string;
-  uniqueid: string | null;
   outcome: Outcome;
 }
 
@@ -22,8 +21,8 @@ export interface ReplayResult {
 const RECORD = `
 with result as materialized (
   select r.*, other.id as other
-  from unnest($2::bigint[]) as given(id)
-  join json_to_recordset($1::json) as r(id bigint, digest text, attempt int, by text, uniqueid text, stored boolean,
+  from unnest(string_to_array($2, ',')::bigint[]) as given(id)
+  join json_to_recordset($1::json) as r(id bigint, digest text, attempt int, by text, stored boolean,
     reason text, code text, responses jsonb, differences jsonb, error text) using (id)
   left join lateral (
     select d.id from dead_letters d where d.reason = r.reason and d.digest = decode(r.digest, 'hex') and d.id <> r.id
@@ -46,8 +45,6 @@ moved as (
     last_dead_at = case when r.reason is null then d.last_dead_at else now() end
   from result r where d.id = r.id and d.replays = r.attempt and d.status = 'replaying'
   returning d.id),
-by_operator as (
-  update cdrs c set replayed_by = r.by from result r where r.stored and c.uniqueid = r.uniqueid),
 told as (
   insert into dead_letter_events (dead_letter, event, by, attempt, detail)
   select id, case when reason is null then 'resolved' when other is not null then 'merged' else 'died' end, by, attempt,
@@ -64,7 +61,7 @@ select settle_assert((select count(*) from moved) = (select count(*) from result
 export async function record(sql: Sql, results: readonly ReplayResult[]): Promise<void> {
   for (let open = results; open.length > 0; ) {
     const { first, rest } = distinct(open);
-    await sql(RECORD, [JSON.stringify(first.map(rowOf)), first.map(({ id }) => id)]);
+    await sql(RECORD, [JSON.stringify(first.map(rowOf)), listed(first.map(({ id }) => id))]);
     open = rest;
   }
 }
@@ -81,13 +78,16 @@ function distinct(results: readonly ReplayResult[]): { first: ReplayResult[]; re
   return { first, rest };
 }
 
-function rowOf({ outcome, ...result }: ReplayResult) {
+/** What a row keeps: of a call that is stored nothing but that it is. */
+function rowOf({ id, attempt, by, digest, outcome }: ReplayResult) {
+  const settled = { id, attempt, by, code: codeOf(outcome), stored: outcome.kind === 'accepted' };
+  // Even a question (validation=1) that is refused leaves its row open: somebody asked for it.
+  const reason = deadReasonOf(outcome, false);
+  if (reason === null) return settled;
   return {
-    ...result,
-    stored: outcome.kind === 'accepted',
-    // Even a question (validation=1) that is refused leaves its row open: somebody asked for it.
-    reason: deadReasonOf(outcome, false),
-    code: codeOf(outcome),
+    ...settled,
+    reason,
+    digest,
     responses: responsesTo(outcome),
     differences: outcome.kind === 'conflict' ? outcome.differences : null,
     error: outcome.kind === 'failed' ? outcome.error : null,

@@ -1,11 +1,11 @@
-import type { DeadReason, Outcome } from '../domain/outcome.ts';
+import type { Outcome } from '../domain/outcome.ts';
 import { type AnswerOnRecord, outcomeOnRecord } from '../domain/record.ts';
 import type { Replay, Submission } from '../domain/submission.ts';
 import type { PrismaClient } from './generated/client.ts';
 import type { Known } from './references.ts';
 import { type ReplayResult, record } from './replay-record.ts';
 import { settle } from './settle.ts';
-import { type Sql, sqlOf } from './sql.ts';
+import { listed, type Sql, sqlOf } from './sql.ts';
 
 type ReplaySubmission = Submission & { replay: Replay };
 
@@ -53,23 +53,18 @@ export async function settleReplays(
     if (plan.kind === 'again') return secondCopy(results.get(plan.of)?.outcome);
     const outcome = settled.next().value;
     if (outcome === undefined) return [];
-    if (plan.claim !== undefined) results.set(plan.claim.id, resultOf(plan.claim, plan.submission, outcome));
+    if (plan.claim !== undefined) results.set(plan.claim.id, resultOf(plan.claim, outcome));
     return outcome;
   });
   await record(sql, [...results.values()]);
   return outcomes;
 }
 
-function resultOf(
-  { id, digest, replays, by }: Claim,
-  { verdict }: Submission,
-  outcome: Outcome,
-): ReplayResult {
-  const uniqueid = verdict.kind === 'call' ? verdict.call.cdr.uniqueid : null;
-  return { id, digest, attempt: replays, by, uniqueid, outcome };
+function resultOf({ id, digest, replays, by }: Claim, outcome: Outcome): ReplayResult {
+  return { id, digest, attempt: replays, by, outcome };
 }
 
-interface Claim extends AnswerOnRecord {
+interface Claim {
   id: string;
   digest: string;
   /** The latest attempt. */
@@ -77,6 +72,8 @@ interface Claim extends AnswerOnRecord {
   submittedBy: string | null;
   /** The operator. */
   by: string;
+  /** Null while it is on its way. */
+  answer: AnswerOnRecord | null;
 }
 
 type Plan =
@@ -97,14 +94,14 @@ function planFor(entry: ReplaySubmission, found: Claim | undefined, taken: Set<s
     return { kind: 'settle', submission, claim: undefined };
   }
   if (found.replays !== replay.attempt) return { kind: 'answer', outcome: { kind: 'superseded' } };
-  if (found.status !== 'replaying') return { kind: 'answer', outcome: outcomeOnRecord(found) };
+  if (found.answer !== null) return { kind: 'answer', outcome: outcomeOnRecord(found.answer) };
   if (taken.has(found.id)) return { kind: 'again', of: found.id };
   taken.add(found.id);
   // The row itself is the letter.
   const kept = () => null;
   if (verdict.kind === 'answer')
     return { kind: 'settle', submission: { verdict, letter: kept }, claim: found };
-  const call = { ...verdict.call, submittedBy: found.submittedBy ?? '' };
+  const call = { ...verdict.call, submittedBy: found.submittedBy ?? '', replayedBy: found.by };
   return { kind: 'settle', submission: { verdict: { kind: 'call', call }, letter: kept }, claim: found };
 }
 
@@ -114,24 +111,29 @@ function secondCopy(first: Outcome = { kind: 'superseded' }): Outcome {
 
 /**
  * The rows whose tickets are genuine. By primary key: the few events of each row, and the row. Nothing is locked:
- * whether each row is still as it is here is asserted where it is written.
+ * whether each row is still as it is here is asserted where it is written. One text: many values of many rows would cost
+ * the worker more than reading JSON.
  */
 const CLAIM = `
-  select (t.position - 1)::int as position, d.id::text as id, d.status, d.replays, d.reason, d.responses, d.differences, d.error,
-    d.submitted_by as "submittedBy", encode(d.digest, 'hex') as digest, e.by
-  from unnest($1::bigint[], $2::int[], $3::text[]) with ordinality as t(letter, attempt, seal, position)
+select coalesce(json_agg(claim), '[]')::text as claims from (
+  select t.position - 1 as position, d.id::text as id, d.replays, d.submitted_by as "submittedBy",
+    encode(d.digest, 'hex') as digest, e.by, case when d.status <> 'replaying' then json_build_object('status', d.status,
+      'reason', d.reason, 'responses', d.responses, 'differences', d.differences, 'error', d.error) end as answer
+  from unnest(string_to_array($1, ',')::bigint[], string_to_array($2, ',')::int[], string_to_array($3, ','))
+    with ordinality as t(letter, attempt, seal, position)
   cross join lateral (
     select by from dead_letter_events where dead_letter = t.letter and attempt = t.attempt and event = 'replayed'
       and seal = decode(t.seal, 'hex') limit 1) as e
-  join dead_letters d on d.id = t.letter`;
+  join dead_letters d on d.id = t.letter) as claim`;
 
 async function claim(sql: Sql, entries: readonly ReplaySubmission[]): Promise<Map<number, Claim>> {
   const replays = entries.map(({ replay }) => replay);
   const tickets = [
-    replays.map(({ letter }) => letter),
-    replays.map(({ attempt }) => attempt),
-    replays.map(({ seal }) => seal),
+    listed(replays.map(({ letter }) => letter)),
+    listed(replays.map(({ attempt }) => attempt)),
+    listed(replays.map(({ seal }) => seal)),
   ];
-  const rows = await sql<Claim & { position: number; reason: DeadReason }>(CLAIM, tickets);
-  return new Map(rows.map(({ position, ...row }) => [position, row]));
+  const [row] = await sql<{ claims: string }>(CLAIM, tickets);
+  const claims = JSON.parse(row?.claims ?? '[]') as (Claim & { position: number })[];
+  return new Map(claims.map((claim) => [claim.position, claim]));
 }

@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Admitted, admitReplay } from '../../src/admission.ts';
+import type { Submission } from '../../src/domain/submission.ts';
 import { sealOf } from '../../src/domain/ticket.ts';
+import { takeInReplay } from '../../src/given-up.ts';
 import { classifyFailure } from '../../src/store/database.ts';
 import { markReplaying, readReplayable } from '../../src/store/replay-mark.ts';
 import { settleAll, settleReplays } from '../../src/store/replay-settle.ts';
@@ -161,5 +163,40 @@ describe('a replay', () => {
     await db.execute('truncate dead_letters, dead_letter_events');
     expect(await settleBatch([replay])).toEqual(['unauthenticated']);
     expect(await letters()).toMatchObject([{ reason: 'unauthenticated', status: 'dead' }]);
+  });
+});
+
+describe('a replay that the broker gave up on', () => {
+  const request = {
+    body: Buffer.alloc(0),
+    bytes: 0,
+    properties: { contentType: null, replyTo: null, correlationId: null, messageId: null, routingKey: '' },
+  };
+  async function takenIn(replay: Admitted, redeliveries: number, isFaulty = false) {
+    const settle = async (submission: Submission) => {
+      if (isFaulty && submission.verdict.kind === 'call') throw new Error('its own fault');
+      const [outcome] = await settleAll(db.prisma, [submission], 'USD', 20_000);
+      if (outcome === undefined) throw new Error('there should be an outcome');
+      return outcome;
+    };
+    const message = { request, deadLettered: 1, redeliveries };
+    const ports = { settle, blame: () => 'message' as const, pause: () => Promise.resolve() };
+    return (await takeInReplay(message, replay, ports)).kind;
+  }
+
+  it('is tried once, alone', async () => {
+    expect(await takenIn(await replayOf({ uniqueid: 'g-1' }), 0)).toBe('accepted');
+    expect(await stored()).toEqual([{ uniqueid: 'g-1', submitted_by: 'switch', replayed_by: 'boss' }]);
+    expect(await letters()).toMatchObject([{ uniqueid: 'g-1', status: 'resolved' }]);
+  });
+
+  it('is dead again, as poison, where it may have taken a worker with it, or fails by its own fault', async () => {
+    expect(await takenIn(await replayOf({ uniqueid: 'g-2' }), 1)).toBe('failed');
+    expect(await takenIn(await replayOf({ uniqueid: 'g-3' }), 0, true)).toBe('failed');
+    expect(await stored()).toEqual([]);
+    expect(await letters()).toMatchObject([
+      { uniqueid: 'g-2', status: 'dead', reason: 'poison' },
+      { uniqueid: 'g-3', status: 'dead', reason: 'poison' },
+    ]);
   });
 });
