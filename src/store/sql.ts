@@ -1,4 +1,3 @@
-import { clearLogs } from '@prisma/debug';
 import type { PrismaClient } from './generated/client.ts';
 
 /** Runs one statement of fixed text with its values and returns its rows. Throws what the database throws. */
@@ -14,12 +13,5 @@ export function listed(values: readonly (string | number)[]): string {
 
 /** Statements through a Prisma client or one of its transactions. */
 export function sqlOf(client: Pick<PrismaClient, '$queryRawUnsafe'>): Sql {
-  return async (text, values) => {
-    try {
-      return await client.$queryRawUnsafe(text, ...values);
-    } finally {
-      // Prisma keeps the values of its last hundred statements for a crash report, debugging or not: fifty batches.
-      clearLogs();
-    }
-  };
+  return (text, values) => client.$queryRawUnsafe(text, ...values);
 }

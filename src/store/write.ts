@@ -1,5 +1,6 @@
 import { callColumns, callsInLines, linesOf } from './columns.ts';
 import { insertLetters, type LetterRows, letterRecord } from './dead-letters.ts';
+import { forgetStatements } from './forget.ts';
 import type { Sql } from './sql.ts';
 import { type Charged, termsHold } from './terms.ts';
 
@@ -68,6 +69,10 @@ export async function write(
   terms: string,
   letters: LetterRows,
 ): Promise<Set<string>> {
-  const [row] = await sql<{ lost: string }>(WRITE, [linesOf(calls), terms, JSON.stringify(letters.rows)]);
-  return new Set(JSON.parse(row?.lost ?? '[]') as string[]);
+  try {
+    const [row] = await sql<{ lost: string }>(WRITE, [linesOf(calls), terms, JSON.stringify(letters.rows)]);
+    return new Set(JSON.parse(row?.lost ?? '[]') as string[]);
+  } finally {
+    forgetStatements();
+  }
 }

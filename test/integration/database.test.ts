@@ -1,4 +1,3 @@
-import { getLogs } from '@prisma/debug';
 import { Client } from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import {
@@ -11,7 +10,6 @@ import {
   openDatabase,
 } from '../../src/store/database.ts';
 import { migrate } from '../../src/store/migrate.ts';
-import { sqlOf } from '../../src/store/sql.ts';
 import { testServices } from '../support/stack.ts';
 
 let services: Awaited<ReturnType<typeof testServices>>;
@@ -81,15 +79,6 @@ async function expectFailure(
   expect(description).not.toMatch(/\n/);
   expect(description).not.toContain(SECRET);
 }
-
-test('the values of a batch do not stay in memory when it is settled', async () => {
-  const kept = () => getLogs(Number.POSITIVE_INFINITY);
-  const prisma = connect();
-  await prisma.$queryRawUnsafe('select $1::text as said', SECRET);
-  expect(kept()).toContain(SECRET);
-  await sqlOf(prisma)('select $1::text as said', [SECRET]);
-  expect(kept()).not.toContain(SECRET);
-});
 
 describe('a collision with others is tried again', () => {
   test('deadlock', async () => {

@@ -1,0 +1,23 @@
+import { randomInt } from 'node:crypto';
+import { text } from 'node:stream/consumers';
+import { getHeapSnapshot } from 'node:v8';
+import { expect, it } from 'vitest';
+import { billingDatabase } from '../support/settling.ts';
+
+/** In a note of each call, followed by twelve digits. */
+const CANARY = /kept-as-a-canary-\d{12}/;
+
+async function isInMemory(): Promise<boolean> {
+  return CANARY.test(await text(getHeapSnapshot()));
+}
+
+it('of a call that is settled nothing stays in memory', async () => {
+  const db = await billingDatabase('forget');
+  const note = () => ['kept', 'as', 'a', 'canary', randomInt(1e11, 1e12)].join('-');
+  await db.sql('select $1::text as said', [note()]);
+  expect(await isInMemory()).toBe(true);
+  await db.settle([{ note: note() }]);
+  await db.sql('select 1 as one', []);
+  expect(await isInMemory()).toBe(false);
+  await db.drop();
+});
