@@ -1,7 +1,18 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { startProcess } from '../test/support/worker.ts';
+
+/** Node's settings in production, which every program is measured with. */
+const NODE_OPTIONS = nodeOptions();
+
+function nodeOptions(): string {
+  const dockerfile = readFileSync(new URL('../Dockerfile', import.meta.url), 'utf8');
+  const found = /^ENV NODE_OPTIONS="([^"]+)"$/m.exec(dockerfile)?.[1];
+  if (found === undefined) throw new Error('expected ENV NODE_OPTIONS="…" in the Dockerfile, found none');
+  return found;
+}
 
 /** A process that is measured. */
 export interface Program {
@@ -17,9 +28,9 @@ export interface Services {
   AMQP_URL: string;
 }
 
-/** Part D: the product as it ships, with nothing set but where its servers are. */
+/** Part D: the product as it ships, with nothing set but where its servers are and what the image sets. */
 export async function startWorkerProgram(services: Services): Promise<Program> {
-  const worker = await startProcess(['worker'], { ...services, HTTP_PORT: '0' });
+  const worker = await startProcess(['worker'], { ...services, NODE_OPTIONS, HTTP_PORT: '0' });
   let stopping = false;
   const failure = worker.ended.then((code) => {
     if (stopping) return new Promise<never>(() => undefined);
@@ -48,7 +59,7 @@ export function startBenchProgram(
   const path = fileURLToPath(new URL(file, import.meta.url));
   const child = fork(path, args.map(String), {
     execArgv: ['--import', 'tsx'],
-    env: { PATH: process.env.PATH ?? '', ...services },
+    env: { PATH: process.env.PATH ?? '', NODE_OPTIONS, ...services },
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
   child.on('message', (message: { done: number }) => onDone?.(message.done));
