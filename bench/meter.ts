@@ -57,8 +57,14 @@ export const totalOf = ({ worker, broker, database }: Cpu) => worker + broker + 
 function cpuSeconds(pid: number | undefined): number {
   const root = pid === undefined ? undefined : identify(pid);
   if (root === undefined) return 0;
-  const ticks = family(root).reduce((sum, member) => sum + ticksOf(member.pid), 0);
-  return ticks / TICKS_PER_SECOND;
+  // What ends after its parent was read, and before it is read itself, would be missing.
+  for (let members = family(root); ; ) {
+    const ticks = members.reduce((sum, member) => sum + ticksOf(member.pid), 0);
+    const after = family(root);
+    if (after.length === members.length && after.every(({ pid }, at) => pid === members[at]?.pid))
+      return ticks / TICKS_PER_SECOND;
+    members = after;
+  }
 }
 
 function ticksOf(pid: number): number {

@@ -152,8 +152,9 @@ async function runRound(bed: Bed, round: number): Promise<void> {
 
 async function runScaling(seed: number, say: (what: string) => void, bed: Bed): Promise<void> {
   for (const { name, hot, share, workers } of SCALED) {
-    const calls = workload(size.held, seed, hot);
     for (const many of workers) {
+      // As many for each worker: one that has just started needs more CPU a message.
+      const calls = workload(size.held * many, seed, hot);
       say(`F, ${many} × ${share} core, ${name}`);
       const rates = results.scaling[`${name}, ${many}`] ?? [];
       results.scaling[`${name}, ${many}`] = [...rates, await measureScaling(bed, many, share, calls)];
