@@ -13,7 +13,8 @@ export interface Latency {
 }
 
 const WARM_RATE = 200;
-const WARM_SECONDS = 2;
+/** What has just started compiles its code for as long. */
+const WARM_SECONDS = 10;
 const TICK_MS = 1;
 const ANSWER_LIMIT_MS = 120_000;
 
