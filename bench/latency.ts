@@ -13,17 +13,19 @@ export interface Latency {
 }
 
 const WARM_RATE = 200;
-/** What has just started compiles its code for as long. */
-const WARM_SECONDS = 10;
 const TICK_MS = 1;
 const ANSWER_LIMIT_MS = 120_000;
 
-/** Latency at each of these rates, offered one after the other to the same program. */
+/**
+ * Latency at each of these rates, offered one after the other to the same program.
+ *
+ * @param warmSeconds how long it is warmed before: what has just started compiles its code
+ */
 export async function measureLatency(
   bed: Bed,
   start: (services: Services) => Program | Promise<Program>,
   rates: readonly number[],
-  seconds: number,
+  { seconds, warmSeconds }: { seconds: number; warmSeconds: number },
   seed: number,
 ): Promise<Map<number, Latency>> {
   const database = await bed.freshDatabase();
@@ -32,7 +34,7 @@ export async function measureLatency(
   const results = new Map<number, Latency>();
   try {
     const offered = async () => {
-      await offer(bed, workload(WARM_RATE * WARM_SECONDS, seed).messages, WARM_RATE);
+      await offer(bed, workload(WARM_RATE * warmSeconds, seed).messages, WARM_RATE);
       for (const [index, rate] of rates.entries()) {
         const { messages } = workload(Math.ceil(rate * seconds), seed + 1 + index);
         const waits = await offer(bed, messages, rate);

@@ -35,9 +35,9 @@ const sizes = {
     rounds: 5,
     messages: 60_000,
     idiom: 3000,
-    seconds: 10,
+    latency: { seconds: 10, warmSeconds: 10 },
     held: 30_000,
-    replays: 10_000,
+    replays: 100_000,
     growth: { sizes: [0, 1e6, 3e6, 1e7], rounds: 5, messages: 15_000 },
     memory: { waiting: 1e6, seconds: 60 },
   },
@@ -45,8 +45,8 @@ const sizes = {
     rounds: 3,
     messages: 10_000,
     idiom: 400,
-    seconds: 1.5,
-    held: 4000,
+    latency: { seconds: 1, warmSeconds: 1 },
+    held: 2500,
     replays: 3000,
     growth: { sizes: [0, 1e5], rounds: 3, messages: 4000 },
     memory: { waiting: 40_000, seconds: 5 },
@@ -138,10 +138,10 @@ async function runRound(bed: Bed, round: number): Promise<void> {
   }
   if (wants('E')) {
     say('E, latency of the worker');
-    const worker = await measureLatency(bed, startWorkerProgram, RATES, size.seconds, seed + 10);
+    const worker = await measureLatency(bed, startWorkerProgram, RATES, size.latency, seed + 10);
     append(latency.worker, worker);
     say('E, latency of the usual idiom');
-    append(latency.idiom, await measureLatency(bed, startIdiom, IDIOM_RATES, size.seconds, seed + 20));
+    append(latency.idiom, await measureLatency(bed, startIdiom, IDIOM_RATES, size.latency, seed + 20));
   }
   if (wants('R')) {
     say('R, dead letters sent again');

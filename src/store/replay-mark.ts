@@ -73,7 +73,7 @@ marked as (
 told as (
   insert into dead_letter_events (dead_letter, event, by, why, attempt, seal, detail)
   select id, 'replayed', $2, $3, replays, decode(seal, 'hex'), jsonb_build_object('reason', reason, 'responses', responses)
-from marked returning dead_letter)
+  from marked returning dead_letter)
 select coalesce(json_agg(dead_letter::text), '[]')::text as ids from told`;
 
 /**
