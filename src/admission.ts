@@ -93,7 +93,8 @@ function bodyOf(decoded: Decoded): Body {
     : readBody(decoded.text, decoded.format, isDecimal);
 }
 
-function letterFor(request: Request, maxBodyBytes: number): Letter {
+/** What a dead letter keeps of a message, as far as it can be read. */
+export function letterFor(request: Request, maxBodyBytes: number): Letter {
   const decoded = decode(request, maxBodyBytes);
   const body = bodyOf(decoded);
   return body.kind === 'fields'

@@ -68,7 +68,8 @@ class Abandoned extends Error {}
 /**
  * The way of a message: decode → parse → authenticate → settle → reply → acknowledge. A batch is whatever has
  * arrived while the one before was settled, so that nothing waits at low load and batches fill by themselves at
- * high load. A full one is prepared while the one before is settled.
+ * high load. A full one is prepared while the one before is settled. All of it stands in this one file, because the
+ * order of the steps is what is promised.
  */
 export class Pipeline<Delivery> {
   readonly #ports: Ports<Delivery>;

@@ -1,12 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Admitted } from '../admission.ts';
+import { type Admitted, letterFor } from '../admission.ts';
 import type { Delivery } from '../broker/consumer.ts';
 import { redeliveriesSince } from '../broker/delivery.ts';
 import type { Request } from '../broker/envelope.ts';
 import { decode } from '../broker/envelope.ts';
-import { readBody } from '../domain/body.ts';
-import { isDecimal } from '../domain/contract.ts';
-import { type Letter, letterOf, letterOfText } from '../domain/letter.ts';
+import { type Letter, letterOfText } from '../domain/letter.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import type { Submission } from '../domain/submission.ts';
 import { TICKET_HEADER } from '../domain/ticket.ts';
@@ -34,10 +32,10 @@ export interface DeadQueueOptions {
 export function deadQueueAdmission(options: DeadQueueOptions): (delivery: Delivery) => Promise<Admitted> {
   const { prisma, systemCurrency } = options;
   const sql = sqlOf(prisma);
-  const letterFor = (request: Request, reading: 'parsed' | 'plain') =>
-    letterForRequest(request, reading, options.maxBodyBytes);
+  const letterOf = (request: Request, reading: 'parsed' | 'plain') =>
+    (reading === 'plain' ? plainLetter : letterFor)(request, options.maxBodyBytes);
   const ports = {
-    letterOf: letterFor,
+    letterOf,
     keep: async (submission: Submission) => {
       await settleOrdinary(sql, [submission], systemCurrency);
     },
@@ -66,7 +64,7 @@ export function deadQueueAdmission(options: DeadQueueOptions): (delivery: Delive
       return { ...replay, verdict: { kind: 'answer', outcome, validationOnly: false } };
     }
     const { outcome, uniqueid } = await takeIn(message, ports);
-    const letter = () => letterFor(delivery, 'plain');
+    const letter = () => letterOf(delivery, 'plain');
     return { uniqueid, verdict: { kind: 'answer', outcome, validationOnly: false }, letter, cleaned: 0 };
   };
 }
@@ -78,11 +76,7 @@ export function outcomesOf(submissions: readonly Submission[]): Promise<Outcome[
   );
 }
 
-function letterForRequest(request: Request, reading: 'parsed' | 'plain', maxBodyBytes: number): Letter {
-  const decoded = decode(request, maxBodyBytes);
-  if (decoded.kind === 'undecodable' || reading === 'plain')
-    return letterOfText(decoded.text, request.properties);
-  const body = readBody(decoded.text, decoded.format, isDecimal);
-  if (body.kind === 'unreadable') return letterOfText(decoded.text, request.properties);
-  return letterOf(body.fields, request.properties);
+/** Kept as bytes alone where reading it may be what ends workers. */
+function plainLetter(request: Request, maxBodyBytes: number): Letter {
+  return letterOfText(decode(request, maxBodyBytes).text, request.properties);
 }
