@@ -35,7 +35,7 @@ const sizes = {
     rounds: 5,
     messages: 60_000,
     idiom: 3000,
-    latency: { seconds: 10, warmSeconds: 10 },
+    latency: { seconds: 10, warmSeconds: 30 },
     held: 30_000,
     replays: 100_000,
     growth: { sizes: [0, 1e6, 3e6, 1e7], rounds: 5, messages: 15_000 },

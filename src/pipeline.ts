@@ -74,7 +74,8 @@ class Abandoned extends Error {}
 export class Pipeline<Delivery> {
   readonly #ports: Ports<Delivery>;
   readonly #settings: PipelineSettings;
-  readonly #replying = new Set<Promise<void>>();
+  /** A few at most; an array for the reason that `TagWindow` has. */
+  readonly #replying: Promise<void>[] = [];
   #ready: InHand<Delivery>[] = [];
   #next: Prepared<Delivery> | undefined;
   #admitting = new Set<Promise<void>>();
@@ -107,7 +108,7 @@ export class Pipeline<Delivery> {
 
   /** Resolves when everything accepted so far is acknowledged or given up; rejects like `failure`. */
   async idle(): Promise<void> {
-    while (this.#admitting.size > 0 || this.#settling !== undefined || this.#replying.size > 0) {
+    while (this.#admitting.size > 0 || this.#settling !== undefined || this.#replying.length > 0) {
       await Promise.race([
         this.failure,
         ...this.#admitting,
@@ -167,11 +168,11 @@ export class Pipeline<Delivery> {
       this.#prepareAhead();
       const outcomes = await this.#settle(next).catch(abandoned);
       if (outcomes === undefined) continue;
-      while (this.#replying.size >= this.#settings.repliesInFlight) await Promise.race(this.#replying);
+      while (this.#replying.length >= this.#settings.repliesInFlight) await Promise.race(this.#replying);
       const answered: Promise<void> = this.#answer(batch, outcomes)
         .catch((error) => this.#failed(error))
-        .finally(() => this.#replying.delete(answered));
-      this.#replying.add(answered);
+        .finally(() => this.#replying.splice(this.#replying.indexOf(answered), 1));
+      this.#replying.push(answered);
     }
     this.#settling = undefined;
   }

@@ -1,3 +1,5 @@
+import { TagWindow } from './tag-window.ts';
+
 /** One acknowledgement to send. */
 export interface Ack {
   tag: number;
@@ -29,8 +31,8 @@ export interface AckLedger {
  * though: when so many wait, they are acknowledged tag by tag.
  */
 export function createAckLedger(mayWait: number): AckLedger {
-  // A Map iterates in order of insertion, which is the order of tags: its first key is the oldest unsettled.
-  const unsettled = new Map<number, number>();
+  /** Bytes by tag. */
+  const unsettled = new TagWindow<number>();
   let settled: number[] = [];
   let inFlightBytes = 0;
 
@@ -42,18 +44,17 @@ export function createAckLedger(mayWait: number): AckLedger {
       return inFlightBytes;
     },
     delivered(tag, bytes) {
-      unsettled.set(tag, bytes);
+      unsettled.add(tag, bytes);
       inFlightBytes += bytes;
     },
     settled(tag) {
-      const bytes = unsettled.get(tag);
+      const bytes = unsettled.take(tag);
       if (bytes === undefined) return;
-      unsettled.delete(tag);
       inFlightBytes -= bytes;
       settled.push(tag);
     },
     due(everything = false) {
-      const oldest = unsettled.keys().next().value ?? Number.POSITIVE_INFINITY;
+      const oldest = unsettled.oldest ?? Number.POSITIVE_INFINITY;
       const above = settled.filter((tag) => tag > oldest);
       const scatter = everything || above.length > mayWait;
       // The broker refuses a tag that is not outstanding, so the frame names the last one settled, not the gap.

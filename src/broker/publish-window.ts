@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { TagWindow } from './tag-window.ts';
 
 /** Properties a message of this system may carry; `CC`, `user_id`, `expiration` and their like it may not. */
 export interface OutgoingProperties {
@@ -97,8 +98,7 @@ interface Slot {
 
 /** What one channel has sent and the broker has not confirmed. */
 export class ConfirmWindow {
-  // Keys ascend, so iteration begins at the oldest.
-  readonly #slots = new Map<number, Slot>();
+  readonly #slots = new TagWindow<Slot>();
   readonly #prefix = `${randomUUID()}.`;
   #lastTag = 0;
 
@@ -114,7 +114,7 @@ export class ConfirmWindow {
   /** To be called once for every message given to the channel: the broker counts the same way. */
   sent(batch: Batch, index: number, messageId: string): void {
     this.#lastTag += 1;
-    this.#slots.set(this.#lastTag, { batch, index, messageId });
+    this.#slots.add(this.#lastTag, { batch, index, messageId });
   }
 
   /** An ack or nack of the broker. */
@@ -124,9 +124,12 @@ export class ConfirmWindow {
       this.#settle(tag, result);
       return;
     }
-    for (const older of this.#slots.keys()) {
-      if (older > tag) return;
-      this.#settle(older, result);
+    for (
+      let oldest = this.#slots.oldest;
+      oldest !== undefined && oldest <= tag;
+      oldest = this.#slots.oldest
+    ) {
+      this.#settle(oldest, result);
     }
   }
 
@@ -137,10 +140,8 @@ export class ConfirmWindow {
   }
 
   #settle(tag: number, result: PublishResult): void {
-    const slot = this.#slots.get(tag);
-    if (slot === undefined) return;
-    this.#slots.delete(tag);
-    slot.batch.settle(slot.index, result);
+    const slot = this.#slots.take(tag);
+    slot?.batch.settle(slot.index, result);
   }
 
   #find(messageId: string): Slot | undefined {

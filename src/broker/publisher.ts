@@ -1,7 +1,14 @@
 import { type ConfirmChannel, IllegalOperationError } from 'amqplib';
 import type { BrokerConnection } from './connect.ts';
 import { describeError } from './log.ts';
-import { Batch, ConfirmWindow, failed, type OutgoingMessage, type PublishResult } from './publish-window.ts';
+import {
+  Batch,
+  ConfirmWindow,
+  failed,
+  type OutgoingMessage,
+  type OutgoingProperties,
+  type PublishResult,
+} from './publish-window.ts';
 import type { SupervisedConnection } from './supervisor.ts';
 
 export type { OutgoingMessage, OutgoingProperties, PublishFailure, PublishResult } from './publish-window.ts';
@@ -38,14 +45,27 @@ interface Line {
 /** Without any confirm for so many timeouts the channel counts as stuck: two of 10 s keep the promise of 30 s. */
 const STUCK_AFTER_TIMEOUTS = 2;
 
+/** The headers of the message that is being sent; one that it has not is undefined, which amqplib leaves out. */
+const lentHeaders: Record<string, string | number | boolean | undefined> = {};
+
+/**
+ * The same object for every message, which amqplib has read when `publish` returns. It makes what it is given the prototype
+ * of an object of its own, and V8 describes every prototype in the old generation: one object for each message, with
+ * what it holds, would stay there until the whole heap is marked.
+ */
+function lent(headers: OutgoingProperties['headers'] = {}): typeof lentHeaders {
+  for (const name of Object.keys(lentHeaders)) lentHeaders[name] = undefined;
+  return Object.assign(lentHeaders, headers);
+}
+
 /**
  * Publishes with confirms over whatever connection the supervisor has. No call rejects. While there is no
  * connection, or an alarm blocks it, everything fails at once: when to try again is for the caller to decide.
  */
 export function createPublisher(supervised: SupervisedConnection, options: PublisherOptions): Publisher {
   const { timeoutMs, maxInFlight } = options;
-  /** In order of their deadlines. */
-  const open = new Set<Batch>();
+  /** In order of their deadlines. An array for the reason that `TagWindow` has. */
+  const open: Batch[] = [];
   const waiting: Batch[] = [];
   let line: Line | null = null;
   let timer: NodeJS.Timeout | undefined;
@@ -90,8 +110,13 @@ export function createPublisher(supervised: SupervisedConnection, options: Publi
   function loseLine(reason: string): void {
     line = null;
     for (const batch of open) batch.finish(failed('disconnected', reason));
-    open.clear();
+    open.length = 0;
     waiting.length = 0;
+  }
+
+  function drop(batch: Batch): void {
+    const index = open.indexOf(batch);
+    if (index >= 0) open.splice(index, 1);
   }
 
   /** Sends what waits, as far as there is room. */
@@ -115,7 +140,14 @@ export function createPublisher(supervised: SupervisedConnection, options: Publi
     const messageId = properties.messageId ?? window.nextId();
     try {
       // The returned false says only that amqplib buffers; what bounds the buffer is maxInFlight.
-      channel.publish(exchange, routingKey, body, { persistent: true, ...properties, messageId, mandatory });
+      const headers = lent(properties.headers);
+      channel.publish(exchange, routingKey, body, {
+        persistent: true,
+        ...properties,
+        headers,
+        messageId,
+        mandatory,
+      });
       window.sent(batch, index, messageId);
     } catch (error) {
       const reason = error instanceof IllegalOperationError ? 'disconnected' : 'unencodable';
@@ -133,13 +165,12 @@ export function createPublisher(supervised: SupervisedConnection, options: Publi
   function expire(): void {
     timer = undefined;
     const now = performance.now();
-    for (const batch of open) {
-      if (batch.deadline > now) break;
+    for (let batch = open[0]; batch !== undefined && batch.deadline <= now; batch = open[0]) {
       const blocked = line?.connection.blocked ?? null;
       batch.finish(
         blocked === null ? failed('timeout', `no confirm in ${timeoutMs} ms`) : failed('blocked', blocked),
       );
-      open.delete(batch);
+      open.shift();
     }
     if (line !== null && line.window.size > 0 && line.connection.blocked === null) {
       const stuck = now - line.lastProgress >= STUCK_AFTER_TIMEOUTS * timeoutMs;
@@ -156,8 +187,8 @@ export function createPublisher(supervised: SupervisedConnection, options: Publi
     else if (line.connection.blocked !== null) batch.finish(failed('blocked', line.connection.blocked));
     if (batch.finished) return batch.results;
     if (line !== null && line.window.size === 0) line.lastProgress = now;
-    open.add(batch);
-    batch.results.then(() => open.delete(batch));
+    open.push(batch);
+    batch.results.then(() => drop(batch));
     waiting.push(batch);
     pump();
     arm();

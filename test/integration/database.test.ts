@@ -9,7 +9,9 @@ import {
   describeFailure,
   openDatabase,
 } from '../../src/store/database.ts';
+import type { Prisma } from '../../src/store/generated/client.ts';
 import { migrate } from '../../src/store/migrate.ts';
+import { sqlOf } from '../../src/store/sql.ts';
 import { testServices } from '../support/stack.ts';
 
 let services: Awaited<ReturnType<typeof testServices>>;
@@ -79,6 +81,29 @@ async function expectFailure(
   expect(description).not.toMatch(/\n/);
   expect(description).not.toContain(SECRET);
 }
+
+describe('a statement that is done', () => {
+  test.each([
+    ['select $1::text as one, $2::text as two', [{ one: 'a', two: 'b' }]],
+    ['select $1::int as "no number", $2::text', undefined],
+  ])('leaves neither values nor rows with Prisma: %s', async (text, expected) => {
+    const prisma = connect();
+    const held: unknown[] = [];
+    const sql = sqlOf({
+      $queryRaw: ((statement: Prisma.Sql) => {
+        const asked = prisma.$queryRaw(statement);
+        held.push(statement.values, asked);
+        return asked;
+      }) as typeof prisma.$queryRaw,
+    });
+    const rows = await sql(text, ['a', 'b']).catch(() => undefined);
+    expect(rows).toEqual(expected);
+    const [values, asked] = held;
+    expect(values).toEqual([]);
+    // A promise of Prisma's answers again what it answered before.
+    if (expected !== undefined) expect(await asked).toEqual([]);
+  });
+});
 
 describe('a collision with others is tried again', () => {
   test('deadlock', async () => {

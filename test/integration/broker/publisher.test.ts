@@ -9,6 +9,11 @@ function to(routingKey: string, body = 'x', more: Partial<OutgoingMessage> = {})
   return { exchange: '', routingKey, body: Buffer.from(body), properties: {}, mandatory: true, ...more };
 }
 
+/** RabbitMQ 4 counts deliveries of every message. */
+function without(name: string, headers: Record<string, unknown> = {}): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(headers).filter(([other]) => other !== name));
+}
+
 const confirmed = { kind: 'confirmed' };
 const returned = { kind: 'returned', replyText: 'NO_ROUTE' };
 
@@ -72,6 +77,18 @@ describe('a publisher', () => {
       headers: { uniqueid: 'u0' },
     });
     expect(await other.depth(queue)).toBe(99);
+  });
+
+  it('gives each message its own headers and none of the one before it', async () => {
+    await start();
+    const sent = [{ uniqueid: 'u1', duplicate: true }, { uniqueid: 'u2' }, undefined, { traceparent: 't' }];
+    const batch = sent.map((headers) => to(queue, 'x', { properties: headers ? { headers } : {} }));
+    expect(await publisher.publishBatch(batch)).toEqual(batch.map(() => confirmed));
+    for (const headers of sent) {
+      const arrived = await other.channel.get(queue, { noAck: true });
+      if (!arrived) throw new Error('nothing arrived');
+      expect(without('x-delivery-count', arrived.properties.headers)).toEqual(headers ?? {});
+    }
   });
 
   it('tells which of a batch came back, whoever chose the message ids', async () => {
