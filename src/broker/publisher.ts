@@ -50,8 +50,8 @@ const lentHeaders: Record<string, string | number | boolean | undefined> = {};
 
 /**
  * The same object for every message, which amqplib has read when `publish` returns. It makes what it is given the prototype
- * of an object of its own, and V8 describes every prototype in the old generation: one object for each message, with
- * what it holds, would stay there until the whole heap is marked.
+ * of an object of its own, and V8 keeps what it knows of a prototype in the old generation: the headers of each message
+ * would stay until the whole heap is marked (docs/performance.md).
  */
 function lent(headers: OutgoingProperties['headers'] = {}): typeof lentHeaders {
   for (const name of Object.keys(lentHeaders)) lentHeaders[name] = undefined;

@@ -4,9 +4,9 @@ const SLACK = 256;
 /**
  * Values by tag, where tags ascend as a channel counts its messages: added at the end, taken mostly from the front.
  *
- * Not a Map. One that is filled and emptied all the time replaces its table again and again, and V8 lets each old
- * table point to the next. Once a single one of them is old, all that follow are kept, with what they held, until
- * the whole heap is marked: milliseconds on every core, several times a minute at a few hundred messages a second.
+ * Not a Map. One that is filled and emptied all the time replaces its table again and again, and once a table is old,
+ * V8 makes those that follow it old as well. With what they held they stay until the whole heap is marked, which takes
+ * tens of milliseconds of CPU (docs/performance.md).
  */
 export class TagWindow<Value> {
   /** Ascending from `#front` on; below it they are done with. */

@@ -13,8 +13,8 @@ export function listed(values: readonly (string | number)[]): string {
 
 /**
  * Statements through a Prisma client or one of its transactions. Values and rows are taken out of what Prisma has
- * in hand as soon as the statement is done: its promise of a query has a getter of its own, V8 describes each object that
- * has one in the old generation, and what hangs on it would stay there until the whole heap is marked.
+ * in hand as soon as a statement is done: its promise has a getter, and what an object with a getter of its own refers to
+ * outlives V8's young generation. They would stay until the whole heap is marked (docs/performance.md).
  */
 export function sqlOf(client: Pick<PrismaClient, '$queryRaw'>): Sql {
   return async <Row>(text: string, values: readonly unknown[]) => {
