@@ -31,6 +31,16 @@ export interface Letter {
   properties: RequestProperties;
 }
 
+/** Of a message that nothing could be read of. */
+const UNKNOWN = {
+  uniqueid: null,
+  scustomer: null,
+  machine: null,
+  submittedBy: null,
+  cost: null,
+  currency: null,
+};
+
 const IDENTIFIER_MAX = 255;
 const CURRENCY = /^[A-Z]{3}$/;
 
@@ -54,15 +64,36 @@ export function letterOf(fields: Fields, properties: RequestProperties): Letter 
 export function letterOfText(text: string, properties: RequestProperties): Letter {
   const body = maskSecrets(storable(text));
   const digest = hash('sha256', body, 'hex');
-  const unknown = {
-    uniqueid: null,
-    scustomer: null,
-    machine: null,
-    submittedBy: null,
-    cost: null,
-    currency: null,
+  return { ...UNKNOWN, body, digest, properties };
+}
+
+/** Bytes that a minimal letter shows; its digest is of all of them. */
+const MINIMAL_BYTES = 2048;
+const NO_PROPERTIES: RequestProperties = {
+  contentType: null,
+  replyTo: null,
+  correlationId: null,
+  messageId: null,
+  routingKey: '',
+};
+
+/**
+ * The last resort, for a message whose letter the database refuses: the beginning of its bytes as hex, secrets masked,
+ * and nothing else. Plain ASCII of a known size, so that neither its content nor an encoding can be refused.
+ *
+ * @param body what is in hand of the body
+ * @param bytes length of the body as it was sent
+ */
+export function minimalLetter(body: Buffer, bytes: number): Letter {
+  // Each byte is one character of Latin-1, so that nothing is lost between bytes, text and bytes.
+  const masked = maskSecrets(body.toString('latin1', 0, MINIMAL_BYTES));
+  const shown = Buffer.from(masked, 'latin1').toString('hex');
+  return {
+    ...UNKNOWN,
+    body: `${bytes} bytes, as hex: ${shown}`,
+    digest: hash('sha256', Buffer.concat([Buffer.from(`bytes ${bytes}\n`), body]), 'hex'),
+    properties: NO_PROPERTIES,
   };
-  return { ...unknown, body, digest, properties };
 }
 
 /** For JSON.stringify: masks values by their names, and what a name itself says of a secret. */

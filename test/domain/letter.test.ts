@@ -1,7 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { type BodyFormat, readBody } from '../../src/domain/body.ts';
 import { isDecimal } from '../../src/domain/contract.ts';
-import { type Letter, letterOf, letterOfText, type RequestProperties } from '../../src/domain/letter.ts';
+import {
+  type Letter,
+  letterOf,
+  letterOfText,
+  minimalLetter,
+  type RequestProperties,
+} from '../../src/domain/letter.ts';
 import { validate } from '../../src/domain/validate.ts';
 
 const CANARY = 'canary';
@@ -145,5 +151,30 @@ describe('a letter', () => {
       expect(letterOfText(text, PROPERTIES).digest).toHaveLength(64);
       expect(letterOfText(`pass=${text}`, PROPERTIES).digest).toHaveLength(64);
     }
+  });
+});
+
+describe('a minimal letter', () => {
+  it('is ASCII alone, says nothing but bytes, and is bounded, whatever they are', () => {
+    for (const body of [Buffer.alloc(100_000, 1), Buffer.from('\0\ud800é'), Buffer.alloc(0)]) {
+      const letter = minimalLetter(body, 300_000);
+      expect(JSON.stringify(letter)).toMatch(/^[ -~]{1,5000}$/);
+      expect(letter).toMatchObject({ uniqueid: null, submittedBy: null, properties: { replyTo: null } });
+    }
+    expect(minimalLetter(Buffer.from([0xff, 1]), 2).body).toBe('2 bytes, as hex: ff01');
+  });
+
+  it('never holds the password, not as hex either', () => {
+    const { body } = minimalLetter(Buffer.from(`{"auth_password":"${CANARY}","machine":"m"}`), 43);
+    expect(Buffer.from(body.split(' ').at(-1) ?? '', 'hex').toString()).toBe(
+      '{"auth_password":***,"machine":"m"}',
+    );
+  });
+
+  it('is another one for other bytes, beyond what it shows and by their number', () => {
+    const long = (end: string) => Buffer.concat([Buffer.alloc(5000, 0x61), Buffer.from(end)]);
+    const digests = [long('b'), long('c')].map((body) => minimalLetter(body, 9000).digest);
+    digests.push(minimalLetter(long('b'), 9001).digest);
+    expect(new Set(digests).size).toBe(3);
   });
 });
