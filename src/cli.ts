@@ -5,6 +5,7 @@ import { registerConsole } from './commands/console.ts';
 import { registerDead } from './commands/dead.ts';
 import { registerDoctor } from './commands/doctor.ts';
 import { registerMigrate } from './commands/migrate.ts';
+import { commanderOutput, complain } from './commands/print.ts';
 import { registerPrune } from './commands/prune.ts';
 import { registerPublish } from './commands/publish.ts';
 import { registerReconcile } from './commands/reconcile.ts';
@@ -25,6 +26,7 @@ const program = new Command('cdr-ingest')
   .description('Takes call detail records from RabbitMQ into PostgreSQL, exactly once, charged exactly once.')
   .version(version)
   .showHelpAfterError('(--help shows how to use it)')
+  .configureOutput(commanderOutput)
   .exitOverride();
 
 registerWorker(program);
@@ -42,6 +44,13 @@ registerSchema(program, version);
 // Subcommands are made by their parents and would exit by themselves, with code 1 for wrong usage.
 for (const command of commandsBelow(program)) command.exitOverride();
 
+// Node would print what is thrown as it is, and messages hold texts from outside.
+process.on('uncaughtException', (error: unknown) => {
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  for (const line of text.split('\n')) complain(line);
+  process.exit(1);
+});
+
 try {
   await program.parseAsync();
 } catch (error) {
@@ -56,9 +65,9 @@ function commandsBelow(command: Command): Command[] {
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE;
   if (error instanceof ConfigError || error instanceof DatabaseUrlError) {
-    for (const line of error.message.split('\n')) process.stderr.write(`cdr-ingest: ${line}\n`);
+    for (const line of error.message.split('\n')) complain(`cdr-ingest: ${line}`);
     return USAGE;
   }
-  process.stderr.write(`cdr-ingest: ${error instanceof Error ? error.message : String(error)}\n`);
+  complain(`cdr-ingest: ${error instanceof Error ? error.message : String(error)}`);
   return 1;
 }

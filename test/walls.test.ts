@@ -76,6 +76,17 @@ describe('the walls of the house', () => {
     expect(readers.map(({ path }) => path)).toEqual(['commands/services.ts']);
   });
 
+  it('let only one file write to a terminal, and only it knows tables and bars', () => {
+    const writing = files.filter(({ text }) =>
+      /process\.std(out|err)|console\.(log|error|warn|info)/.test(text),
+    );
+    expect(writing.map(({ path }) => path)).toEqual(['commands/print.ts']);
+    const drawing = files.filter(({ imports }) =>
+      imports.some((name) => /^cli-(table3|progress)$/.test(name)),
+    );
+    expect(drawing.map(({ path }) => path)).toEqual(['commands/print.ts']);
+  });
+
   it('let only one file round and only one acknowledge', () => {
     const rounding = files.filter(({ text }) =>
       /toDecimalPlaces|\.div\(|Math\.round\([^)]*(cost|tax|charg)/.test(text),

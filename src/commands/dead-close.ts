@@ -14,6 +14,7 @@ import {
   usage,
   withSelection,
 } from './dead-options.ts';
+import { printLine } from './print.ts';
 
 interface DiscardOptions extends SelectionOptions {
   why?: string;
@@ -41,7 +42,7 @@ export function registerClose(dead: Command): void {
       await atDesk(1, async ({ sql }) => {
         const pruned = await (options.dryRun ? countPrunable : pruneLetters)(sql, before);
         if (options.json) printJson({ pruned, dry_run: options.dryRun === true });
-        else process.stdout.write(`${pruned} ${options.dryRun ? 'would be removed' : 'removed'}\n`);
+        else printLine(`${pruned} ${options.dryRun ? 'would be removed' : 'removed'}`);
       });
     });
 }
@@ -57,8 +58,7 @@ async function discard(ids: string[], { why, all, json, ...options }: DiscardOpt
     const discarded = await discardLetters(desk.sql, filter, operator, why ?? null);
     const others = selected - discarded;
     if (json) printJson({ discarded, left_alone: others });
-    else
-      process.stdout.write(`${discarded} discarded${others > 0 ? `, ${others} left alone: not dead` : ''}\n`);
+    else printLine(`${discarded} discarded${others > 0 ? `, ${others} left alone: not dead` : ''}`);
     if (ids.length > 0 && others > 0) throw new DeskError(`${others} of the given ids were not dead`);
   });
 }

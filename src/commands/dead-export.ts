@@ -4,6 +4,7 @@ import type { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import type { Command } from 'commander';
 import { ConfigError } from '../config.ts';
+import { jsonText, printableLines } from '../domain/printable.ts';
 import { type Cursor, type LetterFilter, type LetterSummary, readPage } from '../store/letters.ts';
 import type { Sql } from '../store/sql.ts';
 import {
@@ -14,6 +15,7 @@ import {
   selectionOf,
   withSelection,
 } from './dead-options.ts';
+import { writeData } from './print.ts';
 
 const PAGE = 500;
 
@@ -32,9 +34,9 @@ export function registerExport(dead: Command): void {
       const filter = selectionOf(ids, options);
       await atDesk(2, async ({ sql }) => {
         await expectKnown(sql, filter);
-        const target = output === undefined ? process.stdout : await newFile(output);
+        const target = output === undefined ? undefined : await newFile(output);
         await writeAll(sql, filter, json ? 'array' : csv ? 'csv' : 'lines', undefined, target);
-        if (output !== undefined) await finished(target.end());
+        if (target !== undefined) await finished(target.end());
       });
     });
 }
@@ -53,17 +55,15 @@ async function newFile(path: string): Promise<Writable> {
   return stream;
 }
 
-/** Writes every selected letter, page after page. */
+/** Writes every selected letter, page after page; to stdout where no target is given. */
 export async function writeAll(
   sql: Sql,
   filter: LetterFilter,
   format: Format,
   limit: number | undefined,
-  target: Writable,
+  target?: Writable,
 ): Promise<void> {
-  const write = async (text: string) => {
-    if (!target.write(text)) await once(target, 'drain');
-  };
+  const write = (text: string) => writeData(text, target);
   if (format === 'csv') await write(`${CSV_COLUMNS.join(',')}\r\n`);
   if (format === 'array') await write('[');
   let left = limit ?? Number.POSITIVE_INFINITY;
@@ -72,8 +72,8 @@ export async function writeAll(
     const { letters, next } = await readPage(sql, filter, Math.min(PAGE, left), after);
     for (const letter of letters) {
       if (format === 'csv') await write(csvLine(letter));
-      else if (format === 'lines') await write(`${JSON.stringify(letter)}\n`);
-      else await write(`${written === 0 ? '\n' : ',\n'}${JSON.stringify(letter)}`);
+      else if (format === 'lines') await write(`${jsonText(letter)}\n`);
+      else await write(`${written === 0 ? '\n' : ',\n'}${jsonText(letter)}`);
       written += 1;
     }
     left -= letters.length;
@@ -112,6 +112,6 @@ const FORMULA = /^[=+@\t\r]|^-(?!\d+(\.\d+)?$)/;
 
 function csvCell(value: unknown): string {
   const text = value instanceof Date ? value.toISOString() : String(value ?? '');
-  const harmless = FORMULA.test(text) ? `'${text}` : text;
+  const harmless = printableLines(FORMULA.test(text) ? `'${text}` : text);
   return /[",\r\n]/.test(harmless) ? `"${harmless.replaceAll('"', '""')}"` : harmless;
 }

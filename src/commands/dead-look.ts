@@ -15,6 +15,7 @@ import {
   withSelection,
 } from './dead-options.ts';
 import { printGroups, printList, printStory } from './dead-tables.ts';
+import { printLine } from './print.ts';
 
 const PAGE = 50;
 
@@ -68,15 +69,13 @@ async function list(ids: string[], { groupBy, limit, json, ...options }: ListOpt
       if (json) printJson(groups);
       else printGroups(groupBy, groups);
     } else if (json) {
-      await writeAll(sql, filter, 'array', most, process.stdout);
+      await writeAll(sql, filter, 'array', most);
     } else {
       const { letters, next } = await readPage(sql, filter, most ?? PAGE);
       printList(letters, SYSTEM_CURRENCY);
       if (next === undefined) return;
       const all = await countLetters(sql, filter);
-      process.stdout.write(
-        `${letters.length} of ${all}: --limit shows more, --group-by counts, export has all\n`,
-      );
+      printLine(`${letters.length} of ${all}: --limit shows more, --group-by counts, export has all`);
     }
   });
 }

@@ -8,6 +8,8 @@ import { type Sql, sqlOf } from '../store/sql.ts';
 import { readUsers } from '../store/users.ts';
 import { databaseOf, databaseVariables } from './services.ts';
 
+export { printJson } from './print.ts';
+
 /** A problem of the work, said in one line; the command exits with code 1. */
 export class DeskError extends Error {}
 
@@ -102,8 +104,4 @@ export async function operatorAtWork({ database }: Desk): Promise<string> {
   } finally {
     verifier.stop();
   }
-}
-
-export function printJson(value: unknown): void {
-  process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
 }

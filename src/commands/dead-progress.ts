@@ -1,10 +1,8 @@
-import { SingleBar } from 'cli-progress';
-import Table from 'cli-table3';
 import type { Rehearsal } from '../desk/rehearsal.ts';
 import type { ReplayProgress } from '../desk/replay.ts';
 import { chargesOf, countsOf } from '../desk/sums.ts';
+import { complain, isWatched, printLine, printTable, progressBar } from './print.ts';
 
-const style = { head: [], border: [] };
 /** Rows that are shown one by one; `--json` has all. */
 const SHOWN = 50;
 /** Between two lines where there is no terminal. */
@@ -17,12 +15,10 @@ type LeftOut = readonly { id: string; why: string }[];
 /** A bar with rate and time left on a terminal, plain lines on stderr otherwise. */
 export function openProgress(total: number) {
   const started = performance.now();
-  const isTerminal = process.stderr.isTTY === true;
-  const bar = new SingleBar({
-    format: '{bar} {value}/{total} | {resolved} resolved, {dead} refused | {rate}/s | {left} left',
-    stream: process.stderr,
-    hideCursor: true,
-  });
+  const isTerminal = isWatched();
+  const bar = progressBar(
+    '{bar} {value}/{total} | {resolved} resolved, {dead} refused | {rate}/s | {left} left',
+  );
   let saidAt = started;
   let doneAt = started;
   let lastDone = 0;
@@ -39,12 +35,11 @@ export function openProgress(total: number) {
     if (isTerminal) bar.update(done, { resolved, dead, rate, left });
     if (now - doneAt > SILENCE_MS) {
       doneAt = now;
-      process.stderr.write(`\n${progress.sent - done} sent and not settled: is a worker running?\n`);
+      complain('');
+      complain(`${progress.sent - done} sent and not settled: is a worker running?`);
     } else if (!isTerminal && now - saidAt >= LINE_EVERY_MS) {
       saidAt = now;
-      process.stderr.write(
-        `${done} of ${total}: ${resolved} resolved, ${dead} refused, ${rate}/s, ${left} left\n`,
-      );
+      complain(`${done} of ${total}: ${resolved} resolved, ${dead} refused, ${rate}/s, ${left} left`);
     }
   }
   return { update, stop: () => isTerminal && bar.stop() };
@@ -52,44 +47,43 @@ export function openProgress(total: number) {
 
 export function printReplay(progress: ReplayProgress, leftOut: LeftOut): void {
   const { selected, resolved, dead, takenOver, byCode, leftAlone, ended } = progress;
-  const write = (line: string) => process.stdout.write(`${line}\n`);
-  if (selected === 0) write('nothing to replay');
+  if (selected === 0) printLine('nothing to replay');
   else {
-    const table = new Table({ head: ['code', 'calls'], style });
-    for (const [code, count] of Object.entries(byCode).sort()) table.push([code, count]);
-    write(`${table}\n${selected} selected: ${resolved} resolved, ${dead} dead again`);
+    printTable(['code', 'calls'], Object.entries(byCode).sort());
+    printLine(`${selected} selected: ${resolved} resolved, ${dead} dead again`);
   }
-  if (takenOver > 0) write(`${takenOver} taken over by another replay`);
-  if (ended !== null) write(`ended early (${ended}): the same command goes on with the rest`);
+  if (takenOver > 0) printLine(`${takenOver} taken over by another replay`);
+  if (ended !== null) printLine(`ended early (${ended}): the same command goes on with the rest`);
   printLeft([...leftAlone, ...leftOut]);
 }
 
 export function printRehearsal({ rows, leftAlone }: Rehearsal, leftOut: LeftOut): void {
-  const write = (line: string) => process.stdout.write(`${line}\n`);
-  const each = new Table({
-    head: ['id', 'uniqueid', 'would become', 'answer', 'charged'],
-    style,
-    wordWrap: true,
-  });
-  for (const { id, uniqueid, becomes, code, responses, charged, currency } of rows.slice(0, SHOWN)) {
+  const each = rows.slice(0, SHOWN).map(({ id, uniqueid, becomes, code, responses, charged, currency }) => {
     const problems = responses
       .filter(({ key }) => key !== '')
       .map(({ key, message }) => `${key}: ${message}`);
     const money = charged === null ? '' : `${charged} ${currency}`;
-    each.push([id, uniqueid ?? '', becomes, [code, ...problems].join('\n'), money]);
-  }
-  write(`${each}`);
-  if (rows.length > SHOWN) write(`and ${rows.length - SHOWN} more: --json has all`);
-  const counts = new Table({ head: ['would become', 'calls'], style });
-  for (const { becomes, count } of countsOf(rows)) counts.push([becomes, count]);
-  const charges = new Table({ head: ['customer', 'calls', 'would be charged'], style });
-  for (const { customer, currency, calls, charged } of chargesOf(rows))
-    charges.push([customer, calls, `${charged} ${currency}`]);
-  write(`${counts}\n${charges}\nNothing was changed.`);
+    return [id, uniqueid ?? '', becomes, [code, ...problems], money];
+  });
+  printTable(['id', 'uniqueid', 'would become', 'answer', 'charged'], each, { wordWrap: true });
+  if (rows.length > SHOWN) printLine(`and ${rows.length - SHOWN} more: --json has all`);
+  printTable(
+    ['would become', 'calls'],
+    countsOf(rows).map(({ becomes, count }) => [becomes, count]),
+  );
+  printTable(
+    ['customer', 'calls', 'would be charged'],
+    chargesOf(rows).map(({ customer, currency, calls, charged }) => [
+      customer,
+      calls,
+      `${charged} ${currency}`,
+    ]),
+  );
+  printLine('Nothing was changed.');
   printLeft([...leftAlone, ...leftOut]);
 }
 
 function printLeft(left: LeftOut): void {
-  for (const { id, why } of left.slice(0, SHOWN)) process.stdout.write(`left alone: ${id}, ${why}\n`);
-  if (left.length > SHOWN) process.stdout.write(`and ${left.length - SHOWN} more left alone\n`);
+  for (const { id, why } of left.slice(0, SHOWN)) printLine(`left alone: ${id}, ${why}`);
+  if (left.length > SHOWN) printLine(`and ${left.length - SHOWN} more left alone`);
 }

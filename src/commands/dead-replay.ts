@@ -21,6 +21,7 @@ import {
 import { rehearsalPorts, replayPorts } from './dead-ports.ts';
 import { openProgress, printRehearsal, printReplay } from './dead-progress.ts';
 import { BrokerError, openSender } from './dead-sender.ts';
+import { complain } from './print.ts';
 import { brokerOf, brokerVariables } from './services.ts';
 
 interface ReplayOptions extends SelectionOptions {
@@ -105,7 +106,8 @@ async function sendThem(
   const onSignal = () => {
     // Whatever is not settled yet stays `replaying`, and the same command takes it up.
     for (const name of SIGNALS) process.removeListener(name, onSignal).on(name, () => process.exit(1));
-    process.stderr.write('\nsending no more, waiting for what is on its way; once more ends at once\n');
+    complain('');
+    complain('sending no more, waiting for what is on its way; once more ends at once');
     stop.abort();
   };
   for (const name of SIGNALS) process.on(name, onSignal);

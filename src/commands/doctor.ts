@@ -17,6 +17,7 @@ import { type Config, readConfig } from '../config.ts';
 import { describeFailure, openDatabase } from '../store/database.ts';
 import { type DatabaseState, readDatabaseState } from '../store/health.ts';
 import { pendingMigrations } from '../store/migrate.ts';
+import { printJson, printLine } from './print.ts';
 import { brokerOf, brokerVariables, databaseOf, databaseVariables } from './services.ts';
 
 const TIMEOUT_MS = 10_000;
@@ -43,10 +44,10 @@ export function registerDoctor(program: Command): void {
     .action(async ({ json }: { json?: boolean }) => {
       const config = readConfig(doctorVariables);
       const checks = [...(await examineBroker(config)), ...(await examineDatabase(config))];
-      if (json) process.stdout.write(`${JSON.stringify(checks, null, 2)}\n`);
+      if (json) printJson(checks);
       else
         for (const { check, state, detail } of checks)
-          process.stdout.write(`${state.padEnd(7)}  ${check.padEnd(8)}  ${detail}\n`);
+          printLine(`${state.padEnd(7)}  ${check.padEnd(8)}  ${detail}`);
       process.exitCode = checks.some(({ state }) => state === 'failed') ? 1 : 0;
     });
 }

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { readConfig } from '../config.ts';
 import { migrate } from '../store/migrate.ts';
+import { printJson, printLine } from './print.ts';
 import { databaseOf, databaseVariables } from './services.ts';
 
 /** `migrate`: brings the database to the current schema. */
@@ -12,9 +13,9 @@ export function registerMigrate(program: Command): void {
     .action(async (options: { json?: boolean }) => {
       const { url, tls } = databaseOf(readConfig(databaseVariables));
       const applied = await migrate(url, { tls });
-      if (options.json) process.stdout.write(`${JSON.stringify({ applied })}\n`);
-      else if (applied.length === 0) process.stdout.write('the database is up to date\n');
-      else for (const name of applied) process.stdout.write(`applied ${name}\n`);
+      if (options.json) printJson({ applied }, 0);
+      else if (applied.length === 0) printLine('the database is up to date');
+      else for (const name of applied) printLine(`applied ${name}`);
       // The schema engine leaves a timer of 10 s behind that would keep the process.
       process.exit(0);
     });

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { SingleBar } from 'cli-progress';
 import type { Command } from 'commander';
 import { ConfigError, readConfig } from '../config.ts';
 import { classifyFailure, describeFailure, openDatabase } from '../store/database.ts';
 import { monthsAgo, type Pruned, pagesOfCalls, prunePages } from '../store/prune.ts';
 import { type Sql, sqlOf } from '../store/sql.ts';
 import { backoffMs } from './outage.ts';
+import { printJson, printLine, progressBar } from './print.ts';
 import { databaseOf, databaseVariables } from './services.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -43,10 +43,10 @@ export function registerPrune(program: Command): void {
         const cutoff = await monthsAgo(sql, months);
         const { calls, kept } = await pruneAll(sql, cutoff, options.dryRun === true);
         const verb = options.dryRun ? 'would go' : 'have gone';
-        if (options.json) process.stdout.write(`${JSON.stringify({ cutoff, calls, kept })}\n`);
+        if (options.json) printJson({ cutoff, calls, kept }, 0);
         else {
-          process.stdout.write(`${calls} calls received before ${cutoff} ${verb}\n`);
-          if (kept > 0) process.stdout.write(`${kept} stay: their invoices are open\n`);
+          printLine(`${calls} calls received before ${cutoff} ${verb}`);
+          if (kept > 0) printLine(`${kept} stay: their invoices are open`);
         }
       } catch (error) {
         throw new Error(describeFailure(error), { cause: error });
@@ -60,11 +60,7 @@ export function registerPrune(program: Command): void {
 async function pruneAll(sql: Sql, cutoff: string, isDryRun: boolean): Promise<Pruned> {
   const pages = await pagesOfCalls(sql);
   const total: Pruned = { calls: 0, kept: 0 };
-  const bar = new SingleBar({
-    format: '{bar} {percentage} % | {calls} calls',
-    noTTYOutput: false,
-    hideCursor: true,
-  });
+  const bar = progressBar('{bar} {percentage} % | {calls} calls');
   bar.start(pages, 0, { calls: 0 });
   try {
     for (let from = 0; from < pages; from += PAGES) {

@@ -1,10 +1,9 @@
-import { SingleBar } from 'cli-progress';
-import Table from 'cli-table3';
 import type { Command } from 'commander';
 import { type Answer, type FrontDoor, openFrontDoor } from '../broker/front-door.ts';
 import { defaultNames } from '../broker/topology.ts';
 import { ConfigError, readConfig } from '../config.ts';
 import { CallFileError, type FileCall, readCalls } from './calls.ts';
+import { complain, printJson, printLine, printTable, progressBar } from './print.ts';
 import { brokerOf, brokerVariables } from './services.ts';
 
 /** Calls that wait for their reply at once: enough to fill the worker's batches. */
@@ -39,14 +38,14 @@ export function registerPublish(program: Command): void {
       const door = await openFrontDoor(urls, defaultNames.exchange, seconds * 1000, tls);
       try {
         const summary = await publishAll(door, files, given as typeof credentials);
-        if (options.json) process.stdout.write(`${JSON.stringify(summary, null, 2)}\n`);
+        if (options.json) printJson(summary);
         else print(summary);
         const accepted = Object.entries(summary.byCode).filter(([code]) => code.startsWith('2'));
         const isAllAccepted = accepted.reduce((sum, [, count]) => sum + count, 0) === summary.sent;
         process.exitCode = isAllAccepted ? 0 : 1;
       } catch (error) {
         if (!(error instanceof CallFileError) && !isMissingFile(error)) throw error;
-        process.stderr.write(`cdr-ingest publish: ${error.message}\n`);
+        complain(`cdr-ingest publish: ${error.message}`);
         process.exitCode = 1;
       } finally {
         await door.close();
@@ -60,12 +59,7 @@ async function publishAll(
   credentials: Parameters<typeof readCalls>[1],
 ): Promise<Summary> {
   const summary: Summary = { sent: 0, byCode: {}, duplicates: 0, unanswered: 0, refused: [] };
-  const bar = new SingleBar({
-    format: '{bar} {value} answered | {duration_formatted} | {rate}/s',
-    stream: process.stderr,
-    noTTYOutput: false,
-    hideCursor: true,
-  });
+  const bar = progressBar('{bar} {value} answered | {duration_formatted} | {rate}/s');
   const started = performance.now();
   const open = new Set<Promise<void>>();
   let answered = 0;
@@ -113,13 +107,13 @@ async function submit(door: FrontDoor, call: FileCall, number: number, summary: 
 }
 
 function print(summary: Summary): void {
-  const table = new Table({ head: ['code', 'calls'], style: { head: [], border: [] } });
-  for (const [code, count] of Object.entries(summary.byCode).sort()) table.push([code, count]);
-  if (summary.unanswered > 0) table.push(['no reply', summary.unanswered]);
-  process.stdout.write(`${table}\n${summary.sent} sent, ${summary.duplicates} of them stored before\n`);
+  const rows = Object.entries(summary.byCode).sort();
+  const unanswered = summary.unanswered > 0 ? [['no reply', summary.unanswered]] : [];
+  printTable(['code', 'calls'], [...rows, ...unanswered]);
+  printLine(`${summary.sent} sent, ${summary.duplicates} of them stored before`);
   for (const { call, responses } of summary.refused) {
     for (const { code, key, message } of responses) {
-      process.stdout.write(`call ${call}: ${code} ${key === '' ? '' : `${key}: `}${message}\n`);
+      printLine(`call ${call}: ${code} ${key === '' ? '' : `${key}: `}${message}`);
     }
   }
 }

@@ -1,13 +1,12 @@
-import Table from 'cli-table3';
 import type { Command } from 'commander';
 import { readConfig } from '../config.ts';
 import { openDatabase } from '../store/database.ts';
 import { type Reconciliation, reconcile } from '../store/reconcile.ts';
+import { printJson, printLine, printTable } from './print.ts';
 import { databaseOf, databaseVariables } from './services.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const STATEMENT_TIMEOUT_MS = 3_600_000;
-const plain = { head: [], border: [] };
 
 /** `reconcile`: proves from the database that nothing was charged twice or not at all; exits 1 on drift. */
 export function registerReconcile(program: Command): void {
@@ -25,7 +24,7 @@ export function registerReconcile(program: Command): void {
       });
       try {
         const result = await reconcile(database.prisma);
-        if (json) process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
+        if (json) printJson(result);
         else print(result);
         process.exitCode = result.proofs.every(({ drift }) => drift === 0) ? 0 : 1;
       } finally {
@@ -35,16 +34,17 @@ export function registerReconcile(program: Command): void {
 }
 
 function print({ proofs, uninvoiced }: Reconciliation): void {
-  const table = new Table({ head: ['claim', 'examined', 'wrong'], style: plain });
-  for (const { claim, examined, drift } of proofs) table.push([claim, examined, drift]);
-  process.stdout.write(`${table}\n`);
+  printTable(
+    ['claim', 'examined', 'wrong'],
+    proofs.map(({ claim, examined, drift }) => [claim, examined, drift]),
+  );
   for (const { examples } of proofs) {
     for (const example of examples) {
       const fields = Object.entries(example).map(([name, value]) => `${name}=${value}`);
-      process.stdout.write(`wrong: ${fields.join(' ')}\n`);
+      printLine(`wrong: ${fields.join(' ')}`);
     }
   }
   for (const { currency, calls, cost, tax } of uninvoiced) {
-    process.stdout.write(`${calls} calls that no invoice took: ${cost} ${currency} and ${tax} tax\n`);
+    printLine(`${calls} calls that no invoice took: ${cost} ${currency} and ${tax} tax`);
   }
 }

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { asyncApi, messageSchema } from '../domain/schema.ts';
+import { printJson } from './print.ts';
 
 /** `schema`: the JSON Schema of the message, or the AsyncAPI document of the interface. */
 export function registerSchema(program: Command, version: string): void {
@@ -9,6 +10,6 @@ export function registerSchema(program: Command, version: string): void {
     .option('--asyncapi', 'prints the AsyncAPI document instead')
     .action((options: { asyncapi?: boolean }) => {
       const document = options.asyncapi ? asyncApi(version) : messageSchema();
-      process.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
+      printJson(document);
     });
 }

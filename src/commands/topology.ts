@@ -1,8 +1,8 @@
-import Table from 'cli-table3';
 import type { Command } from 'commander';
 import { openFirst } from '../broker/connect.ts';
 import { checkTopology, declareTopology, defaultNames } from '../broker/topology.ts';
 import { readConfig } from '../config.ts';
+import { printJson, printTable } from './print.ts';
 import { brokerOf, brokerVariables } from './services.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -26,12 +26,12 @@ export function registerTopology(program: Command): void {
       try {
         const names = { ...defaultNames, deliveryLimit: config.DELIVERY_LIMIT };
         const findings = await (options.check ? checkTopology : declareTopology)(connection, names);
-        if (options.json) process.stdout.write(`${JSON.stringify(findings, null, 2)}\n`);
-        else {
-          const table = new Table({ head: ['object', 'state'], style: { head: [], border: [] } });
-          for (const { object, problem } of findings) table.push([object, problem ?? 'as it should be']);
-          process.stdout.write(`${table}\n`);
-        }
+        if (options.json) printJson(findings);
+        else
+          printTable(
+            ['object', 'state'],
+            findings.map(({ object, problem }) => [object, problem ?? 'as it should be']),
+          );
         process.exitCode = findings.every(({ ok }) => ok) ? 0 : 1;
       } finally {
         await connection.close();

@@ -1,9 +1,9 @@
-import Table from 'cli-table3';
 import type { Command } from 'commander';
 import { hashPassword } from '../auth/password.ts';
 import { ConfigError, readConfig } from '../config.ts';
 import { type Database, describeFailure, openDatabase } from '../store/database.ts';
 import { disableUser, listUsers, ROLES, type Role, upsertUser } from '../store/users.ts';
+import { complain, printJson, printLine, printTable } from './print.ts';
 import { readSecret } from './secret.ts';
 import { databaseOf, databaseVariables } from './services.ts';
 
@@ -35,7 +35,7 @@ export function registerUser(program: Command): void {
       }
       const passwordHash = await hashPassword(password);
       await withDatabase(address, ({ prisma }) => upsertUser(prisma, { username: name, passwordHash, role }));
-      process.stdout.write(`${name} is a user with role ${role}\n`);
+      printLine(`${name} is a user with role ${role}`);
     });
 
   user
@@ -47,17 +47,18 @@ export function registerUser(program: Command): void {
         listUsers(prisma),
       );
       if (json) {
-        process.stdout.write(`${JSON.stringify(users, null, 2)}\n`);
+        printJson(users);
         return;
       }
-      const table = new Table({
-        head: ['username', 'role', 'active', 'changed'],
-        style: { head: [], border: [] },
-      });
-      for (const { username, role, active, updatedAt } of users) {
-        table.push([username, role, active ? 'yes' : 'no', updatedAt.toISOString()]);
-      }
-      process.stdout.write(`${table}\n`);
+      printTable(
+        ['username', 'role', 'active', 'changed'],
+        users.map(({ username, role, active, updatedAt }) => [
+          username,
+          role,
+          active ? 'yes' : 'no',
+          updatedAt.toISOString(),
+        ]),
+      );
     });
 
   user
@@ -68,9 +69,9 @@ export function registerUser(program: Command): void {
       const existed = await withDatabase(databaseOf(readConfig(databaseVariables)), ({ prisma }) =>
         disableUser(prisma, name),
       );
-      if (existed) process.stdout.write(`${name} is disabled\n`);
+      if (existed) printLine(`${name} is disabled`);
       else {
-        process.stderr.write(`cdr-ingest user disable: there is no user "${name}"\n`);
+        complain(`cdr-ingest user disable: there is no user "${name}"`);
         process.exitCode = 1;
       }
     });

@@ -1,7 +1,7 @@
 import type { Story } from '../desk/story.ts';
 import { timeOf } from '../desk/words.ts';
 import { shown } from '../domain/text.ts';
-import { type Html, html } from './html.ts';
+import { type Html, html, lines } from './html.ts';
 import { correction } from './page-letters.ts';
 import { type Answer, csrfField } from './respond.ts';
 import type { Session } from './session.ts';
@@ -18,7 +18,7 @@ ${letter.deaths} deaths, ${letter.replays} replays</p>
 <ul>${letter.responses.map(({ code, key, message }) => html`<li><b>${code}</b> ${key && html`<code>${key}</code>: `}${message}</li>`)}</ul>
 ${letter.error && html`<p class="problem">${letter.error}</p>`}
 <h2>The call</h2>
-${call === null ? html`<p>Its body cannot be read.</p><pre>${letter.body}</pre>` : callTable(story)}
+${call === null ? html`<p>Its body cannot be read.</p><pre>${lines(letter.body)}</pre>` : callTable(story)}
 ${
   stored &&
   html`<p>Stored ${timeOf(stored.received_at)} from ${stored.submitted_by}${stored.replayed_by && `, replayed by ${stored.replayed_by}`};

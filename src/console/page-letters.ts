@@ -3,7 +3,7 @@ import { editableNames } from '../domain/kept.ts';
 import { deadReasons } from '../domain/outcome.ts';
 import { letterStatuses } from '../domain/record.ts';
 import type { Cursor, LetterSummary } from '../store/letters.ts';
-import { type Html, html } from './html.ts';
+import { fieldValue, type Html, html } from './html.ts';
 import { type Answer, csrfField } from './respond.ts';
 import type { Session } from './session.ts';
 
@@ -46,7 +46,7 @@ function filterForm(filter: FilterText): Html {
 <select name="${name}"><option value="">any</option>
 ${options.map((option) => html`<option ${option === filter[name] && 'selected'}>${option}</option>`)}</select></label>`;
   const text = (name: keyof FilterText, hint: string) =>
-    html`<label>${name} <input name="${name}" value="${filter[name]}" placeholder="${hint}"></label>`;
+    html`<label>${name} <input name="${name}" value="${fieldValue(filter[name])}" placeholder="${hint}"></label>`;
   return html`<form class="filters" method="get" action="/letters" role="search">
 ${choice('status', letterStatuses)} ${choice('reason', deadReasons)}
 ${text('code', '400')} ${text('key', 'scustomer')} ${text('customer', '123')} ${text('machine', '')}
@@ -72,7 +72,7 @@ function table(letters: readonly LetterSummary[], systemCurrency: string): Html 
 /** What can be done with everything that these filters select, the pages that are not shown included. */
 function selectionForms(filter: FilterText, session: Session): Html {
   const hidden = Object.entries(filter).map(
-    ([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`,
+    ([name, value]) => html`<input type="hidden" name="${name}" value="${fieldValue(value)}">`,
   );
   return html`<h2>All that these filters select</h2>
 <form class="act" method="post" action="/rehearse">${csrfField(session)}${hidden}${correction()}${replayOptions()}

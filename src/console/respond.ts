@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { jsonText } from '../domain/printable.ts';
 import { type Html, html } from './html.ts';
 import type { Session } from './session.ts';
 
@@ -36,9 +37,7 @@ export function send(response: ServerResponse, answer: Answer, session: Session 
         .end();
       return;
     case 'json':
-      response
-        .writeHead(200, { ...HEADERS, 'content-type': 'application/json' })
-        .end(JSON.stringify(answer.value));
+      response.writeHead(200, { ...HEADERS, 'content-type': 'application/json' }).end(jsonText(answer.value));
       return;
     case 'text':
       response.writeHead(answer.status ?? 200, { ...HEADERS, 'content-type': answer.type }).end(answer.text);

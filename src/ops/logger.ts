@@ -1,15 +1,17 @@
 import { type DestinationStream, destination, type Logger, pino } from 'pino';
+import { safeJson } from '../domain/printable.ts';
 
 export type { Logger } from 'pino';
 
 /**
  * JSON lines on stderr: stdout belongs to results. Nothing that is logged holds a password; the redaction is the
- * second lock on that door.
+ * second lock on that door. Nothing in a line disturbs a terminal: pino escapes less than that.
  */
 export function createLogger(
   level: string,
   stream: DestinationStream = destination({ fd: 2, sync: false }),
 ): Logger {
   const redact = { paths: ['auth_password', '*.auth_password', 'password', '*.password'], censor: '***' };
-  return pino({ level, base: null, redact, timestamp: pino.stdTimeFunctions.isoTime }, stream);
+  const hooks = { streamWrite: safeJson };
+  return pino({ level, base: null, redact, hooks, timestamp: pino.stdTimeFunctions.isoTime }, stream);
 }
