@@ -34,10 +34,10 @@ export async function measureLatency(
   const results = new Map<number, Latency>();
   try {
     const offered = async () => {
-      await offer(bed, workload(WARM_RATE * warmSeconds, seed).messages, WARM_RATE);
+      await offerAll(bed, workload(WARM_RATE * warmSeconds, seed).messages, WARM_RATE);
       for (const [index, rate] of rates.entries()) {
         const { messages } = workload(Math.ceil(rate * seconds), seed + 1 + index);
-        const waits = await offer(bed, messages, rate);
+        const waits = await offerAll(bed, messages, rate);
         results.set(rate, { p50: quantile(waits, 0.5), p99: quantile(waits, 0.99) });
       }
     };
@@ -50,21 +50,43 @@ export async function measureLatency(
   }
 }
 
+async function offerAll(bed: Bed, messages: readonly Message[], rate: number): Promise<number[]> {
+  const waits = await offer(bed, messages, rate, { replies: 'queue', limitMs: ANSWER_LIMIT_MS });
+  const missing = waits.filter((wait) => wait === Number.POSITIVE_INFINITY).length;
+  if (missing > 0) throw new Error(`${missing} replies did not come`);
+  return waits;
+}
+
+/** RabbitMQ's direct reply-to: the name that consumer and publisher use. */
+const DIRECT = 'amq.rabbitmq.reply-to';
+
 /**
  * Open loop: a message goes out when it is due, whatever became of those before, and its time counts from then,
- * so that a stall shows in everything that was due during it. Replies come to an exclusive queue, as a switch has.
+ * so that a stall shows in everything that was due during it. Replies come to an exclusive queue, as a switch has,
+ * or by direct reply-to.
+ *
+ * @param limitMs how long a reply is waited for after the last message is sent
+ * @returns milliseconds to the reply of each message, infinite where none came
  */
-async function offer(bed: Bed, messages: readonly Message[], rate: number): Promise<number[]> {
+export async function offer(
+  bed: Pick<Bed, 'connect'>,
+  messages: readonly Message[],
+  rate: number,
+  { replies, limitMs }: { replies: 'queue' | 'direct'; limitMs: number },
+): Promise<number[]> {
   const connection = await bed.connect();
   const channel = await connection.openConfirmChannel();
-  const replyTo = `cdrs.reply.${randomUUID()}`;
-  await channel.assertQueue(replyTo, { exclusive: true, autoDelete: true });
+  const replyTo = replies === 'direct' ? DIRECT : `cdrs.reply.${randomUUID()}`;
+  if (replies === 'queue') await channel.assertQueue(replyTo, { exclusive: true, autoDelete: true });
   const began = performance.now();
   const dueAt = (index: number) => began + (index * 1000) / rate;
-  const waits = new Map<number, number>();
+  const waits = messages.map(() => Number.POSITIVE_INFINITY);
+  let missing = messages.length;
   const onReply = (correlationId: unknown) => {
     const index = Number(correlationId);
-    if (!waits.has(index)) waits.set(index, performance.now() - dueAt(index));
+    if (waits[index] !== Number.POSITIVE_INFINITY) return;
+    waits[index] = performance.now() - dueAt(index);
+    missing -= 1;
   };
   await channel.consume(replyTo, (reply) => onReply(reply?.properties.correlationId), { noAck: true });
   for (let next = 0; next < messages.length; ) {
@@ -81,11 +103,8 @@ async function offer(bed: Bed, messages: readonly Message[], rate: number): Prom
     });
     next += 1;
   }
-  const deadline = performance.now() + ANSWER_LIMIT_MS;
-  while (waits.size < messages.length) {
-    if (performance.now() > deadline) throw new Error(`${messages.length - waits.size} replies did not come`);
-    await sleep(20);
-  }
+  const deadline = performance.now() + limitMs;
+  while (missing > 0 && performance.now() < deadline) await sleep(20);
   await connection.close();
-  return [...waits.values()];
+  return waits;
 }

@@ -1,13 +1,11 @@
-import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Bed } from './bed.ts';
-import { startWorkerProgram } from './programs.ts';
+import { residentMib, startWorkerProgram } from './programs.ts';
 import { workload } from './workload.ts';
 
 const SAMPLE_MS = 250;
 /** Different messages; a backlog repeats them, so that most of it are duplicates, and as large as any. */
 const DISTINCT = 50_000;
-const KIB_PER_MIB = 1024;
 
 /** Resident memory of the worker in MiB, four times a second, with so many messages waiting when it starts. */
 export async function measureMemory(
@@ -37,9 +35,4 @@ export async function measureMemory(
     await database.drop();
   }
   return samples;
-}
-
-function residentMib(pid: number | undefined): number {
-  const status = readFileSync(`/proc/${pid}/status`, 'latin1');
-  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? Number.NaN) / KIB_PER_MIB;
 }

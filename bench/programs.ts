@@ -4,6 +4,8 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { startProcess } from '../test/support/worker.ts';
 
+const KIB_PER_MIB = 1024;
+
 /** Node's settings in production, which every program is measured with. */
 const NODE_OPTIONS = nodeOptions();
 
@@ -23,13 +25,22 @@ export interface Program {
   stop: () => Promise<void>;
 }
 
+/** The worker, which also serves HTTP. */
+export interface WorkerProgram extends Program {
+  port: () => Promise<number>;
+  /** Ends it at once, whatever it has in hand. */
+  kill: () => Promise<void>;
+}
+
 export interface Services {
   DATABASE_URL: string;
   AMQP_URL: string;
+  /** Where the worker serves HTTP, for a program that goes there. */
+  WORKER_URL?: string;
 }
 
 /** Part D: the product as it ships, with nothing set but where its servers are and what the image sets. */
-export async function startWorkerProgram(services: Services): Promise<Program> {
+export async function startWorkerProgram(services: Services): Promise<WorkerProgram> {
   const worker = await startProcess(['worker'], { ...services, NODE_OPTIONS, HTTP_PORT: '0' });
   let stopping = false;
   const failure = worker.ended.then((code) => {
@@ -41,6 +52,12 @@ export async function startWorkerProgram(services: Services): Promise<Program> {
   return {
     pid: worker.child.pid,
     failure,
+    port: worker.port,
+    kill: async () => {
+      stopping = true;
+      worker.child.kill('SIGKILL');
+      await worker.ended;
+    },
     stop: async () => {
       stopping = true;
       const code = await worker.stop();
@@ -80,6 +97,21 @@ export function startBenchProgram(
       await ended;
     },
   };
+}
+
+/** Highest resident memory of a process so far, MiB. */
+export function peakMib(pid: number | undefined): number {
+  return memoryOf(pid, 'VmHWM');
+}
+
+/** Resident memory of a process now, MiB. */
+export function residentMib(pid: number | undefined): number {
+  return memoryOf(pid, 'VmRSS');
+}
+
+function memoryOf(pid: number | undefined, field: 'VmHWM' | 'VmRSS'): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'latin1');
+  return Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1] ?? Number.NaN) / KIB_PER_MIB;
 }
 
 /** A worker would outlive a benchmark that is interrupted and look for its servers for ever. */

@@ -1,25 +1,45 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { chartsOf } from './charts.ts';
-import { type Results, report } from './report.ts';
+import { abuseTable, type Results, report } from './report.ts';
 
 const path = (name: string) => new URL(`../${name}`, import.meta.url);
-const DOCUMENT = path('docs/performance.md');
-/** What stands between these lines of the document is a run's. */
-const BEGIN = '<!-- the last full run -->\n';
-const END = '\n<!-- end of the run -->';
+/** What stands between two such lines of a document is a run's. */
+const RUN = {
+  document: 'docs/performance.md',
+  begin: '<!-- the last full run -->\n',
+  end: '\n<!-- end of the run -->',
+};
+const ABUSE = {
+  document: 'docs/reliability.md',
+  begin: '<!-- the last run of --only abuse -->\n',
+  end: '\n<!-- end of the run -->',
+};
 
 /** Every round of a run as JSON, and its charts. A full one is what docs/performance.md shows. */
 export function publish(results: Results, isPartial: boolean): void {
-  const rounds = `${JSON.stringify(results, null, 2)}\n`;
   if (isPartial) {
-    writeFileSync(path('bench/results/partial.json'), rounds);
+    writeFileSync(path('bench/results/partial.json'), json(results));
     writeFileSync(path('bench/results/partial.svg'), chartsOf(results));
     return;
   }
-  writeFileSync(path('bench/results/full.json'), rounds);
+  writeFileSync(path('bench/results/full.json'), json(results));
   writeFileSync(path('docs/images/performance.svg'), chartsOf(results));
-  const text = readFileSync(DOCUMENT, 'utf8');
-  const begin = text.indexOf(BEGIN) + BEGIN.length;
-  const end = text.indexOf(END);
-  writeFileSync(DOCUMENT, `${text.slice(0, begin)}${report(results)}${text.slice(end)}`);
+  put(RUN, report(results));
+}
+
+/** The storms of a run, which docs/reliability.md shows. */
+export function publishAbuse(results: Results): void {
+  writeFileSync(path('bench/results/abuse.json'), json(results.abuse));
+  put(ABUSE, abuseTable(results.abuse));
+}
+
+function json(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
+}
+
+function put({ document, begin, end }: typeof RUN, text: string): void {
+  const before = readFileSync(path(document), 'utf8');
+  const from = before.indexOf(begin) + begin.length;
+  const to = before.indexOf(end, from);
+  writeFileSync(path(document), `${before.slice(0, from)}${text}${before.slice(to)}`);
 }

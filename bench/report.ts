@@ -1,3 +1,4 @@
+import type { Abuse, Honest } from './abuse.ts';
 import { goalRows } from './goals.ts';
 import type { Latency } from './latency.ts';
 import { type Measured, totalOf } from './meter.ts';
@@ -23,6 +24,7 @@ export interface Results {
   replays: ReplayRates[];
   /** Resident MiB of the worker on a backlog, four times a second. */
   memory: number[];
+  abuse: Abuse[];
   /** Share of the messages that are calls to be stored and charged. */
   chargedShare: number;
 }
@@ -84,9 +86,28 @@ export function report(results: Results): string {
     table(['F customers, workers of half a core if not said otherwise', 'messages/s'], held),
     table(['G calls stored', 'database CPU s per 1,000', 'messages/s'], grown),
     table(['Node alone', 'CPU µs a message'], listed(node, 1)),
+    abuseTable(results.abuse),
   ]
     .filter((part) => part !== '')
     .join('\n\n');
+}
+
+/** Honest calls beside each storm: what docs/reliability.md shows. */
+export function abuseTable(rows: readonly Abuse[]): string {
+  const milliseconds = (value: number | null) => (value === null ? 'none' : value.toFixed(1));
+  const share = ({ sent, answered }: Honest) => `${answered} of ${sent}`;
+  return table(
+    ['storm', 'answered', 'p50 ms', 'p99 ms', 'p99 before it', 'p99 ratio', 'worker, highest MiB'],
+    rows.map(({ name, quiet, beside, peakMib }) => [
+      name,
+      share(beside),
+      milliseconds(beside.p50),
+      milliseconds(beside.p99),
+      milliseconds(quiet.p99),
+      beside.p99 === null || quiet.p99 === null ? 'none' : (beside.p99 / quiet.p99).toFixed(1),
+      peakMib.toFixed(0),
+    ]),
+  );
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {

@@ -1,5 +1,6 @@
 import { availableParallelism, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
+import { measureAbuse } from './abuse.ts';
 import { type Bed, makeBed } from './bed.ts';
 import { drain, measureDatabase } from './drain.ts';
 import { assertExact } from './exact.ts';
@@ -8,7 +9,7 @@ import { type Latency, measureLatency } from './latency.ts';
 import { measureMemory } from './memory.ts';
 import { measureNode } from './node.ts';
 import { type Services, startBenchProgram, startWorkerProgram } from './programs.ts';
-import { publish } from './publish.ts';
+import { publish, publishAbuse } from './publish.ts';
 import { measureReplay } from './replay.ts';
 import { type Results, report } from './report.ts';
 import { canHold, measureScaling, type Share } from './scaling.ts';
@@ -17,10 +18,11 @@ import { HOT_SHARE, workload } from './workload.ts';
 /**
  * `npm run bench -- [--quick] [--only node,A,B,C,D,E,F,G,R,memory]`: every part in every round, one after
  * the other, so that what else the machine does falls on all of them alike. Results on stdout and where publish.ts
- * puts them.
+ * puts them. `--only abuse` is half an hour of its own: honest calls beside one storm after the other.
  */
 const PARTS = ['node', 'A', 'B', 'C', 'D', 'E', 'F', 'G', 'R', 'memory'] as const;
-type Part = (typeof PARTS)[number];
+const KNOWN = [...PARTS, 'abuse'] as const;
+type Part = (typeof KNOWN)[number];
 
 const RATES = [10, 200, 1000, 5000];
 const IDIOM_RATES = [200];
@@ -40,6 +42,7 @@ const sizes = {
     replays: 100_000,
     growth: { sizes: [0, 1e6, 3e6, 1e7], rounds: 5, messages: 15_000 },
     memory: { waiting: 1e6, seconds: 60 },
+    abuse: { warmSeconds: 10, quietSeconds: 30, stormSeconds: 60 },
   },
   quick: {
     rounds: 3,
@@ -50,6 +53,7 @@ const sizes = {
     replays: 3000,
     growth: { sizes: [0, 1e5], rounds: 3, messages: 4000 },
     memory: { waiting: 40_000, seconds: 5 },
+    abuse: { warmSeconds: 5, quietSeconds: 10, stormSeconds: 10 },
   },
 };
 
@@ -58,8 +62,8 @@ const isQuick = values.quick === true;
 const size = sizes[isQuick ? 'quick' : 'full'];
 const wanted = new Set<string>(values.only?.split(',') ?? PARTS);
 for (const part of wanted) {
-  if (!PARTS.some((known) => known === part))
-    throw new Error(`--only: expected some of ${PARTS}, got "${part}"`);
+  if (!KNOWN.some((known) => known === part))
+    throw new Error(`--only: expected some of ${KNOWN}, got "${part}"`);
 }
 const wants = (part: Part) => wanted.has(part);
 
@@ -84,6 +88,7 @@ const results: Results = {
   growth: {},
   replays: [],
   memory: [],
+  abuse: [],
   chargedShare: 0,
 };
 
@@ -91,12 +96,15 @@ if (wants('node')) {
   progress('steps in Node');
   results.node = await measureNode();
 }
-if (PARTS.some((part) => part !== 'node' && wants(part))) {
+if (KNOWN.some((part) => part !== 'node' && wants(part))) {
   const bed = await makeBed(progress);
   try {
     if (wants('F') && !canHold())
       progress('F is left out: holding a worker to half a core takes root and control groups');
-    for (let round = 0; round < size.rounds; round += 1) await runRound(bed, round);
+    if (PARTS.some(wants)) {
+      for (let round = 0; round < size.rounds; round += 1) await runRound(bed, round);
+    }
+    if (wants('abuse')) results.abuse = await measureAbuse(bed, size.abuse, progress);
     if (wants('memory')) {
       const { waiting, seconds } = size.memory;
       results.memory = await measureMemory(bed, waiting, seconds, progress);
@@ -111,6 +119,7 @@ if (PARTS.some((part) => part !== 'node' && wants(part))) {
 }
 results.machine.loadAfter = load();
 publish(results, isQuick || values.only !== undefined);
+if (!isQuick && values.only === 'abuse') publishAbuse(results);
 process.stdout.write(`${report(results)}\n`);
 
 async function runRound(bed: Bed, round: number): Promise<void> {

@@ -1,0 +1,7 @@
+import { startStorm, storms } from './storms.ts';
+
+/** The program beside the worker under attack; its argument is the number of a storm. */
+const storm = storms[Number(process.argv[2])];
+const { DATABASE_URL = '', AMQP_URL = '', WORKER_URL = '' } = process.env;
+if (storm === undefined) throw new Error(`expected the number of a storm, got ${process.argv[2]}`);
+await startStorm(storm, { databaseUrl: DATABASE_URL, workerUrl: WORKER_URL }, AMQP_URL);
