@@ -1,5 +1,5 @@
-import type { Channel, ConsumeMessage, Message } from 'amqplib';
-import { type AckLedger, createAckLedger } from './ack-ledger.ts';
+import type { ConsumeMessage, Message } from 'amqplib';
+import { type AckLedger, createAckLedger, PATIENCE_MS } from './ack-ledger.ts';
 import type { BrokerConnection } from './connect.ts';
 import { DeadlineError, within } from './deadline.ts';
 import { type Delivery, toDelivery } from './delivery.ts';
@@ -17,6 +17,8 @@ export interface ConsumerChannel {
   unsubscribe(): Promise<void>;
   /** Sends the acknowledgements that are due. */
   flush(): void;
+  /** Refuses a delivery in hand: the broker moves it to the queue of what it gives up on. */
+  refuse(tag: number): void;
   /** Closes in good order, acknowledgements first; the broker redelivers the rest. @throws DeadlineError. */
   close(): Promise<void>;
 }
@@ -53,6 +55,7 @@ export async function openConsumerChannel(options: ConsumerChannelOptions): Prom
   let consumerTag: string | null = null;
   let sample: Message | null = null;
   let acknowledgedAt = Number.NEGATIVE_INFINITY;
+  let later: NodeJS.Timeout | undefined;
   let failure = 'the channel was closed';
 
   // amqplib sorts deliveries by consumer tag and closes the channel over one that comes after the answer to
@@ -74,18 +77,31 @@ export async function openConsumerChannel(options: ConsumerChannelOptions): Prom
     failure = describeError(error);
   });
   channel.on('close', () => {
+    clearTimeout(later);
     consumerTag = null;
     options.onGone(failure);
   });
   await rpc(channel.prefetch(options.prefetch), 'basic.qos');
 
   function flush(everything: boolean): void {
-    if (sample === null) return;
+    const like = sample;
+    if (like === null) return;
     for (const { tag, multiple } of ledger.due(everything)) {
       acknowledgedAt = performance.now();
-      const message = { ...sample, fields: { ...sample.fields, deliveryTag: tag } };
-      if (!acknowledge(channel, message, multiple)) return;
+      if (!sent(() => channel.ack(named(like, tag), multiple))) return;
     }
+    // What waits for a slow one must not depend on another batch to come: they may fill the window.
+    if (ledger.withheld > 0) later ??= setTimeout(flushLater, PATIENCE_MS);
+  }
+
+  function flushLater(): void {
+    later = undefined;
+    flush(false);
+  }
+
+  /** amqplib answers messages and reads nothing of them but the tag. */
+  function named(like: Message, tag: number): Message {
+    return { ...like, fields: { ...like.fields, deliveryTag: tag } };
   }
 
   async function unsubscribe(): Promise<void> {
@@ -109,6 +125,10 @@ export async function openConsumerChannel(options: ConsumerChannelOptions): Prom
     },
     unsubscribe,
     flush: () => flush(false),
+    refuse(tag) {
+      const like = sample;
+      if (like !== null && ledger.takeOut(tag)) sent(() => channel.reject(named(like, tag), false));
+    },
     async close() {
       await unsubscribe();
       flush(true);
@@ -124,9 +144,9 @@ export async function openConsumerChannel(options: ConsumerChannelOptions): Prom
 }
 
 /** False when the channel is gone: the broker gives its messages out again, so there is nothing to do. */
-function acknowledge(channel: Channel, message: Message, multiple: boolean): boolean {
+function sent(answer: () => void): boolean {
   try {
-    channel.ack(message, multiple);
+    answer();
     return true;
   } catch {
     return false;

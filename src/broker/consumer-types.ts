@@ -27,6 +27,11 @@ export interface Consumer {
   /** Sends the acknowledgements of what was settled; once per batch. */
   flushAcks(): void;
   /**
+   * Sends a delivery at once to where the broker keeps what it gives up on (`cdrs.dead`), to be settled there at its own
+   * pace. It is no delivery in vain: nothing counts towards its delivery limit.
+   */
+  setAside(delivery: Delivery): void;
+  /**
    * Asks for no more deliveries and keeps what is in hand (the broker's patience is 30 minutes): the first half of
    * a shutdown, or a pause until `resume`.
    */

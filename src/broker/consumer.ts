@@ -160,6 +160,9 @@ export function createConsumer(supervised: SupervisedConnection, options: Consum
       if (channel?.epoch === delivery.epoch) channel.ledger.settled(delivery.tag);
     },
     flushAcks: () => channel?.flush(),
+    setAside(delivery) {
+      if (channel?.epoch === delivery.epoch) channel.refuse(delivery.tag);
+    },
     returnAll: () => pursue('return'),
     resume: () => void pursue('consume'),
     stopConsuming: () => pursue('pause'),

@@ -1,4 +1,4 @@
-import { type AckLedger, createAckLedger } from '../../src/broker/ack-ledger.ts';
+import { type AckLedger, createAckLedger, PATIENCE_MS } from '../../src/broker/ack-ledger.ts';
 import type { Request } from '../../src/broker/envelope.ts';
 import type { FakeChannel, FakeQueue, Message } from './fake-queue.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -27,6 +27,7 @@ export class FakeConsumer {
   /** When the last frame sent arrives. */
   #arrival = 0;
   #wanted = true;
+  #isFlushingLater = false;
 
   constructor(
     world: Surroundings,
@@ -49,7 +50,7 @@ export class FakeConsumer {
   subscribe(): void {
     if (!this.#wanted || this.#channel !== null) return;
     this.#epoch += 1;
-    this.#ledger = createAckLedger(this.#prefetch / 2);
+    this.#ledger = createAckLedger(this.#prefetch / 2, () => this.#world.scheduler.now);
     const epoch = this.#epoch;
     this.#channel = this.#queue.open(this.#prefetch, (message, tag) => this.#take(message, epoch, tag));
   }
@@ -71,6 +72,12 @@ export class FakeConsumer {
         this.#queue.ack(channel, tag, multiple),
       );
     }
+    if (this.#ledger.withheld === 0 || this.#isFlushingLater) return;
+    this.#isFlushingLater = true;
+    this.#world.scheduler.after(PATIENCE_MS, `${this.#name} acknowledges what waited`, () => {
+      this.#isFlushingLater = false;
+      this.flushAcks();
+    });
   }
 
   /** Takes no more. */

@@ -95,6 +95,47 @@ describe('a consumer', () => {
     expect(received.every(({ redelivered, deaths }) => redelivered && deaths.redeliveries === 1)).toBe(true);
   });
 
+  it('has the window for all others while some deliveries are not settled for long', async () => {
+    const stuck: Delivery[] = [];
+    // Six of ten places are taken: the other four are never so many that they would be sent for their number.
+    const onDelivery = (delivery: Delivery) => {
+      if (stuck.length < 6) stuck.push(delivery);
+      else {
+        received.push(delivery);
+        consumer.settled(delivery);
+        consumer.flushAcks();
+      }
+    };
+    await other.fill(queue, 50);
+    consume({ prefetch: 10, onDelivery });
+    await until(() => received.length === 44);
+    for (const delivery of stuck) consumer.settled(delivery);
+    consumer.flushAcks();
+    await consumer.close();
+    expect(await other.depth(queue)).toBe(0);
+  });
+
+  it('sets a delivery aside where the queue sends what it gives up on, and goes on', async () => {
+    const aside = `${queue}.aside`;
+    await quorumQueue(other, aside);
+    await other.apart((channel) => channel.deleteQueue(queue));
+    await quorumQueue(other, queue, { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': aside });
+    await other.fill(queue, 5);
+    consume();
+    await until(() => received.length === 5);
+    const [first, , third] = received;
+    for (const delivery of [first, third]) if (delivery !== undefined) consumer.setAside(delivery);
+    expect(consumer.inFlight).toBe(3);
+    // Neither is acknowledged as well, nor given out again.
+    settleAll();
+    expect(consumer.inFlight).toBe(0);
+    await until(async () => (await other.depth(aside)) === 2);
+    await consumer.close();
+    expect(await other.depth(queue)).toBe(0);
+    expect(log.lines.filter((line) => line.includes('lost'))).toEqual([]);
+    await other.apart((channel) => channel.deleteQueue(aside));
+  });
+
   it('keeps only the beginning of an oversized body, enough to show that it is too long', async () => {
     other.channel.sendToQueue(queue, Buffer.alloc(300_000, 'x'), {
       headers: { machine: 'sw1' },
