@@ -11,8 +11,14 @@ import { readTicket, sealOf } from './domain/ticket.ts';
 import { validate } from './domain/validate.ts';
 
 /** Whether a sender is who it says: at once where that is known, later where a slow hash must be computed. */
-export type Verify = (username: string, password: string) => Verdict | Promise<Verdict>;
+export type Verify<Result = Verdict> = (username: string, password: string) => Result | Promise<Result>;
 export type Verdict = { kind: 'ok'; username: string; role: string } | { kind: 'unauthenticated' };
+
+/** Its password would be looked at too late, so it must not stay in hand: see `Consumer.setAside`. */
+export interface SetAside {
+  kind: 'set aside';
+}
+const SET_ASIDE: SetAside = { kind: 'set aside' };
 
 /** A message on its way to be settled, with what its reply and the metrics need. */
 export type Admitted = { letter: () => Letter } & Submission & {
@@ -37,14 +43,35 @@ const SUBMITTER = 'system';
  * with.
  */
 export function admit(request: Request, rules: AdmissionRules): Admitted | Promise<Admitted> {
+  return admitBy(request, rules, rules.verify, (verdict, message) => judged(message, verdict, rules));
+}
+
+/** The same for a message of many, which is set aside where its password cannot be looked at soon. */
+export function admitSoon(
+  request: Request,
+  rules: ReadingRules & { verifySoon: Verify<Verdict | { kind: 'crowded' }> },
+): Admitted | SetAside | Promise<Admitted | SetAside> {
+  return admitBy(request, rules, rules.verifySoon, (verdict, message) =>
+    verdict.kind === 'crowded' ? SET_ASIDE : judged(message, verdict, rules),
+  );
+}
+
+function admitBy<Result, Admission>(
+  request: Request,
+  rules: ReadingRules,
+  verify: Verify<Result>,
+  judge: (verdict: Result, message: Message) => Admission,
+): Admitted | Admission | Promise<Admission> {
   const message = read(request, rules.maxBodyBytes);
   const { fields } = message.body;
   const username = credential(fields, 'auth_username');
   const password = credential(fields, 'auth_password');
   if (username === undefined || password === undefined) return submitted(message, '', rules);
-  const verdict = rules.verify(clean(username), password);
-  if (verdict instanceof Promise) return verdict.then((late) => judged(message, late, rules));
-  return judged(message, verdict, rules);
+  const verdict = verify(clean(username), password);
+  // Read once more then: while it waits only its bytes are kept.
+  if (verdict instanceof Promise)
+    return verdict.then((late) => judge(late, read(request, rules.maxBodyBytes)));
+  return judge(verdict, message);
 }
 
 /** What reading a call needs whose sender is on record elsewhere. */
@@ -102,7 +129,7 @@ export function letterFor(request: Request, maxBodyBytes: number): Letter {
     : letterOfText(decoded.text, request.properties);
 }
 
-function judged(message: Message, verdict: Verdict, rules: AdmissionRules): Admitted {
+function judged(message: Message, verdict: Verdict, rules: ReadingRules): Admitted {
   if (verdict.kind === 'unauthenticated') return answered(message, { kind: 'unauthenticated' });
   if (verdict.role !== SUBMITTER) return answered(message, { kind: 'forbidden' });
   return submitted(message, verdict.username, rules);

@@ -1,4 +1,4 @@
-import type { Admitted } from './admission.ts';
+import type { Admitted, SetAside } from './admission.ts';
 import type { Reply, Request } from './broker/envelope.ts';
 import type { Outcome } from './domain/outcome.ts';
 import type { Submission } from './domain/submission.ts';
@@ -14,7 +14,9 @@ export type Settle = () => Promise<Outcome[]>;
 
 /** The outside world as the pipeline sees it; a delivery is whatever the broker side made it. */
 export interface Ports<Delivery> {
-  admit: (request: Request, delivery: Delivery) => Admitted | Promise<Admitted>;
+  admit: (request: Request, delivery: Delivery) => Admitted | SetAside | Promise<Admitted | SetAside>;
+  /** Sends a delivery out of hand, to where it is settled later. */
+  setAside: (delivery: Delivery) => void;
   /** Begins to ask what these entries need to know, and returns what settles them. */
   prepare: (entries: readonly Submission[]) => Settle;
   blame: (error: unknown) => Blame;
@@ -97,7 +99,7 @@ export class Pipeline<Delivery> {
   accept(delivery: Delivery, request: Request): void {
     const admitted = this.#ports.admit(request, delivery);
     if (!(admitted instanceof Promise)) {
-      this.#enqueue({ delivery, request, admitted });
+      this.#admit(delivery, request, admitted);
       return;
     }
     const later: Promise<void> = this.#admitLate(delivery, request, admitted)
@@ -118,11 +120,16 @@ export class Pipeline<Delivery> {
     }
   }
 
-  async #admitLate(delivery: Delivery, request: Request, first: Promise<Admitted>): Promise<void> {
-    let admitted: Admitted | Promise<Admitted> = first;
+  #admit(delivery: Delivery, request: Request, admitted: Admitted | SetAside): void {
+    if ('kind' in admitted) this.#ports.setAside(delivery);
+    else this.#enqueue({ delivery, request, admitted });
+  }
+
+  async #admitLate(delivery: Delivery, request: Request, first: Promise<Admitted | SetAside>): Promise<void> {
+    let admitted: Admitted | SetAside | Promise<Admitted | SetAside> = first;
     for (let attempt = 0; ; attempt += 1) {
       try {
-        this.#enqueue({ delivery, request, admitted: await admitted });
+        this.#admit(delivery, request, await admitted);
         return;
       } catch (error) {
         await this.#trouble('outage', error, attempt);

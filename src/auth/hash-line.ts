@@ -1,76 +1,153 @@
-/** Distinct passwords of one user that may wait for their hash. */
-const WAITING_PER_USER = 100;
-/** Of all users together. */
-const WAITING = 2000;
-/** Of those who are nobody's: a storm of invented names leaves room for real ones. */
-const WAITING_UNKNOWN = 1000;
+import { copied } from './copied.ts';
 
-interface Waiting {
-  storedHash: string;
-  password: string;
-  resolve: (isRight: boolean) => void;
-  reject: (error: unknown) => void;
+/** Distinct passwords of one user that may wait for their hash. */
+const PASSWORDS_PER_USER = 16;
+/** The line of all guesses; the empty name is no user's. */
+const GUESSES = '';
+
+/** How many may wait. */
+export interface Places {
+  /** Checks whose answer is no anyhow, and which are hashed for the sake of time alone. */
+  guesses: number;
+  /** Passwords of users beyond the first of each. */
+  passwords: number;
+}
+
+/** Of the deliveries that may be in hand a sixteenth for guesses, and an eighth for what could be right. */
+export function hashPlaces(prefetch: number): Places {
+  return { guesses: Math.ceil(prefetch / 16), passwords: Math.ceil(prefetch / 8) };
+}
+
+/** Credentials that wait, with everybody who asked for them. */
+class Waiting {
+  readonly key: string;
+  readonly storedHash: string;
+  readonly password: string;
+  /** Checks that wait for it. */
+  asked = 1;
+  readonly isRight: Promise<boolean>;
+  resolve: (isRight: boolean) => void = () => undefined;
+  reject: (error: unknown) => void = () => undefined;
+
+  constructor(key: string, storedHash: string, password: string) {
+    this.key = key;
+    this.storedHash = storedHash;
+    this.password = copied(password);
+    this.isRight = new Promise((resolve, reject) => {
+      this.resolve = resolve;
+      this.reject = reject;
+    });
+  }
+}
+
+/** What waits of one user, from the oldest on. */
+interface Line {
+  entries: Waiting[];
+  isOldestNext: boolean;
 }
 
 /**
- * Slow hashes, one at a time, users in turn: a storm of wrong passwords against one user delays no other, and
- * never takes more than one thread. Lines have a length; who does not fit in is turned away.
+ * Slow hashes, one at a time: a second thread would take the core that the batches run on, and was measured to do a
+ * quarter more. Users take turns, and all guesses together are one user more, so that no storm delays another user's
+ * turn by more than one hash. Of one user's passwords that which most checks wait for and that which waits longest are
+ * taken in turn: a switch repeats its password with every call and overtakes whoever tries many, and a password
+ * that has a place is looked at after at most `2 × PASSWORDS_PER_USER` turns of its user, whatever else comes.
  */
 export class HashLine {
   readonly #verify: (storedHash: string, password: string) => Promise<boolean>;
-  /** Lines by username; the order of the map is the order of turns. */
-  readonly #lines = new Map<string, Waiting[]>();
-  readonly #inLine = new Map<string, Promise<boolean>>();
+  readonly #places: Places;
+  /** By username; the order of the map is the order of turns. */
+  readonly #lines = new Map<string, Line>();
+  /** By key, those under way included. */
+  readonly #waiting = new Map<string, Waiting>();
+  /** Checks that are guesses and wait. */
+  #guesses = 0;
+  /** Passwords in the lines of users. */
+  #passwords = 0;
   #isWorking = false;
 
-  constructor(verify: (storedHash: string, password: string) => Promise<boolean>) {
+  constructor(verify: (storedHash: string, password: string) => Promise<boolean>, places: Places) {
     this.#verify = verify;
+    this.#places = places;
   }
 
   /**
-   * Whether the password matches, when its turn has come. The same credentials wait once.
+   * Whether a user's password would have to wait behind too many others. It does not where it waits already; and where
+   * all places are taken each user still has one: that many users come at once is no reason to send anybody away.
    *
    * @param key the same for the same credentials
-   * @param isKnown whether the hash is a user's
-   * @returns null where the line is full
    */
-  join(
-    username: string,
-    key: string,
-    storedHash: string,
-    password: string,
-    isKnown: boolean,
-  ): Promise<boolean> | null {
-    const same = this.#inLine.get(key);
-    if (same !== undefined) return same;
-    const line = this.#lines.get(username) ?? [];
-    const places = isKnown ? WAITING : WAITING_UNKNOWN;
-    if (line.length >= WAITING_PER_USER || this.#inLine.size >= places) return null;
-    const place = new Promise<boolean>((resolve, reject) => {
-      line.push({ storedHash, password, resolve, reject });
-    }).finally(() => this.#inLine.delete(key));
-    this.#lines.set(username, line);
-    this.#inLine.set(key, place);
+  isFull(username: string, key: string): boolean {
+    const waiting = this.#lines.get(username)?.entries.length ?? 0;
+    if (waiting === 0 || this.#waiting.has(key)) return false;
+    return waiting >= PASSWORDS_PER_USER || this.#passwords >= this.#places.passwords;
+  }
+
+  /** Whether a user's password matches, when its turn has come. The same password waits once. */
+  join(username: string, key: string, storedHash: string, password: string): Promise<boolean> {
+    const same = this.#waiting.get(key);
+    if (same === undefined) {
+      this.#passwords += 1;
+      return this.#enter(username, key, storedHash, password);
+    }
+    same.asked += 1;
+    return same.isRight;
+  }
+
+  /**
+   * Resolves after as long as a hash takes.
+   *
+   * @returns null where there are too many guesses, which tells nobody anything
+   */
+  guess(key: string, storedHash: string, password: string): Promise<boolean> | null {
+    if (this.#guesses >= this.#places.guesses) return null;
+    this.#guesses += 1;
+    const same = this.#waiting.get(key)?.isRight;
+    return (same ?? this.#enter(GUESSES, key, storedHash, password)).finally(() => {
+      this.#guesses -= 1;
+    });
+  }
+
+  #enter(line: string, key: string, storedHash: string, password: string): Promise<boolean> {
+    const entry = new Waiting(key, storedHash, password);
+    this.#waiting.set(key, entry);
+    const others = this.#lines.get(line);
+    if (others === undefined) this.#lines.set(copied(line), { entries: [entry], isOldestNext: false });
+    else others.entries.push(entry);
     if (!this.#isWorking) void this.#work();
-    return place;
+    return entry.isRight;
   }
 
   async #work(): Promise<void> {
     this.#isWorking = true;
     for (let next = this.#next(); next !== undefined; next = this.#next()) {
-      await this.#verify(next.storedHash, next.password).then(next.resolve, next.reject);
+      const { key, storedHash, password, resolve, reject } = next;
+      await this.#verify(storedHash, password).then(resolve, reject);
+      this.#waiting.delete(key);
     }
     this.#isWorking = false;
   }
 
-  /** The first of the line whose turn it is; that line goes to the end. */
+  /** Of the line whose turn it is; that line goes to the end. */
   #next(): Waiting | undefined {
-    for (const [username, line] of this.#lines) {
-      this.#lines.delete(username);
-      const next = line.shift();
-      if (line.length > 0) this.#lines.set(username, line);
+    for (const [name, line] of this.#lines) {
+      this.#lines.delete(name);
+      const isOldest = name === GUESSES || line.isOldestNext;
+      const [next] = line.entries.splice(isOldest ? 0 : mostAsked(line.entries), 1);
+      line.isOldestNext = !line.isOldestNext;
+      if (line.entries.length > 0) this.#lines.set(name, line);
+      if (next !== undefined && name !== GUESSES) this.#passwords -= 1;
       if (next !== undefined) return next;
     }
     return undefined;
   }
+}
+
+/** Where the one stands that most checks wait for; of several the one that waits longest. */
+function mostAsked(line: readonly Waiting[]): number {
+  let most = 0;
+  line.forEach(({ asked }, index) => {
+    if (asked > (line[most]?.asked ?? 0)) most = index;
+  });
+  return most;
 }

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { copied } from './copied.ts';
 
 /** A user as stored; `passwordHash` is what `hashPassword` made. */
 export interface KnownUser {
@@ -12,8 +13,8 @@ export interface KnownUser {
 export type ReadUsers = (usernames: readonly string[]) => Promise<ReadonlyMap<string, KnownUser>>;
 
 /** Who a name stands for, null for nobody, as of a moment in milliseconds. */
-interface Row {
-  user: KnownUser | null;
+interface Row<User> {
+  user: User;
   readAt: number;
 }
 
@@ -34,7 +35,9 @@ const UNKNOWN_MS = 10_000;
 export class UserCache {
   readonly #readUsers: ReadUsers;
   readonly #now: () => number;
-  readonly #rows: LRUCache<string, Row>;
+  /** Apart from the names that are nobody's, so that a storm of invented ones drives no user out. */
+  readonly #users: LRUCache<string, Row<KnownUser>>;
+  readonly #nobodies: LRUCache<string, Row<null>>;
   #running: Batch | undefined;
   #next: Batch | undefined;
   #idle: Promise<unknown> = Promise.resolve();
@@ -42,14 +45,16 @@ export class UserCache {
   constructor(readUsers: ReadUsers, now: () => number, size: number) {
     this.#readUsers = readUsers;
     this.#now = now;
-    this.#rows = new LRUCache({ max: size });
+    this.#users = new LRUCache({ max: size });
+    this.#nobodies = new LRUCache({ max: size });
   }
 
   /** At once where the name was read lately. Rejects when it cannot be read. */
   get(username: string): KnownUser | null | Promise<KnownUser | null> {
-    const row = this.#rows.get(username);
-    if (row !== undefined && this.#now() - row.readAt < (row.user === null ? UNKNOWN_MS : STALE_MS))
-      return row.user;
+    const row = this.#users.get(username);
+    if (row !== undefined && this.#now() - row.readAt < STALE_MS) return row.user;
+    const nobody = row === undefined ? this.#nobodies.get(username) : undefined;
+    if (nobody !== undefined && this.#now() - nobody.readAt < UNKNOWN_MS) return null;
     const running = this.#running?.usernames.has(username) ? this.#running : undefined;
     const batch = running ?? this.#nextBatch([username]);
     return batch.rows.then((users) => users.get(username) ?? null);
@@ -57,8 +62,8 @@ export class UserCache {
 
   /** Reads every known user again. Rejects when they cannot be read; then the rows only grow stale. */
   async refresh(): Promise<void> {
-    const known = [...this.#rows.entries()].filter(([, { user }]) => user !== null);
-    if (known.length > 0) await this.#nextBatch(known.map(([username]) => username)).rows;
+    const known = [...this.#users.keys()];
+    if (known.length > 0) await this.#nextBatch(known).rows;
   }
 
   #nextBatch(usernames: readonly string[]): Batch {
@@ -83,11 +88,20 @@ export class UserCache {
     try {
       const users = await this.#readUsers(usernames);
       // Those used last come first in a refresh, and what is set last is forgotten last.
-      for (const username of usernames.reverse())
-        this.#rows.set(username, { user: users.get(username) ?? null, readAt });
+      for (const username of usernames.reverse()) this.#remember(username, users.get(username), readAt);
       return users;
     } finally {
       this.#running = undefined;
     }
+  }
+
+  #remember(username: string, user: KnownUser | undefined, readAt: number): void {
+    if (user !== undefined) {
+      this.#users.set(user.username, { user, readAt });
+      this.#nobodies.delete(username);
+      return;
+    }
+    this.#users.delete(username);
+    this.#nobodies.set(copied(username), { user: null, readAt });
   }
 }

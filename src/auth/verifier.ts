@@ -1,28 +1,39 @@
 import { hash, randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import { HashLine } from './hash-line.ts';
+import { HashLine, type Places } from './hash-line.ts';
 import { DUMMY_HASH, verifyPassword } from './password.ts';
 import { type KnownUser, type ReadUsers, UserCache } from './user-cache.ts';
 
 export type { KnownUser } from './user-cache.ts';
 
-/** One answer for an unknown user, a disabled one and a wrong password; `throttled`: not even looked at. */
+/** One answer for an unknown user, a disabled one and a wrong password; `throttled`: no hash was computed for it. */
 export type Verdict =
   | { kind: 'ok'; username: string; role: string }
   | { kind: 'unauthenticated'; throttled: boolean };
+
+/** A user's password that cannot be looked at soon: others that were given for the same user fill its line. */
+export interface Crowded {
+  kind: 'crowded';
+}
 
 export interface VerifierOptions {
   readUsers: ReadUsers;
   /** Milliseconds on a clock that never goes back. */
   now?: () => number;
   verify?: (storedHash: string, password: string) => Promise<boolean>;
-  /** Verified credentials that are remembered at most, and users. */
+  /** Users whose right password is remembered at most, wrong passwords, and names of users and of nobody. */
   cacheSize?: number;
+  places?: Places;
 }
 
 export interface Verifier {
-  /** At once where the credentials are remembered, else later. Rejects when the users cannot be read. */
+  /**
+   * At once where the credentials are remembered, else later: an active user's password takes its turn however many
+   * wait. Rejects when the users cannot be read.
+   */
   check: (username: string, password: string) => Verdict | Promise<Verdict>;
+  /** The same, but `crowded` where an active user's password would wait behind too many others. */
+  checkSoon: (username: string, password: string) => Verdict | Crowded | Promise<Verdict | Crowded>;
   /** Reads every user remembered again; happens by itself every 20 s. Never rejects. */
   refresh: () => Promise<void>;
   stop: () => void;
@@ -36,11 +47,30 @@ const VERIFIED_MS = 3_600_000;
 const REFUSED_MS = 10_000;
 
 const PASSWORD_MAX_BYTES = 1024;
+/** No user has a longer name: 255 code points, which are at most so many UTF-16 units. */
+const USERNAME_MAX_LENGTH = 510;
+const PLACES: Places = { guesses: 100, passwords: 200 };
+
+const REFUSED: Verdict = { kind: 'unauthenticated', throttled: false };
+const THROTTLED: Verdict = { kind: 'unauthenticated', throttled: true };
+const CROWDED: Crowded = { kind: 'crowded' };
+
+/** The password of a user that a hash has proved right. */
+interface Proof {
+  storedHash: string;
+  mac: string;
+  /** When it was used last. */
+  at: number;
+}
 
 /**
  * Verifies once with the slow hash, then remembers SHA-256(key of this process, user, password, stored hash): a
  * message costs microseconds, and a password that was changed or a user that was disabled no longer matches as soon
  * as the row is read again. The digest never leaves the process, so an HMAC, at four times the cost, would add nothing.
+ *
+ * Where the right password is known every other one is wrong, and needs no hash. Such guesses, and those of unknown and
+ * disabled users, are hashed all the same while there are few, so that time does not tell which users exist; of a
+ * storm the rest is refused at once, and nobody is refused who could be right.
  */
 export function createVerifier(options: VerifierOptions): Verifier {
   const {
@@ -48,54 +78,71 @@ export function createVerifier(options: VerifierOptions): Verifier {
     now = () => performance.now(),
     verify = verifyPassword,
     cacheSize = CACHE_SIZE,
+    places = PLACES,
   } = options;
   const key = randomBytes(32).toString('base64');
   const users = new UserCache(readUsers, now, cacheSize);
   // Expiry by our own clock: the library's would be another one than the tests'.
-  const verified = new LRUCache<string, { at: number }>({ max: cacheSize });
+  const proofs = new LRUCache<string, Proof>({ max: cacheSize });
   const refused = new LRUCache<string, { at: number }>({ max: cacheSize });
-  const line = new HashLine(verify);
+  const line = new HashLine(verify, places);
 
   function macOf(username: string, password: string, storedHash: string): string {
     const text = `${key}${username.length}:${username}${password.length}:${password}${storedHash}`;
     return hash('sha256', text, 'base64');
   }
 
-  function check(username: string, password: string): Verdict | Promise<Verdict> {
-    if (Buffer.byteLength(password) > PASSWORD_MAX_BYTES)
-      return { kind: 'unauthenticated', throttled: false };
+  /** @param crowded the answer where an active user's line is full; without one the password takes its turn in any case. */
+  function look<Full extends Crowded = never>(
+    username: string,
+    password: string,
+    crowded?: Full,
+  ): Verdict | Full | Promise<Verdict | Full> {
+    if (Buffer.byteLength(password) > PASSWORD_MAX_BYTES || username.length > USERNAME_MAX_LENGTH)
+      return REFUSED;
     const user = users.get(username);
     return user instanceof Promise
-      ? user.then((late) => judge(username, password, late))
-      : judge(username, password, user);
+      ? user.then((late) => judge(username, password, late, crowded))
+      : judge(username, password, user, crowded);
   }
 
-  /** An unknown or disabled user is measured against a hash that nothing matches, for the sake of time. */
-  function judge(username: string, password: string, user: KnownUser | null): Verdict | Promise<Verdict> {
+  function judge<Full extends Crowded>(
+    username: string,
+    password: string,
+    user: KnownUser | null,
+    crowded: Full | undefined,
+  ): Verdict | Full | Promise<Verdict> {
     const known = user?.active ? user : undefined;
     const storedHash = known?.passwordHash ?? DUMMY_HASH;
     const mac = macOf(username, password, storedHash);
-    const verdict = (isRight: boolean): Verdict =>
-      isRight && known
-        ? { kind: 'ok', username, role: known.role }
-        : { kind: 'unauthenticated', throttled: false };
-    if (isRemembered(verified, mac, VERIFIED_MS)) {
+    const proof = known && proofOf(username, storedHash);
+    if (known && proof?.mac === mac && now() - proof.at < VERIFIED_MS) {
       // Counted from the last use: a switch at work never waits for a hash again.
-      verified.set(mac, { at: now() });
-      return verdict(true);
+      proof.at = now();
+      return accepted(known);
     }
-    if (isRemembered(refused, mac, REFUSED_MS)) return verdict(false);
-    const place = line.join(username, mac, storedHash, password, known !== undefined);
-    if (place === null) return { kind: 'unauthenticated', throttled: true };
-    return place.then((isRight) => {
-      (isRight ? verified : refused).set(mac, { at: now() });
-      return verdict(isRight);
-    });
+    const lately = refused.get(mac);
+    if (lately !== undefined && now() - lately.at < REFUSED_MS) return REFUSED;
+    if (known === undefined || (proof !== undefined && proof.mac !== mac)) {
+      const place = line.guess(mac, storedHash, password);
+      return place?.then((isRight) => concluded(known, mac, isRight)) ?? THROTTLED;
+    }
+    if (crowded !== undefined && line.isFull(username, mac)) return crowded;
+    return line.join(username, mac, storedHash, password).then((isRight) => concluded(known, mac, isRight));
   }
 
-  function isRemembered(cache: LRUCache<string, { at: number }>, mac: string, forMs: number): boolean {
-    const entry = cache.get(mac);
-    return entry !== undefined && now() - entry.at < forMs;
+  function concluded(known: KnownUser | undefined, mac: string, isRight: boolean): Verdict {
+    if (!isRight || known === undefined) {
+      refused.set(mac, { at: now() });
+      return REFUSED;
+    }
+    proofs.set(known.username, { storedHash: known.passwordHash, mac, at: now() });
+    return accepted(known);
+  }
+
+  function proofOf(username: string, storedHash: string): Proof | undefined {
+    const proof = proofs.get(username);
+    return proof?.storedHash === storedHash ? proof : undefined;
   }
 
   async function refresh(): Promise<void> {
@@ -105,5 +152,14 @@ export function createVerifier(options: VerifierOptions): Verifier {
 
   const timer = setInterval(refresh, REFRESH_MS);
   timer.unref();
-  return { check, refresh, stop: () => clearInterval(timer) };
+  return {
+    check: (username, password) => look<never>(username, password),
+    checkSoon: (username, password) => look(username, password, CROWDED),
+    refresh,
+    stop: () => clearInterval(timer),
+  };
+}
+
+function accepted({ username, role }: KnownUser): Verdict {
+  return { kind: 'ok', username, role };
 }

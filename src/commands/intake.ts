@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Admitted } from '../admission.ts';
+import type { Admitted, SetAside } from '../admission.ts';
 import { type Consumer, type ConsumerState, createConsumer, type Delivery } from '../broker/consumer.ts';
 import { type ReplyRules, type Request, replyTo, resultFor } from '../broker/envelope.ts';
 import type { SupervisedConnection } from '../broker/supervisor.ts';
@@ -29,7 +29,7 @@ export interface Surroundings {
 export interface IntakeOptions {
   queue: string;
   prefetch: number;
-  admit: (delivery: Delivery) => Admitted | Promise<Admitted>;
+  admit: (delivery: Delivery) => Admitted | SetAside | Promise<Admitted | SetAside>;
   prepare: (submissions: readonly Submission[]) => Settle;
   onState?: (state: ConsumerState) => void;
 }
@@ -78,6 +78,10 @@ export function openIntake(options: IntakeOptions, surroundings: Surroundings): 
         for (const delivery of deliveries) consumer.settled(delivery);
         consumer.flushAcks();
         answered(deliveries);
+      },
+      setAside: (delivery) => {
+        metrics.setAside.inc();
+        consumer.setAside(delivery);
       },
       alive: (delivery) => consumer.isLive(delivery),
       pause: (cause, attempt) =>

@@ -1,4 +1,5 @@
-import { admit, admitReplay } from '../admission.ts';
+import { admit, admitReplay, admitSoon } from '../admission.ts';
+import { hashPlaces } from '../auth/hash-line.ts';
 import { createVerifier } from '../auth/verifier.ts';
 import type { Delivery } from '../broker/consumer.ts';
 import type { ReplyRules, Request } from '../broker/envelope.ts';
@@ -100,7 +101,10 @@ export async function startWorker(config: WorkerConfig, log: Logger, signal: Abo
     { main: connect('reply'), direct: connect('direct reply') },
     config.CONFIRM_TIMEOUT_MS,
   );
-  const verifier = createVerifier({ readUsers: (usernames) => readUsers(database.prisma, usernames) });
+  const verifier = createVerifier({
+    readUsers: (usernames) => readUsers(database.prisma, usernames),
+    places: hashPlaces(config.PREFETCH),
+  });
   const rules: ReplyRules = {
     resultsExchange: names.resultsExchange,
     allow: config.REPLY_TO_ALLOW,
@@ -111,6 +115,7 @@ export async function startWorker(config: WorkerConfig, log: Logger, signal: Abo
     ignored: new Set(config.IGNORED_PARAMETERS),
     systemCurrency: config.SYSTEM_CURRENCY,
     verify: verifier.check,
+    verifySoon: verifier.checkSoon,
   };
 
   const admitRequest = (request: Request) => admit(request, admission);
@@ -137,7 +142,9 @@ export async function startWorker(config: WorkerConfig, log: Logger, signal: Abo
       queue: names.queue,
       prefetch: config.PREFETCH,
       admit: (delivery) =>
-        delivery.headers[TICKET_HEADER] === undefined ? admitRequest(delivery) : admitAsReplay(delivery),
+        delivery.headers[TICKET_HEADER] === undefined
+          ? admitSoon(delivery, admission)
+          : admitAsReplay(delivery),
       prepare: createPrepare(sqlOf(database.prisma), config.SYSTEM_CURRENCY, settleBatch),
       onState: (state) => {
         if (state === 'consuming') begun.resolve();

@@ -64,6 +64,11 @@ export function createMetrics(inFlight: () => number = () => 0) {
     labelNames: ['cause'],
     registers,
   });
+  const setAside = new Counter({
+    name: 'cdr_ingest_set_aside_total',
+    help: 'Messages moved to the queue of what was given up on because too many passwords of their user waited.',
+    registers,
+  });
   const batchSize = new Histogram({
     name: 'cdr_ingest_batch_messages',
     help: 'Messages in a batch.',
@@ -164,7 +169,7 @@ export function createMetrics(inFlight: () => number = () => 0) {
     };
   }
 
-  return { registry, observe, answeredFrom, paused };
+  return { registry, observe, answeredFrom, paused, setAside };
 }
 
 export type Metrics = ReturnType<typeof createMetrics>;

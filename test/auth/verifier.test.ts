@@ -37,6 +37,7 @@ beforeEach(() => {
       return stored === `hash of ${password}`;
     },
     cacheSize: 100,
+    places: { guesses: 20, passwords: 40 },
   });
   user('switch', 'right');
 });
@@ -180,23 +181,6 @@ describe('many checks at once', () => {
     await Promise.all(storm);
   });
 
-  test('against one user are turned away beyond a hundred, others are not', async () => {
-    user('other', 'right too');
-    await verifier.check('other', 'warm up');
-    await verifier.check('switch', 'warm up');
-    isHeld = true;
-    const waiting = Array.from({ length: 101 }, (_, index) => verifier.check('switch', `guess ${index}`));
-    expect(waiting.every((verdict) => verdict instanceof Promise)).toBe(true);
-    expect(verifier.check('switch', 'one more')).toEqual(THROTTLED);
-    expect(verifier.check('switch', 'guess 50')).toBeInstanceOf(Promise);
-    const other = verifier.check('other', 'right too');
-    expect(other).toBeInstanceOf(Promise);
-    isHeld = false;
-    for (const each of release.splice(0)) each();
-    expect(await other).toEqual(ok('other'));
-    expect(await Promise.all(waiting)).toEqual(waiting.map(() => REFUSED));
-  });
-
   test('do not keep out a switch whose credentials are remembered', async () => {
     await verifier.check('switch', 'right');
     isHeld = true;
@@ -206,18 +190,219 @@ describe('many checks at once', () => {
     for (const each of release.splice(0)) each();
     await Promise.all(storm);
   });
+});
 
-  test('of invented names leave room for real ones', async () => {
+describe('a storm of wrong credentials', () => {
+  /** The places of all lines, taken and released in the end. */
+  async function underStorm(storm: () => void, then: () => Promise<void>): Promise<void> {
     isHeld = true;
-    const storm = Array.from({ length: 3000 }, (_, index) => verifier.check(`nobody ${index}`, 'guess'));
+    storm();
     await settled();
-    const real = verifier.check('switch', 'right');
+    await then();
     isHeld = false;
-    await settled();
     for (const each of release.splice(0)) each();
-    expect(await real).toEqual(ok('switch'));
+    await settled();
+  }
+
+  const invented = (count: number) =>
+    Array.from({ length: count }, (_, index) => verifier.checkSoon(`nobody ${index}`, 'guess'));
+  const guessed = (name: string, count: number) =>
+    Array.from({ length: count }, (_, index) => verifier.checkSoon(name, `guess ${index}`));
+
+  test('with invented names waits in a few places and is refused at once beyond them', async () => {
+    let storm: ReturnType<typeof invented> = [];
+    await underStorm(
+      () => {
+        storm = invented(3000);
+      },
+      async () => {
+        expect(hashes).toHaveLength(1);
+      },
+    );
     const verdicts = await Promise.all(storm);
-    expect(verdicts.filter((verdict) => 'throttled' in verdict && verdict.throttled)).toHaveLength(2000);
+    expect(verdicts.every(({ kind }) => kind === 'unauthenticated')).toBe(true);
+    expect(verdicts.filter((verdict) => 'throttled' in verdict && verdict.throttled)).toHaveLength(2980);
+    expect(hashes).toHaveLength(20);
+  });
+
+  test('with invented names lets a user who was never seen have the next turn', async () => {
+    let real: ReturnType<Verifier['checkSoon']> | undefined;
+    await underStorm(
+      () => void invented(3000),
+      async () => {
+        real = verifier.checkSoon('switch', 'right');
+        await settled();
+        for (let turns = 0; turns < 3; turns += 1) await releaseOne();
+        expect(hashes.map(([, password]) => password)).toContain('right');
+      },
+    );
+    expect(await real).toEqual(ok('switch'));
+  });
+
+  test('with the name of a user whose password is known is one of guesses, for every answer is no', async () => {
+    await verifier.check('switch', 'right');
+    let storm: ReturnType<typeof guessed> = [];
+    await underStorm(
+      () => {
+        storm = guessed('switch', 500);
+      },
+      async () => {
+        expect(verifier.checkSoon('switch', 'right')).toEqual(ok('switch'));
+        expect(verifier.checkSoon('nobody', 'guess')).toBeInstanceOf(Promise);
+        await settled();
+        expect(verifier.checkSoon('nobody', 'other')).toEqual(THROTTLED);
+      },
+    );
+    const verdicts = await Promise.all(storm);
+    expect(verdicts.filter((verdict) => 'throttled' in verdict && verdict.throttled)).toHaveLength(480);
+  });
+
+  test.each([
+    ['an unknown name', 'nobody', () => undefined],
+    ['a disabled user', 'gone', () => user('gone', 'right', { active: false })],
+    ['a wrong password', 'switch', () => undefined],
+  ])('answers %s at once when there are too many guesses, one like the other', async (_what, name, given) => {
+    given();
+    await verifier.check('switch', 'right');
+    await verifier.check(name, 'warm up');
+    await underStorm(
+      () => void invented(50),
+      async () => expect(verifier.checkSoon(name, 'guess')).toEqual(THROTTLED),
+    );
+  });
+
+  test('of the same guess holds no more places than one of different guesses', async () => {
+    await verifier.check('nobody', 'warm up');
+    let storm: ReturnType<typeof guessed> = [];
+    await underStorm(
+      () => {
+        storm = Array.from({ length: 50 }, () => verifier.checkSoon('nobody', 'guess'));
+      },
+      async () => expect(storm.filter((verdict) => verdict instanceof Promise)).toHaveLength(20),
+    );
+    expect(hashes).toHaveLength(2);
+  });
+
+  test('costs nothing where the same wrong credentials come again', async () => {
+    await verifier.check('switch', 'wrong');
+    await verifier.check('nobody', 'wrong');
+    for (let again = 0; again < 1000; again += 1) {
+      expect(verifier.checkSoon('switch', 'wrong')).toEqual(REFUSED);
+      expect(verifier.checkSoon('nobody', 'wrong')).toEqual(REFUSED);
+    }
+    expect(hashes).toHaveLength(2);
+  });
+
+  test('against a user never seen refuses nobody unlooked at: what has no place is set aside', async () => {
+    await verifier.check('switch', 'warm up');
+    let storm: ReturnType<typeof guessed> = [];
+    await underStorm(
+      () => {
+        storm = guessed('switch', 100);
+      },
+      async () => {
+        // One is being hashed, sixteen wait.
+        expect(storm.filter((verdict) => verdict instanceof Promise)).toHaveLength(17);
+        expect(storm.slice(17).every((verdict) => 'kind' in verdict && verdict.kind === 'crowded')).toBe(
+          true,
+        );
+        expect(verifier.checkSoon('switch', 'right')).toEqual({ kind: 'crowded' });
+      },
+    );
+    // Whoever can wait is looked at, however many there are.
+    expect(await verifier.check('switch', 'right')).toEqual(ok('switch'));
+  });
+
+  test('against a user never seen is overtaken by the password that comes again', async () => {
+    await verifier.check('switch', 'warm up');
+    await underStorm(
+      () => void guessed('switch', 10),
+      async () => {
+        const calls = [verifier.checkSoon('switch', 'right'), verifier.checkSoon('switch', 'right')];
+        await releaseOne();
+        await releaseOne();
+        expect(hashes.slice(1).map(([, password]) => password)).toContain('right');
+        expect(hashes.length).toBeLessThanOrEqual(4);
+        isHeld = false;
+        await releaseOne();
+        expect(await Promise.all(calls)).toEqual([ok('switch'), ok('switch')]);
+      },
+    );
+  });
+
+  test('of guesses that come again and again does not keep one that came once from its turn', async () => {
+    await verifier.check('switch', 'warm up');
+    await underStorm(
+      () => void guessed('switch', 10),
+      async () => {
+        hashes = [];
+        const once = verifier.checkSoon('switch', 'right');
+        let turns = 0;
+        while (!hashes.some(([, password]) => password === 'right') && turns < 100) {
+          turns += 1;
+          for (let copies = 0; copies < 5; copies += 1) verifier.checkSoon('switch', `new guess ${turns}`);
+          await releaseOne();
+        }
+        // Twice the places of a line.
+        expect(turns).toBeLessThanOrEqual(32);
+        isHeld = false;
+        await releaseOne();
+        expect(await once).toEqual(ok('switch'));
+      },
+    );
+  });
+
+  test('of many users never seen gives each of them one place, whatever is taken', async () => {
+    const names = Array.from({ length: 60 }, (_, index) => `u${index}`);
+    for (const name of names) {
+      user(name, 'right');
+      await verifier.check(name, 'warm up');
+    }
+    await underStorm(
+      () => {
+        const storm = names.flatMap((name) => guessed(name, 2));
+        expect(storm.filter((verdict) => verdict instanceof Promise)).toHaveLength(80);
+      },
+      async () => {
+        user('late', 'right');
+        const late = verifier.checkSoon('late', 'right');
+        await settled();
+        isHeld = false;
+        for (const each of release.splice(0)) each();
+        expect(await late).toEqual(ok('late'));
+      },
+    );
+  });
+
+  test('leaves nothing behind that would keep the places taken', async () => {
+    for (let round = 0; round < 3; round += 1) {
+      await Promise.all([...invented(50), ...guessed('switch', 50)]);
+      now += 20_000;
+    }
+    isHeld = true;
+    const storm = invented(50);
+    await settled();
+    const verdicts = storm.filter((verdict) => verdict instanceof Promise);
+    isHeld = false;
+    for (const each of release.splice(0)) each();
+    expect(
+      (await Promise.all(verdicts)).filter((verdict) => !('throttled' in verdict && verdict.throttled))
+        .length,
+    ).toBe(20);
+    expect(await verifier.checkSoon('switch', 'right')).toEqual(ok('switch'));
+  });
+
+  test('of more names than are remembered drives no user out', async () => {
+    await verifier.check('switch', 'right');
+    await Promise.all(invented(500));
+    queries = [];
+    expect(verifier.check('switch', 'right')).toEqual(ok('switch'));
+    expect(queries).toEqual([]);
+  });
+
+  test('with a name that nobody can have is refused without a query', () => {
+    expect(verifier.checkSoon('n'.repeat(60_000), 'guess')).toEqual(REFUSED);
+    expect([queries, hashes]).toEqual([[], []]);
   });
 });
 

@@ -42,6 +42,7 @@ const reply = {
 export function pipelineWith(ports: Partial<Ports<string>>): Pipeline<string> {
   const good: Ports<string> = {
     admit: () => refused,
+    setAside: () => undefined,
     prepare: (entries) => async () => entries.map(() => ({ kind: 'unauthenticated' })),
     blame: () => 'message',
     describe: String,

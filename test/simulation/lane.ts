@@ -58,6 +58,8 @@ export class Lane {
     const { scheduler, random } = this.#world;
     return {
       admit: (_, delivery) => admit(delivery),
+      // No password has to wait here.
+      setAside: () => undefined,
       prepare: (entries) => {
         const settle = prepare(entries);
         return async () => {
