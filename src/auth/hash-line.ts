@@ -1,7 +1,10 @@
+import { LRUCache } from 'lru-cache';
 import { copied } from './copied.ts';
 
-/** Distinct passwords of one user that may wait for their hash. */
+/** Distinct passwords of one user that may wait for their hash; and so many more that have come before. */
 const PASSWORDS_PER_USER = 16;
+/** Credentials without a place that are remembered, to be known when they come again. */
+const TURNED_AWAY = 4096;
 /** The line of all guesses; the empty name is no user's. */
 const GUESSES = '';
 
@@ -9,13 +12,13 @@ const GUESSES = '';
 export interface Places {
   /** Checks whose answer is no anyhow, and which are hashed for the sake of time alone. */
   guesses: number;
-  /** Passwords of users beyond the first of each. */
+  /** Passwords of users beyond the first of each; and so many more that have come before. */
   passwords: number;
 }
 
-/** Of the deliveries that may be in hand a sixteenth for guesses, and an eighth for what could be right. */
+/** Of the deliveries that may be in hand a sixteenth for guesses, and as many, twice at most, for what could be right. */
 export function hashPlaces(prefetch: number): Places {
-  return { guesses: Math.ceil(prefetch / 16), passwords: Math.ceil(prefetch / 8) };
+  return { guesses: Math.ceil(prefetch / 16), passwords: Math.ceil(prefetch / 16) };
 }
 
 /** Credentials that wait, with everybody who asked for them. */
@@ -51,7 +54,7 @@ interface Line {
  * quarter more. Users take turns, and all guesses together are one user more, so that no storm delays another user's
  * turn by more than one hash. Of one user's passwords that which most checks wait for and that which waits longest are
  * taken in turn: a switch repeats its password with every call and overtakes whoever tries many, and a password
- * that has a place is looked at after at most `2 × PASSWORDS_PER_USER` turns of its user, whatever else comes.
+ * that has a place is looked at after at most `4 × PASSWORDS_PER_USER` turns of its user, whatever else comes.
  */
 export class HashLine {
   readonly #verify: (storedHash: string, password: string) => Promise<boolean>;
@@ -60,6 +63,7 @@ export class HashLine {
   readonly #lines = new Map<string, Line>();
   /** By key, those under way included. */
   readonly #waiting = new Map<string, Waiting>();
+  readonly #turnedAway = new LRUCache<string, true>({ max: TURNED_AWAY });
   /** Checks that are guesses and wait. */
   #guesses = 0;
   /** Passwords in the lines of users. */
@@ -74,13 +78,17 @@ export class HashLine {
   /**
    * Whether a user's password would have to wait behind too many others. It does not where it waits already; and where
    * all places are taken each user still has one: that many users come at once is no reason to send anybody away.
+   * Some places are kept for what was sent away before, since somebody who tries many passwords repeats none.
    *
    * @param key the same for the same credentials
    */
   isFull(username: string, key: string): boolean {
     const waiting = this.#lines.get(username)?.entries.length ?? 0;
     if (waiting === 0 || this.#waiting.has(key)) return false;
-    return waiting >= PASSWORDS_PER_USER || this.#passwords >= this.#places.passwords;
+    const times = this.#turnedAway.has(key) ? 2 : 1;
+    const isFull = waiting >= times * PASSWORDS_PER_USER || this.#passwords >= times * this.#places.passwords;
+    if (isFull) this.#turnedAway.set(key, true);
+    return isFull;
   }
 
   /** Whether a user's password matches, when its turn has come. The same password waits once. */

@@ -34,6 +34,8 @@ export interface Verifier {
   check: (username: string, password: string) => Verdict | Promise<Verdict>;
   /** The same, but `crowded` where an active user's password would wait behind too many others. */
   checkSoon: (username: string, password: string) => Verdict | Crowded | Promise<Verdict | Crowded>;
+  /** The same as `check` for a message that was set aside: it has waited too long for time to tell anything. */
+  checkLate: (username: string, password: string) => Verdict | Promise<Verdict>;
   /** Reads every user remembered again; happens by itself every 20 s. Never rejects. */
   refresh: () => Promise<void>;
   stop: () => void;
@@ -54,6 +56,14 @@ const PLACES: Places = { guesses: 100, passwords: 200 };
 const REFUSED: Verdict = { kind: 'unauthenticated', throttled: false };
 const THROTTLED: Verdict = { kind: 'unauthenticated', throttled: true };
 const CROWDED: Crowded = { kind: 'crowded' };
+
+/** What is said at once instead of waiting. */
+interface Answers<Full extends Crowded> {
+  /** Where an active user's line is full; without it a password takes its turn in any case. */
+  crowded?: Full;
+  /** To a guess; without it one waits as long as a hash takes, where there is a place. */
+  guess?: Verdict;
+}
 
 /** The password of a user that a hash has proved right. */
 interface Proof {
@@ -92,25 +102,24 @@ export function createVerifier(options: VerifierOptions): Verifier {
     return hash('sha256', text, 'base64');
   }
 
-  /** @param crowded the answer where an active user's line is full; without one the password takes its turn in any case. */
-  function look<Full extends Crowded = never>(
+  function look<Full extends Crowded>(
     username: string,
     password: string,
-    crowded?: Full,
+    answers: Answers<Full>,
   ): Verdict | Full | Promise<Verdict | Full> {
     if (Buffer.byteLength(password) > PASSWORD_MAX_BYTES || username.length > USERNAME_MAX_LENGTH)
       return REFUSED;
     const user = users.get(username);
     return user instanceof Promise
-      ? user.then((late) => judge(username, password, late, crowded))
-      : judge(username, password, user, crowded);
+      ? user.then((late) => judge(username, password, late, answers))
+      : judge(username, password, user, answers);
   }
 
   function judge<Full extends Crowded>(
     username: string,
     password: string,
     user: KnownUser | null,
-    crowded: Full | undefined,
+    { crowded, guess }: Answers<Full>,
   ): Verdict | Full | Promise<Verdict> {
     const known = user?.active ? user : undefined;
     const storedHash = known?.passwordHash ?? DUMMY_HASH;
@@ -124,6 +133,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
     const lately = refused.get(mac);
     if (lately !== undefined && now() - lately.at < REFUSED_MS) return REFUSED;
     if (known === undefined || (proof !== undefined && proof.mac !== mac)) {
+      if (guess !== undefined) return guess;
       const place = line.guess(mac, storedHash, password);
       return place?.then((isRight) => concluded(known, mac, isRight)) ?? THROTTLED;
     }
@@ -153,8 +163,9 @@ export function createVerifier(options: VerifierOptions): Verifier {
   const timer = setInterval(refresh, REFRESH_MS);
   timer.unref();
   return {
-    check: (username, password) => look<never>(username, password),
-    checkSoon: (username, password) => look(username, password, CROWDED),
+    check: (username, password) => look<never>(username, password, {}),
+    checkSoon: (username, password) => look(username, password, { crowded: CROWDED }),
+    checkLate: (username, password) => look<never>(username, password, { guess: REFUSED }),
     refresh,
     stop: () => clearInterval(timer),
   };

@@ -114,7 +114,7 @@ export async function startWorker(config: WorkerConfig, log: Logger, signal: Abo
     maxBodyBytes: config.MAX_BODY_BYTES,
     ignored: new Set(config.IGNORED_PARAMETERS),
     systemCurrency: config.SYSTEM_CURRENCY,
-    verify: verifier.check,
+    verify: verifier.checkLate,
     verifySoon: verifier.checkSoon,
   };
 
