@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import { parameterNames } from './domain/contract.ts';
 
@@ -28,6 +29,13 @@ function wholeNumber(min: number, max: number) {
     .regex(/^\d{1,12}$/)
     .transform(Number)
     .refine((value) => value >= min && value <= max);
+}
+
+/** An address, or one with the length of its prefix. */
+function isNetwork(text: string): boolean {
+  const [, address = '', bits] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
+  const family = isIP(address);
+  return family !== 0 && (bits === undefined || Number(bits) <= (family === 6 ? 128 : 32));
 }
 
 function pattern(text: string, context: z.RefinementCtx): RegExp {
@@ -106,6 +114,12 @@ export const variables = {
     expected: 'three capital letters, such as USD',
     description: 'The currency of a call that names none, and of the flat part of taxes.',
   }),
+  HTTP_HOST: variable({
+    schema: z.string().regex(/^[\w.:-]{0,255}$/),
+    fallback: '',
+    expected: 'an address of this machine, such as 127.0.0.1',
+    description: 'Where /livez, /readyz and /metrics are served; without one, on every address.',
+  }),
   HTTP_PORT: variable({
     schema: wholeNumber(0, 65_535),
     fallback: '8080',
@@ -118,6 +132,13 @@ export const variables = {
     expected: 'an address of this machine, such as 0.0.0.0 for all',
     description:
       'Where the console listens. Put a proxy with TLS in front of anything but this machine itself.',
+  }),
+  CONSOLE_TRUSTED_PROXIES: variable({
+    schema: list.pipe(z.array(z.string().refine(isNetwork))),
+    fallback: '',
+    expected: 'addresses or networks such as 10.0.0.0/8, separated by commas',
+    description:
+      'Proxies before the console whose X-Forwarded-For and X-Forwarded-Proto are believed; nobody else is.',
   }),
   CONSOLE_PORT: variable({
     schema: wholeNumber(0, 65_535),

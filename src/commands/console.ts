@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { createVerifier } from '../auth/verifier.ts';
 import { readConfig } from '../config.ts';
 import type { ConsoleDesk } from '../console/desk.ts';
 import { serveConsole } from '../console/server.ts';
@@ -8,7 +7,6 @@ import { replay } from '../desk/replay.ts';
 import { createLogger } from '../ops/logger.ts';
 import { describeFailure, openDatabase } from '../store/database.ts';
 import { sqlOf } from '../store/sql.ts';
-import { readUsers } from '../store/users.ts';
 import { rehearsalPorts, replayPorts } from './dead-ports.ts';
 import { BrokerError, openSender } from './dead-sender.ts';
 import { brokerOf, brokerVariables, databaseOf, databaseVariables } from './services.ts';
@@ -19,6 +17,7 @@ const variables = [
   'SYSTEM_CURRENCY',
   'CONSOLE_HOST',
   'CONSOLE_PORT',
+  'CONSOLE_TRUSTED_PROXIES',
   'LOG_LEVEL',
   'IGNORED_PARAMETERS',
   'MAX_BODY_BYTES',
@@ -44,14 +43,9 @@ export function registerConsole(program: Command): void {
         applicationName: 'cdr-ingest console',
       });
       const sql = sqlOf(database.prisma);
-      const verifier = createVerifier({ readUsers: (names) => readUsers(database.prisma, names) });
       const desk: ConsoleDesk = {
         sql,
         systemCurrency: config.SYSTEM_CURRENCY,
-        verify: async (username, password) => {
-          const verdict = await verifier.check(username, password);
-          return verdict.kind === 'ok' ? verdict : { kind: 'refused' };
-        },
         rehearse: (ids, edits) => rehearse(ids, edits, rehearsalPorts({ database, sql }, config)),
         replay: async (ids, { operator, why, ...settings }, stop, onProgress) => {
           const sender = await openSender(brokerOf(config));
@@ -68,6 +62,7 @@ export function registerConsole(program: Command): void {
       const server = await serveConsole({
         host: config.CONSOLE_HOST,
         port: config.CONSOLE_PORT,
+        trustedProxies: config.CONSOLE_TRUSTED_PROXIES,
         desk,
         describe: describeFailure,
         log: (fields, message) => log.info(fields, message),
@@ -79,7 +74,6 @@ export function registerConsole(program: Command): void {
       log.info({ host: config.CONSOLE_HOST, port: server.port }, 'serving the console');
       await stopped;
       await server.close();
-      verifier.stop();
       await database.close(CONNECT_TIMEOUT_MS);
       process.exit(0);
     });

@@ -25,6 +25,7 @@ export const workerVariables = [
   ...databaseVariables,
   ...brokerVariables,
   'SYSTEM_CURRENCY',
+  'HTTP_HOST',
   'HTTP_PORT',
   'LOG_LEVEL',
   'IGNORED_PARAMETERS',
@@ -77,10 +78,12 @@ export async function startWorker(config: WorkerConfig, log: Logger, signal: Abo
   let ready = false;
   let isConsuming = () => false;
   let inHand = () => 0;
-  const ops = await serveOps(config.HTTP_PORT, metrics.registry, async () => ({
-    consuming: isConsuming(),
-    database: ready && (await reachable()),
-  }));
+  const ops = await serveOps({
+    host: config.HTTP_HOST || undefined,
+    port: config.HTTP_PORT,
+    registry: metrics.registry,
+    readiness: async () => ({ consuming: isConsuming(), database: ready && (await reachable()) }),
+  });
   log.info({ port: ops.port }, 'serving /livez, /readyz and /metrics');
 
   await untilMigrated(address, log, signal);

@@ -16,11 +16,6 @@ export interface ReplayOrder {
 export interface ConsoleDesk {
   sql: Sql;
   systemCurrency: string;
-  /** Whether these are a user's credentials; `throttled` where nobody looked. */
-  verify: (
-    username: string,
-    password: string,
-  ) => Promise<{ kind: 'ok'; username: string; role: string } | { kind: 'refused' }>;
   rehearse: (ids: readonly string[], edits: Edits) => Promise<Rehearsal>;
   replay: (
     ids: readonly string[],

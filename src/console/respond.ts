@@ -5,7 +5,7 @@ import type { Session } from './session.ts';
 
 /** What a handler answers with. */
 export type Answer =
-  | { kind: 'page'; title: string; body: Html; status?: number; script?: boolean }
+  | { kind: 'page'; title: string; body: Html; status?: number; script?: boolean; retryAfter?: number }
   | { kind: 'go'; to: string; cookie?: string }
   | { kind: 'json'; value: unknown }
   | { kind: 'text'; type: string; text: string; status?: number };
@@ -24,7 +24,11 @@ export function send(response: ServerResponse, answer: Answer, session: Session 
   switch (answer.kind) {
     case 'page':
       response
-        .writeHead(answer.status ?? 200, { ...HEADERS, 'content-type': 'text/html; charset=utf-8' })
+        .writeHead(answer.status ?? 200, {
+          ...HEADERS,
+          'content-type': 'text/html; charset=utf-8',
+          ...(answer.retryAfter !== undefined && { 'retry-after': String(answer.retryAfter) }),
+        })
         .end(layout(answer, session).text);
       return;
     case 'go':

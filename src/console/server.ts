@@ -1,105 +1,133 @@
-import { createServer, type IncomingMessage } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { SelectionError } from '../desk/selection.ts';
+import { type BoundedServer, serveBounded } from '../ops/bounded-server.ts';
+import { type ClientAddress, clientOf, trustedProxies } from '../ops/client.ts';
 import { css, js } from './assets.ts';
 import type { ConsoleDesk } from './desk.ts';
-import { html } from './html.ts';
+import { readForm } from './form.ts';
 import { Jobs } from './jobs.ts';
 import { type Answer, problem, send } from './respond.ts';
 import { visit } from './routes.ts';
-import { isOwnForm, isSameSite, readSession, type Session, signIn, signOut } from './session.ts';
-import { SignInLimit } from './sign-in-limit.ts';
-
-export interface ConsoleServer {
-  port: number;
-  close: () => Promise<void>;
-}
+import { isOwnForm, isSameSite, readSession, type Session, signOut } from './session.ts';
+import { createSignIn, signInPage } from './sign-in.ts';
 
 export interface ConsoleOptions {
   host: string;
   port: number;
+  /** Addresses or networks whose X-Forwarded-… headers are believed. */
+  trustedProxies: readonly string[];
   desk: ConsoleDesk;
   /** One line of a failure that shows no value of a call. */
   describe: (error: unknown) => string;
   log: (fields: object, message: string) => void;
 }
 
-const FORM_BYTES = 65_536;
+interface Answered {
+  answer: Answer;
+  session?: Session | undefined;
+}
+
+const PER_SECOND = 100;
+const REQUEST_MS = 20_000;
+/** Trying out thousands of calls takes minutes without a word. */
+const SILENT_MS = 600_000;
 
 /** Serves the console. Rejects when the port cannot be had. */
-export async function serveConsole(options: ConsoleOptions): Promise<ConsoleServer> {
+export async function serveConsole(options: ConsoleOptions): Promise<BoundedServer> {
   const { desk, describe, log } = options;
   const jobs = new Jobs();
-  const limit = new SignInLimit(() => performance.now());
+  const isTrusted = trustedProxies(options.trustedProxies);
+  const tryIn = createSignIn(desk.sql, log);
+  let hasWarned = false;
 
-  async function answer(
-    request: IncomingMessage,
-  ): Promise<{ answer: Answer; session?: Session | undefined }> {
-    const url = new URL(request.url ?? '/', 'http://console');
+  async function answer(request: IncomingMessage, client: ClientAddress): Promise<Answered> {
+    const url = urlOf(request);
+    if (url === undefined) return { answer: problem(400, 'Not found', 'There is no such page.') };
+    const method = request.method === 'HEAD' ? 'GET' : request.method;
+    if (method !== 'GET' && method !== 'POST')
+      return { answer: problem(405, 'Refused', 'Pages are read and forms are sent.') };
     const asset = assetAt(url.pathname);
     if (asset !== undefined) return { answer: asset };
-    const isPost = request.method === 'POST';
+    const isPost = method === 'POST';
     if (isPost && !isSameSite(request))
       return { answer: problem(403, 'Refused', 'This form comes from another site.') };
-    const form = isPost ? await formOf(request) : new URLSearchParams();
-    if (form === undefined) return { answer: problem(413, 'Too much', 'The form is too large.') };
+    const sent = isPost ? await readForm(request) : undefined;
+    if (sent?.kind === 'refused')
+      return { answer: problem(sent.status, 'Refused', 'This is not a form of this console, or too large.') };
+    const form = sent?.form ?? new URLSearchParams();
     if (url.pathname === '/sign-in')
-      return { answer: isPost ? await tryIn(request, form) : signInPage(200, null) };
-    const session = await readSession(desk.sql, request);
+      return { answer: isPost ? await tryIn(form, client) : signInPage(200, null) };
+    const session = await readSession(desk.sql, request, client.isHttps);
     if (session === undefined) return { answer: unknownVisitor(url) };
-    if (isPost && !isOwnForm(session, form))
-      return {
-        session,
-        answer: problem(403, 'Refused', 'This form is out of date: go back and load the page again.'),
-      };
-    if (isPost && url.pathname === '/sign-out')
-      return { answer: { kind: 'go', to: '/sign-in', cookie: await signOut(desk.sql, session) } };
+    return { session, answer: await answerKnown(method, url, form, session, client) };
+  }
+
+  async function answerKnown(
+    method: 'GET' | 'POST',
+    url: URL,
+    form: URLSearchParams,
+    session: Session,
+    { isHttps }: ClientAddress,
+  ): Promise<Answer> {
+    if (method === 'POST' && !isOwnForm(session, form))
+      return problem(403, 'Refused', 'This form is out of date: go back and load the page again.');
+    if (method === 'POST' && url.pathname === '/sign-out')
+      return { kind: 'go', to: '/sign-in', cookie: await signOut(desk.sql, session, isHttps) };
     try {
-      return { session, answer: await visit(request.method ?? 'GET', { url, form, session, desk, jobs }) };
+      return await visit(method, { url, form, session, desk, jobs });
     } catch (error) {
-      if (!(error instanceof SelectionError)) throw error;
-      return { session, answer: problem(400, 'That does not go', error.message) };
+      if (error instanceof SelectionError) return problem(400, 'That does not go', error.message);
+      log({ path: url.pathname }, describe(error));
+      return problem(500, 'Something failed', describe(error));
     }
   }
 
-  async function tryIn(request: IncomingMessage, form: URLSearchParams): Promise<Answer> {
-    const username = form.get('username') ?? '';
-    const address = request.socket.remoteAddress ?? '';
-    if (limit.isBlocked(username, address)) return signInPage(429, 'Too many attempts: wait five minutes.');
-    const verdict = await desk.verify(username, form.get('password') ?? '');
-    const isWelcome = verdict.kind === 'ok' && (verdict.role === 'operator' || verdict.role === 'viewer');
-    log({ username: username.slice(0, 255), address, signedIn: isWelcome }, 'sign-in');
-    if (!isWelcome) {
-      limit.failed(username, address);
-      return signInPage(401, 'These are not the credentials of an operator or a viewer.');
-    }
-    const isSecure = request.headers['x-forwarded-proto'] === 'https';
-    return { kind: 'go', to: '/', cookie: await signIn(desk.sql, username, isSecure) };
-  }
-
-  const server = createServer((request, response) => {
-    answer(request).then(
-      (found) => send(response, found.answer, found.session),
-      (error: unknown) => {
-        log({ path: request.url?.split('?')[0] }, describe(error));
-        send(response, problem(500, 'Something failed', describe(error)), undefined);
-      },
-    );
-  });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(options.port, options.host, resolve);
-  });
-  const address = server.address();
+  const server = await serveBounded(
+    {
+      host: options.host,
+      port: options.port,
+      perSecond: PER_SECOND,
+      requestMs: REQUEST_MS,
+      silentMs: SILENT_MS,
+      clientOf: (request) => clientOf(request, isTrusted).address,
+    },
+    (request, response) => {
+      const client = clientOf(request, isTrusted);
+      if (client.isUnbelieved && !hasWarned) {
+        hasWarned = true;
+        log(
+          { address: client.address },
+          'X-Forwarded-For of this address is not believed: see CONSOLE_TRUSTED_PROXIES',
+        );
+      }
+      answer(request, client).then(
+        (found) => send(response, found.answer, found.session),
+        (error: unknown) => {
+          // A sender that broke off hears nothing any more; who is not signed in is told nothing of what failed.
+          if (request.destroyed && !request.complete) return response.destroy();
+          log({ path: request.url?.split('?')[0] }, describe(error));
+          send(
+            response,
+            problem(500, 'Something failed', 'The console cannot work at the moment.'),
+            undefined,
+          );
+        },
+      );
+    },
+  );
   return {
-    port: typeof address === 'object' && address !== null ? address.port : options.port,
+    port: server.port,
     close: async () => {
       for (const job of jobs.all) job.stop.abort();
-      await new Promise<void>((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      });
+      await server.close();
     },
   };
+}
+
+/** Undefined where it is no path: `*`, another host, or nothing that can be read. */
+function urlOf({ url: target = '' }: IncomingMessage): URL | undefined {
+  const text = `http://console${target}`;
+  return target.startsWith('/') && URL.canParse(text) ? new URL(text) : undefined;
 }
 
 function assetAt(path: string): Answer | undefined {
@@ -112,29 +140,4 @@ function assetAt(path: string): Answer | undefined {
 function unknownVisitor({ pathname }: URL): Answer {
   if (!pathname.endsWith('.json')) return { kind: 'go', to: '/sign-in' };
   return { kind: 'text', status: 401, type: 'text/plain', text: 'signed out\n' };
-}
-
-function signInPage(status: number, message: string | null): Answer {
-  return {
-    kind: 'page',
-    status,
-    title: 'Sign in',
-    body: html`${message && html`<p role="alert" class="problem">${message}</p>`}
-<form class="act" method="post" action="/sign-in">
-<label>Username <input name="username" autocomplete="username" required autofocus></label>
-<label>Password <input name="password" type="password" autocomplete="current-password" required></label>
-<button class="main">Sign in</button></form>`,
-  };
-}
-
-/** Undefined where it is larger than any form of ours. */
-async function formOf(request: IncomingMessage): Promise<URLSearchParams | undefined> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > FORM_BYTES) return undefined;
-    chunks.push(chunk);
-  }
-  return new URLSearchParams(Buffer.concat(chunks).toString('utf8'));
 }

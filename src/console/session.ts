@@ -1,6 +1,12 @@
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { closeSession, openSession, type SessionUser, sessionUser } from '../store/sessions.ts';
+import {
+  type Candidate,
+  closeSession,
+  openSession,
+  type SessionUser,
+  sessionUser,
+} from '../store/sessions.ts';
 import type { Sql } from '../store/sql.ts';
 
 /** A request of somebody who is signed in. */
@@ -13,20 +19,26 @@ export interface Session extends SessionUser {
 const COOKIE = 'cdr_desk';
 const SECONDS = 12 * 3600;
 
-/** Opens a session and returns its cookie; the database learns only the hash of what stands in it. */
-export async function signIn(sql: Sql, username: string, isSecure: boolean): Promise<string> {
+/**
+ * Opens a session and returns its cookie; the database learns only the hash of what stands in it. Undefined where the
+ * user has changed since the password was looked at.
+ */
+export async function signIn(sql: Sql, user: Candidate, isHttps: boolean): Promise<string | undefined> {
   const id = randomBytes(32).toString('base64url');
-  await openSession(sql, hashOf(id), username);
-  return cookieOf(id, SECONDS, isSecure);
+  return (await openSession(sql, hashOf(id), user)) ? cookieOf(id, SECONDS, isHttps) : undefined;
 }
 
-export async function signOut(sql: Sql, { idHash }: Session): Promise<string> {
+export async function signOut(sql: Sql, { idHash }: Session, isHttps: boolean): Promise<string> {
   await closeSession(sql, idHash);
-  return cookieOf('', 0, false);
+  return cookieOf('', 0, isHttps);
 }
 
-export async function readSession(sql: Sql, request: IncomingMessage): Promise<Session | undefined> {
-  const id = new RegExp(`(?:^|; )${COOKIE}=([\\w-]{43})(?:;|$)`).exec(request.headers.cookie ?? '')?.[1];
+export async function readSession(
+  sql: Sql,
+  { headers }: IncomingMessage,
+  isHttps: boolean,
+): Promise<Session | undefined> {
+  const id = sessionIdIn(headers.cookie ?? '', isHttps);
   if (id === undefined) return undefined;
   const idHash = hashOf(id);
   const user = await sessionUser(sql, idHash);
@@ -52,9 +64,22 @@ export function isSameSite({ headers }: IncomingMessage): boolean {
   return origin === undefined || (URL.canParse(origin) && new URL(origin).host === host);
 }
 
-function cookieOf(value: string, seconds: number, isSecure: boolean): string {
-  const secure = isSecure ? '; Secure' : '';
-  return `${COOKIE}=${value}; Path=/; Max-Age=${seconds}; HttpOnly; SameSite=Strict${secure}`;
+/** Two of one name: the other one was put there by somebody else, and nobody can say which is which. */
+function sessionIdIn(cookies: string, isHttps: boolean): string | undefined {
+  const name = `${nameOf(isHttps)}=`;
+  const [value, ...others] = cookies.split(/; */).filter((cookie) => cookie.startsWith(name));
+  const id = value?.slice(name.length);
+  return id !== undefined && others.length === 0 && /^[\w-]{43}$/.test(id) ? id : undefined;
+}
+
+/** Browsers take the prefix only from the very host, over TLS: no neighbouring site can set it. */
+function nameOf(isHttps: boolean): string {
+  return isHttps ? `__Host-${COOKIE}` : COOKIE;
+}
+
+function cookieOf(value: string, seconds: number, isHttps: boolean): string {
+  const secure = isHttps ? '; Secure' : '';
+  return `${nameOf(isHttps)}=${value}; Path=/; Max-Age=${seconds}; HttpOnly; SameSite=Strict${secure}`;
 }
 
 function hashOf(id: string): string {

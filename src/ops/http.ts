@@ -1,70 +1,87 @@
-import { createServer, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Registry } from 'prom-client';
+import { type BoundedServer, serveBounded } from './bounded-server.ts';
+import { clientOf } from './client.ts';
+import { sharedReading } from './shared-reading.ts';
 
 /** The parts that readiness depends on, each true when it works. */
 export type Readiness = Record<string, boolean>;
 
-export interface OpsServer {
+export interface OpsOptions {
+  /** Undefined for every address of this machine. */
+  host?: string | undefined;
   port: number;
-  close: () => Promise<void>;
+  registry: Registry;
+  readiness: () => Promise<Readiness>;
 }
 
 /** The event loop must have turned within this time for the process to count as alive. */
 const ALIVE_WITHIN_MS = 10_000;
 const TURN_EVERY_MS = 1000;
+/** A reading is given to whoever asks within this time: reading costs the worker what calls need. */
+const REUSED_MS = 500;
+const PER_SECOND = 50;
+const REQUEST_MS = 10_000;
+const SILENT_MS = 15_000;
 
 /**
  * Serves `/livez`, `/readyz` and `/metrics`. Liveness depends on nothing but the event loop: a restart mends
  * neither broker nor database. Rejects when the port cannot be had.
  */
-export async function serveOps(
-  port: number,
-  registry: Registry,
-  readiness: () => Promise<Readiness>,
-): Promise<OpsServer> {
+export async function serveOps({ host, port, registry, readiness }: OpsOptions): Promise<BoundedServer> {
   let turned = performance.now();
   const turning = setInterval(() => {
     turned = performance.now();
   }, TURN_EVERY_MS);
   turning.unref();
+  const ready = sharedReading(readiness, REUSED_MS);
+  const metrics = sharedReading(() => registry.metrics(), REUSED_MS);
 
-  const server = createServer((request, response) => {
+  function handle(request: IncomingMessage, response: ServerResponse): void {
     const path = (request.url ?? '/').split('?')[0];
-    if (path === '/livez')
-      return json(response, performance.now() - turned < ALIVE_WITHIN_MS, { alive: true });
-    if (path === '/readyz') {
-      readiness()
-        .then((parts) => json(response, Object.values(parts).every(Boolean), parts))
-        .catch(() => json(response, false, {}));
-      return;
-    }
-    if (path === '/metrics') {
-      registry
-        .metrics()
-        .then((text) => response.writeHead(200, { 'content-type': registry.contentType }).end(text))
-        .catch(() => json(response, false, {}));
-      return;
-    }
-    response.writeHead(404, { 'content-type': 'text/plain' }).end('expected /livez, /readyz or /metrics\n');
-  });
-  await listening(server, port);
-  const address = server.address();
+    if (request.method !== 'GET' && request.method !== 'HEAD')
+      text(response, 405, 'expected GET or HEAD\n', { allow: 'GET, HEAD' });
+    else if (path === '/livez') json(response, performance.now() - turned < ALIVE_WITHIN_MS, { alive: true });
+    else if (path === '/readyz')
+      ready().then(
+        (parts) => json(response, Object.values(parts).every(Boolean), parts),
+        () => json(response, false, {}),
+      );
+    else if (path === '/metrics')
+      metrics().then(
+        (page) => text(response, 200, page, { 'content-type': registry.contentType }),
+        () => json(response, false, {}),
+      );
+    else text(response, 404, 'expected /livez, /readyz or /metrics\n');
+  }
+
+  const server = await serveBounded(
+    {
+      host,
+      port,
+      perSecond: PER_SECOND,
+      requestMs: REQUEST_MS,
+      silentMs: SILENT_MS,
+      clientOf: (request) => clientOf(request, () => false).address,
+    },
+    handle,
+  );
   return {
-    port: typeof address === 'object' && address !== null ? address.port : port,
-    close: () =>
-      new Promise((resolve) => {
-        clearInterval(turning);
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
+    port: server.port,
+    close: async () => {
+      clearInterval(turning);
+      await server.close();
+    },
   };
 }
 
-function listening(server: Server, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, () => resolve());
-  });
+function text(
+  response: ServerResponse,
+  status: number,
+  body: string,
+  headers: Record<string, string> = {},
+): void {
+  response.writeHead(status, { 'content-type': 'text/plain', ...headers }).end(body);
 }
 
 function json(response: ServerResponse, isGood: boolean, body: object): void {

@@ -6,29 +6,56 @@ export interface SessionUser {
   role: 'operator' | 'viewer';
 }
 
+/** A user whose password is to be looked at. */
+export interface Candidate {
+  username: string;
+  passwordHash: string;
+}
+
 /** A session ends after 12 hours, and after one without a request. */
 const LIVE = `s.created_at > now() - interval '12 hours' and s.last_seen_at > now() - interval '1 hour'`;
+const MAY_ENTER = `u.active and u.role in ('operator', 'viewer')`;
 
-/** Opens a session under the hash (hex) of its id, and clears away those that have ended. */
-export async function openSession(sql: Sql, idHash: string, username: string): Promise<void> {
-  await sql(`delete from console_sessions s where not (${LIVE})`, []);
-  await sql(`insert into console_sessions (id_hash, username) values (decode($1, 'hex'), $2)`, [
-    idHash,
-    username,
-  ]);
+/** The user of this name as of now, undefined for everybody who may not use the console. */
+export async function readCandidate(sql: Sql, username: string): Promise<Candidate | undefined> {
+  if (username.includes('\0')) return undefined;
+  const [row] = await sql<Candidate>(
+    `select username, password_hash as "passwordHash" from users u where username = $1 and ${MAY_ENTER}`,
+    [username],
+  );
+  return row;
 }
 
 /**
- * The user of a live session. A user who was disabled, or has another role by now, is not signed in any more. A
- * request a minute is noted.
+ * Opens a session under the hash (hex) of its id, and clears away those that have ended. False, and none is opened,
+ * where the user is no longer the one whose password was looked at.
+ */
+export async function openSession(
+  sql: Sql,
+  idHash: string,
+  { username, passwordHash }: Candidate,
+): Promise<boolean> {
+  await sql(`delete from console_sessions s where not (${LIVE})`, []);
+  const opened = await sql(
+    `insert into console_sessions (id_hash, username, credentials_version)
+     select decode($1, 'hex'), u.username, u.credentials_version from users u
+     where u.username = $2 and u.password_hash = $3 and ${MAY_ENTER} returning 1 as opened`,
+    [idHash, username, passwordHash],
+  );
+  return opened.length > 0;
+}
+
+/**
+ * The user of a live session. It has ended where the user's password, role or `active` was changed since it was
+ * opened, even if it was changed back, or the user deleted and made again. A request a minute is noted.
  */
 export async function sessionUser(sql: Sql, idHash: string): Promise<SessionUser | undefined> {
   const [user] = await sql<SessionUser>(
     `with seen as (
       update console_sessions s set last_seen_at = now()
       where id_hash = decode($1, 'hex') and ${LIVE} and last_seen_at < now() - interval '1 minute')
-    select u.username, u.role from console_sessions s join users u using (username)
-    where s.id_hash = decode($1, 'hex') and ${LIVE} and u.active and u.role in ('operator', 'viewer')`,
+    select u.username, u.role from console_sessions s join users u using (username, credentials_version)
+    where s.id_hash = decode($1, 'hex') and ${LIVE} and ${MAY_ENTER}`,
     [idHash],
   );
   return user;

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hashPassword } from '../../src/auth/password.ts';
 import { upsertUser } from '../../src/store/users.ts';
@@ -43,6 +44,16 @@ const get = (path: string, headers: Headers = {}) =>
 const post = (path: string, form: Headers, headers: Headers = {}) =>
   fetch(`${origin}${path}`, { method: 'POST', body: new URLSearchParams(form), headers, redirect: 'manual' });
 
+/** What the server says to these bytes until it closes. */
+async function raw(text: string): Promise<string> {
+  const socket = connect(Number(new URL(origin).port), '127.0.0.1');
+  let answer = '';
+  socket.on('error', () => undefined).on('data', (chunk) => (answer += chunk.toString('latin1')));
+  socket.write(text, 'latin1');
+  await new Promise((resolve) => socket.on('close', resolve));
+  return answer;
+}
+
 async function signedIn(username: string): Promise<{ cookie: string; csrf: string }> {
   const response = await post('/sign-in', { username, password: PASSWORD });
   expect(response.status).toBe(303);
@@ -64,10 +75,12 @@ describe('a session', () => {
     expect(JSON.stringify(sessions)).not.toContain(id);
   });
 
-  it('carries a Secure cookie behind a proxy with TLS', async () => {
-    const form = { username: 'boss', password: PASSWORD };
-    const response = await post('/sign-in', form, { 'x-forwarded-proto': 'https' });
-    expect(response.headers.get('set-cookie')).toContain('; Secure');
+  it("has a cookie that is nobody else's: two of its name are none", async () => {
+    const { cookie } = await signedIn('boss');
+    expect((await get('/', { cookie })).status).toBe(200);
+    expect((await get('/', { cookie: `other=1; ${cookie}; x=${'A'.repeat(43)}` })).status).toBe(200);
+    expect((await get('/', { cookie: `cdr_desk=${'A'.repeat(43)}; ${cookie}` })).status).toBe(303);
+    expect((await get('/', { cookie: `__Host-${cookie}` })).status).toBe(303);
   });
 
   it('ends with sign-out, with the user, and with time', async () => {
@@ -128,8 +141,49 @@ describe('a form', () => {
     expect(await db.rows('select status from dead_letters')).toEqual([{ status: 'discarded' }]);
   });
 
-  it('larger than any of ours is not read', async () => {
+  it('larger than any of ours is not read, and one of another type neither', async () => {
     expect((await post('/sign-in', { username: 'x'.repeat(100_000), password: '' })).status).toBe(413);
+    for (const type of ['text/plain', 'multipart/form-data; boundary=x', 'application/json'])
+      expect((await post('/sign-in', { username: 'boss' }, { 'content-type': type })).status).toBe(415);
+  });
+});
+
+describe('what a scanner sends', () => {
+  it.each([
+    ['GET //', 303],
+    ['GET //evil.example/letters', 303],
+    ['GET http://evil.example/', 400],
+    ['GET /%zz%00%ff', 303],
+    ['GET /letters/1%0d%0aSet-Cookie:x=1', 303],
+    ['GET /../../etc/passwd', 303],
+    ['OPTIONS *', 400],
+    ['OPTIONS /', 405],
+    ['TRACE /', 405],
+    ['PUT /letters', 405],
+    ['HEAD /sign-in', 200],
+    ['HEAD /letters', 303],
+  ])('%s is answered with %i', async (line, status) => {
+    const [head] = (await raw(`${line} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`)).split('\r\n');
+    expect(head).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+    expect(desk.output()).not.toContain('Invalid URL');
+  });
+
+  it.each([
+    ['nothing of a protocol', '\x16\x03\x01\x02\x00\x01\r\n\r\n'],
+    ['headers without end', `GET / HTTP/1.1\r\nHost: x\r\n${'X: y\r\n'.repeat(20_000)}\r\n`],
+    ['two lengths', 'POST /sign-in HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab'],
+    ['no host', 'GET / HTTP/1.1\r\n\r\n'],
+  ])('%s is a bad request', async (_name, text) => {
+    // A reset can overtake the answer.
+    expect(await raw(text)).toMatch(/^$|^HTTP\/1.1 4(00|31) /);
+  });
+
+  it('a request that is not finished in time ends, and so does one that comes before the last was answered', async () => {
+    const begun = performance.now();
+    expect(await raw('POST /sign-in HTTP/1.1\r\nHost: x\r\nContent-Le')).toMatch(/^HTTP\/1.1 408 /);
+    expect(performance.now() - begun).toBeLessThan(20_000);
+    expect(await raw('GET /letters HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(3000))).toBe('');
+    expect((await get('/sign-in')).status).toBe(200);
   });
 });
 

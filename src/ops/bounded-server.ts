@@ -1,0 +1,100 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+
+export interface BoundedServer {
+  port: number;
+  /** Ends it, and every connection. */
+  close: () => Promise<void>;
+}
+
+export interface Bounds {
+  /** The address that is listened on; undefined for all of this machine's. */
+  host?: string | undefined;
+  port: number;
+  /** Requests of one client in a second that are answered at once. */
+  perSecond: number;
+  /** Milliseconds in which a request must have arrived, its body included. */
+  requestMs: number;
+  /** Milliseconds of silence on a connection, in the middle of an answer as well, after which it is closed. */
+  silentMs: number;
+  /** Who a request counts against. */
+  clientOf: (request: IncomingMessage) => string;
+}
+
+/** Connections at once. What is beyond them is closed unheard; idle ones make room after seconds. */
+const CONNECTIONS = 512;
+const HEADERS_MS = 5000;
+const IDLE_MS = 5000;
+const LOOK_EVERY_MS = 1000;
+/** How long a request beyond the rate waits for its refusal: a client that asks on and on asks once in this time. */
+const REFUSED_AFTER_MS = 1000;
+
+/**
+ * An HTTP server that strangers cannot make costly: connections, their idling and their slowness have bounds, and a
+ * client that asks too often is told so, slowly. Rejects when the port cannot be had.
+ */
+export async function serveBounded(
+  bounds: Bounds,
+  handle: (request: IncomingMessage, response: ServerResponse) => void,
+): Promise<BoundedServer> {
+  const isWithin = rate(bounds.perSecond);
+  const latest = new WeakMap<Socket, ServerResponse>();
+  const server = createServer(
+    {
+      headersTimeout: HEADERS_MS,
+      requestTimeout: bounds.requestMs,
+      keepAliveTimeout: IDLE_MS,
+      connectionsCheckingInterval: LOOK_EVERY_MS,
+    },
+    (request, response) => {
+      const { socket } = request;
+      const before = latest.get(socket);
+      latest.set(socket, response);
+      // No browser and no probe asks before it was answered, and thousands of requests fit into one packet.
+      if (before !== undefined && !before.writableEnded) socket.destroy();
+      else if (isWithin(bounds.clientOf(request))) handle(request, response);
+      else setTimeout(() => refuse(response), REFUSED_AFTER_MS).unref();
+    },
+  );
+  server.maxConnections = CONNECTIONS;
+  server.setTimeout(bounds.silentMs);
+  await listening(server, bounds);
+  const address = server.address();
+  return {
+    port: typeof address === 'object' && address !== null ? address.port : bounds.port,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+function refuse(response: ServerResponse): void {
+  if (response.destroyed) return;
+  response.writeHead(429, { 'content-type': 'text/plain', 'retry-after': '1' }).end('too many requests\n');
+}
+
+/** Counts by client within the running second. */
+function rate(perSecond: number): (client: string) => boolean {
+  const counts = new Map<string, number>();
+  let second = 0;
+  return (client) => {
+    const now = Math.floor(performance.now() / 1000);
+    if (now !== second) counts.clear();
+    second = now;
+    const count = (counts.get(client) ?? 0) + 1;
+    counts.set(client, count);
+    return count <= perSecond;
+  };
+}
+
+function listening(server: Server, { host, port }: Bounds): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.removeListener('error', reject);
+      resolve();
+    });
+  });
+}

@@ -1,0 +1,105 @@
+import { createHash } from 'node:crypto';
+import type { Sql } from './sql.ts';
+
+/** Attempts within five minutes: of one user from one address, from one address, of one user from new addresses. */
+export const LIMITS = { userAtAddress: 5, address: 50, userElsewhere: 20 } as const;
+
+/** Who tries to sign in, and from where: an IPv4 address, or the first 64 bits of an IPv6 address. */
+export interface Claim {
+  username: string;
+  address: string;
+}
+
+/** `isKnown`: this user has signed in from this address before. */
+export type Attempt = { kind: 'counted'; isKnown: boolean } | { kind: 'blocked' };
+
+const WINDOW = `interval '5 minutes'`;
+const REMEMBERED = `interval '90 days'`;
+
+/** Where its window is over, an attempt begins a new one. */
+const COUNT = `on conflict (key) do update set
+  attempts = case when a.until <= now() then 1 else a.attempts + 1 end,
+  until = case when a.until <= now() then excluded.until else a.until end`;
+
+/**
+ * Counts an attempt, before anything of it is looked at, and says whether it may be looked at: one statement, whose rows
+ * count for every replica, in one order of locks. Only what passes the limits of its address counts against the user
+ * elsewhere, and that limit does not hold where the user is known: a stranger shuts nobody out of where they work.
+ */
+export async function countAttempt(sql: Sql, claim: Claim): Promise<Attempt> {
+  const keys = keysOf(claim);
+  const [row] = await sql<{ is_known: boolean; is_within: boolean; elsewhere: number | null }>(
+    `with known as (
+      select exists (select from console_addresses
+        where username = $1 and address = $2 and last_at > now() - ${REMEMBERED}) as is_known),
+    here as (
+      insert into console_attempts as a (key, attempts, until)
+      select decode(key, 'hex'), 1, now() + ${WINDOW} from (values ($3), ($4)) as given(key) order by key ${COUNT}
+      returning key, attempts),
+    passed as (
+      select is_known, (select attempts from here where key = decode($3, 'hex')) <= ${LIMITS.userAtAddress}
+        and (is_known or (select attempts from here where key = decode($4, 'hex')) <= ${LIMITS.address}) as is_within
+      from known),
+    elsewhere as (
+      insert into console_attempts as a (key, attempts, until)
+      select decode($5, 'hex'), 1, now() + ${WINDOW} from passed where is_within and not is_known ${COUNT}
+      returning attempts)
+    select is_known, is_within, (select attempts from elsewhere) as elsewhere from passed`,
+    [storable(claim.username), claim.address, keys.userAtAddress, keys.address, keys.user],
+  );
+  const isWithin = row?.is_within === true && (row.elsewhere ?? 0) <= LIMITS.userElsewhere;
+  return isWithin ? { kind: 'counted', isKnown: row.is_known } : { kind: 'blocked' };
+}
+
+/** A right password gives the user's count at this address back, and takes its own attempt out of the wider ones. */
+export async function countSuccess(sql: Sql, claim: Claim): Promise<void> {
+  await giveBack(sql, claim, true);
+  await sql(
+    `insert into console_addresses (username, address) values ($1, $2)
+     on conflict (username, address) do update set last_at = now()`,
+    [claim.username, claim.address],
+  );
+}
+
+/** An attempt that was not looked at, for want of room, is none. */
+export async function uncount(sql: Sql, claim: Claim): Promise<void> {
+  await giveBack(sql, claim, false);
+}
+
+/** Locks in the order of `countAttempt`: two statements must not wait for each other. */
+async function giveBack(sql: Sql, claim: Claim, isSuccess: boolean): Promise<void> {
+  const keys = keysOf(claim);
+  await sql(
+    `with locked as (
+      select key from console_attempts where key in (decode($1, 'hex'), decode($2, 'hex'), decode($3, 'hex'))
+      order by key = decode($3, 'hex'), encode(key, 'hex') for update)
+    update console_attempts a
+    set attempts = case when $4 and a.key = decode($1, 'hex') then 0 else greatest(attempts - 1, 0) end
+    from locked where a.key = locked.key`,
+    [keys.userAtAddress, keys.address, keys.user, isSuccess],
+  );
+}
+
+/** Removes what counts no more. Rows that somebody has in hand are left for the next time. */
+export async function clearAttempts(sql: Sql): Promise<void> {
+  await sql(
+    `delete from console_attempts where key in
+      (select key from console_attempts where until < now() order by until limit 10000 for update skip locked)`,
+    [],
+  );
+  await sql(`delete from console_addresses where last_at < now() - ${REMEMBERED}`, []);
+}
+
+function keysOf({ username, address }: Claim) {
+  const key = (...parts: string[]) => createHash('sha256').update(JSON.stringify(parts)).digest('hex');
+  return {
+    userAtAddress: key('user at address', username, address),
+    address: key('address', address),
+    user: key('user', username),
+  };
+}
+
+/** PostgreSQL takes no NUL, and no user has one. */
+function storable(username: string): string {
+  return username.includes('\0') ? '' : username;
+}
