@@ -43,7 +43,10 @@ export async function measureNode(): Promise<Record<string, number[]>> {
   const verifier = createVerifier({
     readUsers: async () =>
       new Map([
-        [sender.username, { username: sender.username, passwordHash: '-', role: 'system', active: true }],
+        [
+          sender.username,
+          { username: sender.username, passwordHash: '-', role: 'system', active: true, confinement: null },
+        ],
       ]),
     verify: async () => true,
   });

@@ -1,6 +1,7 @@
 import { type Decoded, decode, type Request } from './broker/envelope.ts';
 import { type Body, type Fields, readBody } from './domain/body.ts';
 import { fingerprint, toCdr } from './domain/cdr.ts';
+import { type Confinement, isOutside, isReadablyOutside } from './domain/confinement.ts';
 import { isDecimal } from './domain/contract.ts';
 import type { Call } from './domain/decide.ts';
 import { type Letter, letterOf, letterOfText } from './domain/letter.ts';
@@ -8,11 +9,13 @@ import type { Outcome } from './domain/outcome.ts';
 import type { Submission } from './domain/submission.ts';
 import { clean } from './domain/text.ts';
 import { readTicket, sealOf } from './domain/ticket.ts';
-import { validate } from './domain/validate.ts';
+import { type ParameterError, validate } from './domain/validate.ts';
 
 /** Whether a sender is who it says: at once where that is known, later where a slow hash must be computed. */
 export type Verify<Result = Verdict> = (username: string, password: string) => Result | Promise<Result>;
-export type Verdict = { kind: 'ok'; username: string; role: string } | { kind: 'unauthenticated' };
+export type Verdict =
+  | { kind: 'ok'; username: string; role: string; confinement?: Confinement | null }
+  | { kind: 'unauthenticated' };
 
 /** Its password would be looked at too late, so it must not stay in hand: see `Consumer.setAside`. */
 export interface SetAside {
@@ -132,21 +135,32 @@ export function letterFor(request: Request, maxBodyBytes: number): Letter {
 function judged(message: Message, verdict: Verdict, rules: ReadingRules): Admitted {
   if (verdict.kind === 'unauthenticated') return answered(message, { kind: 'unauthenticated' });
   if (verdict.role !== SUBMITTER) return answered(message, { kind: 'forbidden' });
-  return submitted(message, verdict.username, rules);
+  return submitted(message, verdict.username, rules, verdict.confinement);
 }
 
-function submitted(message: Message, submittedBy: string, rules: ReadingRules): Admitted {
+/** @param confinement of its sender; what is readably outside of it is refused before anything else that is wrong. */
+function submitted(
+  message: Message,
+  submittedBy: string,
+  rules: ReadingRules,
+  confinement: Confinement | null = null,
+): Admitted {
   const { body, letter } = message;
-  if (body.kind === 'unreadable') {
-    const { key, message: problem } = body;
-    return answered(message, { kind: 'rejected', errors: [{ key, message: problem }] });
-  }
+  const refused = (errors: ParameterError[]) =>
+    confinement !== null && isReadablyOutside(confinement, body.fields)
+      ? answered(message, { kind: 'forbidden', isOutside: true })
+      : answered(message, { kind: 'rejected', errors });
+  if (body.kind === 'unreadable') return refused([{ key: body.key, message: body.message }]);
   const validation = validate(body.fields, rules.ignored);
-  if (validation.kind === 'invalid')
-    return answered(message, { kind: 'rejected', errors: validation.errors });
+  if (validation.kind === 'invalid') return refused(validation.errors);
   const cdr = toCdr(validation.parameters, rules.systemCurrency);
-  const validationOnly = validation.parameters.validation === 1;
-  const call: Call = { cdr, fingerprint: fingerprint(cdr), validationOnly, submittedBy };
+  const call: Call = {
+    cdr,
+    fingerprint: fingerprint(cdr),
+    validationOnly: validation.parameters.validation === 1,
+    submittedBy,
+    isOutside: confinement !== null && isOutside(confinement, cdr),
+  };
   return {
     uniqueid: cdr.uniqueid,
     verdict: { kind: 'call', call },

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { Verdict } from '../src/admission.ts';
-import { admitBytes, answersOf, answerTo, CALL, verify } from './domain/admitting.ts';
+import { admitSoon, type Verdict, type Verify } from '../src/admission.ts';
+import { admitBytes, answersOf, answerTo, CALL, RULES, requestOf, verify } from './domain/admitting.ts';
 
 describe('a sender', () => {
   const wrong = { start: null, zebra: 1 };
@@ -65,6 +65,76 @@ describe('a sender', () => {
       const later = { verify: async (username: string, password: string) => verify(username, password) };
       expect(await answerTo(more, later)).toEqual(await answerTo(more));
     }
+  });
+
+  describe('confined to machines and customers', () => {
+    const confined = (machines: string[] | null, customers: number[] | null) => ({
+      verify: (username: string): Verdict => ({
+        kind: 'ok',
+        username,
+        role: 'system',
+        confinement: { machines: machines && new Set(machines), customers: customers && new Set(customers) },
+      }),
+    });
+    const isOutside = async (more: Record<string, unknown>, rules: { verify: Verify }) => {
+      const { verdict } = await admitBytes(Buffer.from(JSON.stringify({ ...CALL, ...more })), null, rules);
+      return verdict.kind === 'call' ? verdict.call.isOutside : answersOf({ verdict });
+    };
+
+    it.each([
+      [confined(['m'], null), false],
+      [confined(['1', 'm'], [7]), false],
+      [confined(null, [7, 8]), false],
+      [confined(['n'], null), true],
+      [confined(['m'], [8]), true],
+      [confined(['n'], [7]), true],
+      [confined([], null), true],
+      [confined(null, []), true],
+    ])('has its calls looked at, and nothing is everything (%#)', async (rules, expected) => {
+      expect(await isOutside({ machine: 'm', scustomer: 7 }, rules)).toBe(expected);
+      expect(await isOutside({ machine: 'm', scustomer: '7', validation: 1 }, rules)).toBe(expected);
+    });
+
+    it('may send a machine as a number', async () => {
+      expect(await isOutside({ machine: 1 }, confined(['1'], null))).toBe(false);
+      expect(await isOutside({ machine: 2 }, confined(['1'], null))).toBe(true);
+    });
+
+    it('is told that a call is outside before anything that is wrong with it', async () => {
+      expect(await answerTo({ machine: 'n', ...wrong }, confined(['m'], null))).toEqual(['402']);
+      expect(await answerTo({ scustomer: 8, ...wrong }, confined(null, [7]))).toEqual(['402']);
+      expect(await answerTo({ machine: 'm', scustomer: 8, ...wrong }, confined(['m'], [7]))).toEqual(['402']);
+      expect(await answerTo({ machine: '', scustomer: 8 }, confined(['m'], [7]))).toEqual(['402']);
+    });
+
+    it('is told what is wrong with machine and customer where they cannot be read', async () => {
+      expect(await answerTo({ machine: '' }, confined(['m'], null))).toEqual(['400 machine']);
+      expect(await answerTo({ machine: ['m'], scustomer: 7 }, confined(['m'], [7]))).toEqual(['400 machine']);
+      expect(await answerTo({ machine: 'm', scustomer: '07' }, confined(['m'], [7]))).toEqual([
+        '400 scustomer',
+      ]);
+      expect(await answerTo({ scustomer: 1.5 }, confined(null, []))).toEqual(['400 scustomer']);
+    });
+
+    it('is told what is wrong with a call that is inside', async () => {
+      expect(await answerTo({ machine: 'm', scustomer: 7, ...wrong }, confined(['m'], [7]))).toEqual([
+        '400 start',
+        '400 zebra',
+      ]);
+    });
+  });
+
+  it('whose password cannot be looked at soon has its message set aside, at once or later', async () => {
+    const request = requestOf(Buffer.from(JSON.stringify(CALL)));
+    const crowded = { kind: 'crowded' as const };
+    const aside = { kind: 'set aside' };
+    expect(await admitSoon(request, { ...RULES, verifySoon: () => crowded })).toEqual(aside);
+    expect(await admitSoon(request, { ...RULES, verifySoon: async () => crowded })).toEqual(aside);
+    expect(
+      await admitSoon(request, { ...RULES, verifySoon: async () => verify('a', 'right') }),
+    ).toMatchObject({
+      verdict: { kind: 'call' },
+    });
   });
 
   it('who cannot be verified gets no verdict: the message waits', async () => {

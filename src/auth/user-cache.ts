@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import type { Confinement } from '../domain/confinement.ts';
 import { copied } from './copied.ts';
 
 /** A user as stored; `passwordHash` is what `hashPassword` made. */
@@ -7,6 +8,7 @@ export interface KnownUser {
   passwordHash: string;
   role: string;
   active: boolean;
+  confinement: Confinement | null;
 }
 
 /** The users of these names that exist, by name. Rejects with what the database rejects with. */

@@ -1,5 +1,6 @@
 import { hash, randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
+import type { Confinement } from '../domain/confinement.ts';
 import { HashLine, type Places } from './hash-line.ts';
 import { DUMMY_HASH, verifyPassword } from './password.ts';
 import { type KnownUser, type ReadUsers, UserCache } from './user-cache.ts';
@@ -8,7 +9,7 @@ export type { KnownUser } from './user-cache.ts';
 
 /** One answer for an unknown user, a disabled one and a wrong password; `throttled`: no hash was computed for it. */
 export type Verdict =
-  | { kind: 'ok'; username: string; role: string }
+  | { kind: 'ok'; username: string; role: string; confinement: Confinement | null }
   | { kind: 'unauthenticated'; throttled: boolean };
 
 /** A user's password that cannot be looked at soon: others that were given for the same user fill its line. */
@@ -171,6 +172,6 @@ export function createVerifier(options: VerifierOptions): Verifier {
   };
 }
 
-function accepted({ username, role }: KnownUser): Verdict {
-  return { kind: 'ok', username, role };
+function accepted({ username, role, confinement }: KnownUser): Verdict {
+  return { kind: 'ok', username, role, confinement };
 }

@@ -10,6 +10,8 @@ export interface Call {
   /** validation=1: the sender only asks. */
   validationOnly: boolean;
   submittedBy: string;
+  /** Its machine or customer is none of those that its sender is confined to. */
+  isOutside?: boolean;
   /** The operator who sent it again; of replays alone. */
   replayedBy?: string;
 }
@@ -27,7 +29,8 @@ export type Decision =
 /**
  * Decides each call of a batch in the order of arrival, as if they had come one by one: of several with one
  * uniqueid the first is stored and the others are measured against it. A uniqueid that is stored already is
- * answered from what is stored, before any reference is looked at (interface, section 3).
+ * answered from what is stored, before any reference is looked at, and before its sender's confinement, which may have
+ * changed since (interface, sections 1 and 3).
  *
  * @param stored fingerprints (hex) of stored calls by uniqueid
  */
@@ -41,6 +44,7 @@ export function decide(
     const { uniqueid } = call.cdr;
     const before = stored.get(uniqueid) ?? taken.get(uniqueid);
     if (before !== undefined) return before === call.fingerprint ? repeated(call) : { kind: 'compare' };
+    if (call.isOutside) return answer({ kind: 'forbidden', isOutside: true });
     const charging = charge(call.cdr, references);
     if (charging.kind === 'refused') return answer({ kind: 'rejected', errors: charging.errors });
     if (call.validationOnly) return answer({ kind: 'validated' });

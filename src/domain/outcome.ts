@@ -13,7 +13,8 @@ export type Outcome =
   | { kind: 'unauthenticated' }
   /** A replay of a dead letter that was sent again since: the newer attempt counts, and answers the sender. */
   | { kind: 'superseded' }
-  | { kind: 'forbidden' }
+  /** `isOutside`: of a machine or customer that its sender is not confined to; else its role is another one. */
+  | { kind: 'forbidden'; isOutside?: true }
   | { kind: 'conflict'; differences: readonly Difference[] }
   | { kind: 'failed'; reason: ParkedReason; error: string };
 

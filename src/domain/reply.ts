@@ -22,7 +22,15 @@ export function responsesTo(outcome: Outcome): ResponseEntry[] {
     case 'superseded':
       return [{ code, key: '', message: 'This replay is not the latest one of its dead letter.' }];
     case 'forbidden':
-      return [{ code, key: '', message: 'Your role does not allow this.' }];
+      return [
+        {
+          code,
+          key: '',
+          message: outcome.isOutside
+            ? 'You may not submit calls of this machine or customer.'
+            : 'Your role does not allow this.',
+        },
+      ];
     case 'conflict': {
       // Names only: what is stored may be another sender's. The dead letter has the values.
       const names = outcome.differences.map(({ parameter }) => parameter).join(', ');

@@ -1,4 +1,6 @@
+import type { Confinement } from '../domain/confinement.ts';
 import type { PrismaClient } from './generated/client.ts';
+import { sqlOf } from './sql.ts';
 
 /** A row of `users` as authentication needs it. */
 export interface StoredUser {
@@ -6,39 +8,101 @@ export interface StoredUser {
   passwordHash: string;
   role: string;
   active: boolean;
+  /** Null where it is confined to nothing in particular. */
+  confinement: Confinement | null;
 }
 
 export const ROLES = ['system', 'operator', 'viewer'] as const;
 export type Role = (typeof ROLES)[number];
 
-type Client = Pick<PrismaClient, 'user'>;
+/** The columns of a confinement; null: any. */
+interface Lists {
+  machines: string[] | null;
+  customers: number[] | null;
+}
 
 /** The users of these names that exist, by name; one query. */
 export async function readUsers(
-  { user }: Client,
+  prisma: PrismaClient,
   usernames: readonly string[],
 ): Promise<Map<string, StoredUser>> {
-  const rows = await user.findMany({
-    where: { username: { in: [...usernames] } },
-    select: { username: true, passwordHash: true, role: true, active: true },
-  });
-  return new Map(rows.map((row) => [row.username, row]));
+  const rows = await sqlOf(prisma)<Omit<StoredUser, 'confinement'> & Lists>(
+    `select username, password_hash as "passwordHash", role, active, machines, customers
+     from unnest($1::text[]) as wanted(username) join users using (username)`,
+    [usernames],
+  );
+  return new Map(
+    rows.map(({ machines, customers, ...user }) => [
+      user.username,
+      { ...user, confinement: confinementOf({ machines, customers }) },
+    ]),
+  );
 }
 
-/** Creates a user, or gives an existing one this password and role and makes it active again. */
-export async function upsertUser(
-  { user }: Client,
-  { username, passwordHash, role }: { username: string; passwordHash: string; role: Role },
-): Promise<void> {
-  const values = { passwordHash, role, active: true, updatedAt: new Date() };
-  await user.upsert({ where: { username }, create: { username, ...values }, update: values });
+function confinementOf({ machines, customers }: Lists): Confinement | null {
+  if (machines === null && customers === null) return null;
+  return { machines: machines && new Set(machines), customers: customers && new Set(customers) };
 }
 
-/** Every user without its hash, in the order of names. */
-export function listUsers({ user }: Client) {
-  const select = { username: true, role: true, active: true, updatedAt: true };
-  return user.findMany({ select, orderBy: { username: 'asc' } });
+/** A user as it should be; what is left out of its confinement stays as it is, and null is any. */
+export interface UserChange extends Partial<Lists> {
+  username: string;
+  passwordHash: string;
+  role: Role;
+  /** False: a user of another role stays as it is. */
+  mayChangeRole?: boolean;
 }
+
+/**
+ * Creates a user, or gives an existing one this password and role and makes it active again. Returns false, and changes
+ * nothing, where it has another role that must not be changed.
+ */
+export async function upsertUser(prisma: PrismaClient, change: UserChange): Promise<boolean> {
+  const { username, passwordHash, role, machines, customers, mayChangeRole = true } = change;
+  const rows = await sqlOf(prisma)(
+    `insert into users as u (username, password_hash, role, machines, customers)
+     values ($1, $2, $3, $4::text[], $5::int[])
+     on conflict (username) do update set password_hash = excluded.password_hash, role = excluded.role, active = true,
+       updated_at = now(), machines = case when $6 then excluded.machines else u.machines end,
+       customers = case when $7 then excluded.customers else u.customers end
+     where u.role = excluded.role or $8
+     returning username`,
+    [
+      username,
+      passwordHash,
+      role,
+      machines ?? null,
+      customers ?? null,
+      machines !== undefined,
+      customers !== undefined,
+      mayChangeRole,
+    ],
+  );
+  return rows.length > 0;
+}
+
+/** The role of a user; undefined where there is none of this name. */
+export async function roleOf({ user }: Client, username: string): Promise<string | undefined> {
+  return (await user.findUnique({ where: { username }, select: { role: true } }))?.role;
+}
+
+/** A row of `users` as a list shows it, without its hash. */
+export interface ListedUser extends Lists {
+  username: string;
+  role: string;
+  active: boolean;
+  updatedAt: Date;
+}
+
+/** Every user, in the order of names. */
+export function listUsers(prisma: PrismaClient): Promise<ListedUser[]> {
+  return sqlOf(prisma)<ListedUser>(
+    `select username, role, active, machines, customers, updated_at as "updatedAt" from users order by username`,
+    [],
+  );
+}
+
+type Client = Pick<PrismaClient, 'user'>;
 
 /** Shuts a user out. False if there is none of this name. */
 export async function disableUser({ user }: Client, username: string): Promise<boolean> {

@@ -52,11 +52,17 @@ function user(username: string, password: string, change: Partial<KnownUser> = {
     passwordHash: `hash of ${password}`,
     role: 'system',
     active: true,
+    confinement: null,
     ...change,
   });
 }
 
-const ok = (username: string, role = 'system'): Verdict => ({ kind: 'ok', username, role });
+const ok = (username: string, role = 'system'): Verdict => ({
+  kind: 'ok',
+  username,
+  role,
+  confinement: null,
+});
 
 /** Lets everything go on that does not wait for a hash that is held. */
 function settled(): Promise<void> {
@@ -449,6 +455,14 @@ describe('a change in the database', () => {
     user('switch', 'right', { role: 'viewer' });
     await verifier.refresh();
     expect(verifier.check('switch', 'right')).toEqual(ok('switch', 'viewer'));
+  });
+
+  test('of a confinement counts after the next refresh, without a hash', async () => {
+    await verifier.check('switch', 'right');
+    const confinement = { machines: new Set(['m-1']), customers: null };
+    user('switch', 'right', { confinement });
+    await verifier.refresh();
+    expect(verifier.check('switch', 'right')).toEqual({ ...ok('switch'), confinement });
   });
 
   test.each([

@@ -1,4 +1,5 @@
 import { type AdmissionRules, type Admitted, admit, type Verdict } from '../../src/admission.ts';
+import type { Request } from '../../src/broker/envelope.ts';
 import { responsesTo } from '../../src/domain/reply.ts';
 
 export const MAX_BYTES = 1000;
@@ -16,7 +17,12 @@ export function verify(username: string, password: string): Verdict {
   return { kind: 'ok', username, role: username === 'viewer' ? 'viewer' : 'system' };
 }
 
-const RULES: AdmissionRules = { maxBodyBytes: MAX_BYTES, ignored: new Set(), systemCurrency: 'USD', verify };
+export const RULES: AdmissionRules = {
+  maxBodyBytes: MAX_BYTES,
+  ignored: new Set(),
+  systemCurrency: 'USD',
+  verify,
+};
 
 export async function admitBytes(
   body: Buffer,
@@ -24,6 +30,10 @@ export async function admitBytes(
   rules: Partial<AdmissionRules> = {},
   bytes = body.length,
 ): Promise<Admitted> {
+  return await admit(requestOf(body, contentType, bytes), { ...RULES, ...rules });
+}
+
+export function requestOf(body: Buffer, contentType: string | null = null, bytes = body.length): Request {
   const properties = {
     contentType,
     replyTo: null,
@@ -31,7 +41,7 @@ export async function admitBytes(
     messageId: null,
     routingKey: 'cdrs.create',
   };
-  return await admit({ body, bytes, properties }, { ...RULES, ...rules });
+  return { body, bytes, properties };
 }
 
 /** What a call with these parameters beside the least is answered with: "code key", or "call". */
@@ -42,7 +52,7 @@ export async function answerTo(
   return answersOf(await admitBytes(Buffer.from(JSON.stringify({ ...CALL, ...more })), null, rules));
 }
 
-export function answersOf({ verdict }: Admitted): string[] {
+export function answersOf({ verdict }: Pick<Admitted, 'verdict'>): string[] {
   if (verdict.kind === 'call') return ['call'];
   return responsesTo(verdict.outcome).map(({ code, key }) => `${code} ${key}`.trim());
 }

@@ -71,6 +71,33 @@ describe('a call whose uniqueid is stored', () => {
   });
 });
 
+describe('a call outside of what its sender is confined to', () => {
+  const outside = (more: Partial<Cdr> = {}, validationOnly = false) => ({
+    ...submit(more, validationOnly),
+    isOutside: true,
+  });
+
+  it('is forbidden, asked or submitted, before any reference is looked at', () => {
+    expect(outcomes([outside(), outside({ peer: 99 }), outside({}, true)])).toEqual([
+      'forbidden',
+      'forbidden',
+      'forbidden',
+    ]);
+  });
+
+  it('is answered from what is stored, as it was before the confinement changed', () => {
+    expect(outcomes([outside(), outside({}, true), outside({ note: 'x' })], [['a', print()]])).toEqual([
+      'duplicate',
+      'validated',
+      'compare',
+    ]);
+  });
+
+  it('leaves its uniqueid to the next', () => {
+    expect(outcomes([outside(), submit(), outside()])).toEqual(['forbidden', 'store', 'duplicate']);
+  });
+});
+
 describe('a call that only asks', () => {
   it('is refused for what a submitted one would be refused for', () => {
     const [decision] = decide([ask({ dcustomer: 99, peer: 99 })], new Map(), references());

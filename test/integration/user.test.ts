@@ -60,13 +60,49 @@ describe('user add', () => {
     expect(await verifyPassword(row?.passwordHash ?? '', 'correct horse')).toBe(true);
   });
 
-  test('gives an existing user the new password and role, and enables it again', async () => {
+  test('gives an existing user the new password, and enables it again', async () => {
     await user(['add', 'switch', '--role', 'system'], 'correct horse');
     await user(['disable', 'switch']);
-    expect((await user(['add', 'switch', '--role', 'operator'], 'battery staple')).code).toBe(0);
+    expect((await user(['add', 'switch', '--role', 'system'], 'battery staple')).code).toBe(0);
     const row = await stored('switch');
-    expect(row).toMatchObject({ role: 'operator', active: true });
+    expect(row).toMatchObject({ role: 'system', active: true });
     expect(await verifyPassword(row?.passwordHash ?? '', 'battery staple')).toBe(true);
+  });
+
+  test('gives an existing user another role only when told to', async () => {
+    await user(['add', 'switch', '--role', 'system'], 'correct horse');
+    await user(['disable', 'switch']);
+    const refused = await user(['add', 'switch', '--role', 'operator'], 'battery staple');
+    expect(refused.code).toBe(2);
+    expect(refused.stderr).toContain('switch has role system; expected --change-role to make it operator');
+    const before = await stored('switch');
+    expect(before).toMatchObject({ role: 'system', active: false });
+    expect(await verifyPassword(before?.passwordHash ?? '', 'correct horse')).toBe(true);
+    const changed = await user(['add', 'switch', '--role', 'operator', '--change-role'], 'battery staple');
+    expect(changed.code).toBe(0);
+    expect(await stored('switch')).toMatchObject({ role: 'operator', active: true });
+  });
+
+  test('confines a user to machines and customers, and leaves that alone until told otherwise', async () => {
+    const add = (...args: string[]) => user(['add', 'switch', '--role', 'system', ...args], 'correct horse');
+    await add();
+    expect(await stored('switch')).toMatchObject({ confinement: null });
+    expect((await add('--machine', 'm-1', 'm-2', '--customer', '7', '--customer', '8')).code).toBe(0);
+    const machines = new Set(['m-1', 'm-2']);
+    expect(await stored('switch')).toMatchObject({ confinement: { machines, customers: new Set([7, 8]) } });
+    // A new password is no reason to let anybody do more.
+    await add();
+    expect(await stored('switch')).toMatchObject({ confinement: { machines, customers: new Set([7, 8]) } });
+    await add('--any-customer');
+    expect(await stored('switch')).toMatchObject({ confinement: { machines, customers: null } });
+    await add('--any-machine');
+    expect(await stored('switch')).toMatchObject({ confinement: null });
+  });
+
+  test('reads an empty list as nothing at all, and null as anything', async () => {
+    await user(['add', 'switch', '--role', 'system'], 'correct horse');
+    await database.prisma.$executeRawUnsafe(`update users set customers = '{}'`);
+    expect(await stored('switch')).toMatchObject({ confinement: { machines: null, customers: new Set() } });
   });
 
   test.each([
@@ -77,6 +113,14 @@ describe('user add', () => {
     ['a name of more than 255 characters', ['x'.repeat(256), '--role', 'system'], 'correct horse'],
     ['a control character in the name', ['a\tb', '--role', 'system'], 'correct horse'],
     ['an empty name', ['', '--role', 'system'], 'correct horse'],
+    ['a machine that no call can have', ['switch', '--role', 'system', '--machine', ''], 'correct horse'],
+    ['a customer that no call can have', ['switch', '--role', 'system', '--customer', '-1'], 'correct horse'],
+    ['a confined operator', ['switch', '--role', 'operator', '--machine', 'm-1'], 'correct horse'],
+    [
+      'machines, and any',
+      ['switch', '--role', 'system', '--machine', 'm-1', '--any-machine'],
+      'correct horse',
+    ],
   ])('refuses %s with exit code 2 and stores nothing', async (_what, args, password) => {
     const { code, stdout, stderr } = await user(['add', ...args], password);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
@@ -96,13 +140,17 @@ describe('user list', () => {
     await user(['add', 'switch', '--role', 'system'], 'correct horse');
     await user(['add', 'boss', '--role', 'operator'], 'correct horse');
     await user(['disable', 'switch']);
+    await database.prisma.$executeRawUnsafe(
+      `update users set machines = '{m-1,m-2}', customers = '{}' where username = 'switch'`,
+    );
     const { stdout, code } = await user(['list']);
     expect(code).toBe(0);
     expect(stdout).toMatch(/boss.*operator.*yes[\s\S]*switch.*system.*no/);
+    expect(stdout).toMatch(/switch.*m-1, m-2.*none/);
     const json = await user(['list', '--json']);
     expect(JSON.parse(json.stdout)).toMatchObject([
-      { username: 'boss', role: 'operator', active: true },
-      { username: 'switch', role: 'system', active: false },
+      { username: 'boss', role: 'operator', active: true, machines: null, customers: null },
+      { username: 'switch', role: 'system', active: false, machines: ['m-1', 'm-2'], customers: [] },
     ]);
     expect(stdout + json.stdout).not.toContain('argon2');
   });
@@ -135,5 +183,11 @@ test('several users are read in one query, those who do not exist left out', asy
   });
   const users = await readUsers(database.prisma, ['a', 'c', 'nobody']);
   expect([...users.keys()].toSorted()).toEqual(['a', 'c']);
-  expect(users.get('a')).toEqual({ username: 'a', passwordHash: 'x', role: 'system', active: true });
+  expect(users.get('a')).toEqual({
+    username: 'a',
+    passwordHash: 'x',
+    role: 'system',
+    active: true,
+    confinement: null,
+  });
 });
