@@ -112,7 +112,11 @@ interface Message {
 }
 
 function read(request: Request, maxBodyBytes: number): Message {
-  const body = bodyOf(decode(request, maxBodyBytes));
+  const { unreadable } = request;
+  const body: Body =
+    unreadable === undefined
+      ? bodyOf(decode(request, maxBodyBytes))
+      : { kind: 'unreadable', fields: {}, key: '', message: unreadable };
   // Read once more where one is written, which is seldom: what was read must not stay while the message is in hand.
   return { body, letter: () => letterFor(request, maxBodyBytes) };
 }

@@ -2,6 +2,7 @@ import { Duplex } from 'node:stream';
 import type { ConnectionOptions } from 'node:tls';
 import { type Channel, type ChannelModel, type ConfirmChannel, connect, credentials } from 'amqplib';
 import { within } from './deadline.ts';
+import { type GuardedReading, guardDecoding } from './guarded-decoding.ts';
 import { describeError } from './log.ts';
 
 /** What the socket takes before amqplib must wait: the replies of a whole batch. */
@@ -34,6 +35,8 @@ export interface BrokerConnection {
   readonly closed: Promise<string>;
   /** Every call on channels is bounded by this. */
   readonly rpcTimeoutMs: number;
+  /** What is read of what comes. */
+  readonly reading: GuardedReading;
   onBlocked(listener: (reason: string | null) => void): void;
   /** @throws when the connection is gone or does not answer in time. */
   openChannel(): Promise<Channel>;
@@ -133,6 +136,7 @@ function explain(error: unknown, url: string): Omit<Extract<OpenResult, { kind: 
 function watch(model: ChannelModel, broker: string, rpcTimeoutMs: number): BrokerConnection {
   const socket = socketOf(model);
   if (socket !== null) writeTogether(socket);
+  const reading = guardDecoding(model.connection);
   let blocked: string | null = null;
   let failure: string | null = null;
   let isClosed = false;
@@ -147,6 +151,7 @@ function watch(model: ChannelModel, broker: string, rpcTimeoutMs: number): Broke
     });
     model.on('close', (error) => {
       isClosed = true;
+      reading.resume();
       resolve(failure ?? (error === undefined ? 'closed by this side' : describeError(error)));
       // amqplib only ends its half: towards a peer that is gone the socket, and what it still holds, would
       // stay until TCP itself gives up, a quarter of an hour later. A second lets Close-Ok out.
@@ -164,9 +169,11 @@ function watch(model: ChannelModel, broker: string, rpcTimeoutMs: number): Broke
     },
     closed,
     rpcTimeoutMs,
+    reading,
     onBlocked: (listener) => blockedListeners.push(listener),
-    openChannel: () => within(model.createChannel(), rpcTimeoutMs, 'a channel'),
-    openConfirmChannel: () => within(model.createConfirmChannel(), rpcTimeoutMs, 'a channel with confirms'),
+    openChannel: () => within(reading.answer(model.createChannel()), rpcTimeoutMs, 'a channel'),
+    openConfirmChannel: () =>
+      within(reading.answer(model.createConfirmChannel()), rpcTimeoutMs, 'a channel with confirms'),
     abandon(reason) {
       if (isClosed) return;
       failure ??= reason;
@@ -175,6 +182,7 @@ function watch(model: ChannelModel, broker: string, rpcTimeoutMs: number): Broke
     async close() {
       if (isClosed) return;
       failure ??= 'closed by this side';
+      reading.resume();
       // The promise of close() never settles when the socket dies before Close-Ok; the event always comes.
       model.close().catch(() => {});
       await within(closed, rpcTimeoutMs, 'close-ok').catch(() => destroySocket(model, 'no close-ok in time'));

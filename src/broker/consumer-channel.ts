@@ -15,6 +15,8 @@ export interface ConsumerChannel {
   subscribe(): Promise<void>;
   /** Asks the broker to send no more; what is in hand stays in hand. @throws DeadlineError, or when it is gone. */
   unsubscribe(): Promise<void>;
+  /** Nothing more needs to happen for a delivery. */
+  settled(tag: number): void;
   /** Sends the acknowledgements that are due. */
   flush(): void;
   /** Refuses a delivery in hand: the broker moves it to the queue of what it gives up on. */
@@ -29,14 +31,23 @@ export interface ConsumerChannelOptions {
   queue: string;
   prefetch: number;
   keepBytes: number;
+  inHandBytes?: number;
   onDelivery(delivery: Delivery): void;
   /** The broker ended the subscription (a deleted queue) and the channel is still open. */
   onCancelled(): void;
-  /** The channel is gone. Called once. */
-  onGone(reason: string): void;
+  /** The channel is gone. Called once. `isOurs`: this side could not make sense of what came on it. */
+  onGone(reason: string, isOurs: boolean): void;
 }
 
 const NO_BYTES = Buffer.alloc(0);
+
+/**
+ * Bytes of bodies in hand at which a consumer stops reading. A CDR has some hundred, so that a full prefetch of them is
+ * below 2 MiB; a body in hand, read and being settled takes several times its bytes (docs/operations.md, "Memory").
+ */
+export const IN_HAND_BYTES = 33_554_432;
+/** With which amqplib closes a channel by itself: a frame where none may be, and an error while it takes a message. */
+const OWN_CODES: ReadonlySet<unknown> = new Set([505, 541]);
 
 /**
  * A channel of the broker has at most 32 commands on their way into the log of a quorum queue. Acknowledgements
@@ -47,16 +58,19 @@ const ACK_SETTLE_MS = 250;
 
 /** Opens a channel with its prefetch; call `subscribe` to begin. @throws when the connection does not answer. */
 export async function openConsumerChannel(options: ConsumerChannelOptions): Promise<ConsumerChannel> {
-  const { connection, epoch, queue, keepBytes } = options;
+  const { connection, epoch, queue, inHandBytes = IN_HAND_BYTES } = options;
+  const { reading } = connection;
+  reading.keepBytes = options.keepBytes;
   const ledger = createAckLedger(options.prefetch / 2);
   const channel = await connection.openChannel();
   const rpc = <T>(work: Promise<T>, what: string) =>
-    within(work, connection.rpcTimeoutMs, `the answer to ${what}`);
+    within(reading.answer(work), connection.rpcTimeoutMs, `the answer to ${what}`);
   let consumerTag: string | null = null;
   let sample: Message | null = null;
   let acknowledgedAt = Number.NEGATIVE_INFINITY;
   let later: NodeJS.Timeout | undefined;
   let failure = 'the channel was closed';
+  let isOurs = false;
 
   // amqplib sorts deliveries by consumer tag and closes the channel over one that comes after the answer to
   // basic.cancel, which a quorum queue can send. Every delivery here has one destination: take them all.
@@ -64,8 +78,9 @@ export async function openConsumerChannel(options: ConsumerChannelOptions): Prom
   channel.removeAllListeners('cancel');
   channel.on('delivery', (message: ConsumeMessage) => {
     sample ??= { content: NO_BYTES, fields: message.fields, properties: message.properties };
-    const delivery = toDelivery(message, epoch, keepBytes);
+    const delivery = toDelivery(message, epoch);
     ledger.delivered(delivery.tag, delivery.body.length);
+    if (ledger.inFlightBytes > inHandBytes) reading.pause();
     options.onDelivery(delivery);
   });
   channel.on('cancel', () => {
@@ -75,11 +90,13 @@ export async function openConsumerChannel(options: ConsumerChannelOptions): Prom
   // Without a listener an error of the channel would take the whole connection with it.
   channel.on('error', (error) => {
     failure = describeError(error);
+    isOurs = 'code' in error && OWN_CODES.has(error.code) && !failure.includes('closed by server');
   });
   channel.on('close', () => {
     clearTimeout(later);
     consumerTag = null;
-    options.onGone(failure);
+    reading.resume();
+    options.onGone(failure, isOurs);
   });
   await rpc(channel.prefetch(options.prefetch), 'basic.qos');
 
@@ -124,6 +141,10 @@ export async function openConsumerChannel(options: ConsumerChannelOptions): Prom
       consumerTag = ok.consumerTag;
     },
     unsubscribe,
+    settled(tag) {
+      ledger.settled(tag);
+      if (ledger.inFlightBytes <= inHandBytes) reading.resume();
+    },
     flush: () => flush(false),
     refuse(tag) {
       const like = sample;

@@ -6,10 +6,18 @@ export interface ConsumerOptions {
   prefetch: number;
   /** Of a longer body only so many bytes and one are kept; `Delivery.bytes` tells the true length. */
   keepBytes: number;
+  /** With more bytes of bodies in hand nothing more is read, whatever the prefetch; IN_HAND_BYTES if not given. */
+  inHandBytes?: number;
   /** Called for every delivery, in order, as it arrives. Must not throw. */
   onDelivery(delivery: Delivery): void;
   onState?(state: ConsumerState): void;
+  /** The subscription was lost, not ended by this side. */
+  onLost?(cause: LossCause): void;
 }
+
+/** `decoding`: this side could not make sense of what came. `cancelled`: the broker ended it, as for a deleted queue. */
+export const lossCauses = ['connection', 'channel', 'cancelled', 'decoding'] as const;
+export type LossCause = (typeof lossCauses)[number];
 
 export type ConsumerState = 'disconnected' | 'subscribing' | 'consuming' | 'paused' | 'closed';
 

@@ -65,10 +65,11 @@ export function createConsumer(supervised: SupervisedConnection, options: Consum
         if (channel?.epoch !== mine) return;
         channel.close().catch((error) => giveUpWhenOverdue(on, error));
         channel = null;
+        options.onLost?.('cancelled');
         if (goal === 'consume') retryAfter(`the broker ended the consumer of queue "${queue}"`);
         show();
       },
-      onGone(reason) {
+      onGone(reason, isOurs) {
         if (channel?.epoch !== mine) return;
         channel = null;
         show();
@@ -76,8 +77,9 @@ export function createConsumer(supervised: SupervisedConnection, options: Consum
         if (working !== null) return;
         // A lost connection takes its channels first. There is nothing to retry then: the next one calls.
         setImmediate(() => {
-          if (goal === 'consume' && connection === on)
-            retryAfter(`channel of queue "${queue}" lost: ${reason}`);
+          if (goal !== 'consume' || connection !== on) return;
+          options.onLost?.(isOurs ? 'decoding' : 'channel');
+          retryAfter(`channel of queue "${queue}" lost: ${reason}`);
         });
       },
     });
@@ -135,6 +137,7 @@ export function createConsumer(supervised: SupervisedConnection, options: Consum
       void work();
     },
     onDown() {
+      if (goal !== 'close') options.onLost?.(connection?.reading.undecodable ? 'decoding' : 'connection');
       connection = null;
       channel = null;
       clearTimeout(retry);
@@ -157,7 +160,7 @@ export function createConsumer(supervised: SupervisedConnection, options: Consum
     },
     isLive: (delivery) => channel?.epoch === delivery.epoch,
     settled(delivery) {
-      if (channel?.epoch === delivery.epoch) channel.ledger.settled(delivery.tag);
+      if (channel?.epoch === delivery.epoch) channel.settled(delivery.tag);
     },
     flushAcks: () => channel?.flush(),
     setAside(delivery) {

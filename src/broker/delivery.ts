@@ -1,5 +1,8 @@
-import type { ConsumeMessage } from 'amqplib';
-import type { RequestProperties } from '../domain/letter.ts';
+import type { ConsumeMessage, MessageProperties } from 'amqplib';
+import type { RequestProperties } from '../domain/properties.ts';
+import { TICKET_HEADER } from '../domain/ticket.ts';
+import type { Note } from './frame-guard.ts';
+import { NOTE } from './guarded-decoding.ts';
 
 /** A message in this worker's hand until it is settled or its channel is gone. */
 export interface Delivery {
@@ -7,8 +10,10 @@ export interface Delivery {
   /** Length of the body as it was sent; `body` is shorter where more than the consumer keeps was sent. */
   readonly bytes: number;
   readonly properties: RequestProperties;
-  /** As decoded by the client: whatever the producer put there, its types included. */
-  readonly headers: Readonly<Record<string, unknown>>;
+  /** Why the headers could not be taken, or all the properties; undefined where they are. */
+  readonly unreadable: string | undefined;
+  /** What stands in the header of a replay in place of credentials, '' where that is no text; undefined without one. */
+  readonly oneTimeToken: string | undefined;
   readonly exchange: string;
   readonly redelivered: boolean;
   readonly deaths: Deaths;
@@ -34,20 +39,20 @@ export interface Deaths {
   deadLettered: number;
 }
 
+/** Characters; ours have some 80. */
+const TOKEN_MAX = 255;
 const NO_HEADERS: Readonly<Record<string, unknown>> = Object.freeze({});
 const NEVER_DIED: Deaths = Object.freeze({ redeliveries: 0, deadLettered: 0 });
 
-/**
- * @param keepBytes of a longer body only so much is kept, and one byte more by which it still shows as too long:
- *   a prefetch of huge ones must not fill the memory.
- */
-export function toDelivery(message: ConsumeMessage, epoch: number, keepBytes: number): Delivery {
-  const { content, fields, properties } = message;
+/** What is used of a message; nothing else of its headers stays in hand with it. */
+export function toDelivery(message: ConsumeMessage, epoch: number): Delivery {
+  const { content, fields } = message;
+  const properties: MessageProperties & { [NOTE]?: Note } = message.properties;
   const headers: Readonly<Record<string, unknown>> = properties.headers ?? NO_HEADERS;
+  const note = properties[NOTE];
   return {
-    // A copy, since a slice would keep the whole alive.
-    body: content.length > keepBytes ? Buffer.from(content.subarray(0, keepBytes + 1)) : content,
-    bytes: content.length,
+    body: content,
+    bytes: note?.bytes ?? content.length,
     properties: {
       contentType: textOf(properties.contentType),
       replyTo: textOf(properties.replyTo),
@@ -55,8 +60,10 @@ export function toDelivery(message: ConsumeMessage, epoch: number, keepBytes: nu
       messageId: textOf(properties.messageId),
       routingKey: fields.routingKey,
       ...traceOf(headers.traceparent),
+      ...(note?.echo && { correlationBytes: note.echo }),
     },
-    headers,
+    unreadable: note?.problem ? `expected headers that can be read, got ${note.problem}` : undefined,
+    oneTimeToken: tokenOf(headers[TICKET_HEADER]),
     exchange: fields.exchange,
     redelivered: fields.redelivered,
     deaths: deathsOf(headers),
@@ -80,6 +87,11 @@ function traceOf(value: unknown): { traceparent?: string } {
 /** AMQP's `timestamp` is in seconds. */
 function sentAtOf(value: unknown): number | null {
   return typeof value === 'number' && Number.isSafeInteger(value) && value > 0 ? value * 1000 : null;
+}
+
+function tokenOf(value: unknown): string | undefined {
+  if (value === undefined) return undefined;
+  return typeof value === 'string' && value.length <= TOKEN_MAX ? value : '';
 }
 
 function textOf(value: unknown): string | null {

@@ -1,6 +1,6 @@
 import type { BodyFormat } from '../domain/body.ts';
-import type { RequestProperties } from '../domain/letter.ts';
 import { codeOf, type Outcome } from '../domain/outcome.ts';
+import type { RequestProperties } from '../domain/properties.ts';
 import { envelope, responsesTo } from '../domain/reply.ts';
 
 /** A request as it came off the wire. */
@@ -10,6 +10,8 @@ export interface Request {
   /** Length of the body as it was sent. */
   bytes: number;
   properties: RequestProperties;
+  /** What is wrong with its headers, for which its body is not looked at; undefined where nothing is. */
+  unreadable?: string | undefined;
 }
 
 /** Decoded text, or what is wrong with the bytes; `text` is then the best reading there is, for the dead letter. */
@@ -73,11 +75,14 @@ export interface Reply {
   /** Through RabbitMQ's direct reply-to, which a hostile token turns into the loss of the whole connection. */
   direct: boolean;
   body: Buffer;
-  correlationId: string;
+  /** Bytes where they came as what is no UTF-8. */
+  correlationId: string | Buffer;
   headers: Record<string, string | boolean>;
 }
 
 const DIRECT = 'amq.rabbitmq.reply-to.';
+/** In no name of a queue that waits for replies: control characters, and what stands for bytes that are no UTF-8. */
+const NO_NAME = /[\p{Cc}\uFFFD]/u;
 
 /** An AMQP short string holds 255 bytes. */
 const SHORT_STRING_BYTES = 255;
@@ -92,6 +97,7 @@ export function replyTo(
   const target = request.replyTo;
   const reply = resultFor(request, uniqueid, outcome, rules);
   if (target === null || !rules.allow.test(target) || rules.ownQueues.has(target)) return reply;
+  if (NO_NAME.test(target)) return reply;
   const direct = target.startsWith(DIRECT);
   // A mandatory publish to a direct reply-to may come back as returned although it was delivered (up to 4.1).
   return { ...reply, exchange: '', routingKey: target, mandatory: !direct, direct };
@@ -114,7 +120,8 @@ export function resultFor(
     mandatory: true,
     direct: false,
     body: outcome.kind === 'accepted' || outcome.kind === 'duplicate' ? STORED : bodyOf(outcome),
-    correlationId: shortString(request.correlationId || request.messageId || uniqueid || ''),
+    correlationId:
+      request.correlationBytes ?? shortString(request.correlationId || request.messageId || uniqueid || ''),
     headers,
   };
 }

@@ -4,7 +4,8 @@ import { TagWindow } from './tag-window.ts';
 /** Properties a message of this system may carry; `CC`, `user_id`, `expiration` and their like it may not. */
 export interface OutgoingProperties {
   contentType?: string;
-  correlationId?: string;
+  /** Of any bytes, where a sender gave such. */
+  correlationId?: string | Buffer;
   /** Without one the publisher gives its own. */
   messageId?: string;
   replyTo?: string;

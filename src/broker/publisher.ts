@@ -1,5 +1,6 @@
-import { type ConfirmChannel, IllegalOperationError } from 'amqplib';
+import { type ConfirmChannel, IllegalOperationError, type Options } from 'amqplib';
 import type { BrokerConnection } from './connect.ts';
+import { withCorrelationBytes } from './correlation-bytes.ts';
 import { describeError } from './log.ts';
 import {
   Batch,
@@ -141,13 +142,13 @@ export function createPublisher(supervised: SupervisedConnection, options: Publi
     try {
       // The returned false says only that amqplib buffers; what bounds the buffer is maxInFlight.
       const headers = lent(properties.headers);
-      channel.publish(exchange, routingKey, body, {
-        persistent: true,
-        ...properties,
-        headers,
-        messageId,
-        mandatory,
-      });
+      const options = { persistent: true, ...properties, headers, messageId, mandatory };
+      const { correlationId } = properties;
+      if (typeof correlationId === 'object') {
+        withCorrelationBytes(channel, correlationId, (text) => {
+          channel.publish(exchange, routingKey, body, { ...options, correlationId: text });
+        });
+      } else channel.publish(exchange, routingKey, body, options as Options.Publish);
       window.sent(batch, index, messageId);
     } catch (error) {
       const reason = error instanceof IllegalOperationError ? 'disconnected' : 'unencodable';

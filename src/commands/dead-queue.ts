@@ -7,7 +7,6 @@ import { decode } from '../broker/envelope.ts';
 import { type Letter, letterOfText } from '../domain/letter.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import type { Submission } from '../domain/submission.ts';
-import { TICKET_HEADER } from '../domain/ticket.ts';
 import { takeIn, takeInReplay } from '../given-up.ts';
 import { describeFailure } from '../store/database.ts';
 import { markTried, resolveLetter } from '../store/dead-letters.ts';
@@ -58,7 +57,7 @@ export function deadQueueAdmission(options: DeadQueueOptions): (delivery: Delive
   return async (delivery) => {
     const redeliveries = redeliveriesSince(delivery.deaths, options.deliveryLimit);
     const message = { request: delivery, deadLettered: delivery.deaths.deadLettered, redeliveries };
-    if (delivery.headers[TICKET_HEADER] !== undefined) {
+    if (delivery.oneTimeToken !== undefined) {
       const replay = options.admitReplay(delivery);
       const outcome = await takeInReplay(message, replay, { ...ports, settle });
       return { ...replay, verdict: { kind: 'answer', outcome, validationOnly: false } };

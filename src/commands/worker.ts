@@ -6,7 +6,6 @@ import type { ReplyRules, Request } from '../broker/envelope.ts';
 import { superviseConnection } from '../broker/supervisor.ts';
 import { defaultNames } from '../broker/topology.ts';
 import type { Config } from '../config.ts';
-import { TICKET_HEADER } from '../domain/ticket.ts';
 import { serveOps } from '../ops/http.ts';
 import type { Logger } from '../ops/logger.ts';
 import { createMetrics } from '../ops/metrics.ts';
@@ -122,8 +121,7 @@ export async function startWorker(config: WorkerConfig, log: Logger, signal: Abo
   };
 
   const admitRequest = (request: Request) => admit(request, admission);
-  const admitAsReplay = (delivery: Delivery) =>
-    admitReplay(delivery, delivery.headers[TICKET_HEADER], admission);
+  const admitAsReplay = (delivery: Delivery) => admitReplay(delivery, delivery.oneTimeToken, admission);
   const settleBatch: SettleKnown = (submissions, known) =>
     settleAll(database.prisma, submissions, config.SYSTEM_CURRENCY, config.STATEMENT_TIMEOUT_MS, known);
   const surroundings = {
@@ -145,9 +143,7 @@ export async function startWorker(config: WorkerConfig, log: Logger, signal: Abo
       queue: names.queue,
       prefetch: config.PREFETCH,
       admit: (delivery) =>
-        delivery.headers[TICKET_HEADER] === undefined
-          ? admitSoon(delivery, admission)
-          : admitAsReplay(delivery),
+        delivery.oneTimeToken === undefined ? admitSoon(delivery, admission) : admitAsReplay(delivery),
       prepare: createPrepare(sqlOf(database.prisma), config.SYSTEM_CURRENCY, settleBatch),
       onState: (state) => {
         if (state === 'consuming') begun.resolve();

@@ -1,19 +1,9 @@
 import { hash } from 'node:crypto';
 import type { Fields } from './body.ts';
 import { parameters } from './contract.ts';
+import { type KeptProperties, keptProperties, type RequestProperties } from './properties.ts';
 import { looksSecret, MASK, maskedName, maskSecrets } from './secrets.ts';
 import { clean, cut } from './text.ts';
-
-/** AMQP properties of the request that answering it, or sending it again, needs. */
-export interface RequestProperties {
-  contentType: string | null;
-  replyTo: string | null;
-  correlationId: string | null;
-  messageId: string | null;
-  routingKey: string;
-  /** Of the trace that the sender is in (W3C Trace Context), where it gave one. */
-  traceparent?: string;
-}
 
 /** What is kept of a message that could not be stored as a call; never its password. */
 export interface Letter {
@@ -28,7 +18,7 @@ export interface Letter {
   body: string;
   /** SHA-256 of `body`, hex: the same content again is the same letter. */
   digest: string;
-  properties: RequestProperties;
+  properties: KeptProperties;
 }
 
 /** Of a message that nothing could be read of. */
@@ -56,7 +46,7 @@ export function letterOf(fields: Fields, properties: RequestProperties): Letter 
     ...moneyOf(fields),
     body: storable(body),
     digest: hash('sha256', body, 'hex'),
-    properties,
+    properties: keptProperties(properties),
   };
 }
 
@@ -64,12 +54,12 @@ export function letterOf(fields: Fields, properties: RequestProperties): Letter 
 export function letterOfText(text: string, properties: RequestProperties): Letter {
   const body = maskSecrets(storable(text));
   const digest = hash('sha256', body, 'hex');
-  return { ...UNKNOWN, body, digest, properties };
+  return { ...UNKNOWN, body, digest, properties: keptProperties(properties) };
 }
 
 /** Bytes that a minimal letter shows; its digest is of all of them. */
 const MINIMAL_BYTES = 2048;
-const NO_PROPERTIES: RequestProperties = {
+const NO_PROPERTIES: KeptProperties = {
   contentType: null,
   replyTo: null,
   correlationId: null,

@@ -1,13 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { type BodyFormat, readBody } from '../../src/domain/body.ts';
 import { isDecimal } from '../../src/domain/contract.ts';
-import {
-  type Letter,
-  letterOf,
-  letterOfText,
-  minimalLetter,
-  type RequestProperties,
-} from '../../src/domain/letter.ts';
+import { type Letter, letterOf, letterOfText, minimalLetter } from '../../src/domain/letter.ts';
+import type { RequestProperties } from '../../src/domain/properties.ts';
 import { validate } from '../../src/domain/validate.ts';
 
 const CANARY = 'canary';

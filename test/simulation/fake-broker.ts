@@ -40,7 +40,8 @@ export class FakeBroker {
   }
 
   /** Where a reply ends up. */
-  route({ exchange, routingKey, correlationId, body }: Reply): 'routed' | 'unroutable' | 'closed' {
+  route({ exchange, routingKey, body, ...reply }: Reply): 'routed' | 'unroutable' | 'closed' {
+    const correlationId = String(reply.correlationId);
     if (exchange === '' && routingKey === MALFORMED_DIRECT) return 'closed';
     if (exchange === '' && routingKey === GONE_QUEUE) return 'unroutable';
     if (exchange !== '' && !this.resultsBound) {

@@ -1,4 +1,5 @@
-import { createConsumer, type Delivery } from '../../src/broker/consumer.ts';
+import type { ConsumeMessage } from 'amqplib';
+import type { BrokerConnection } from '../../src/broker/connect.ts';
 import { createPublisher } from '../../src/broker/publisher.ts';
 import { superviseConnection } from '../../src/broker/supervisor.ts';
 import { Random } from '../simulation/random.ts';
@@ -91,29 +92,38 @@ export async function openSwitch(amqpUrl: string, password: string, seed: number
     },
   });
 
-  const consumers = [REPLIES, RESULTS].map((queue) => {
-    const consumer = createConsumer(hearing, {
-      queue,
-      prefetch: 500,
-      keepBytes: 10_000,
-      onDelivery(delivery) {
-        hear(queue, delivery);
-        consumer.settled(delivery);
-        consumer.flushAcks();
-      },
-    });
-    return consumer;
+  /** Hears a queue for as long as the connection lives; again when it is not there yet, or its channel is lost. */
+  async function listen(connection: BrokerConnection, queue: string): Promise<void> {
+    const again = () => setTimeout(() => void listen(connection, queue), AGAIN_MS).unref();
+    const channel = await connection.openChannel().catch(() => undefined);
+    if (channel === undefined || connection !== hearing.current) return;
+    channel.on('error', () => {});
+    channel.on('close', () => connection === hearing.current && again());
+    const take = (message: ConsumeMessage | null) => {
+      if (message === null) return void channel.close();
+      hear(queue, message);
+      channel.ack(message);
+    };
+    await channel
+      .prefetch(500)
+      .then(() => channel.consume(queue, take))
+      .catch(() => undefined);
+  }
+  hearing.attach({
+    onUp: (connection) => {
+      setImmediate(() => [REPLIES, RESULTS].map((queue) => listen(connection, queue)));
+    },
   });
 
-  function hear(queue: string, delivery: Delivery): void {
-    const { responses } = JSON.parse(delivery.body.toString()) as {
+  function hear(queue: string, { content, properties }: ConsumeMessage): void {
+    const { responses } = JSON.parse(content.toString()) as {
       responses: { code: string; key: string }[];
     };
     const [first] = responses;
-    const id = delivery.properties.correlationId ?? '';
+    const id = String(properties.correlationId ?? '');
     const reply = { queue, code: first?.code ?? '', key: first?.key ?? '' };
     const before = replies.get(id) ?? [];
-    replies.set(id, [...before, { ...reply, isDuplicate: delivery.headers.duplicate === true }]);
+    replies.set(id, [...before, { ...reply, isDuplicate: properties.headers?.duplicate === true }]);
     if (waiting.delete(id)) answered += 1;
   }
 
@@ -179,7 +189,6 @@ export async function openSwitch(amqpUrl: string, password: string, seed: number
       await until(() => answered >= target);
     },
     close: async () => {
-      await Promise.all(consumers.map((consumer) => consumer.close()));
       publisher.close();
       await Promise.all([sending.stop(), hearing.stop()]);
     },

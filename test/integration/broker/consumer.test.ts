@@ -145,7 +145,6 @@ describe('a consumer', () => {
     await until(() => received.length === 1);
     expect(received[0]?.bytes).toBe(300_000);
     expect(received[0]?.body.length).toBe(1_001);
-    expect(received[0]?.headers).toEqual({ machine: 'sw1' });
     expect(received[0]?.properties).toEqual({
       contentType: null,
       replyTo: null,

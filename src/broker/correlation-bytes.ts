@@ -1,0 +1,49 @@
+import type { Duplex } from 'node:stream';
+import type { Channel } from 'amqplib';
+import { ContentHeader, FRAME_HEADER_BYTES, HEADER } from './content-header.ts';
+import { longAt } from './field-table.ts';
+
+/** What amqplib 2.3.1 keeps to itself: where a channel writes its frames. */
+interface Internals {
+  ch: number;
+  connection: { channels: readonly ({ buffer: Duplex } | null)[] };
+}
+
+const header = new ContentHeader();
+
+/**
+ * Publishes with a correlation id of any bytes, which amqplib cannot: it takes text and writes UTF-8. It is given text
+ * of the same length, and the bytes are put in its place before the frames go out.
+ *
+ * @param bytes at most 255
+ * @throws what `publish` throws
+ */
+export function withCorrelationBytes(
+  channel: Channel,
+  bytes: Buffer,
+  publish: (correlationId: string) => void,
+): void {
+  const { ch, connection } = channel as unknown as Internals;
+  const out = connection.channels[ch]?.buffer;
+  if (out === undefined) throw new Error('the channel is closed');
+  const write = out.write.bind(out) as (frames: Buffer) => boolean;
+  out.write = (frames: Buffer) => write(replaced(frames, bytes));
+  try {
+    publish('x'.repeat(bytes.length));
+  } finally {
+    Reflect.deleteProperty(out, 'write');
+  }
+}
+
+/** The same frames, with other bytes for the correlation id of a content header among them. */
+function replaced(frames: Buffer, bytes: Buffer): Buffer {
+  for (let at = 0; at + FRAME_HEADER_BYTES < frames.length; ) {
+    const end = at + FRAME_HEADER_BYTES + longAt(frames, at + 3) + 1;
+    if (frames[at] === HEADER) {
+      header.read(frames, at, end);
+      bytes.copy(frames, header.echoAt);
+    }
+    at = end;
+  }
+  return frames;
+}

@@ -1,0 +1,111 @@
+/** Bytes that a table of headers may have. What brokers and tracing put there is far below. */
+export const TABLE_BYTES_MAX = 16_384;
+/** Tables and arrays within each other. `x-death` needs three. */
+export const TABLE_DEPTH_MAX = 16;
+/** Values in a table, those of the tables and arrays within it included. */
+export const TABLE_ENTRIES_MAX = 512;
+
+/** Where each container that is open ends, and whether it is a table; one scan at a time. */
+const ends = new Int32Array(TABLE_DEPTH_MAX + 1);
+const isTable = new Uint8Array(TABLE_DEPTH_MAX + 1);
+/** Where the names of the outermost table begin. */
+const names = new Int32Array(TABLE_ENTRIES_MAX + 1);
+
+/** Bytes of a value by its type; -1: a type that is none, -2: a length of four bytes says it, -3: a container. */
+const widths = new Int8Array(256).fill(-1);
+for (const [types, width] of [
+  ['V', 0],
+  ['tbB', 1],
+  ['su', 2],
+  ['Iif', 4],
+  ['D', 5],
+  ['lTd', 8],
+  ['Sx', -2],
+  ['FA', -3],
+] as const)
+  for (const type of types) widths[type.charCodeAt(0)] = width;
+
+const BY_LENGTH = -2;
+const CONTAINER = -3;
+const TABLE = 'F'.charCodeAt(0);
+const UNDERSCORE = '_'.charCodeAt(0);
+const PROTOTYPE = Buffer.from('__proto__');
+
+const CUT_SHORT = 'a value that goes beyond its table';
+
+/**
+ * What is wrong with the table (its length left out) between two places of a frame; null for one that can be decoded
+ * as it stands. Neither recursive nor slow, whatever stands there: one look at each byte that tells a length.
+ */
+export function problemOfTable(bytes: Uint8Array, start: number, end: number): string | null {
+  if (end - start > TABLE_BYTES_MAX) return `over ${TABLE_BYTES_MAX} bytes of them`;
+  let depth = 0;
+  let entries = 0;
+  let outer = 0;
+  let at = start;
+  ends[0] = end;
+  isTable[0] = 1;
+  for (;;) {
+    let limit = ends[depth] ?? end;
+    while (at === limit) {
+      if (depth === 0) return null;
+      depth -= 1;
+      limit = ends[depth] ?? end;
+    }
+    entries += 1;
+    if (entries > TABLE_ENTRIES_MAX) return `over ${TABLE_ENTRIES_MAX} values`;
+    if (isTable[depth] === 1) {
+      const next = at + 1 + (bytes[at] ?? 0);
+      if (next >= limit) return CUT_SHORT;
+      if (isPrototype(bytes, at)) return 'the name __proto__';
+      if (depth === 0) {
+        for (let i = 0; i < outer; i += 1) if (sameName(bytes, names[i] ?? 0, at)) return 'a name twice';
+        names[outer] = at;
+        outer += 1;
+      }
+      at = next;
+    }
+    const type = bytes[at] ?? 0;
+    const width = widths[type] ?? -1;
+    at += 1;
+    if (width >= 0) {
+      at += width;
+    } else if (width === BY_LENGTH) {
+      if (at + 4 > limit) return CUT_SHORT;
+      at += 4 + longAt(bytes, at);
+    } else if (width === CONTAINER) {
+      if (at + 4 > limit) return CUT_SHORT;
+      const inner = at + 4 + longAt(bytes, at);
+      if (inner > limit) return CUT_SHORT;
+      if (depth === TABLE_DEPTH_MAX) return `over ${TABLE_DEPTH_MAX} levels`;
+      depth += 1;
+      ends[depth] = inner;
+      isTable[depth] = type === TABLE ? 1 : 0;
+      at += 4;
+    } else return 'a value of no type';
+    if (at > (ends[depth] ?? end)) return CUT_SHORT;
+  }
+}
+
+/** An unsigned number of four bytes. */
+export function longAt(bytes: Uint8Array, at: number): number {
+  return (
+    (bytes[at] ?? 0) * 0x1000000 +
+    (((bytes[at + 1] ?? 0) << 16) | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0))
+  );
+}
+
+/** An object that a client makes of the table would have another prototype. */
+function isPrototype(bytes: Uint8Array, name: number): boolean {
+  if (bytes[name] !== PROTOTYPE.length || bytes[name + 1] !== UNDERSCORE) return false;
+  for (let i = 0; i < PROTOTYPE.length; i += 1) if (bytes[name + 1 + i] !== PROTOTYPE[i]) return false;
+  return true;
+}
+
+/** Of two values with one name a client keeps either. */
+function sameName(bytes: Uint8Array, one: number, other: number): boolean {
+  const length = bytes[one] ?? 0;
+  if (bytes[other] !== length) return false;
+  for (let i = 1; i <= length; i += 1) if (bytes[one + i] !== bytes[other + i]) return false;
+  return true;
+}

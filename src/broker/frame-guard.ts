@@ -1,0 +1,188 @@
+import { BODY, ContentHeader, emptyHeader, FRAME_END, FRAME_HEADER_BYTES, HEADER } from './content-header.ts';
+import { longAt } from './field-table.ts';
+
+/** What could not be handed on with a message, for whoever takes it. */
+export interface Note {
+  /** Bytes of its body as it was sent, where only its beginning is there; else null. */
+  bytes: number | null;
+  /** Why its headers, or all its properties, are left out; null where they are not. */
+  problem: string | null;
+  /** The bytes of its correlation id (else of its message id) where they are no UTF-8. */
+  echo: Buffer | null;
+}
+
+/** A content header never spans frames, whatever size of frames was agreed on. Of a larger one nothing is kept. */
+const FRAME_MAX = 262_144;
+/** So much of a content header tells the size of the body. */
+const HEADER_START = FRAME_HEADER_BYTES + 15;
+/** What RabbitMQ lets through from 4.0 on; whoever consumes keeps less. */
+const BODY_MAX = 16_777_216;
+/** A body lives as long as its message, and the piece that it is a part of lives with it. */
+const PIECE_BYTES = 16_384;
+
+/** What is still to come of a body that is longer than what is kept. */
+interface Trim {
+  keep: number;
+  left: number;
+}
+
+/**
+ * Stands between the socket and the client's decoder: takes bytes as they come and gives them on in pieces of whole
+ * frames, in which every content header can be decoded and no body is longer than what is kept. What is beyond is
+ * dropped as it comes and never gathered.
+ */
+export class FrameGuard {
+  /** What is missing from the piece that `next` gave last, which is a single content header then. */
+  note: Note | null = null;
+  /** Of a longer body only so many bytes and one are given on. */
+  keepBytes = BODY_MAX;
+  readonly #header = new ContentHeader();
+  /** By channel; nearly always empty. */
+  readonly #trims = new Map<number, Trim>();
+  #bytes: Buffer = Buffer.alloc(0);
+  #at = 0;
+  /** The beginning of a frame that must be complete before it can be given on. */
+  #begun: Buffer[] = [];
+  #begunBytes = 0;
+  /** Bytes of that frame that are needed; 0 where that is not known yet. */
+  #needed = 0;
+  /** Bytes to come that nobody needs. */
+  #dropping = 0;
+
+  /** Takes what came from the socket; to be called when `next` has nothing more. */
+  push(incoming: Buffer): void {
+    this.#bytes = incoming;
+    this.#at = 0;
+  }
+
+  /** The next frames to decode; null when more bytes must come first. @throws at a frame larger than any may be. */
+  next(): Buffer | null {
+    this.note = null;
+    for (;;) {
+      this.#drop();
+      const run = this.#begunBytes === 0 ? this.#run() : null;
+      if (run !== null) return run;
+      if (!this.#complete()) return null;
+      const whole = this.#begun.length === 1 ? this.#begun[0] : Buffer.concat(this.#begun);
+      this.#begun = [];
+      this.#begunBytes = 0;
+      this.#needed = 0;
+      const frame = whole === undefined ? null : this.#checked(whole);
+      if (frame !== null) return frame;
+    }
+  }
+
+  #drop(): void {
+    const dropped = Math.min(this.#dropping, this.#bytes.length - this.#at);
+    this.#dropping -= dropped;
+    this.#at += dropped;
+  }
+
+  /** The frames from here on that are whole and can be decoded as they are; null where the first is not. */
+  #run(): Buffer | null {
+    const bytes = this.#bytes;
+    const start = this.#at;
+    let at = start;
+    while (bytes.length - at >= FRAME_HEADER_BYTES) {
+      const end = at + FRAME_HEADER_BYTES + longAt(bytes, at + 3) + 1;
+      if (end > bytes.length || (at > start && end - start > PIECE_BYTES)) break;
+      if (this.#needsCare(bytes, at, end)) break;
+      at = end;
+    }
+    this.#at = at;
+    return at === start ? null : Buffer.from(bytes.subarray(start, at));
+  }
+
+  #needsCare(bytes: Buffer, start: number, end: number): boolean {
+    const type = bytes[start];
+    if (type === BODY) return this.#trims.size > 0 && this.#trims.has(channelOf(bytes, start));
+    if (type !== HEADER) return false;
+    const header = this.#header;
+    header.read(bytes, start, end);
+    return header.problem !== null || header.bodySize > this.keepBytes || header.bytesToEcho(bytes) !== null;
+  }
+
+  /** Gathers the frame that begins here, as far as it is needed. False when more must come. */
+  #complete(): boolean {
+    if (!this.#gather(FRAME_HEADER_BYTES)) return false;
+    if (this.#needed === 0) {
+      const start = Buffer.concat(this.#begun);
+      this.#begun = [start];
+      this.#needed = this.#neededOf(start);
+    }
+    return this.#gather(this.#needed);
+  }
+
+  #gather(upTo: number): boolean {
+    const missing = upTo - this.#begunBytes;
+    if (missing <= 0) return true;
+    const part = this.#bytes.subarray(this.#at, this.#at + missing);
+    if (part.length === 0) return false;
+    this.#at += part.length;
+    this.#begun.push(part);
+    this.#begunBytes += part.length;
+    return part.length === missing;
+  }
+
+  #neededOf(start: Buffer): number {
+    const size = longAt(start, 3);
+    const whole = FRAME_HEADER_BYTES + size + 1;
+    const trim = start[0] === BODY ? this.#trims.get(channelOf(start, 0)) : undefined;
+    if (trim !== undefined) return trim.keep < size ? FRAME_HEADER_BYTES + trim.keep : whole;
+    if (whole <= FRAME_MAX) return whole;
+    if (start[0] === HEADER) return HEADER_START;
+    throw new Error(`a frame of ${size} bytes`);
+  }
+
+  /** A frame as it can be decoded; null where nothing of it is needed. */
+  #checked(frame: Buffer): Buffer | null {
+    if (frame[0] === HEADER) return this.#checkedHeader(frame);
+    const trim = frame[0] === BODY ? this.#trims.get(channelOf(frame, 0)) : undefined;
+    return trim === undefined ? frame : this.#trimmed(frame, trim);
+  }
+
+  #checkedHeader(frame: Buffer): Buffer {
+    const whole = FRAME_HEADER_BYTES + longAt(frame, 3) + 1;
+    const header = this.#header;
+    header.read(frame, 0, frame.length);
+    if (frame.length < whole) {
+      this.#dropping = whole - frame.length;
+      header.giveUp(`over ${FRAME_MAX} bytes of properties`);
+    }
+    const bytes = header.bodySize;
+    const kept = Math.min(bytes, this.keepBytes + 1);
+    const echo = header.bytesToEcho(frame);
+    if (kept < bytes) this.#trims.set(channelOf(frame, 0), { keep: kept, left: bytes });
+    if (header.problem !== null || kept < bytes || echo !== null)
+      this.note = { bytes: kept < bytes ? bytes : null, problem: header.problem, echo };
+    return header.problem === null && kept === bytes ? frame : header.rewritten(frame, 0, frame.length, kept);
+  }
+
+  #trimmed(frame: Buffer, trim: Trim): Buffer | null {
+    const size = longAt(frame, 3);
+    const kept = Math.min(size, trim.keep);
+    trim.left -= size;
+    if (trim.left <= 0) this.#trims.delete(channelOf(frame, 0));
+    if (kept === size && kept > 0) {
+      trim.keep -= kept;
+      return frame;
+    }
+    trim.keep = 0;
+    this.#dropping = size - kept + 1;
+    if (kept === 0) return null;
+    const shorter = Buffer.concat([frame, Buffer.of(FRAME_END)]);
+    shorter.writeUInt32BE(kept, 3);
+    return shorter;
+  }
+}
+
+/** The same content header without its properties; null where the frame at the start is another. */
+export function withoutProperties(frames: Buffer): Buffer | null {
+  if (frames[0] !== HEADER || frames.length < HEADER_START) return null;
+  const bodySize = longAt(frames, 11) * 2 ** 32 + longAt(frames, 15);
+  return emptyHeader(frames, 0, bodySize);
+}
+
+function channelOf(bytes: Buffer, start: number): number {
+  return ((bytes[start + 1] ?? 0) << 8) | (bytes[start + 2] ?? 0);
+}

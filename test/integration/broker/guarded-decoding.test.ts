@@ -1,0 +1,193 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import {
+  type Consumer,
+  type ConsumerOptions,
+  createConsumer,
+  type Delivery,
+} from '../../../src/broker/consumer.ts';
+import { createPublisher } from '../../../src/broker/publisher.ts';
+import type { SupervisedConnection } from '../../../src/broker/supervisor.ts';
+import { type Outsider, outsider, quorumQueue, supervise, until } from '../../support/broker.ts';
+import { nested, type RawProperties, type RawPublisher, rawPublisher } from '../../support/raw-amqp.ts';
+import { testServices } from '../../support/stack.ts';
+
+const DEPTHS = [0, 1, 16, 17, 100, 5_000, 20_000];
+const KINDS = ['table', 'array'] as const;
+const TEXTS = [
+  'contentType',
+  'contentEncoding',
+  'correlationId',
+  'replyTo',
+  'messageId',
+  'type',
+  'appId',
+  'clusterId',
+] as const;
+const BYTES = {
+  nothing: Buffer.alloc(0),
+  'a NUL': Buffer.from('a\0b'),
+  'no UTF-8': Buffer.from([0x61, 0xff, 0xfe]),
+  'half a character': Buffer.from([0x61, 0xc3]),
+  'a surrogate': Buffer.from([0xed, 0xa0, 0x80]),
+  'control characters': Buffer.from('\u001b]0;x\u0007\u009b'),
+  'as much as there can be': Buffer.alloc(255, 0xff),
+};
+
+describe('a consumer of what strangers send', () => {
+  let services: Awaited<ReturnType<typeof testServices>>;
+  let other: Outsider;
+  let stranger: RawPublisher;
+  let supervised: SupervisedConnection;
+  let consumer: Consumer;
+  let received: Delivery[];
+  let lost: string[];
+  let queue = '';
+  let turn = 0;
+
+  function consume(options: Partial<ConsumerOptions> = {}): void {
+    consumer = createConsumer(supervised, {
+      queue,
+      prefetch: 500,
+      keepBytes: 10_000,
+      onDelivery: (delivery) => received.push(delivery),
+      onLost: (cause) => lost.push(cause),
+      ...options,
+    });
+  }
+  const settle = (deliveries: readonly Delivery[]) => {
+    for (const delivery of deliveries) consumer.settled(delivery);
+    consumer.flushAcks();
+  };
+  const send = (messages: { body: string | Buffer; properties?: RawProperties }[]) =>
+    stranger.publish(
+      messages.map(({ body, properties = {} }) => ({
+        exchange: '',
+        routingKey: Buffer.from(queue),
+        body: Buffer.from(body),
+        properties: { deliveryMode: 2, ...properties },
+      })),
+    );
+
+  beforeAll(async () => {
+    services = await testServices('guarded');
+    other = await outsider(services.amqpUrl);
+    stranger = await rawPublisher(services.amqpUrl);
+  });
+  afterAll(async () => {
+    await stranger?.close();
+    await other?.close();
+    await services?.drop();
+  });
+  beforeEach(async () => {
+    turn += 1;
+    queue = `guarded.test.${turn}`;
+    received = [];
+    lost = [];
+    await quorumQueue(other, queue, { 'x-delivery-limit': 1_000 });
+    supervised = supervise(services.amqpUrl, { heartbeatSeconds: 1 });
+  });
+  afterEach(async () => {
+    await consumer?.close();
+    await supervised.stop();
+    await other.apart((channel) => channel.deleteQueue(queue));
+  });
+
+  it('takes headers of any depth, those beyond the limit as unreadable, and never loses its connection', async () => {
+    const cases = KINDS.flatMap((kind) => DEPTHS.map((depth) => ({ kind, depth })));
+    consume();
+    for (const { kind, depth } of cases) {
+      const properties = { headers: nested(depth, kind), correlationId: Buffer.from(`${kind} ${depth}`) };
+      await send([{ body: 'before' }, { body: 'hostile', properties }, { body: 'after' }]);
+    }
+    await until(() => received.length === 3 * cases.length);
+    const hostile = received.filter(({ body }) => body.toString() === 'hostile');
+    expect(hostile.map(({ properties }) => properties.correlationId)).toEqual(
+      cases.map(({ kind, depth }) => `${kind} ${depth}`),
+    );
+    expect(hostile.map(({ unreadable }) => unreadable !== undefined)).toEqual(
+      cases.map(({ depth }) => depth > 16),
+    );
+    expect(received.filter(({ body, unreadable }) => body.length !== 7 && unreadable)).toEqual([]);
+    settle(received);
+    expect(lost).toEqual([]);
+  });
+
+  it.each(TEXTS)('takes any bytes as %s', async (name) => {
+    consume();
+    await send(Object.values(BYTES).map((bytes) => ({ body: 'x', properties: { [name]: bytes } })));
+    await until(() => received.length === Object.keys(BYTES).length);
+    expect(received.filter(({ unreadable }) => unreadable !== undefined)).toEqual([]);
+    settle(received);
+    expect(lost).toEqual([]);
+  });
+
+  it('hands a correlation id back as it came, whatever bytes', async () => {
+    const ids = [...Object.values(BYTES), Buffer.from('ordinary'), Buffer.from('é\u{1f600}')];
+    consume();
+    await send(ids.map((correlationId) => ({ body: 'x', properties: { correlationId } })));
+    await until(() => received.length === ids.length);
+    const publisher = createPublisher(supervised, { timeoutMs: 5_000, maxInFlight: 100 });
+    await until(() => publisher.ready);
+    const echoes = received.map(({ properties: { correlationId, correlationBytes } }) => ({
+      exchange: '',
+      routingKey: queue,
+      body: Buffer.alloc(3_000, 'x'),
+      properties: { correlationId: correlationBytes ?? correlationId ?? '', headers: { uniqueid: 'ü' } },
+      mandatory: true,
+    }));
+    settle(received.splice(0));
+    expect(await publisher.publishBatch(echoes)).toEqual(ids.map(() => ({ kind: 'confirmed' })));
+    await until(() => received.length === ids.length);
+    const again = received.map(({ properties }) =>
+      Buffer.from(properties.correlationBytes ?? properties.correlationId ?? ''),
+    );
+    expect(again).toEqual(ids);
+    publisher.close();
+    settle(received);
+    expect(lost).toEqual([]);
+  });
+
+  it('keeps the beginning of a body of 16 MiB and tells its length, and the next message is whole', async () => {
+    const body = Buffer.alloc(16 * 1_048_576, 'x');
+    consume();
+    await send([{ body }, { body: 'next' }, { body: body.subarray(0, 10_000) }]);
+    await until(() => received.length === 3);
+    expect(received.map((delivery) => [delivery.bytes, delivery.body.length])).toEqual([
+      [body.length, 10_001],
+      [4, 4],
+      [10_000, 10_000],
+    ]);
+    settle(received);
+  });
+
+  it('reads no more while it has too many bytes in hand, keeps its connection, and goes on when they are settled', async () => {
+    const bodies = Array.from({ length: 100 }, () => ({ body: Buffer.alloc(10_000) }));
+    await send(bodies);
+    consume({ inHandBytes: 50_000 });
+    await until(() => received.length === 6);
+    // Longer than any silence that a heartbeat of a second allows.
+    const since = performance.now();
+    await until(() => performance.now() - since > 4_000);
+    expect([received.length, consumer.inFlightBytes, lost]).toEqual([6, 60_000, []]);
+    for (let settled = 0; settled < 100; settled += 1) {
+      await until(() => received.length > settled);
+      settle(received.slice(settled, settled + 1));
+    }
+    expect([received.length, consumer.inFlightBytes, lost]).toEqual([100, 0, []]);
+  });
+
+  it('gives back what it has in hand, and stops, while it reads no more', async () => {
+    await send(Array.from({ length: 100 }, () => ({ body: Buffer.alloc(10_000) })));
+    consume({ inHandBytes: 50_000 });
+    await until(() => received.length === 6);
+    await consumer.returnAll();
+    await until(async () => (await other.depth(queue)) === 100);
+    received = [];
+    consumer.resume();
+    await until(() => received.length === 6);
+    await consumer.stopConsuming();
+    await consumer.close();
+    await until(async () => (await other.depth(queue)) === 100);
+    expect(lost).toEqual([]);
+  });
+});
