@@ -1,4 +1,3 @@
-import { isUtf8 } from 'node:buffer';
 import { longAt, problemOfTable } from './field-table.ts';
 
 /** Types of frames. */
@@ -18,12 +17,11 @@ const PRIORITY_FLAG = 1 << 11;
 const CORRELATION_FLAG = 1 << 10;
 const MESSAGE_ID_FLAG = 1 << 7;
 const TIMESTAMP_FLAG = 1 << 6;
-const CONTENT_TYPE_FLAG = 1 << 15;
+const HIGHEST_BIT = 1 << 31;
 /** Nothing that AMQP 0-9-1 knows: more flags, or a property that is none. */
 const UNKNOWN_FLAGS = 0b11;
 
 const ILLEGIBLE = 'properties that end too early, or go on behind their end';
-const ASCII_END = 0x80;
 
 /** What one look at a content header found; valid until the next. */
 export class ContentHeader {
@@ -57,24 +55,34 @@ export class ContentHeader {
     this.bodySize = longAt(bytes, start + BODY_SIZE_AT) * 2 ** 32 + longAt(bytes, start + BODY_SIZE_AT + 4);
     const flags = flagsAt(bytes, start);
     let at = start + PROPERTIES_AT;
-    for (let flag = CONTENT_TYPE_FLAG; flag > UNKNOWN_FLAGS; flag >>= 1) {
-      if ((flags & flag) === 0) continue;
-      if (flag === DELIVERY_MODE_FLAG || flag === PRIORITY_FLAG) at += 1;
-      else if (flag === TIMESTAMP_FLAG) at += 8;
-      else if (flag === HEADERS_FLAG) {
-        this.#tableAt = at;
-        at += 4 + longAt(bytes, at);
-        this.#afterTable = at;
-        if (at <= last) this.problem = problemOfTable(bytes, this.#tableAt + 4, at);
-      } else {
-        if (
-          (flag === CORRELATION_FLAG || (flag === MESSAGE_ID_FLAG && this.#echoAt === 0)) &&
-          bytes[at] !== 0
-        )
-          this.#echoAt = at;
-        at += 1 + (bytes[at] ?? 0);
+    for (let left = flags & ~UNKNOWN_FLAGS; left !== 0 && at <= last; ) {
+      const flag = HIGHEST_BIT >>> Math.clz32(left);
+      left &= ~flag;
+      switch (flag) {
+        case DELIVERY_MODE_FLAG:
+        case PRIORITY_FLAG:
+          at += 1;
+          break;
+        case TIMESTAMP_FLAG:
+          at += 8;
+          break;
+        case HEADERS_FLAG:
+          this.#tableAt = at;
+          at += 4 + longAt(bytes, at);
+          this.#afterTable = at;
+          if (at <= last) this.problem = problemOfTable(bytes, this.#tableAt + 4, at);
+          break;
+        case CORRELATION_FLAG:
+          if (bytes[at] !== 0) this.#echoAt = at;
+          at += 1 + (bytes[at] ?? 0);
+          break;
+        case MESSAGE_ID_FLAG:
+          if (this.#echoAt === 0 && bytes[at] !== 0) this.#echoAt = at;
+          at += 1 + (bytes[at] ?? 0);
+          break;
+        default:
+          at += 1 + (bytes[at] ?? 0);
       }
-      if (at > last) break;
     }
     if (at !== last || (flags & UNKNOWN_FLAGS) !== 0) this.giveUp(ILLEGIBLE);
   }
@@ -84,17 +92,10 @@ export class ContentHeader {
     return this.#echoAt === 0 ? 0 : this.#echoAt + 1;
   }
 
-  /** The bytes that a reply carries back, where they are no UTF-8 and decoding would lose them. */
-  bytesToEcho(bytes: Buffer): Buffer | null {
-    const at = this.#echoAt;
-    if (at === 0) return null;
-    const end = at + 1 + (bytes[at] ?? 0);
-    for (let i = at + 1; i < end; i += 1) {
-      if ((bytes[i] ?? 0) < ASCII_END) continue;
-      const echo = bytes.subarray(at + 1, end);
-      return isUtf8(echo) ? null : Buffer.from(echo);
-    }
-    return null;
+  /** The bytes of that text; null where there is none. */
+  echo(bytes: Buffer): Buffer | null {
+    const { echoAt } = this;
+    return echoAt === 0 ? null : Buffer.from(bytes.subarray(echoAt, echoAt + (bytes[echoAt - 1] ?? 0)));
   }
 
   /**

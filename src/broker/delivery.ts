@@ -1,8 +1,7 @@
 import type { ConsumeMessage, MessageProperties } from 'amqplib';
 import type { RequestProperties } from '../domain/properties.ts';
 import { TICKET_HEADER } from '../domain/ticket.ts';
-import type { Note } from './frame-guard.ts';
-import { NOTE } from './guarded-decoding.ts';
+import { ECHO, type GuardedProperties, NOTE } from './guarded-decoding.ts';
 
 /** A message in this worker's hand until it is settled or its channel is gone. */
 export interface Delivery {
@@ -47,9 +46,10 @@ const NEVER_DIED: Deaths = Object.freeze({ redeliveries: 0, deadLettered: 0 });
 /** What is used of a message; nothing else of its headers stays in hand with it. */
 export function toDelivery(message: ConsumeMessage, epoch: number): Delivery {
   const { content, fields } = message;
-  const properties: MessageProperties & { [NOTE]?: Note } = message.properties;
+  const properties: MessageProperties & GuardedProperties = message.properties;
   const headers: Readonly<Record<string, unknown>> = properties.headers ?? NO_HEADERS;
   const note = properties[NOTE];
+  const correlationBytes = properties[ECHO];
   return {
     body: content,
     bytes: note?.bytes ?? content.length,
@@ -60,7 +60,7 @@ export function toDelivery(message: ConsumeMessage, epoch: number): Delivery {
       messageId: textOf(properties.messageId),
       routingKey: fields.routingKey,
       ...traceOf(headers.traceparent),
-      ...(note?.echo && { correlationBytes: note.echo }),
+      ...(correlationBytes && { correlationBytes }),
     },
     unreadable: note?.problem ? `expected headers that can be read, got ${note.problem}` : undefined,
     oneTimeToken: tokenOf(headers[TICKET_HEADER]),

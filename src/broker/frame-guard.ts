@@ -7,8 +7,6 @@ export interface Note {
   bytes: number | null;
   /** Why its headers, or all its properties, are left out; null where they are not. */
   problem: string | null;
-  /** The bytes of its correlation id (else of its message id) where they are no UTF-8. */
-  echo: Buffer | null;
 }
 
 /** A content header never spans frames, whatever size of frames was agreed on. Of a larger one nothing is kept. */
@@ -99,7 +97,7 @@ export class FrameGuard {
     if (type !== HEADER) return false;
     const header = this.#header;
     header.read(bytes, start, end);
-    return header.problem !== null || header.bodySize > this.keepBytes || header.bytesToEcho(bytes) !== null;
+    return header.problem !== null || header.bodySize > this.keepBytes;
   }
 
   /** Gathers the frame that begins here, as far as it is needed. False when more must come. */
@@ -151,11 +149,10 @@ export class FrameGuard {
     }
     const bytes = header.bodySize;
     const kept = Math.min(bytes, this.keepBytes + 1);
-    const echo = header.bytesToEcho(frame);
     if (kept < bytes) this.#trims.set(channelOf(frame, 0), { keep: kept, left: bytes });
-    if (header.problem !== null || kept < bytes || echo !== null)
-      this.note = { bytes: kept < bytes ? bytes : null, problem: header.problem, echo };
-    return header.problem === null && kept === bytes ? frame : header.rewritten(frame, 0, frame.length, kept);
+    if (header.problem === null && kept === bytes) return frame;
+    this.note = { bytes: kept < bytes ? bytes : null, problem: header.problem };
+    return header.rewritten(frame, 0, frame.length, kept);
   }
 
   #trimmed(frame: Buffer, trim: Trim): Buffer | null {

@@ -1,8 +1,19 @@
+import { isUtf8 } from 'node:buffer';
 import { Duplex } from 'node:stream';
+import { ContentHeader, FRAME_HEADER_BYTES } from './content-header.ts';
+import { longAt } from './field-table.ts';
 import { FrameGuard, type Note, withoutProperties } from './frame-guard.ts';
 
 /** Where the properties of a message have its note. No sender can write a symbol. */
 export const NOTE = Symbol('note');
+/** Where they have the bytes of its correlation id, else of its message id, that are no UTF-8. */
+export const ECHO = Symbol('echo');
+
+/** Properties of a message as they come out of here. */
+export interface GuardedProperties {
+  [NOTE]?: Note;
+  [ECHO]?: Buffer;
+}
 
 /** Reading from one connection whose decoder is guarded. */
 export interface GuardedReading {
@@ -21,10 +32,20 @@ export interface GuardedReading {
   answer<T>(work: Promise<T>): Promise<T>;
 }
 
-const NOTHING: Note = { bytes: null, problem: null, echo: null };
 const NO_BYTES = Buffer.alloc(0);
 /** Shorter than any interval of heartbeats. */
 const HEARD_EVERY_MS = 500;
+
+/** A frame as amqplib decodes it, as far as it is looked at here. */
+interface Decoded {
+  id?: number;
+  fields?: GuardedProperties & { correlationId?: string; messageId?: string };
+}
+
+/** The id that amqplib gives to a content header: that of its class. */
+const CONTENT_HEADER = 60;
+const REPLACEMENT = '\uFFFD';
+const header = new ContentHeader();
 
 /** What amqplib 2.3.1 keeps to itself: the parts of lib/connection.js that are used here. */
 interface Internals {
@@ -34,7 +55,7 @@ interface Internals {
   /** For the heartbeat: whether the other side gave a sign of life. */
   recvSinceLastCheck: boolean;
   /** The next frame decoded, false when there is none. @throws what its decoder throws. */
-  recvFrame(): unknown;
+  recvFrame(): Decoded | false;
 }
 
 /**
@@ -47,31 +68,30 @@ interface Internals {
  */
 export function guardDecoding(connection: object): GuardedReading {
   const inside = internalsOf(connection);
-  const decodeNext = inside.recvFrame.bind(inside);
+  const decodeNext = inside.recvFrame.bind(inside) as () => Decoded;
   const guard = new FrameGuard();
   let undecodable: string | null = null;
   let answersDue = 0;
   let listening: NodeJS.Timeout | undefined;
 
   /** Any content header that cannot be decoded costs its properties, and nothing else. */
-  function decode(note: Note | null): unknown {
+  function decode(note: Note | null): Decoded {
     const frames = inside.rest;
     try {
       const frame = decodeNext();
-      if (note !== null) attach(frame, note);
+      if (frame.id === CONTENT_HEADER) annotate(frame, note, frames);
       return frame;
     } catch (error) {
       const emptied = withoutProperties(frames);
       if (emptied === null || inside.rest === frames) throw error;
       inside.rest = Buffer.concat([emptied, inside.rest]);
       const frame = decodeNext();
-      const { bytes, echo } = note ?? NOTHING;
-      attach(frame, { bytes, echo, problem: 'properties that cannot be decoded' });
+      annotate(frame, { bytes: note?.bytes ?? null, problem: 'properties that cannot be decoded' }, emptied);
       return frame;
     }
   }
 
-  function receive(): unknown {
+  function receive(): Decoded | false {
     for (;;) {
       if (listening !== undefined && answersDue === 0) return false;
       if (inside.rest.length > 0) return decode(guard.note);
@@ -136,10 +156,16 @@ export function guardDecoding(connection: object): GuardedReading {
   };
 }
 
-/** Puts a note where whoever takes the message finds it: beside its properties. */
-function attach(frame: unknown, note: Note): void {
-  const properties: unknown = Reflect.get(Object(frame), 'fields');
-  if (typeof properties === 'object' && properties !== null) Reflect.set(properties, NOTE, note);
+/** Puts what was found where whoever takes the message finds it: beside its properties. */
+function annotate({ fields }: Decoded, note: Note | null, frames: Buffer): void {
+  if (fields === undefined) return;
+  if (note !== null) fields[NOTE] = note;
+  const { correlationId, messageId } = fields;
+  // What decoding leaves of bytes that are no UTF-8; seldom, and then it may be what was sent.
+  if (!(correlationId || messageId)?.includes(REPLACEMENT)) return;
+  header.read(frames, 0, FRAME_HEADER_BYTES + longAt(frames, 3) + 1);
+  const echo = header.echo(frames);
+  if (echo !== null && !isUtf8(echo)) fields[ECHO] = echo;
 }
 
 function internalsOf(connection: object): Internals {

@@ -122,7 +122,7 @@ describe('what comes from the broker', () => {
   ])('%s costs the headers alone', (_, headers, problem) => {
     const { frames, notes } = through(message({ ...ordinary, headers }));
     const { headers: _headers, ...others } = ordinary;
-    expect(notes).toEqual([{ bytes: null, problem, echo: null }]);
+    expect(notes).toEqual([{ bytes: null, problem }]);
     expect(frames[1]).toEqual(contentHeader(CHANNEL, 2, others));
   });
 
@@ -147,16 +147,6 @@ describe('what comes from the broker', () => {
     expect(frames).toEqual([delivery, contentHeader(CHANNEL, 2, {}), frame(3, CHANNEL, Buffer.from('{}'))]);
   });
 
-  it.each(['correlationId', 'messageId'] as const)(
-    'bytes of a %s that are no UTF-8 are kept beside it',
-    (name) => {
-      const bytes = Buffer.from([0x41, 0xff, 0x00, 0xc3]);
-      expect(noteOf({ ...ordinary, correlationId: Buffer.alloc(0), [name]: bytes })?.echo).toEqual(bytes);
-      expect(noteOf({ [name]: bytes })?.echo).toEqual(bytes);
-      expect(noteOf({ [name]: Buffer.from('é') })).toBeUndefined();
-    },
-  );
-
   it('of a long body only what is kept comes on, and one byte, whatever frames and chunks it comes in', () => {
     const body = Buffer.alloc(5 * KEEP, 'x');
     for (const part of [100, KEEP, KEEP + 1, KEEP + 2, 5 * KEEP])
@@ -168,7 +158,7 @@ describe('what comes from the broker', () => {
         const { frames, notes } = through(Buffer.concat([long, message(ordinary)]), chunk);
         const kept = frames.slice(2, -3).map((one) => one.subarray(7, -1));
         expect(Buffer.concat(kept)).toEqual(body.subarray(0, KEEP + 1));
-        expect(notes).toEqual([{ bytes: body.length, problem: null, echo: null }]);
+        expect(notes).toEqual([{ bytes: body.length, problem: null }]);
         expect(frames[1]).toEqual(contentHeader(CHANNEL, KEEP + 1, ordinary));
         expect(Buffer.concat(frames.slice(-3))).toEqual(message(ordinary));
       }
