@@ -2,7 +2,7 @@ import { type Admitted, admit } from '../src/admission.ts';
 import { sender } from './workload.ts';
 
 const rules = {
-  maxBodyBytes: 262_144,
+  maxBodyBytes: 65_536,
   ignored: new Set<string>(),
   systemCurrency: 'USD',
   verify: () => ({ kind: 'ok' as const, username: sender.username, role: 'system' }),

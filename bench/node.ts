@@ -52,7 +52,7 @@ export async function measureNode(): Promise<Record<string, number[]>> {
   });
   await verifier.check(sender.username, sender.password);
   const admission = {
-    maxBodyBytes: 262_144,
+    maxBodyBytes: 65_536,
     ignored: nothingIgnored,
     systemCurrency: 'USD',
     verify: verifier.check,

@@ -179,7 +179,7 @@ export const variables = {
   }),
   MAX_BODY_BYTES: variable({
     schema: wholeNumber(1024, 16_777_216),
-    fallback: '262144',
+    fallback: '65536',
     expected: 'a number of bytes from 1024 to 16777216',
     description: 'A larger message is refused.',
   }),

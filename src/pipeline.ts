@@ -49,6 +49,8 @@ export type PipelineEvent =
 export interface PipelineSettings {
   /** Messages that one transaction takes at most. */
   batchSize: number;
+  /** Bytes of their bodies at most; a larger message is settled alone. */
+  batchBytes: number;
   /** Batches whose replies may be on their way while the next one settles. */
   repliesInFlight: number;
 }
@@ -157,9 +159,21 @@ export class Pipeline<Delivery> {
   }
 
   #prepare(): Prepared<Delivery> {
-    const taken = this.#ready.splice(0, this.#settings.batchSize);
+    const taken = this.#ready.splice(0, this.#fitting());
     const batch = taken.filter(({ delivery }) => this.#ports.alive(delivery));
     return { batch, settle: this.#ports.prepare(batch.map(({ admitted }) => admitted)) };
+  }
+
+  /** How many of those that are ready one transaction takes. */
+  #fitting(): number {
+    const { batchSize, batchBytes } = this.#settings;
+    const most = Math.min(this.#ready.length, batchSize);
+    let bytes = 0;
+    for (let count = 0; count < most; count += 1) {
+      bytes += this.#ready[count]?.request.body.length ?? 0;
+      if (bytes > batchBytes) return Math.max(1, count);
+    }
+    return most;
   }
 
   #takeNext(): Prepared<Delivery> | undefined {

@@ -121,6 +121,10 @@ export async function openConsumerChannel(options: ConsumerChannelOptions): Prom
     return { ...like, fields: { ...like.fields, deliveryTag: tag } };
   }
 
+  function readOn(): void {
+    if (ledger.inFlightBytes <= inHandBytes) reading.resume();
+  }
+
   async function unsubscribe(): Promise<void> {
     if (consumerTag === null) return;
     await rpc(channel.cancel(consumerTag), 'basic.cancel');
@@ -143,12 +147,13 @@ export async function openConsumerChannel(options: ConsumerChannelOptions): Prom
     unsubscribe,
     settled(tag) {
       ledger.settled(tag);
-      if (ledger.inFlightBytes <= inHandBytes) reading.resume();
+      readOn();
     },
     flush: () => flush(false),
     refuse(tag) {
       const like = sample;
       if (like !== null && ledger.takeOut(tag)) sent(() => channel.reject(named(like, tag), false));
+      readOn();
     },
     async close() {
       await unsubscribe();

@@ -14,7 +14,6 @@ import { backoffMs, OutageGuard } from './outage.ts';
 
 /** What every queue that a worker consumes shares. */
 export interface Surroundings {
-  connection: SupervisedConnection;
   publish: Ports<Delivery>['publish'];
   rules: ReplyRules;
   reachable: () => Promise<boolean>;
@@ -27,6 +26,8 @@ export interface Surroundings {
 
 /** One queue and what is done with its messages. */
 export interface IntakeOptions {
+  /** For this queue alone: what ends it must not end another queue's. */
+  connection: SupervisedConnection;
   queue: string;
   prefetch: number;
   admit: (delivery: Delivery) => Admitted | SetAside | Promise<Admitted | SetAside>;
@@ -44,6 +45,11 @@ export interface Intake {
 }
 
 const REPLIES_IN_FLIGHT = 3;
+/**
+ * Bytes of bodies that one transaction settles at most. A batch of ordinary calls has a tenth of it; read, written as
+ * JSON and sent to the database they take several times as much.
+ */
+const BATCH_BYTES = 4_194_304;
 
 /** Whose fault a failure of the database is. */
 export function blame(error: unknown): Blame {
@@ -56,6 +62,7 @@ export function blame(error: unknown): Blame {
 export function openIntake(options: IntakeOptions, surroundings: Surroundings): Intake {
   const { rules, metrics, log } = surroundings;
   const answered = metrics.answeredFrom(options.queue);
+  const door = metrics.doorOf(options.queue, () => consumer.consuming);
   const pipeline = new Pipeline<Delivery>(
     {
       admit: (_, delivery) => options.admit(delivery),
@@ -91,13 +98,17 @@ export function openIntake(options: IntakeOptions, surroundings: Surroundings): 
         report(event, log);
       },
     },
-    { batchSize: surroundings.batchSize, repliesInFlight: REPLIES_IN_FLIGHT },
+    { batchSize: surroundings.batchSize, batchBytes: BATCH_BYTES, repliesInFlight: REPLIES_IN_FLIGHT },
   );
-  const consumer = createConsumer(surroundings.connection, {
+  const consumer = createConsumer(options.connection, {
     queue: options.queue,
     prefetch: options.prefetch,
     keepBytes: surroundings.keepBytes,
-    onDelivery: (delivery) => pipeline.accept(delivery, delivery),
+    onDelivery: (delivery) => {
+      if (delivery.unreadable !== undefined) door.unreadable.inc();
+      pipeline.accept(delivery, delivery);
+    },
+    onLost: door.lost,
     onState: (state) => {
       log.info({ queue: options.queue, state }, 'consumer');
       options.onState?.(state);

@@ -98,6 +98,7 @@ export async function startWorker(config: WorkerConfig, log: Logger, signal: Abo
       log,
     });
   const consuming = connect('consume');
+  const consumingGivenUp = connect('consume given up');
   const names = { ...defaultNames, deliveryLimit: config.DELIVERY_LIMIT };
   const replies = createReplies(
     { main: connect('reply'), direct: connect('direct reply') },
@@ -125,7 +126,6 @@ export async function startWorker(config: WorkerConfig, log: Logger, signal: Abo
   const settleBatch: SettleKnown = (submissions, known) =>
     settleAll(database.prisma, submissions, config.SYSTEM_CURRENCY, config.STATEMENT_TIMEOUT_MS, known);
   const surroundings = {
-    connection: consuming,
     publish: replies.publish,
     rules,
     reachable,
@@ -137,9 +137,12 @@ export async function startWorker(config: WorkerConfig, log: Logger, signal: Abo
   };
   const begun = later();
   // Before the consumers, so that their queues are there when they come up.
-  const leaveSetup = consuming.attach({ onUp: (connection) => declareOrUse(connection, names, log) });
+  const leaveSetup = [consuming, consumingGivenUp].map((each) =>
+    each.attach({ onUp: (connection) => declareOrUse(connection, names, log) }),
+  );
   const calls = openIntake(
     {
+      connection: consuming,
       queue: names.queue,
       prefetch: config.PREFETCH,
       admit: (delivery) =>
@@ -153,6 +156,7 @@ export async function startWorker(config: WorkerConfig, log: Logger, signal: Abo
   );
   const givenUp = openIntake(
     {
+      connection: consumingGivenUp,
       queue: names.deadQueue,
       // One at a time: whatever it is, it must not take others with it.
       prefetch: 1,
@@ -180,8 +184,8 @@ export async function startWorker(config: WorkerConfig, log: Logger, signal: Abo
     stop: async () => {
       log.info('draining');
       await Promise.all([calls, givenUp].map((intake) => intake.drain(config.SHUTDOWN_GRACE_MS)));
-      leaveSetup();
-      await Promise.all([consuming.stop(), replies.stop()]);
+      for (const leave of leaveSetup) leave();
+      await Promise.all([consuming.stop(), consumingGivenUp.stop(), replies.stop()]);
       verifier.stop();
       await database.close(CONNECT_TIMEOUT_MS);
       await ops.close();

@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { type LossCause, lossCauses } from '../broker/consumer-types.ts';
 import { codeOf, deadReasonOf, deadReasons } from '../domain/outcome.ts';
 import type { PipelineEvent } from '../pipeline.ts';
 
@@ -116,6 +117,29 @@ export function createMetrics(inFlight: () => number = () => 0) {
     registers,
   });
 
+  const consuming = new Map<string, () => boolean>();
+  new Gauge({
+    name: 'cdr_ingest_consuming',
+    help: '1 while messages of a queue are taken.',
+    labelNames: ['queue'],
+    registers,
+    collect() {
+      for (const [queue, isConsuming] of consuming) this.set({ queue }, isConsuming() ? 1 : 0);
+    },
+  });
+  const losses = new Counter({
+    name: 'cdr_ingest_consumer_losses_total',
+    help: 'Subscriptions that were lost, by what was lost; decoding: for what came on them.',
+    labelNames: ['queue', 'cause'],
+    registers,
+  });
+  const unreadable = new Counter({
+    name: 'cdr_ingest_unreadable_messages_total',
+    help: 'Messages whose headers or properties could not be taken.',
+    labelNames: ['queue'],
+    registers,
+  });
+
   // A series that is there from the start, for a rate cannot see the first of one that appears.
   for (const code of ['201', '204', '400', '401', '402']) results.inc({ code }, 0);
   for (const reason of deadReasons) deadLetters.inc({ reason }, 0);
@@ -169,7 +193,18 @@ export function createMetrics(inFlight: () => number = () => 0) {
     };
   }
 
-  return { registry, observe, answeredFrom, paused, setAside };
+  /** What to tell of what comes in from a queue; `isConsuming` is asked at each scrape. */
+  function doorOf(queue: string, isConsuming: () => boolean) {
+    consuming.set(queue, isConsuming);
+    for (const cause of lossCauses) losses.inc({ queue, cause }, 0);
+    unreadable.inc({ queue }, 0);
+    return {
+      unreadable: unreadable.labels({ queue }),
+      lost: (cause: LossCause) => losses.inc({ queue, cause }),
+    };
+  }
+
+  return { registry, observe, answeredFrom, doorOf, paused, setAside };
 }
 
 export type Metrics = ReturnType<typeof createMetrics>;

@@ -39,7 +39,7 @@ const hostile: [what: string, body: () => string | Buffer, key: string][] = [
   ['a nest of objects as a value', () => around(`"cost":${'{"a":'.repeat(DEPTH)}1${'}'.repeat(DEPTH)}`), ''],
   ['bytes that are not UTF-8', () => Buffer.from([0x7b, 0xff, 0xfe, 0x7d]), ''],
   ['UTF-16', () => Buffer.from(around('"cost":"1"'), 'utf16le'), ''],
-  ['257 KiB', () => around(`"cost":"1","note":"${'x'.repeat(257 * 1024)}"`), ''],
+  ['65 KiB', () => around(`"cost":"1","note":"${'x'.repeat(65 * 1024)}"`), ''],
   ['eight megabytes', () => Buffer.alloc(8 * MEGABYTE, 'x'), ''],
   ['a NUL in a number', () => around('"cost":"1\\u0000"'), 'cost'],
   [
@@ -48,7 +48,7 @@ const hostile: [what: string, body: () => string | Buffer, key: string][] = [
     'machine',
   ],
   ['1e400', () => around('"cost":1e400'), 'cost'],
-  ['a number of 100,000 digits', () => around(`"cost":${'9'.repeat(100_000)}`), 'cost'],
+  ['a number of 50,000 digits', () => around(`"cost":${'9'.repeat(50_000)}`), 'cost'],
   ['a parameter twice', () => around('"cost":"1","cost":"2"'), 'cost'],
   ['a prototype', () => around('"__proto__":{"cost":"1"}'), '__proto__'],
 ];

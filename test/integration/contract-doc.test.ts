@@ -86,7 +86,7 @@ async function admitted(text: string, contentType: string): Promise<Admitted> {
   return await admit(
     { body, bytes: body.length, properties },
     {
-      maxBodyBytes: 262_144,
+      maxBodyBytes: 65_536,
       ignored: new Set(),
       systemCurrency: 'USD',
       verify: (username, password) => {

@@ -5,6 +5,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { promtool } from '../../dev/stack/prometheus.ts';
 import { alerts, exported, groups, metricsOf, panels } from './queries.ts';
 
+const LABEL = /\{\{ \$labels\.queue \}\}/g;
 const directory = mkdtempSync(join(tmpdir(), 'cdr-ingest-rules-'));
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
@@ -68,6 +69,52 @@ describe('the alerts', () => {
       ],
     };
     const file = join(directory, 'tests.yml');
+    writeFileSync(join(directory, 'rules.yml'), JSON.stringify({ groups }));
+    writeFileSync(file, JSON.stringify(tests));
+    expect(await promtool(['test', 'rules', file])).toContain('SUCCESS');
+  });
+});
+
+describe('a subscription that is lost', () => {
+  it('raises an alarm at once where it was lost over what came on it, and later where it does not come back', async () => {
+    const labels = 'namespace="n",pod="p",queue="cdrs.create"';
+    const fired = (alertname: string) => ({
+      eval_time: '20m',
+      alertname,
+      exp_alerts: [
+        {
+          exp_labels: { severity: 'critical', namespace: 'n', queue: 'cdrs.create' },
+          exp_annotations: written(alertname),
+        },
+      ],
+    });
+    const written = (name: string) => {
+      const annotations = alerts.find(({ alert }) => alert === name)?.annotations ?? {};
+      const lines = Object.entries(annotations).map(([key, text]) => [
+        key,
+        String(text).replace(LABEL, 'cdrs.create'),
+      ]);
+      return Object.fromEntries(lines);
+    };
+    const tests = {
+      rule_files: [join(directory, 'rules.yml')],
+      evaluation_interval: '1m',
+      tests: [
+        {
+          interval: '1m',
+          input_series: [
+            { series: `cdr_ingest_consuming{${labels}}`, values: '1x10 0x20' },
+            { series: `cdr_ingest_consumer_losses_total{cause="decoding",${labels}}`, values: '0x10 1x20' },
+          ],
+          alert_rule_test: [
+            { eval_time: '10m', alertname: 'CdrIngestNotConsuming', exp_alerts: [] },
+            { eval_time: '10m', alertname: 'CdrIngestDecoding', exp_alerts: [] },
+            ...['CdrIngestNotConsuming', 'CdrIngestDecoding'].map(fired),
+          ],
+        },
+      ],
+    };
+    const file = join(directory, 'losses.yml');
     writeFileSync(join(directory, 'rules.yml'), JSON.stringify({ groups }));
     writeFileSync(file, JSON.stringify(tests));
     expect(await promtool(['test', 'rules', file])).toContain('SUCCESS');

@@ -54,5 +54,5 @@ export function pipelineWith(ports: Partial<Ports<string>>): Pipeline<string> {
     pause: settled,
     observe: () => undefined,
   };
-  return new Pipeline({ ...good, ...ports }, { batchSize: 10, repliesInFlight: 3 });
+  return new Pipeline({ ...good, ...ports }, { batchSize: 10, batchBytes: 4_194_304, repliesInFlight: 3 });
 }

@@ -48,7 +48,11 @@ export class Lane {
     this.#world = world;
     this.#process = process;
     this.consumer = new FakeConsumer(world, queue, name, prefetch, (delivery) => this.#accept(delivery));
-    const settings = { batchSize: random.pick([1, 3, 10]), repliesInFlight: random.pick([1, 3]) };
+    const settings = {
+      batchSize: random.pick([1, 3, 10]),
+      batchBytes: random.pick([1, 1500, 100_000]),
+      repliesInFlight: random.pick([1, 3]),
+    };
     this.pipeline = new Pipeline(world.mutate(this.#ports(options), process), settings);
     this.pipeline.failure.catch((error) => world.oracle.violate(`the pipeline of ${name} failed: ${error}`));
     this.consumer.subscribe();

@@ -84,13 +84,17 @@ export function entry(name: string | Buffer, type: string, value: Buffer): Buffe
 
 /** A table with `depth` tables, or arrays, within each other; without names, so that 20,000 fit into a frame. */
 export function nested(depth: number, kind: 'table' | 'array'): Buffer {
-  let inner = kind === 'table' ? entry('', 'V', Buffer.alloc(0)) : Buffer.from('V');
-  for (let level = 1; level < depth; level += 1) {
-    const value = Buffer.concat([long(inner.length), inner]);
-    inner = kind === 'table' ? entry('', 'F', value) : Buffer.concat([Buffer.from('A'), value]);
+  const level = kind === 'table' ? Buffer.from('\0F') : Buffer.from('A');
+  const innermost = kind === 'table' ? Buffer.from('\0V') : Buffer.from('V');
+  const parts: Buffer[] = [innermost];
+  let length = innermost.length;
+  for (let i = 0; i < depth; i += 1) {
+    parts.push(long(length), level);
+    length += 4 + level.length;
   }
-  if (depth === 0) return entry('', 'V', Buffer.alloc(0));
-  return entry('', kind === 'table' ? 'F' : 'A', Buffer.concat([long(inner.length), inner]));
+  // The outermost value is one of a table in any case, and has a name.
+  if (kind === 'array') parts.push(Buffer.of(0));
+  return Buffer.concat(parts.reverse());
 }
 
 export interface RawMessage {

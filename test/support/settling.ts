@@ -30,7 +30,7 @@ export function admitted(parameters: Parameters): Admitted {
   const result = admit(
     { body, bytes: body.length, properties },
     {
-      maxBodyBytes: 262_144,
+      maxBodyBytes: 65_536,
       ignored: new Set(),
       systemCurrency: 'USD',
       verify: (username, password) =>

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   type Consumer,
   type ConsumerOptions,
@@ -11,6 +11,8 @@ import { type Outsider, outsider, quorumQueue, supervise, until } from '../../su
 import { nested, type RawProperties, type RawPublisher, rawPublisher } from '../../support/raw-amqp.ts';
 import { testServices } from '../../support/stack.ts';
 
+// Every wait has its own limit.
+vi.setConfig({ testTimeout: 180_000 });
 const DEPTHS = [0, 1, 16, 17, 100, 5_000, 20_000];
 const KINDS = ['table', 'array'] as const;
 const TEXTS = [
@@ -99,7 +101,8 @@ describe('a consumer of what strangers send', () => {
       const properties = { headers: nested(depth, kind), correlationId: Buffer.from(`${kind} ${depth}`) };
       await send([{ body: 'before' }, { body: 'hostile', properties }, { body: 'after' }]);
     }
-    await until(() => received.length === 3 * cases.length);
+    // The broker itself takes seconds for 20,000 levels.
+    await until(() => received.length === 3 * cases.length, 90_000);
     const hostile = received.filter(({ body }) => body.toString() === 'hostile');
     expect(hostile.map(({ properties }) => properties.correlationId)).toEqual(
       cases.map(({ kind, depth }) => `${kind} ${depth}`),
