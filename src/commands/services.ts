@@ -32,6 +32,15 @@ export function databaseOf(config: Pick<Config, (typeof databaseVariables)[numbe
 export function brokerOf(config: Pick<Config, (typeof brokerVariables)[number]>) {
   const { AMQP_URL: urls, AMQP_TLS_CA: ca, AMQP_TLS_CERT: cert, AMQP_TLS_KEY: key } = config;
   const tls = tlsOf('AMQP_TLS', ca, cert, key);
+  // The client library would take some parameters for itself and ignore others, those of TLS among them.
+  if (
+    urls
+      .map((url) => new URL(url))
+      .some(({ search, hash, pathname }) => search !== '' || hash !== '' || /[/@]/.test(pathname.slice(1)))
+  )
+    throw new ConfigError(
+      'AMQP_URL: expected amqp://user:password@host:5672/vhost without parameters (in names write %3F, %23, %2F, %40), got more (not shown)',
+    );
   if (tls.tls !== undefined && !urls.every((url) => url.startsWith('amqps:')))
     throw new ConfigError(
       'AMQP_URL: expected amqps:// because AMQP_TLS_… is set, got amqp:// (not encrypted)',

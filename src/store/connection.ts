@@ -1,8 +1,6 @@
 import type { ConnectionOptions } from 'node:tls';
 import type { PoolConfig } from 'pg';
-
-/** A database URL that cannot be used. The message never shows the URL: it holds a password. */
-export class DatabaseUrlError extends Error {}
+import { DatabaseUrlError, readDatabaseUrl } from './database-url.ts';
 
 /** PEM text: the authorities that are trusted, and the client's own certificate and key. */
 export type DatabaseTls = Pick<ConnectionOptions, 'ca' | 'cert' | 'key'>;
@@ -34,19 +32,22 @@ const LIFETIME_SECONDS = 1800;
  */
 const SESSION = '-c TimeZone=GMT -c DateStyle=ISO';
 
-/** The pool options for a database. Throws DatabaseUrlError. */
+/**
+ * The pool options for a database, each one given: the driver takes what is missing from variables of its own, and what
+ * stands in a connection string before everything else. Throws DatabaseUrlError.
+ */
 export function connectionConfig(settings: ConnectionSettings): PoolConfig {
-  const url = parsed(settings.url);
-  const options = [url.searchParams.get('options'), SESSION].filter((text) => text).join(' ');
-  // What stands in the URL wins over the rest of this object, so the options must not stand there.
-  url.searchParams.delete('options');
-  const ssl = sslOf(url, settings.tls);
-  url.searchParams.delete('sslmode');
+  const { host, port, user, password, database, ...parameters } = readDatabaseUrl(settings.url);
   return {
-    connectionString: url.href,
-    ssl,
-    options,
-    application_name: settings.applicationName,
+    host,
+    port,
+    ...(user !== undefined && { user }),
+    ...(password !== undefined && { password }),
+    ...(database !== undefined && { database }),
+    ssl: sslOf(host, parameters.sslmode, settings.tls),
+    options: [parameters.options, SESSION].filter((text) => text).join(' '),
+    client_encoding: 'UTF8',
+    application_name: parameters.applicationName || settings.applicationName,
     max: settings.poolSize,
     connectionTimeoutMillis: settings.connectTimeoutMs,
     idleTimeoutMillis: IDLE_MS,
@@ -63,20 +64,14 @@ export function connectionConfig(settings: ConnectionSettings): PoolConfig {
   };
 }
 
-/** Parameters of libpq that name files: certificates have variables of their own. */
-const FILE_PARAMETERS = ['sslrootcert', 'sslcert', 'sslkey'];
-
 /**
  * What `sslmode` asks for, as libpq understands it: `require` encrypts, and checks the chain where authorities are
  * given; `verify-ca` checks the chain; `verify-full` the name too. Without one, certificates mean `verify-full`.
  */
-function sslOf(url: URL, tls: DatabaseTls | undefined): PoolConfig['ssl'] {
-  const file = FILE_PARAMETERS.find((name) => url.searchParams.has(name));
-  if (file !== undefined)
-    throw new DatabaseUrlError(
-      `the database URL has ${file}: give certificates in DATABASE_TLS_CA, _CERT and _KEY`,
-    );
-  const mode = url.searchParams.get('sslmode') ?? (tls === undefined ? 'disable' : 'verify-full');
+function sslOf(host: string, sslmode: string | undefined, tls: DatabaseTls | undefined): PoolConfig['ssl'] {
+  const mode = sslmode ?? (tls === undefined ? 'disable' : 'verify-full');
+  if (host.startsWith('/') && mode !== 'disable')
+    throw new DatabaseUrlError('the database URL names a socket, which has no TLS: expected sslmode=disable');
   switch (mode) {
     case 'disable':
       if (tls === undefined) return false;
@@ -94,27 +89,10 @@ function sslOf(url: URL, tls: DatabaseTls | undefined): PoolConfig['ssl'] {
       return { ...tls };
     default:
       throw new DatabaseUrlError(
-        `the database URL has sslmode=${mode}: expected disable, require, verify-ca or verify-full`,
+        `the database URL has ${/^[\w-]{1,20}$/.test(mode) ? `sslmode=${mode}` : 'another sslmode'}: expected disable, require, verify-ca or verify-full`,
       );
   }
 }
 
 /** Takes any name: the chain has been checked before. */
 const checkServerIdentity = () => undefined;
-
-function parsed(text: string): URL {
-  const expected = 'expected postgresql://user:password@host:5432/database';
-  if (!URL.canParse(text)) throw new DatabaseUrlError(`the database URL cannot be read: ${expected}`);
-  const url = new URL(text);
-  if (url.protocol !== 'postgresql:' && url.protocol !== 'postgres:')
-    throw new DatabaseUrlError(`the database URL is not one of PostgreSQL: ${expected}`);
-  try {
-    for (const part of [url.username, url.password, url.pathname]) decodeURIComponent(part);
-  } catch {
-    throw new DatabaseUrlError('the database URL has a % that is not %25: percent-encode user and password');
-  }
-  const schema = url.searchParams.get('schema') ?? 'public';
-  if (schema !== 'public')
-    throw new DatabaseUrlError(`the database URL names the schema ${schema}: only public is supported`);
-  return url;
-}

@@ -7,7 +7,7 @@ import { connectionConfig, type DatabaseTls } from './connection.ts';
 import { describeFailure } from './failures.ts';
 import { PrismaClient } from './generated/client.ts';
 
-export { DatabaseUrlError } from './connection.ts';
+export { DatabaseUrlError } from './database-url.ts';
 export { classifyFailure, describeFailure, type Failure } from './failures.ts';
 
 export interface DatabaseOptions {

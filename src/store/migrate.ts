@@ -4,7 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { PrismaPg } from '@prisma/adapter-pg';
 import type { SqlDriverAdapter, SqlQueryable } from '@prisma/driver-adapter-utils';
 import type { MigrationList, SchemaEngine } from '@prisma/schema-engine-wasm';
-import { type DatabaseTls, DatabaseUrlError } from './connection.ts';
+import type { DatabaseTls } from './connection.ts';
+import { DatabaseUrlError } from './database-url.ts';
 import { classifyFailure, describeFailure } from './failures.ts';
 import { type DatabaseAddress, migrationConnection, withSchemaEngine } from './schema-engine.ts';
 

@@ -20,11 +20,12 @@ let databaseUrl: string;
 let amqpUrl: string;
 
 beforeAll(async () => {
-  // Without TLS only to the database `postgres`, which is how the stack sees that the server is up.
+  // Without TLS only, and only to the database `postgres`, which is how the stack sees that the server is up.
   const hba = join(dirname(server.cert), 'pg_hba.conf');
   writeFileSync(
     hba,
     `hostnossl postgres all 127.0.0.0/8 scram-sha-256
+     hostssl postgres all 127.0.0.0/8 reject
      hostssl all all 127.0.0.0/8 scram-sha-256 clientcert=verify-full\n`,
   );
   const port = await freePort();
@@ -207,6 +208,67 @@ describe('a broker that cannot be trusted, or does not trust us, is refused in o
     expect(await worker.stop()).toBe(0);
     expect(worker.output()).not.toContain(new URL(amqpUrl).password);
   });
+});
+
+describe('a URL that asks for TLS and takes it back', () => {
+  // This database can be reached without TLS alone: what gets in here was not encrypted.
+  const open = () => postgres.url.replace('127.0.0.1', 'localhost');
+
+  it('would be noticed: without TLS one gets in, with TLS one does not', async () => {
+    expect((await run(['user', 'list'], { DATABASE_URL: open() })).output).toContain('does not exist');
+    const { code, line } = refusal(
+      await run(['user', 'list'], { ...database(), DATABASE_URL: `${open()}?sslmode=verify-full` }),
+    );
+    expect(code).toBe(1);
+    expect(line).toMatch(/pg_hba/);
+  });
+
+  it.each([
+    'sslmode=verify-full&ssl=0',
+    'sslmode=verify-full&ssl=false',
+    'ssl=0&sslmode=verify-full',
+    'sslmode=verify-full&%73%73%6c=0',
+    'sslmode=verify-full&sslmode=disable',
+    'sslmode=disable&sslmode=verify-full',
+    'SSLMODE=verify-full',
+    'sslmode=verify-full&uselibpqcompat=true',
+    'sslmode=verify-full&sslnegotiation=postgres&ssl=',
+    'sslmode=verify-full&host=127.0.0.1',
+    'sslmode=Verify-Full',
+    'sslmode=verify-full%00',
+  ])('%s is wrong configuration', async (parameters) => {
+    for (const more of [{}, certificates('DATABASE', authority.ca, client)]) {
+      const { code, line } = refusal(
+        await run(['user', 'list'], { ...more, DATABASE_URL: `${open()}?${parameters}` }),
+      );
+      expect({ code, line }).toMatchObject({
+        code: 2,
+        line: expect.stringContaining('the database URL has '),
+      });
+    }
+  });
+
+  it('what the environment says to other programs changes nothing', async () => {
+    const environment = { PGSSLMODE: 'disable', PGSSLNEGOTIATION: 'postgres', PGHOST: 'localhost' };
+    const url = `${open()}?sslmode=verify-full`;
+    const { code, line } = refusal(
+      await run(['user', 'list'], { ...database(), ...environment, DATABASE_URL: url }),
+    );
+    expect(code).toBe(1);
+    expect(line).toMatch(/pg_hba/);
+    const encrypted = { ...database(), ...environment };
+    expect(await run(['migrate'], encrypted)).toMatchObject({ code: 0 });
+  });
+
+  it.each(['verify=verify_none', 'heartbeat=0&frameMax=0', 'cacertfile=/ca', 'channelMax=1', 'x'])(
+    'so is AMQP_URL with ?%s',
+    async (parameters) => {
+      const environment = { ...broker(), AMQP_URL: `${amqpUrl}?${parameters}` };
+      const { code, line } = refusal(await run(['topology', '--check'], environment));
+      expect(code).toBe(2);
+      expect(line).toContain('AMQP_URL: expected amqp://user:password@host:5672/vhost without parameters');
+    },
+  );
 });
 
 describe('certificates that do not fit together are wrong configuration', () => {
