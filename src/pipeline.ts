@@ -26,6 +26,8 @@ export interface Ports<Delivery> {
   /** The same reply where it goes when its first address cannot be reached. */
   fallback: (request: Request, uniqueid: string | null, outcome: Outcome) => Reply;
   publish: (replies: readonly Reply[]) => Promise<Published[]>;
+  /** Replies that may take longer than their neighbours: these are not kept waiting for them. None, if not given. */
+  isSlow?: (reply: Reply) => boolean;
   /** Tells the one place that acknowledges. */
   acknowledge: (deliveries: readonly Delivery[]) => void;
   /** Whether an acknowledgement could still reach the broker; if not, the message comes again. */
@@ -61,6 +63,12 @@ interface InHand<Delivery> {
   admitted: Admitted;
 }
 
+interface Answer<Delivery> {
+  message: InHand<Delivery>;
+  outcome: Outcome;
+  reply: Reply;
+}
+
 interface Prepared<Delivery> {
   batch: readonly InHand<Delivery>[];
   settle: Settle;
@@ -80,6 +88,8 @@ export class Pipeline<Delivery> {
   readonly #settings: PipelineSettings;
   /** A few at most; an array for the reason that `TagWindow` has. */
   readonly #replying: Promise<void>[] = [];
+  /** Answers that keep nobody waiting; bounded by the deliveries in hand. */
+  readonly #replyingSlowly = new Set<Promise<void>>();
   #ready: InHand<Delivery>[] = [];
   #next: Prepared<Delivery> | undefined;
   #admitting = new Set<Promise<void>>();
@@ -112,11 +122,17 @@ export class Pipeline<Delivery> {
 
   /** Resolves when everything accepted so far is acknowledged or given up; rejects like `failure`. */
   async idle(): Promise<void> {
-    while (this.#admitting.size > 0 || this.#settling !== undefined || this.#replying.length > 0) {
+    while (
+      this.#admitting.size > 0 ||
+      this.#settling !== undefined ||
+      this.#replying.length > 0 ||
+      this.#replyingSlowly.size > 0
+    ) {
       await Promise.race([
         this.failure,
         ...this.#admitting,
         ...this.#replying,
+        ...this.#replyingSlowly,
         ...(this.#settling ? [this.#settling] : []),
       ]);
     }
@@ -189,8 +205,10 @@ export class Pipeline<Delivery> {
       this.#prepareAhead();
       const outcomes = await this.#settle(next).catch(abandoned);
       if (outcomes === undefined) continue;
+      const quick = this.#answerSlowly(this.#answersTo(batch, outcomes));
+      if (quick.length === 0) continue;
       while (this.#replying.length >= this.#settings.repliesInFlight) await Promise.race(this.#replying);
-      const answered: Promise<void> = this.#answer(batch, outcomes)
+      const answered: Promise<void> = this.#answer(quick)
         .catch((error) => this.#failed(error))
         .finally(() => this.#replying.splice(this.#replying.indexOf(answered), 1));
       this.#replying.push(answered);
@@ -198,10 +216,32 @@ export class Pipeline<Delivery> {
     this.#settling = undefined;
   }
 
+  #answersTo(batch: readonly InHand<Delivery>[], outcomes: readonly Outcome[]): Answer<Delivery>[] {
+    return batch.flatMap((message, index) => {
+      const outcome = outcomes[index];
+      const { uniqueid } = message.admitted;
+      return outcome
+        ? [{ message, outcome, reply: this.#ports.reply(message.request, uniqueid, outcome) }]
+        : [];
+    });
+  }
+
+  /** Answers those that are slow beside everything else, and returns the rest. */
+  #answerSlowly(answers: Answer<Delivery>[]): Answer<Delivery>[] {
+    const isSlow = this.#ports.isSlow;
+    const slow = isSlow === undefined ? [] : answers.filter(({ reply }) => isSlow(reply));
+    if (slow.length === 0) return answers;
+    const answered: Promise<void> = this.#answer(slow)
+      .catch((error) => this.#failed(error))
+      .finally(() => this.#replyingSlowly.delete(answered));
+    this.#replyingSlowly.add(answered);
+    return answers.filter(({ reply }) => !isSlow?.(reply));
+  }
+
   /** Reply, then acknowledge: in this order, so that a crash in between only repeats the reply. */
-  async #answer(batch: readonly InHand<Delivery>[], outcomes: readonly Outcome[]): Promise<void> {
-    const confirmed = await this.#reply(batch, outcomes).then(() => true, abandoned);
-    if (confirmed) this.#ports.acknowledge(batch.map(({ delivery }) => delivery));
+  async #answer(answers: readonly Answer<Delivery>[]): Promise<void> {
+    const confirmed = await this.#reply(answers).then(() => true, abandoned);
+    if (confirmed) this.#ports.acknowledge(answers.map(({ message }) => message.delivery));
   }
 
   /** Settles until it is done; a message that fails for a reason of its own is found by halving the batch. */
@@ -261,14 +301,8 @@ export class Pipeline<Delivery> {
   }
 
   /** Publishes the replies until each is confirmed, or cannot be received by anybody. */
-  async #reply(batch: readonly InHand<Delivery>[], outcomes: readonly Outcome[]): Promise<void> {
-    let open = batch.flatMap((message, index) => {
-      const outcome = outcomes[index];
-      const { uniqueid } = message.admitted;
-      return outcome
-        ? [{ message, outcome, reply: this.#ports.reply(message.request, uniqueid, outcome) }]
-        : [];
-    });
+  async #reply(answers: readonly Answer<Delivery>[]): Promise<void> {
+    let open = answers;
     for (let attempt = 0; ; attempt += 1) {
       const results = await this.#ports.publish(open.map(({ reply }) => reply));
       open = open.flatMap(({ message, outcome, reply }, index) => {
@@ -286,7 +320,7 @@ export class Pipeline<Delivery> {
       });
       if (open.length === 0) return;
       if (results.includes('failed')) await this.#trouble('broker', 'replies were not confirmed', attempt);
-      if (!batch.some(({ delivery }) => this.#ports.alive(delivery))) throw new Abandoned();
+      if (!answers.some(({ message }) => this.#ports.alive(message.delivery))) throw new Abandoned();
     }
   }
 

@@ -2,6 +2,7 @@ import type { BodyFormat } from '../domain/body.ts';
 import { codeOf, type Outcome } from '../domain/outcome.ts';
 import type { RequestProperties } from '../domain/properties.ts';
 import { envelope, responsesTo } from '../domain/reply.ts';
+import { DIRECT_PREFIX } from './direct-address.ts';
 
 /** A request as it came off the wire. */
 export interface Request {
@@ -74,13 +75,14 @@ export interface Reply {
   mandatory: boolean;
   /** Through RabbitMQ's direct reply-to, which a hostile token turns into the loss of the whole connection. */
   direct: boolean;
+  /** Whether its call was accepted: of replies that must wait for each other these go first. */
+  accepted: boolean;
   body: Buffer;
   /** Bytes where they came as what is no UTF-8. */
   correlationId: string | Buffer;
   headers: Record<string, string | boolean>;
 }
 
-const DIRECT = 'amq.rabbitmq.reply-to.';
 /** In no name of a queue that waits for replies: control characters, and what stands for bytes that are no UTF-8. */
 const NO_NAME = /[\p{Cc}\uFFFD]/u;
 
@@ -98,7 +100,7 @@ export function replyTo(
   const reply = resultFor(request, uniqueid, outcome, rules);
   if (target === null || !rules.allow.test(target) || rules.ownQueues.has(target)) return reply;
   if (NO_NAME.test(target)) return reply;
-  const direct = target.startsWith(DIRECT);
+  const direct = target.startsWith(DIRECT_PREFIX);
   // A mandatory publish to a direct reply-to may come back as returned although it was delivered (up to 4.1).
   return { ...reply, exchange: '', routingKey: target, mandatory: !direct, direct };
 }
@@ -111,14 +113,16 @@ export function resultFor(
   rules: ReplyRules,
 ): Reply {
   const headers: Reply['headers'] = {};
+  const code = codeOf(outcome);
   if (uniqueid !== null) headers.uniqueid = uniqueid;
   if (outcome.kind === 'duplicate') headers.duplicate = true;
   if (request.traceparent !== undefined) headers.traceparent = request.traceparent;
   return {
     exchange: rules.resultsExchange,
-    routingKey: `cdrs.result.${codeOf(outcome)}`,
+    routingKey: `cdrs.result.${code}`,
     mandatory: true,
     direct: false,
+    accepted: code.startsWith('2'),
     body: outcome.kind === 'accepted' || outcome.kind === 'duplicate' ? STORED : bodyOf(outcome),
     correlationId:
       request.correlationBytes ?? shortString(request.correlationId || request.messageId || uniqueid || ''),

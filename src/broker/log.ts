@@ -6,6 +6,12 @@ export interface BrokerLog {
   error(fields: object, message: string): void;
 }
 
+/** The same log for what comes and goes all the time: everything at level debug. */
+export function quietLog(log: BrokerLog): BrokerLog {
+  const say: BrokerLog['debug'] = (fields, message) => log.debug(fields, message);
+  return { debug: say, info: say, warn: say, error: say };
+}
+
 /** The text of anything thrown; never empty, because a refused dual-stack connect has an empty message. */
 export function describeError(error: unknown): string {
   if (error instanceof AggregateError && error.message === '') {

@@ -33,7 +33,8 @@ export type PublishResult =
   /** After `timeout` and `disconnected` it may still have been delivered, or be yet. */
   | { kind: 'failed'; reason: PublishFailure; detail: string };
 
-export type PublishFailure = 'nacked' | 'timeout' | 'disconnected' | 'blocked' | 'unencodable';
+/** `refused`: this user may not publish to the exchange, or there is no such exchange; the detail says which. */
+export type PublishFailure = 'nacked' | 'timeout' | 'disconnected' | 'blocked' | 'unencodable' | 'refused';
 
 const CONFIRMED: PublishResult = Object.freeze({ kind: 'confirmed' });
 const NACKED = failed('nacked', 'the broker refused it: a full queue, or one without its leader');

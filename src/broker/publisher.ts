@@ -46,6 +46,9 @@ interface Line {
 /** Without any confirm for so many timeouts the channel counts as stuck: two of 10 s keep the promise of 30 s. */
 const STUCK_AFTER_TIMEOUTS = 2;
 
+/** The broker's codes for "no permission" and "no such exchange". */
+const REFUSALS = new Set<unknown>([403, 404]);
+
 /** The headers of the message that is being sent; one that it has not is undefined, which amqplib leaves out. */
 const lentHeaders: Record<string, string | number | boolean | undefined> = {};
 
@@ -95,11 +98,13 @@ export function createPublisher(supervised: SupervisedConnection, options: Publi
       window.returned(String(properties.messageId), String(replyText));
     });
     let failure = 'the channel was closed';
+    let isRefused = false;
     channel.on('error', (error) => {
       failure = describeError(error);
+      isRefused = 'code' in error && REFUSALS.has(error.code);
     });
     channel.on('close', () => {
-      if (line === mine) loseLine(failure);
+      if (line === mine) loseLine(failure, isRefused ? 'refused' : 'disconnected');
       // This channel is all the connection is for. A lost connection takes its channels first, so wait for its
       // own reason.
       setImmediate(() => connection.abandon(`publish channel lost: ${failure}`));
@@ -108,9 +113,9 @@ export function createPublisher(supervised: SupervisedConnection, options: Publi
   }
 
   /** What was sent may or may not have arrived, and nobody will tell. */
-  function loseLine(reason: string): void {
+  function loseLine(reason: string, failure: 'disconnected' | 'refused' = 'disconnected'): void {
     line = null;
-    for (const batch of open) batch.finish(failed('disconnected', reason));
+    for (const batch of open) batch.finish(failed(failure, reason));
     open.length = 0;
     waiting.length = 0;
   }

@@ -1,4 +1,4 @@
-import { createBackoff } from './backoff.ts';
+import { type BackoffRange, createBackoff } from './backoff.ts';
 import { type BrokerConnection, type BrokerTls, type OpenResult, openConnection } from './connect.ts';
 import { sleep } from './deadline.ts';
 import { type BrokerLog, createProblemLog, describeError } from './log.ts';
@@ -27,6 +27,8 @@ export interface SupervisorOptions extends ConnectionUser {
   /** A number in [0, 1): shuffles hosts and spreads retries. */
   random: () => number;
   tls?: BrokerTls | undefined;
+  /** Pauses between attempts, where others than the usual ones are right. */
+  pauses?: BackoffRange;
   log: BrokerLog;
 }
 
@@ -53,7 +55,7 @@ export interface SupervisedConnection {
 export function superviseConnection(options: SupervisorOptions): SupervisedConnection {
   const { log, random, name } = options;
   const stopping = new AbortController();
-  const backoff = createBackoff(random);
+  const backoff = createBackoff(random, undefined, options.pauses);
   const problems = createProblemLog(log);
   const users = new Set<ConnectionUser>([options]);
   const waiters = new Set<() => void>();

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Admitted, SetAside } from '../admission.ts';
 import { type Consumer, type ConsumerState, createConsumer, type Delivery } from '../broker/consumer.ts';
-import { type ReplyRules, type Request, replyTo, resultFor } from '../broker/envelope.ts';
+import { type Reply, type ReplyRules, type Request, replyTo, resultFor } from '../broker/envelope.ts';
 import type { SupervisedConnection } from '../broker/supervisor.ts';
 import { codeOf } from '../domain/outcome.ts';
 import { responsesTo } from '../domain/reply.ts';
@@ -15,6 +15,7 @@ import { backoffMs, OutageGuard } from './outage.ts';
 /** What every queue that a worker consumes shares. */
 export interface Surroundings {
   publish: Ports<Delivery>['publish'];
+  isSlow: (reply: Reply) => boolean;
   rules: ReplyRules;
   reachable: () => Promise<boolean>;
   returnAfterMs: number;
@@ -81,6 +82,7 @@ export function openIntake(options: IntakeOptions, surroundings: Surroundings): 
         (outcome.kind === 'superseded' ? resultFor : replyTo)(request.properties, uniqueid, outcome, rules),
       fallback: (request, uniqueid, outcome) => resultFor(request.properties, uniqueid, outcome, rules),
       publish: surroundings.publish,
+      isSlow: surroundings.isSlow,
       acknowledge: (deliveries) => {
         for (const delivery of deliveries) consumer.settled(delivery);
         consumer.flushAcks();

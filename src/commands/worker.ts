@@ -3,7 +3,8 @@ import { hashPlaces } from '../auth/hash-line.ts';
 import { createVerifier } from '../auth/verifier.ts';
 import type { Delivery } from '../broker/consumer.ts';
 import type { ReplyRules, Request } from '../broker/envelope.ts';
-import { superviseConnection } from '../broker/supervisor.ts';
+import { quietLog } from '../broker/log.ts';
+import { type SupervisorOptions, superviseConnection } from '../broker/supervisor.ts';
 import { defaultNames } from '../broker/topology.ts';
 import type { Config } from '../config.ts';
 import { serveOps } from '../ops/http.ts';
@@ -17,6 +18,7 @@ import { readUsers } from '../store/users.ts';
 import { deadQueueAdmission, outcomesOf } from './dead-queue.ts';
 import { openIntake } from './intake.ts';
 import { createReplies } from './replies.ts';
+import { reportReplies } from './reply-reports.ts';
 import { brokerOf, brokerVariables, databaseOf, databaseVariables } from './services.ts';
 import { declareOrUse, later, untilMigrated } from './starting.ts';
 
@@ -57,6 +59,8 @@ const REACHABLE_TIMEOUT_MS = 3000;
 /** Silence of two to three times this ends a connection: within 15 s, so that half a connection costs less than 30 s. */
 const HEARTBEAT_SECONDS = 5;
 const CONNECT_TIMEOUT_MS = 10_000;
+/** However often a connection of direct replies is lost, it is there again in a moment: their senders do not wait. */
+const DIRECT_PAUSES = { first: 10, longest: 100 };
 
 /**
  * Starts a worker: waits for its database and its broker, then consumes. Rejects when its HTTP port cannot be
@@ -77,33 +81,57 @@ export async function startWorker(config: WorkerConfig, log: Logger, signal: Abo
   let ready = false;
   let isConsuming = () => false;
   let inHand = () => 0;
+  let hasPlace = () => true;
   const ops = await serveOps({
     host: config.HTTP_HOST || undefined,
     port: config.HTTP_PORT,
     registry: metrics.registry,
-    readiness: async () => ({ consuming: isConsuming(), database: ready && (await reachable()) }),
+    readiness: async () => ({
+      consuming: isConsuming(),
+      database: ready && (await reachable()),
+      replies: hasPlace(),
+    }),
   });
   log.info({ port: ops.port }, 'serving /livez, /readyz and /metrics');
 
   await untilMigrated(address, log, signal);
   ready = true;
 
-  const connect = (name: string) =>
-    superviseConnection({
+  const connect = (name: string, more: Partial<SupervisorOptions> = {}) => {
+    const isUp = metrics.replies.connected.labels(name);
+    isUp.set(0);
+    return superviseConnection({
       ...brokers,
       name: `cdr-ingest ${name}`,
       heartbeatSeconds: HEARTBEAT_SECONDS,
       connectTimeoutMs: CONNECT_TIMEOUT_MS,
       random: Math.random,
       log,
+      onUp: () => isUp.set(1),
+      onDown: () => isUp.set(0),
+      ...more,
     });
+  };
+  const connectDirect = (name: string, quiet: Partial<SupervisorOptions> = {}) =>
+    connect(name, { pauses: DIRECT_PAUSES, ...quiet });
   const consuming = connect('consume');
   const consumingGivenUp = connect('consume given up');
   const names = { ...defaultNames, deliveryLimit: config.DELIVERY_LIMIT };
   const replies = createReplies(
-    { main: connect('reply'), direct: connect('direct reply') },
+    {
+      results: connect('results'),
+      queues: connect('reply'),
+      direct: {
+        proven: () => connectDirect('direct reply'),
+        likely: () => connectDirect('new direct reply'),
+        // A hostile producer may make it come and go some times a second.
+        unknown: () => connectDirect('unknown direct reply', { log: quietLog(log) }),
+      },
+    },
     config.CONFIRM_TIMEOUT_MS,
+    reportReplies(metrics.replies, log),
   );
+  hasPlace = replies.hasPlace;
   const verifier = createVerifier({
     readUsers: (usernames) => readUsers(database.prisma, usernames),
     places: hashPlaces(config.PREFETCH),
@@ -127,6 +155,7 @@ export async function startWorker(config: WorkerConfig, log: Logger, signal: Abo
     settleAll(database.prisma, submissions, config.SYSTEM_CURRENCY, config.STATEMENT_TIMEOUT_MS, known);
   const surroundings = {
     publish: replies.publish,
+    isSlow: replies.isSlow,
     rules,
     reachable,
     returnAfterMs: config.OUTAGE_RETURN_MS,

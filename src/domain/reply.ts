@@ -55,3 +55,7 @@ export function responsesTo(outcome: Outcome): ResponseEntry[] {
 export function envelope(responses: readonly ResponseEntry[]): string {
   return JSON.stringify({ responses });
 }
+
+/** Why a reply went to the results exchange although its sender named another address. */
+export const diversions = ['returned', 'refused', 'malformed', 'closing', 'crowded', 'failed'] as const;
+export type Diversion = (typeof diversions)[number];

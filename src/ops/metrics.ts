@@ -1,7 +1,9 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { type LossCause, lossCauses } from '../broker/consumer-types.ts';
 import { codeOf, deadReasonOf, deadReasons } from '../domain/outcome.ts';
+import { diversions } from '../domain/reply.ts';
 import type { PipelineEvent } from '../pipeline.ts';
+import { createReplyMetrics } from './reply-metrics.ts';
 
 /** What a metric needs to know of a delivery. */
 export interface Answered {
@@ -204,7 +206,15 @@ export function createMetrics(inFlight: () => number = () => 0) {
     };
   }
 
-  return { registry, observe, answeredFrom, doorOf, paused, setAside };
+  return {
+    registry,
+    observe,
+    answeredFrom,
+    doorOf,
+    paused,
+    setAside,
+    replies: createReplyMetrics(registry, diversions),
+  };
 }
 
 export type Metrics = ReturnType<typeof createMetrics>;

@@ -45,7 +45,10 @@ async function during(fault: () => Promise<void>, end: () => Promise<void>, data
   try {
     for (const worker of workers) {
       await until(async () => (await metric(worker, PAUSED)) === 1);
-      expect(await readiness(worker)).toEqual({ status: 503, parts: { consuming: false, database } });
+      expect(await readiness(worker)).toEqual({
+        status: 503,
+        parts: { consuming: false, database, replies: true },
+      });
     }
   } finally {
     await end();

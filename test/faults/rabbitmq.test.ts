@@ -32,7 +32,7 @@ it.each(['clean', 'hard'] as const)('a %s restart of RabbitMQ under load loses n
   await site.calls.moreAnswered(300);
   await rabbit.stop(mode);
   await until(async () => (await readiness(worker)).status === 503);
-  expect((await readiness(worker)).parts).toEqual({ consuming: false, database: true });
+  expect((await readiness(worker)).parts).toEqual({ consuming: false, database: true, replies: true });
   await rabbit.start();
   await site.calls.moreAnswered(300);
   await load.stop();

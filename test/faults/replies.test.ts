@@ -1,6 +1,6 @@
-import { connect } from 'amqplib';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { outsider, until } from '../support/broker.ts';
+import { addressOfNoNode, closing, type DirectSender, openDirectSender } from '../support/direct.ts';
 import { expectFaultless, openSite, type Site } from '../support/faults.ts';
 import { type Message, REPLIES } from '../support/switch.ts';
 
@@ -9,8 +9,14 @@ const SEED = 4501;
 vi.setConfig({ testTimeout: 180_000 });
 const RESULTS = 'cdrs.results';
 
-/** The broker closes the connection (3.x) that publishes to it, or drops the reply. */
-const poisonous = { replyTo: 'amq.rabbitmq.reply-to.x', isUnanswerable: true } as const;
+/** Over each of these RabbitMQ up to 4.1 closes the connection; later ones drop the reply. */
+const hostileAddresses = Object.values(closing).filter((address) => !address.includes('\0'));
+const hostileAt = (index: number) =>
+  // Every other one is like those that a broker gives out, and another each time.
+  index % 2 === 0
+    ? addressOfNoNode(index)
+    : (hostileAddresses[index % hostileAddresses.length] ?? addressOfNoNode(index));
+const poisonous = (index: number) => ({ replyTo: hostileAt(index), isUnanswerable: true }) as const;
 
 let site: Site;
 beforeAll(async () => {
@@ -58,7 +64,7 @@ it('a reply_to that closes connections costs nobody else the reply', async () =>
   const good: Message[] = [];
   const mixed = site.calls.make(400).map((message, index) => {
     const isHostile = index % 20 === 0;
-    const made = isHostile ? { ...message, ...poisonous } : message;
+    const made = isHostile ? { ...message, ...poisonous(index) } : message;
     (isHostile ? hostile : good).push(made);
     return made;
   });
@@ -72,29 +78,84 @@ it('a reply_to that closes connections costs nobody else the reply', async () =>
   await site.allAnswered();
 });
 
-it('a direct reply among hostile ones arrives, there or in cdrs.results', async () => {
-  const connection = await connect(site.amqpUrl);
-  const channel = await connection.createConfirmChannel();
-  const direct = new Set<string>();
-  await channel.consume(
-    'amq.rabbitmq.reply-to',
-    (message) => direct.add(String(message?.properties.correlationId)),
-    { noAck: true },
-  );
-  const [template] = site.calls.make(1);
-  if (template === undefined) throw new Error('no call was made');
-  const hostile = site.calls.make(20).map((message) => ({ ...message, ...poisonous }));
-  const ids = Array.from({ length: 20 }, (_, index) => `direct-${index}`);
-  const sending = site.calls.send([template, ...hostile]);
-  for (const correlationId of ids) {
-    const content = site.calls.bodyOf(template.call);
-    channel.publish('cdrs', 'cdrs.create.m', content, { correlationId, replyTo: 'amq.rabbitmq.reply-to' });
+it('hostile direct addresses cost no honest direct reply, neither of a known sender nor of a new one', async () => {
+  const template = site.calls.make(1);
+  await site.calls.send(template);
+  const [first] = template;
+  if (first === undefined) throw new Error('no call was made');
+  const known = await openDirectSender(site.amqpUrl);
+  const newcomers: DirectSender[] = [];
+  const ask = (sender: DirectSender, id: string) =>
+    sender.publish('cdrs', 'cdrs.create.m', site.calls.bodyOf(first.call), id);
+  const storm = await openStorm();
+  try {
+    await until(() => storm.sent > 50);
+    const took: number[] = [];
+    for (let round = 0; round < 100; round += 1) {
+      const asked = performance.now();
+      ask(known, `known-${round}`);
+      if (round % 10 === 0) {
+        const newcomer = await openDirectSender(site.amqpUrl);
+        newcomers.push(newcomer);
+        ask(newcomer, 'new');
+      }
+      await until(() => known.heard.has(`known-${round}`));
+      took.push(performance.now() - asked);
+    }
+    await until(() => newcomers.every(({ heard }) => heard.has('new')));
+    const median = took.sort((a, b) => a - b)[50];
+    expect(median).toBeLessThan(500);
+  } finally {
+    await storm.stop();
   }
-  await channel.waitForConfirms();
-  await sending;
-  await until(() => ids.every((id) => direct.has(id) || site.calls.heard(id).length > 0));
   await site.allAnswered();
-  await connection.close();
+  // None went another way.
+  const ids = Array.from({ length: 100 }, (_, round) => `known-${round}`);
+  expect([...ids, 'new'].flatMap((id) => site.calls.heard(id))).toEqual([]);
+  await Promise.all([known, ...newcomers].map((sender) => sender.close()));
+});
+
+/** A hundred messages a second that nobody may send, each with another hostile reply_to. */
+async function openStorm() {
+  const other = await outsider(site.amqpUrl);
+  let sent = 0;
+  const sending = setInterval(() => {
+    for (let burst = 0; burst < 5; burst += 1) {
+      sent += 1;
+      other.channel.publish('cdrs', 'cdrs.create.m', Buffer.from(`garbage ${sent % 10}`), {
+        replyTo: hostileAt(sent),
+      });
+    }
+  }, 50);
+  return {
+    get sent() {
+      return sent;
+    },
+    stop: async () => {
+      clearInterval(sending);
+      await other.channel.waitForConfirms();
+      await other.close();
+    },
+  };
+}
+
+it.each([
+  ['a direct address without a suffix', 'amq.rabbitmq.reply-to.'],
+  ['the name of direct reply-to itself', 'amq.rabbitmq.reply-to'],
+  ['a queue of the broker that is not there', 'amq.gen-nobody'],
+  ['an exchange', 'amq.topic'],
+  ['an exchange of this system', 'cdrs'],
+  ['nothing', ''],
+  ['a NUL', 'amq.gen-a\0b'],
+  ['as many bytes as there may be', 'amq.'.padEnd(255, 'x')],
+  ['what becomes of bytes that are no UTF-8', `amq.${'\uFFFD'.repeat(83)}`],
+])('a reply_to that is %s costs nobody the reply', async (_, replyTo) => {
+  const odd = site.calls.make(20).map((message) => ({ ...message, replyTo }));
+  const good = site.calls.make(20);
+  await site.calls.send([...odd, ...good]);
+  await site.allAnswered();
+  expect(repliesTo(odd)).toEqual(odd.map(() => ({ queue: RESULTS, code: '204' })));
+  expect(repliesTo(good)).toEqual(good.map(() => ({ queue: REPLIES, code: '204' })));
 });
 
 it('a call that fails alone is parked and answered, and its neighbours are stored', async () => {

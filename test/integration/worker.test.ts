@@ -145,7 +145,7 @@ describe('a worker process', () => {
     const port = await worker.port();
     expect((await fetch(`http://127.0.0.1:${port}/livez`)).status).toBe(200);
     const ready = await fetch(`http://127.0.0.1:${port}/readyz`);
-    expect(await ready.json()).toEqual({ consuming: true, database: true });
+    expect(await ready.json()).toEqual({ consuming: true, database: true, replies: true });
   });
 
   it('drains on SIGTERM, answers what it took and exits 0', async () => {

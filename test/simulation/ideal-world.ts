@@ -33,6 +33,7 @@ const reply = {
   routingKey: 'cdrs.result.401',
   mandatory: true,
   direct: false,
+  accepted: false,
   body: Buffer.alloc(0),
   correlationId: '',
   headers: {},

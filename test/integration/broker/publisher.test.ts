@@ -205,7 +205,7 @@ describe('a publisher', () => {
     await start();
     const missing = to('key', 'x', { exchange: 'no.such.exchange' });
     const result = await publisher.publish(missing);
-    expect(result).toMatchObject({ kind: 'failed', reason: 'disconnected' });
+    expect(result).toMatchObject({ kind: 'failed', reason: 'refused' });
     expect(result.kind === 'failed' && result.detail).toContain('no.such.exchange');
     await until(() => publisher.ready);
     expect(await publisher.publish(to(queue))).toEqual(confirmed);

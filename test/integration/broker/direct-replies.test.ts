@@ -1,0 +1,196 @@
+import { connect } from 'amqplib';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { DirectReplies, type DirectResult } from '../../../src/broker/direct-replies.ts';
+import type { OutgoingMessage } from '../../../src/broker/publisher.ts';
+import type { SupervisedConnection } from '../../../src/broker/supervisor.ts';
+import { supervise, until } from '../../support/broker.ts';
+import {
+  addressOfNoNode,
+  closing,
+  type DirectSender,
+  ignored,
+  openDirectSender,
+} from '../../support/direct.ts';
+import { type FaultProxy, startProxy } from '../../support/proxy.ts';
+import { testServices } from '../../support/stack.ts';
+
+function reply(routingKey: string, correlationId = '', accepted = true) {
+  const message: OutgoingMessage = {
+    exchange: '',
+    routingKey,
+    body: Buffer.from('x'),
+    properties: { correlationId },
+    mandatory: false,
+  };
+  return { message, accepted };
+}
+
+const kinds = (results: readonly DirectResult[]) =>
+  results.map((result) => (result.kind === 'failed' ? result.reason : result.kind));
+
+describe('direct replies', () => {
+  let services: Awaited<ReturnType<typeof testServices>>;
+  let proxy: FaultProxy;
+  let direct: DirectReplies;
+  let sender: DirectSender;
+  /** RabbitMQ from 4.2 on ignores every address that leads nowhere. */
+  let closes: boolean;
+  let opened: { name: string; connection: SupervisedConnection; ups: number }[];
+  const upsOf = (name: string) => opened.find((one) => one.name === name)?.ups ?? 0;
+
+  beforeAll(async () => {
+    services = await testServices('direct');
+    proxy = await startProxy(services.amqpUrl);
+    sender = await openDirectSender(services.amqpUrl);
+    const connection = await connect(services.amqpUrl);
+    const [, major = '', minor = ''] =
+      /^(\d+)\.(\d+)/.exec(connection.connection.serverProperties.version) ?? [];
+    closes = Number(major) < 4 || (Number(major) === 4 && Number(minor) < 2);
+    await connection.close();
+  });
+  afterAll(async () => {
+    await sender?.close();
+    await proxy?.close();
+    await services?.drop();
+  });
+  beforeEach(() => {
+    opened = [];
+    const lane = (name: string) => () => {
+      const entry = { name, ups: 0 };
+      const connection = supervise(proxy.url(services.amqpUrl), {
+        pauses: { first: 10, longest: 250 },
+        onUp: () => {
+          found.ups += 1;
+        },
+      });
+      const found = { ...entry, connection };
+      opened.push(found);
+      return connection;
+    };
+    direct = new DirectReplies(
+      { proven: lane('proven'), likely: lane('likely'), unknown: lane('unknown') },
+      { timeoutMs: 5_000, maxInFlight: 1000 },
+      { timeoutMs: 5_000, maxInFlight: 100 },
+    );
+  });
+  afterEach(() => direct.stop());
+
+  it.each(Object.entries(closing))(
+    'are needed to be told apart, for this closes a connection: %s',
+    async (_, address) => {
+      if (!closes) return expect(closes).toBe(false);
+      const connection = await connect(services.amqpUrl);
+      const ended = new Promise<string>((resolve) => {
+        connection.on('error', (error) => resolve(error.message));
+      });
+      const channel = await connection.createConfirmChannel();
+      channel.on('error', () => {});
+      channel.publish('', address, Buffer.from('x'), {}, () => {});
+      expect(await ended).toContain('541');
+    },
+  );
+
+  it('go over a connection of their own once one has been confirmed', async () => {
+    expect(direct.isProven(sender.address)).toBe(false);
+    expect(kinds(await direct.publish([reply(sender.address, 'a1')]))).toEqual(['confirmed']);
+    expect(direct.isProven(sender.address)).toBe(true);
+    expect(opened.map(({ name }) => name)).toEqual(['unknown']);
+    expect(kinds(await direct.publish([reply(sender.address, 'a2')]))).toEqual(['confirmed']);
+    expect(opened.map(({ name }) => name)).toEqual(['unknown', 'proven']);
+    await until(() => ['a1', 'a2'].every((id) => sender.heard.has(id)));
+  });
+
+  it('of a new address of a node that works do not wait for their turn', async () => {
+    const others = await Promise.all(Array.from({ length: 5 }, () => openDirectSender(services.amqpUrl)));
+    await direct.publish([reply(sender.address, 'n0')]);
+    const results = await direct.publish(others.map(({ address }, index) => reply(address, `n${index + 1}`)));
+    expect(kinds(results)).toEqual(others.map(() => 'confirmed'));
+    expect(opened.map(({ name }) => name)).toEqual(['unknown', 'likely']);
+    await until(() => others.every(({ heard }, index) => heard.has(`n${index + 1}`)));
+    await Promise.all(others.map((other) => other.close()));
+  });
+
+  it.each(Object.entries({ ...closing, ...ignored }))(
+    'cost nobody else a reply: %s',
+    async (name, address) => {
+      const ids = Array.from({ length: 30 }, (_, index) => `${name} ${index}`);
+      const mixed = ids.flatMap((id, index) => {
+        const honest = reply(sender.address, id);
+        return index % 3 === 0 ? [reply(address, 'bad'), honest] : [honest];
+      });
+      const results = await direct.publish(mixed);
+      const honest = results.filter((_, index) => mixed[index]?.message.routingKey === sender.address);
+      expect(new Set(kinds(honest))).toEqual(new Set(['confirmed']));
+      const hostile = results.filter((_, index) => mixed[index]?.message.routingKey === address);
+      // It is found out once: not even a connection is lost for the second.
+      if (closes) for (const kind of kinds(hostile)) expect(kind).toMatch(/^(malformed|closing)$/);
+      expect(upsOf('unknown')).toBeLessThanOrEqual(3);
+      await until(() => ids.every((id) => sender.heard.has(id)));
+    },
+  );
+
+  it('are not held up by a storm of addresses that are all different, and the storm is bounded', async () => {
+    if (!closes) return expect(closes).toBe(false);
+    let number = 0;
+    const storm = setInterval(() => {
+      for (let burst = 0; burst < 5; burst += 1) {
+        number += 1;
+        direct.publish([reply(addressOfNoNode(number), 'storm', false)]);
+      }
+    }, 50);
+    try {
+      await until(() => number > 20);
+      // Nothing is known of its node yet: it is tried next.
+      const asked = performance.now();
+      expect(kinds(await direct.publish([reply(sender.address, 'first')]))).toEqual(['confirmed']);
+      expect(performance.now() - asked).toBeLessThan(1_000);
+      const newcomers = await Promise.all(
+        Array.from({ length: 5 }, () => openDirectSender(services.amqpUrl)),
+      );
+      const results = await direct.publish(newcomers.map(({ address }) => reply(address, 'new')));
+      expect(kinds(results)).toEqual(newcomers.map(() => 'confirmed'));
+      const before = number;
+      for (let index = 0; number < before + 100; index += 1) {
+        expect(kinds(await direct.publish([reply(sender.address, `s${index}`)]))).toEqual(['confirmed']);
+        await until(() => sender.heard.has(`s${index}`));
+      }
+      await Promise.all(newcomers.map((other) => other.close()));
+    } finally {
+      clearInterval(storm);
+    }
+    expect(upsOf('proven')).toBe(1);
+    expect(upsOf('likely')).toBe(1);
+    expect(upsOf('unknown')).toBeGreaterThan(5);
+  });
+
+  it('that were on a connection when it was cut are sent again at once', async () => {
+    await direct.publish([reply(sender.address, 'c0')]);
+    await direct.publish([reply(sender.address, 'c1')]);
+    proxy.delay(100);
+    const sending = direct.publish(
+      Array.from({ length: 50 }, (_, index) => reply(sender.address, `c${index}`)),
+    );
+    proxy.cut();
+    proxy.delay(0);
+    expect(new Set(kinds(await sending))).toEqual(new Set(['confirmed']));
+    await until(() =>
+      Array.from({ length: 50 }, (_, index) => `c${index}`).every((id) => sender.heard.has(id)),
+    );
+  });
+
+  it('that were on a connection when the broker closed it are sent again, each alone', async () => {
+    if (!closes) return expect(closes).toBe(false);
+    const others = await Promise.all(Array.from({ length: 5 }, () => openDirectSender(services.amqpUrl)));
+    await direct.publish([reply(sender.address, 'w')]);
+    const [first] = others;
+    await direct.publish([reply(first?.address ?? '', 'w')]);
+    const connection = opened.find(({ name }) => name === 'likely')?.connection.current;
+    const channel = await connection?.openConfirmChannel();
+    channel?.on('error', () => {});
+    const sending = direct.publish(others.slice(1).map(({ address }) => reply(address, 'x')));
+    channel?.publish('', addressOfNoNode(1), Buffer.from('x'));
+    expect(new Set(kinds(await sending))).toEqual(new Set(['confirmed']));
+    await until(() => others.slice(1).every(({ heard }) => heard.has('x')));
+    await Promise.all(others.map((other) => other.close()));
+  });
+});
