@@ -3,8 +3,6 @@ import { hashPlaces } from '../auth/hash-line.ts';
 import { createVerifier } from '../auth/verifier.ts';
 import type { Delivery } from '../broker/consumer.ts';
 import type { ReplyRules, Request } from '../broker/envelope.ts';
-import { quietLog } from '../broker/log.ts';
-import { type SupervisorOptions, superviseConnection } from '../broker/supervisor.ts';
 import { defaultNames } from '../broker/topology.ts';
 import type { Config } from '../config.ts';
 import { serveOps } from '../ops/http.ts';
@@ -15,6 +13,7 @@ import { settleAll } from '../store/replay-settle.ts';
 import { createPrepare, type SettleKnown } from '../store/settler.ts';
 import { sqlOf } from '../store/sql.ts';
 import { readUsers } from '../store/users.ts';
+import { createConnect, replyConnections } from './connections.ts';
 import { deadQueueAdmission, outcomesOf } from './dead-queue.ts';
 import { openIntake } from './intake.ts';
 import { createReplies } from './replies.ts';
@@ -56,11 +55,7 @@ export interface Worker {
 }
 
 const REACHABLE_TIMEOUT_MS = 3000;
-/** Silence of two to three times this ends a connection: within 15 s, so that half a connection costs less than 30 s. */
-const HEARTBEAT_SECONDS = 5;
 const CONNECT_TIMEOUT_MS = 10_000;
-/** However often a connection of direct replies is lost, it is there again in a moment: their senders do not wait. */
-const DIRECT_PAUSES = { first: 10, longest: 100 };
 
 /**
  * Starts a worker: waits for its database and its broker, then consumes. Rejects when its HTTP port cannot be
@@ -97,37 +92,12 @@ export async function startWorker(config: WorkerConfig, log: Logger, signal: Abo
   await untilMigrated(address, log, signal);
   ready = true;
 
-  const connect = (name: string, more: Partial<SupervisorOptions> = {}) => {
-    const isUp = metrics.replies.connected.labels(name);
-    isUp.set(0);
-    return superviseConnection({
-      ...brokers,
-      name: `cdr-ingest ${name}`,
-      heartbeatSeconds: HEARTBEAT_SECONDS,
-      connectTimeoutMs: CONNECT_TIMEOUT_MS,
-      random: Math.random,
-      log,
-      onUp: () => isUp.set(1),
-      onDown: () => isUp.set(0),
-      ...more,
-    });
-  };
-  const connectDirect = (name: string, quiet: Partial<SupervisorOptions> = {}) =>
-    connect(name, { pauses: DIRECT_PAUSES, ...quiet });
+  const connect = createConnect(brokers, metrics, log);
   const consuming = connect('consume');
   const consumingGivenUp = connect('consume given up');
   const names = { ...defaultNames, deliveryLimit: config.DELIVERY_LIMIT };
   const replies = createReplies(
-    {
-      results: connect('results'),
-      queues: connect('reply'),
-      direct: {
-        proven: () => connectDirect('direct reply'),
-        likely: () => connectDirect('new direct reply'),
-        // A hostile producer may make it come and go some times a second.
-        unknown: () => connectDirect('unknown direct reply', { log: quietLog(log) }),
-      },
-    },
+    replyConnections(connect, log),
     config.CONFIRM_TIMEOUT_MS,
     reportReplies(metrics.replies, log),
   );

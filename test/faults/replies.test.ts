@@ -10,7 +10,7 @@ vi.setConfig({ testTimeout: 180_000 });
 const RESULTS = 'cdrs.results';
 
 /** Over each of these RabbitMQ up to 4.1 closes the connection; later ones drop the reply. */
-const hostileAddresses = Object.values(closing).filter((address) => !address.includes('\0'));
+const hostileAddresses = Object.values(closing);
 const hostileAt = (index: number) =>
   // Every other one is like those that a broker gives out, and another each time.
   index % 2 === 0
@@ -141,7 +141,6 @@ async function openStorm() {
 
 it.each([
   ['a direct address without a suffix', 'amq.rabbitmq.reply-to.'],
-  ['the name of direct reply-to itself', 'amq.rabbitmq.reply-to'],
   ['a queue of the broker that is not there', 'amq.gen-nobody'],
   ['an exchange', 'amq.topic'],
   ['an exchange of this system', 'cdrs'],
@@ -171,7 +170,9 @@ it('a call that fails alone is parked and answered, and its neighbours are store
   const others = messages.filter((message) => !failing.includes(message));
   expect(new Set(repliesTo(others).map(({ code }) => code))).toEqual(new Set(['204']));
   const failed = new Set(failing.map(({ call }) => call.uniqueid));
-  const letters = await site.rows('select uniqueid, reason, status, error from dead_letters');
+  const letters = await site.rows(
+    `select uniqueid, reason, status, error from dead_letters where reason = 'failed'`,
+  );
   const parked = { reason: 'failed', status: 'dead', error: 'number out of range (SQLSTATE 22003)' };
   const expected = [...failed].map((uniqueid) => ({ uniqueid, ...parked }));
   expect(letters).toHaveLength(expected.length);

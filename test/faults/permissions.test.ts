@@ -1,0 +1,108 @@
+import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
+import { until } from '../support/broker.ts';
+import { type BrokerUser, brokerUser } from '../support/broker-users.ts';
+import { openDirectSender } from '../support/direct.ts';
+import { metric, openSite, readiness, type Site } from '../support/faults.ts';
+import { type Message, REPLIES } from '../support/switch.ts';
+import type { WorkerProcess } from '../support/worker.ts';
+
+// Every wait has its own limit.
+vi.setConfig({ testTimeout: 180_000 });
+const RESULTS = 'cdrs.results';
+const READ = '^cdrs\\.(create|dead)$';
+/** What docs/operations.md gives to a worker. */
+const LEAST = { configure: '^$', write: '^(cdrs\\.results|amq\\.default)$', read: READ };
+
+let site: Site;
+let user: BrokerUser | undefined;
+let worker: WorkerProcess | undefined;
+
+beforeAll(async () => {
+  site = await openSite('permissions', 4601);
+  // The topology is there: a worker that may declare it has run once.
+  await (await site.worker()).stop();
+});
+afterEach(async () => {
+  await worker?.stop();
+  await user?.drop();
+});
+afterAll(() => site?.close());
+
+async function workerThatMay(write: string): Promise<WorkerProcess> {
+  user = await brokerUser(site.amqpUrl, { ...LEAST, write });
+  worker = await site.worker({ AMQP_URL: user.amqpUrl });
+  return worker;
+}
+
+const queuesOf = (messages: readonly Message[]) =>
+  new Set(messages.flatMap(({ correlationId }) => site.calls.heard(correlationId).map(({ queue }) => queue)));
+const refused = (of: WorkerProcess, exchange: string) =>
+  metric(of, `cdr_ingest_reply_exchange_refused{exchange="${exchange}"}`);
+
+it('a worker with exactly the permissions of docs/operations.md answers senders of every kind', async () => {
+  const running = await workerThatMay(LEAST.write);
+  const direct = await openDirectSender(site.amqpUrl);
+  const named = site.calls.make(30);
+  const nameless = site.calls.make(30).map((message) => ({ ...message, replyTo: '' }));
+  await site.calls.send([...named, ...nameless]);
+  const [first] = named;
+  if (first === undefined) throw new Error('no call was made');
+  direct.publish('cdrs', 'cdrs.create.m', site.calls.bodyOf(first.call), 'direct');
+  await site.allAnswered();
+  await until(() => direct.heard.has('direct'));
+  expect(queuesOf(named)).toEqual(new Set([REPLIES]));
+  expect(queuesOf(nameless)).toEqual(new Set([RESULTS]));
+  expect((await readiness(running)).status).toBe(200);
+  await direct.close();
+});
+
+it('without write permission on the default exchange every reply is in cdrs.results, and that is said', async () => {
+  const running = await workerThatMay('^cdrs\\.results$');
+  const direct = await openDirectSender(site.amqpUrl);
+  const named = site.calls.make(100);
+  const nameless = site.calls.make(100).map((message) => ({ ...message, replyTo: '' }));
+  await site.calls.send([...named, ...nameless]);
+  const [first] = named;
+  if (first === undefined) throw new Error('no call was made');
+  direct.publish('cdrs', 'cdrs.create.m', site.calls.bodyOf(first.call), 'diverted');
+  await site.allAnswered();
+  await until(() => site.calls.heard('diverted').length > 0);
+  expect(queuesOf([...named, ...nameless])).toEqual(new Set([RESULTS]));
+  expect(await refused(running, 'default')).toBe(1);
+  expect(await refused(running, 'results')).toBe(0);
+  expect(await metric(running, 'cdr_ingest_troubles_total{cause="broker"}')).toBe(0);
+  expect(running.output().split('write permission on the default exchange').length - 1).toBe(1);
+  // Calls are stored and answered: it is no reason to end it.
+  expect((await readiness(running)).status).toBe(200);
+  await direct.close();
+});
+
+it('a permission that is given later counts within a minute', async () => {
+  const running = await workerThatMay('^cdrs\\.results$');
+  await site.calls.send(site.calls.make(5));
+  await site.allAnswered();
+  expect(await refused(running, 'default')).toBe(1);
+  await user?.permit(LEAST);
+  await until(async () => {
+    const asking = site.calls.make(1);
+    await site.calls.send(asking);
+    await site.allAnswered();
+    return queuesOf(asking).has(REPLIES);
+  }, 60_000);
+  expect(await refused(running, 'default')).toBe(0);
+});
+
+it('without write permission on cdrs.results calls are held, senders with queues answered, and /readyz says so', async () => {
+  const running = await workerThatMay('^amq\\.default$');
+  const nameless = site.calls.make(20).map((message) => ({ ...message, replyTo: '' }));
+  await site.calls.send(nameless);
+  await until(async () => (await refused(running, 'results')) === 1);
+  await until(async () => (await readiness(running)).status === 503);
+  expect((await readiness(running)).parts).toEqual({ consuming: true, database: true, replies: false });
+  expect(running.output()).toContain('the broker refuses replies to cdrs.results');
+  expect(queuesOf(nameless)).toEqual(new Set());
+  await user?.permit(LEAST);
+  await site.allAnswered(30_000);
+  expect(queuesOf(nameless)).toEqual(new Set([RESULTS]));
+  await until(async () => (await readiness(running)).status === 200);
+});
