@@ -1,5 +1,7 @@
 import type { Command } from 'commander';
-import { readConfig } from '../config.ts';
+import { ConfigError, readConfig } from '../config.ts';
+import { describeFailure } from '../store/failures.ts';
+import { grant, type Part, parts } from '../store/grants.ts';
 import { migrate } from '../store/migrate.ts';
 import { printJson, printLine } from './print.ts';
 import { databaseOf, databaseVariables } from './services.ts';
@@ -9,14 +11,36 @@ export function registerMigrate(program: Command): void {
   program
     .command('migrate')
     .description('brings the database to the current schema; safe to run twice and from several pods at once')
+    .option(
+      '--grant <part=role...>',
+      `gives a role of the database the least that a part needs: ${parts.join(', ')} (prisma/grants)`,
+    )
     .option('--json', 'prints the applied migrations as JSON')
-    .action(async (options: { json?: boolean }) => {
+    .action(async (options: { json?: boolean; grant?: string[] }) => {
       const { url, tls } = databaseOf(readConfig(databaseVariables));
+      const grants = (options.grant ?? []).map(grantOf);
       const applied = await migrate(url, { tls });
-      if (options.json) printJson({ applied }, 0);
+      for (const { part, role } of grants) {
+        await grant({ url, tls }, part, role).catch((error: unknown) => {
+          throw new Error(`the grants of ${part} to ${role}: ${describeFailure(error)}`, { cause: error });
+        });
+      }
+      if (options.json) printJson({ applied, granted: grants }, 0);
       else if (applied.length === 0) printLine('the database is up to date');
       else for (const name of applied) printLine(`applied ${name}`);
       // The schema engine leaves a timer of 10 s behind that would keep the process.
       process.exit(0);
     });
+}
+
+/** Throws ConfigError for anything but `part=role`. */
+function grantOf(text: string): { part: Part; role: string } {
+  const [name = '', ...rest] = text.split('=');
+  const part = parts.find((one) => one === name);
+  const role = rest.join('=');
+  if (part === undefined || role === '')
+    throw new ConfigError(
+      `--grant: expected one of ${parts.join(', ')} with a role, such as worker=cdr_worker, got "${text}"`,
+    );
+  return { part, role };
 }

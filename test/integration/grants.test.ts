@@ -1,0 +1,322 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { hashPassword } from '../../src/auth/password.ts';
+import { type FrontDoor, openFrontDoor } from '../../src/broker/front-door.ts';
+import { openDatabase } from '../../src/store/database.ts';
+import { upsertUser } from '../../src/store/users.ts';
+import { type Outsider, outsider, until } from '../support/broker.ts';
+import { callOf, PASSWORD, runCommand } from '../support/desk.ts';
+import { type BillingDatabase, billingDatabase } from '../support/settling.ts';
+import { startProcess, type WorkerProcess } from '../support/worker.ts';
+
+type Part = 'worker' | 'console' | 'upkeep';
+const PARTS: Part[] = ['worker', 'console', 'upkeep'];
+/** Roles belong to the server and not to the database. */
+const SUFFIX = randomBytes(4).toString('hex');
+const roleOf = (part: Part) => `cdr "${part}" ${SUFFIX}`;
+const quoted = (part: Part) => `"${roleOf(part).replaceAll('"', '""')}"`;
+const SECRET = 'letters-and-digits-1';
+
+let db: BillingDatabase;
+let broker: Outsider;
+let worker: WorkerProcess;
+let door: FrontDoor;
+
+beforeAll(async () => {
+  db = await billingDatabase('grants');
+  const passwordHash = await hashPassword(PASSWORD);
+  for (const [username, role] of [
+    ['switch', 'system'],
+    ['boss', 'operator'],
+  ] as const)
+    await upsertUser(db.prisma, { username, role, passwordHash });
+  for (const part of PARTS) await db.execute(`create role ${quoted(part)} login password '${SECRET}'`);
+  // Whatever somebody granted by hand is taken away.
+  await db.execute(`grant all on all tables in schema public to ${quoted('worker')}`);
+  const grants = PARTS.map((part) => `${part}=${roleOf(part)}`);
+  const { code, stderr } = await runCommand(['migrate', '--grant', ...grants], {
+    DATABASE_URL: db.databaseUrl,
+  });
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  await runCommand(['topology'], { AMQP_URL: db.amqpUrl });
+  broker = await outsider(db.amqpUrl);
+});
+
+afterAll(async () => {
+  await door?.close();
+  await worker?.stop();
+  await broker?.close();
+  for (const part of PARTS) await db?.execute(`drop owned by ${quoted(part)}`);
+  for (const part of PARTS) await db?.execute(`drop role ${quoted(part)}`);
+  await db?.drop();
+});
+
+function environmentOf(part: Part): Record<string, string> {
+  const url = new URL(db.databaseUrl);
+  url.username = encodeURIComponent(roleOf(part));
+  url.password = SECRET;
+  return { DATABASE_URL: url.href, AMQP_URL: db.amqpUrl, CDR_USERNAME: 'boss', CDR_PASSWORD: PASSWORD };
+}
+
+async function codesOf(parameters: Record<string, unknown>): Promise<string[]> {
+  const { responses } = await door.submit({ body: JSON.stringify(callOf(parameters)) });
+  return responses.map(({ code, key }) => `${code} ${key}`.trim());
+}
+
+const dead = (...args: string[]) => runCommand(['dead', ...args], environmentOf('console'));
+const letterOf = async (uniqueid: string) =>
+  (await db.rows(`select reason, status from dead_letters where uniqueid = '${uniqueid}' order by id`)).map(
+    ({ reason, status }) => `${reason} ${status}`,
+  );
+
+/** What a statement of a role comes to, alone and taken back. */
+async function attempt(part: Part, statement: string): Promise<'done' | 'denied'> {
+  const database = openDatabase({
+    url: environmentOf(part).DATABASE_URL ?? '',
+    poolSize: 1,
+    statementTimeoutMs: 10_000,
+    connectTimeoutMs: 10_000,
+    applicationName: 'grants test',
+  });
+  const takenBack = new Error('taken back');
+  try {
+    await database.prisma.$transaction(async (transaction) => {
+      await transaction.$executeRawUnsafe(statement);
+      throw takenBack;
+    });
+    return 'done';
+  } catch (error) {
+    if (error === takenBack) return 'done';
+    if (String(error).includes('42501')) return 'denied';
+    throw error;
+  } finally {
+    await database.close(1000);
+  }
+}
+
+describe('a worker with the least grants', () => {
+  it('does everything that a worker does', async () => {
+    // Given back by somebody who could not take it: what the broker gives up on.
+    const poisoned = callOf({ uniqueid: 'poison' });
+    broker.channel.publish('cdrs', 'cdrs.create', Buffer.from(JSON.stringify(poisoned)));
+    await broker.channel.waitForConfirms();
+    await until(async () => {
+      const message = await broker.channel.get('cdrs.create');
+      if (message) broker.channel.reject(message, false);
+      return message !== false;
+    });
+    worker = await startProcess(['worker'], { ...environmentOf('worker'), HTTP_PORT: '0' });
+    await worker.logged('"queue":"cdrs.create","state":"consuming"');
+    door = await openFrontDoor([db.amqpUrl], 'cdrs', 30_000);
+
+    expect(await codesOf({ uniqueid: 'stored', taxes: '1' })).toEqual(['204']);
+    expect(await codesOf({ uniqueid: 'stored', taxes: '1' })).toEqual(['204']);
+    expect(await codesOf({ uniqueid: 'stored', cost: 9 })).toEqual(['400 uniqueid']);
+    expect(await codesOf({ uniqueid: 'asked', validation: 1 })).toEqual(['201']);
+    expect(await codesOf({ uniqueid: 'refused', scustomer: 77 })).toEqual(['400 scustomer']);
+    expect(await codesOf({ uniqueid: 'stranger', auth_password: 'wrong-one' })).toEqual(['401']);
+    expect(await codesOf({ uniqueid: 'forbidden', auth_username: 'boss' })).toEqual(['402']);
+    expect(await codesOf({ uniqueid: 'refused', scustomer: 77 })).toEqual(['400 scustomer']);
+    await db.execute(`insert into past_calls (uniqueid, fingerprint) values ('past', '\\x00')`);
+    expect(await codesOf({ uniqueid: 'past' })).toEqual(['400 uniqueid']);
+    await until(
+      async () => (await db.rows(`select uniqueid from cdrs where uniqueid = 'poison'`)).length === 1,
+    );
+    broker.channel.publish('cdrs', 'no.such.key', Buffer.from(JSON.stringify(callOf({ uniqueid: 'lost' }))));
+    await until(async () => (await letterOf('lost')).length === 1);
+
+    expect(await db.rows('select uniqueid from cdrs order by uniqueid')).toEqual([
+      { uniqueid: 'poison' },
+      { uniqueid: 'stored' },
+    ]);
+    expect(await letterOf('refused')).toEqual(['rejected dead']);
+    expect(await letterOf('lost')).toEqual(['unroutable dead']);
+  });
+
+  it('settles the replays of an operator who has the least grants himself', async () => {
+    await db.execute(`insert into customers (id, name, currency) values (77, 'new', 'USD')`);
+    const tried = await dead('replay', '--uniqueid', 'refused', '--dry-run');
+    expect({ ...tried, stdout: '' }).toEqual({ code: 0, stderr: '', stdout: '' });
+    expect((await dead('replay', '--uniqueid', 'refused')).code).toBe(0);
+    expect(await letterOf('refused')).toEqual(['rejected resolved']);
+    expect((await dead('discard', '--uniqueid', 'past', '--why', 'known')).code).toBe(0);
+    expect((await dead('list')).code).toBe(0);
+    expect((await dead('show', '1')).code).toBe(0);
+    expect((await dead('export')).code).toBe(0);
+  });
+
+  it.each([
+    'delete from cdrs',
+    'update cdrs set cost = 0',
+    'truncate cdrs',
+    'delete from past_calls',
+    `insert into past_calls (uniqueid, fingerprint) values ('x', '')`,
+    `update users set role = 'operator'`,
+    `insert into users (username, password_hash, role) values ('x', 'x', 'operator')`,
+    'delete from users',
+    `update customers set currency = 'JPY'`,
+    `insert into customers (id, currency) values (1000, 'USD')`,
+    'delete from customers',
+    `update invoices set status = 'open'`,
+    'update invoices set customer = 1',
+    'update currencies set rate = 1',
+    'update taxes set rate = 0',
+    'update peers set name = name',
+    'delete from dead_letters',
+    'delete from dead_letter_events',
+    'select from console_sessions',
+    `insert into console_sessions (id_hash, username) values ('x', 'boss')`,
+    'select from console_attempts',
+    'delete from _prisma_migrations',
+    'create table anything (id int)',
+    'alter table cdrs drop column cost',
+    'drop function settle_assert(boolean, text)',
+  ])('may not: %s', async (statement) => {
+    expect(await attempt('worker', statement)).toBe('denied');
+  });
+
+  it('has no privilege that is not written down here', async () => {
+    const tables = await db.rows(
+      `select table_name || ' ' || string_agg(lower(privilege_type), ' ' order by privilege_type) as line
+       from information_schema.role_table_grants where grantee = '${roleOf('worker')}'
+       group by table_name order by table_name`,
+    );
+    expect(tables.map(({ line }) => line)).toEqual([
+      '_prisma_migrations select',
+      'cdrs insert select',
+      'currencies select',
+      'customers select',
+      'dead_letter_events insert select update',
+      'dead_letters insert select update',
+      'invoices select',
+      'known_calls select',
+      'past_calls select',
+      'peers select',
+      'taxes select',
+      'users select',
+    ]);
+    const columns = await db.rows(
+      `select table_name || ' ' || string_agg(column_name, ' ' order by column_name) as line
+       from information_schema.column_privileges
+       where grantee = '${roleOf('worker')}' and privilege_type = 'UPDATE' and table_name in ('customers', 'invoices')
+       group by table_name order by table_name`,
+    );
+    expect(columns.map(({ line }) => line)).toEqual([
+      'customers balance calls charged',
+      'invoices calls cost tax total',
+    ]);
+  });
+});
+
+describe('the console with the least grants', () => {
+  it('signs somebody in, shows the dead letters and signs him out', async () => {
+    const desk = await startProcess(['console'], { ...environmentOf('console'), CONSOLE_PORT: '0' });
+    const origin = `http://127.0.0.1:${await desk.port()}`;
+    const post = (path: string, form: Record<string, string>, headers: Record<string, string> = {}) =>
+      fetch(`${origin}${path}`, {
+        method: 'POST',
+        body: new URLSearchParams(form),
+        headers,
+        redirect: 'manual',
+      });
+    expect((await post('/sign-in', { username: 'boss', password: 'wrong-one' })).status).not.toBe(303);
+    const entered = await post('/sign-in', { username: 'boss', password: PASSWORD });
+    expect(entered.status).toBe(303);
+    const cookie = (entered.headers.get('set-cookie') ?? '').split(';')[0] ?? '';
+    const page = await fetch(`${origin}/`, { headers: { cookie }, redirect: 'manual' });
+    expect(page.status).toBe(200);
+    const csrf = /name="csrf" value="([^"]+)"/.exec(await page.text())?.[1] ?? '';
+    expect((await fetch(`${origin}/letters`, { headers: { cookie } })).status).toBe(200);
+    expect((await post('/sign-out', { csrf }, { cookie })).status).toBe(303);
+    expect(await desk.stop()).toBe(0);
+  });
+
+  it.each([
+    `update users set role = 'operator'`,
+    `insert into users (username, password_hash, role) values ('x', 'x', 'operator')`,
+    'delete from users',
+    'delete from cdrs',
+    'update cdrs set cost = 0',
+    `update customers set currency = 'JPY'`,
+    `update invoices set status = 'open'`,
+    'delete from dead_letters',
+    'delete from dead_letter_events',
+    'create table anything (id int)',
+  ])('may not: %s', async (statement) => {
+    expect(await attempt('console', statement)).toBe('denied');
+  });
+});
+
+describe('upkeep with the least grants', () => {
+  it('proves the books and takes out what is old', async () => {
+    const upkeep = environmentOf('upkeep');
+    const proof = await runCommand(['reconcile'], upkeep);
+    expect({ code: proof.code, stderr: proof.stderr }).toEqual({ code: 0, stderr: '' });
+    await db.execute(`update cdrs set received_at = now() - interval '3 years' where uniqueid = 'stored'`);
+    await db.execute(
+      `update dead_letters set closed_at = now() - interval '1 year' where closed_at is not null`,
+    );
+    // Its invoice takes no call any more, so the call may go.
+    await db.execute(`update invoices set status = 'closed'`);
+    for (const command of [
+      ['prune', '--months', '24'],
+      ['dead', 'prune', '--older-than', '90d'],
+      ['reconcile'],
+    ]) {
+      const { code, stderr } = await runCommand(command, upkeep);
+      expect({ command, code, stderr }).toMatchObject({ command, code: 0 });
+    }
+    expect(await db.rows(`select uniqueid from past_calls where uniqueid = 'stored'`)).toHaveLength(1);
+    expect(await letterOf('past')).toEqual([]);
+  });
+
+  it.each([
+    'select from users',
+    `insert into cdrs (uniqueid) values ('x')`,
+    'update cdrs set cost = 0',
+    'update customers set balance = 0',
+    'update invoices set total = 0',
+    'delete from past_calls',
+    'update dead_letters set status = status',
+    'select from console_sessions',
+    'create table anything (id int)',
+  ])('may not: %s', async (statement) => {
+    expect(await attempt('upkeep', statement)).toBe('denied');
+  });
+});
+
+it.each(PARTS)('doctor says as the role of the %s that the database can be used', async (part) => {
+  const { stdout } = await runCommand(['doctor'], environmentOf(part));
+  expect(stdout).toMatch(/^ok +database /m);
+  expect(stdout).toMatch(/^ok +schema /m);
+  expect(stdout).toMatch(/^ok +clock /m);
+});
+
+it('every table and sequence of the schema stands in each file of grants, so that nothing else is left over', async () => {
+  const { grantStatements } = await import('../../src/store/grants.ts');
+  const objects = await db.rows(
+    `select relname as name from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'v', 'S')
+     order by relname`,
+  );
+  for (const part of PARTS) {
+    const revoked = (await grantStatements(part, 'x')).filter((text) => text.startsWith('revoke')).join(' ');
+    expect(objects.filter(({ name }) => !new RegExp(`\\b${name}\\b`).test(revoked))).toEqual([]);
+  }
+});
+
+describe('migrate --grant', () => {
+  it.each(['worker', 'worker=', 'nobody=x', '=x'])('refuses %s', async (text) => {
+    const { code, stderr } = await runCommand(['migrate', '--grant', text], { DATABASE_URL: db.databaseUrl });
+    expect(code).toBe(2);
+    expect(stderr).toContain('--grant: expected one of worker, console, upkeep with a role');
+  });
+
+  it('says which role is missing', async () => {
+    const { code, stderr } = await runCommand(['migrate', '--grant', 'worker=nobody-here'], {
+      DATABASE_URL: db.databaseUrl,
+    });
+    expect(code).toBe(1);
+    expect(stderr).toContain('the grants of worker to nobody-here: ');
+    expect(stderr).toContain('role "nobody-here" does not exist');
+  });
+});
