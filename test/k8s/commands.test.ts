@@ -24,7 +24,7 @@ describe('the commands of the manifests', () => {
     expect(pods.map(({ pod }) => pod.containers.flatMap(({ args }) => args).join(' ')).sort()).toEqual([
       'console',
       'dead prune --older-than 90d',
-      'migrate',
+      'migrate --grant worker=cdr_worker console=cdr_console upkeep=cdr_upkeep',
       'prune --months 24',
       'reconcile',
       'worker',

@@ -13,7 +13,7 @@ function substituted(value: string): string {
 
 const serviceSchema = z.looseObject({
   image: z.string(),
-  command: z.tuple([z.string()]).optional(),
+  command: z.array(z.string()).optional(),
   environment: z.record(z.string(), z.string().transform(substituted)).default({}),
   healthcheck: z.looseObject({}).optional(),
   depends_on: z.record(z.string(), z.strictObject({ condition: z.string() })).default({}),
@@ -27,7 +27,7 @@ describe('compose.yaml', () => {
 
   it('runs the program in each of the ways that a system needs', () => {
     expect(own.map(([name, { command }]) => [name, ...(command ?? [])])).toEqual([
-      ['migrate', 'migrate'],
+      ['migrate', 'migrate', '--grant', 'worker=cdr_worker', 'console=cdr_console', 'upkeep=cdr_upkeep'],
       ['topology', 'topology'],
       ['worker', 'worker'],
       ['console', 'console'],
@@ -49,6 +49,11 @@ describe('compose.yaml', () => {
         if (isServer) expect(services[needed]?.healthcheck, needed).toHaveProperty('test');
       }
     }
+  });
+
+  it('gives worker and console a role of their own, and the owner to the migration alone', () => {
+    const userOf = (name: string) => new URL(services[name]?.environment.DATABASE_URL ?? '').username;
+    expect(['migrate', 'worker', 'console'].map(userOf)).toEqual(['cdr', 'cdr_worker', 'cdr_console']);
   });
 
   it('lets the worker drain', () => {

@@ -40,7 +40,9 @@ const policy = z.looseObject({
 });
 
 function settingsOf(manifests: readonly Manifest[]) {
-  const [map] = ofKind(manifests, 'ConfigMap').filter(({ metadata }) => !metadata.name.endsWith('dashboard'));
+  const [map] = ofKind(manifests, 'ConfigMap').filter(
+    ({ metadata }) => metadata.name.startsWith('cdr-ingest') && !metadata.name.endsWith('dashboard'),
+  );
   return configMap.parse(map).data;
 }
 
