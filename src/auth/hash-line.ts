@@ -16,9 +16,16 @@ export interface Places {
   passwords: number;
 }
 
-/** Of the deliveries that may be in hand a sixteenth for guesses, and as many, twice at most, for what could be right. */
-export function hashPlaces(prefetch: number): Places {
-  return { guesses: Math.ceil(prefetch / 16), passwords: Math.ceil(prefetch / 16) };
+/** Bytes of messages that the guesses may keep in hand, and as many the passwords, twice at most. */
+const WAITING_BYTES = 4_194_304;
+
+/**
+ * Of the deliveries that may be in hand a sixteenth for guesses, and as many, twice at most, for what could be right;
+ * fewer where so many of the largest messages would fill the memory that deliveries have.
+ */
+export function hashPlaces(prefetch: number, maxBodyBytes: number): Places {
+  const places = Math.ceil(Math.min(prefetch / 16, WAITING_BYTES / maxBodyBytes));
+  return { guesses: places, passwords: places };
 }
 
 /** Credentials that wait, with everybody who asked for them. */

@@ -104,7 +104,7 @@ export async function startWorker(config: WorkerConfig, log: Logger, signal: Abo
   hasPlace = replies.hasPlace;
   const verifier = createVerifier({
     readUsers: (usernames) => readUsers(database.prisma, usernames),
-    places: hashPlaces(config.PREFETCH),
+    places: hashPlaces(config.PREFETCH, config.MAX_BODY_BYTES),
   });
   const rules: ReplyRules = {
     resultsExchange: names.resultsExchange,

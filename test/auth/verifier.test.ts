@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { hashPlaces } from '../../src/auth/hash-line.ts';
 import { DUMMY_HASH } from '../../src/auth/password.ts';
 import { createVerifier, type KnownUser, type Verdict, type Verifier } from '../../src/auth/verifier.ts';
 
@@ -552,3 +553,19 @@ test('a hash that fails rejects its own check alone', async () => {
   expect(verdicts).toMatchObject([{ status: 'rejected' }, { status: 'fulfilled', value: ok('switch') }]);
   broken.stop();
 });
+
+test.each([
+  [1, 65_536, 1],
+  [400, 65_536, 25],
+  [1500, 16_384, 94],
+  [20_000, 1024, 1250],
+  // 4 MiB of messages, of 32 MiB that may be in hand.
+  [20_000, 65_536, 64],
+  [1500, 262_144, 16],
+  [1500, 16_777_216, 1],
+])(
+  'a prefetch of %i messages of %i bytes has %i places for guesses and as many for passwords',
+  (prefetch, bytes, places) => {
+    expect(hashPlaces(prefetch, bytes)).toEqual({ guesses: places, passwords: places });
+  },
+);
