@@ -8,7 +8,7 @@ import { readForm } from './form.ts';
 import { Jobs } from './jobs.ts';
 import { type Answer, problem, send } from './respond.ts';
 import { visit } from './routes.ts';
-import { isOwnForm, isSameSite, readSession, type Session, signOut } from './session.ts';
+import { isOwnForm, isSameSite, leaveSession, readSession, type Session, signOut } from './session.ts';
 import { createSignIn, signInPage } from './sign-in.ts';
 
 export interface ConsoleOptions {
@@ -55,8 +55,12 @@ export async function serveConsole(options: ConsoleOptions): Promise<BoundedServ
     if (sent?.kind === 'refused')
       return { answer: problem(sent.status, 'Refused', 'This is not a form of this console, or too large.') };
     const form = sent?.form ?? new URLSearchParams();
-    if (url.pathname === '/sign-in')
-      return { answer: isPost ? await tryIn(form, client) : signInPage(200, null) };
+    if (url.pathname === '/sign-in') {
+      const entered = isPost ? await tryIn(form, client) : signInPage(200, null);
+      // Whoever signs in anew has no use for the session before.
+      if (entered.kind === 'go') await leaveSession(desk.sql, request, client.isHttps);
+      return { answer: entered };
+    }
     const session = await readSession(desk.sql, request, client.isHttps);
     if (session === undefined) return { answer: unknownVisitor(url) };
     return { session, answer: await answerKnown(method, url, form, session, client) };

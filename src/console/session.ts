@@ -33,6 +33,12 @@ export async function signOut(sql: Sql, { idHash }: Session, isHttps: boolean): 
   return cookieOf('', 0, isHttps);
 }
 
+/** Ends the session that a request comes with, if it comes with one. */
+export async function leaveSession(sql: Sql, { headers }: IncomingMessage, isHttps: boolean): Promise<void> {
+  const id = sessionIdIn(headers.cookie ?? '', isHttps);
+  if (id !== undefined) await closeSession(sql, hashOf(id));
+}
+
 export async function readSession(
   sql: Sql,
   { headers }: IncomingMessage,

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { limitConnections } from './connections.ts';
 
 export interface BoundedServer {
   port: number;
@@ -21,7 +22,7 @@ export interface Bounds {
   clientOf: (request: IncomingMessage) => string;
 }
 
-/** Connections at once. What is beyond them is closed unheard; idle ones make room after seconds. */
+/** Connections at once; idle ones make room after seconds. */
 const CONNECTIONS = 512;
 const HEADERS_MS = 5000;
 const IDLE_MS = 5000;
@@ -56,7 +57,7 @@ export async function serveBounded(
       else setTimeout(() => refuse(response), REFUSED_AFTER_MS).unref();
     },
   );
-  server.maxConnections = CONNECTIONS;
+  limitConnections(server, CONNECTIONS);
   server.setTimeout(bounds.silentMs);
   await listening(server, bounds);
   const address = server.address();

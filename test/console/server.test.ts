@@ -83,10 +83,14 @@ describe('a session', () => {
     expect((await get('/', { cookie: `__Host-${cookie}` })).status).toBe(303);
   });
 
-  it('ends with sign-out, with the user, and with time', async () => {
+  it('ends with sign-out, with the next sign-in, with the user, and with time', async () => {
     const boss = await signedIn('boss');
     await post('/sign-out', { csrf: boss.csrf }, boss);
     expect((await get('/', boss)).headers.get('location')).toBe('/sign-in');
+
+    const before = await signedIn('boss');
+    await post('/sign-in', { username: 'boss', password: PASSWORD }, before);
+    expect((await get('/', before)).headers.get('location')).toBe('/sign-in');
 
     const leaver = await signedIn('leaver');
     await db.execute(`update users set active = false where username = 'leaver'`);

@@ -1,4 +1,5 @@
 import { Agent, request } from 'node:http';
+import { connect } from 'node:net';
 import { Gauge, Registry } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { BoundedServer } from '../../src/ops/bounded-server.ts';
@@ -102,6 +103,27 @@ it('two hundred who ask on and on get a bounded number of answers, and delay nob
   expect(answers).toBeLessThanOrEqual(seconds * (50 + 200));
   expect(scraped).toBeLessThanOrEqual(seconds * 2);
   expect(quiet.sort((one, other) => one - other)[Math.floor(quiet.length / 2)]).toBeLessThan(100);
+});
+
+it('one who takes connections and says nothing keeps nobody else out', async () => {
+  release();
+  const idle = Array.from({ length: 700 }, () => connect({ host: '127.0.0.1', port: server.port }));
+  for (const socket of idle) socket.on('error', () => undefined).resume();
+  const closed = new Promise<void>((resolve) => {
+    let count = 0;
+    for (const socket of idle)
+      socket.on('close', () => {
+        count += 1;
+        if (count === 700 - 512) resolve();
+      });
+  });
+  await closed;
+  expect(await ask('/livez', 'GET', '127.0.0.2')).toBe(200);
+  expect(idle.filter((socket) => !socket.destroyed)).toHaveLength(511);
+  // They are closed when they have said nothing for some seconds.
+  await expect
+    .poll(() => idle.filter((socket) => !socket.destroyed).length, { timeout: 20_000, interval: 200 })
+    .toBe(0);
 });
 
 it('who asks too often is told so, and served again in the next second', async () => {
