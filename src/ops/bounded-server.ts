@@ -28,7 +28,7 @@ const HEADERS_MS = 5000;
 const IDLE_MS = 5000;
 const LOOK_EVERY_MS = 1000;
 /** How long a request beyond the rate waits for its refusal: a client that asks on and on asks once in this time. */
-const REFUSED_AFTER_MS = 1000;
+const REFUSED_AFTER_MS = 2000;
 
 /**
  * An HTTP server that strangers cannot make costly: connections, their idling and their slowness have bounds, and a
