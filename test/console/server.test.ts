@@ -80,6 +80,7 @@ describe('a session', () => {
     expect((await get('/', { cookie })).status).toBe(200);
     expect((await get('/', { cookie: `other=1; ${cookie}; x=${'A'.repeat(43)}` })).status).toBe(200);
     expect((await get('/', { cookie: `cdr_desk=${'A'.repeat(43)}; ${cookie}` })).status).toBe(303);
+    expect((await get('/', { cookie: `${cookie}; cdr_desk=${'A'.repeat(43)}` })).status).toBe(303);
     expect((await get('/', { cookie: `__Host-${cookie}` })).status).toBe(303);
   });
 
