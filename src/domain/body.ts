@@ -1,6 +1,6 @@
 import { parse as parseLossless } from 'lossless-json';
 import { NumberToken } from './json-number.ts';
-import { amount, plain } from './money.ts';
+import { type Amount, amount, plain } from './money.ts';
 import { shownName } from './secrets.ts';
 
 /** The parameters of a message by name, as they came: text, numbers, or what the contract never takes. */
@@ -19,6 +19,21 @@ const DEPTH_LIMIT = 16;
 
 /** Beyond this power of ten a number fits no parameter, and writing it out would only cost memory. */
 const EXPONENT_LIMIT = 300;
+
+/** Names, and items of lists, that a body may have. The contract has some 30 names, and reading costs by the name. */
+const VALUES_MAX = 200;
+/** Shorter text has too few values to matter; the calls of switches are, and are not counted through. */
+const COUNTED_FROM = 2000;
+/** Characters of a number: no parameter takes a longer one. */
+const NUMBER_MAX = 1000;
+/** Digits that the exponents of one body may stand for in all: each must be written out. */
+const WRITTEN_MAX = 4000;
+
+/** Parameters that tell calls apart: two values must not become the same one in reading. */
+const IDENTIFIERS: ReadonlySet<string> = new Set(['uniqueid', 'machine']);
+const REPLACEMENT = '\uFFFD';
+/** What is no escape stands for itself. */
+const BARE_PERCENT = /%(?![\da-f]{2})/gi;
 
 const QUOTE = 0x22;
 /** JSON's white space is this and what is below it. */
@@ -46,18 +61,40 @@ export function readBody(text: string, format: BodyFormat, isDecimal: (name: str
 /** The HTTP API's query string: WHATWG rules, pairs split by `;` or `&`; a repeated name is refused. */
 function readForm(text: string): Body {
   if (/^\s*[[{]/.test(text)) return unreadable('expected name=value pairs as content_type says, got JSON');
+  const pairs = text.trim().replaceAll(';', '&');
+  if (exceeds(VALUES_MAX, pairs, '&')) return unreadable(TOO_MANY);
   const fields: Record<string, unknown> = Object.create(null);
   const repeated = new Set<string>();
-  for (const [name, value] of new URLSearchParams(text.trim().replaceAll(';', '&'))) {
+  let isSuspect = false;
+  for (const [name, value] of new URLSearchParams(pairs)) {
     if (name in fields) repeated.add(name);
     fields[name] = value;
+    isSuspect ||= IDENTIFIERS.has(name) && value.includes(REPLACEMENT);
   }
-  return bodyOf(fields, repeated);
+  const damaged = isSuspect && repeated.size === 0 ? damagedName(pairs) : undefined;
+  return damaged === undefined
+    ? without(fields, repeated, 'expected each parameter once, got this one more than once')
+    : without(fields, new Set([damaged]), 'expected UTF-8, got an escape that is none');
+}
+
+/** The identifier that has an escape which is no UTF-8: the rules of the web read any such as U+FFFD. */
+function damagedName(pairs: string): string | undefined {
+  for (const pair of pairs.split('&')) {
+    const [name] = [...new URLSearchParams(pair).keys()];
+    if (name === undefined || !IDENTIFIERS.has(name)) continue;
+    try {
+      decodeURIComponent(pair.replace(BARE_PERCENT, '%25'));
+    } catch {
+      return name;
+    }
+  }
+  return undefined;
 }
 
 function readJson(text: string, isDecimal: (name: string) => boolean): Body {
   if (isTooDeep(text))
     return unreadable(`expected one flat JSON object, got one nested over ${DEPTH_LIMIT} levels`);
+  if (text.length >= COUNTED_FROM && hasTooMany(text)) return unreadable(TOO_MANY);
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -69,15 +106,41 @@ function readJson(text: string, isDecimal: (name: string) => boolean): Body {
   // slow way looks closer.
   const plainKeys = namesIn(text) === Object.keys(value).length;
   if (plainKeys && !RISKY_NUMBER.test(text)) return { kind: 'fields', fields: value };
-  return bodyOf(withExactNumbers(text, isDecimal), repeatedNames(text));
+  const exact = withExactNumbers(text, isDecimal);
+  return without(exact, repeatedNames(text), 'expected each parameter once, got this one more than once');
 }
 
-function bodyOf(fields: Fields, repeated: ReadonlySet<string>): Body {
-  const [first] = repeated;
+/** The parameters, or the refusal of the first of `wrong` with all others. */
+function without(fields: Fields, wrong: ReadonlySet<string>, message: string): Body {
+  const [first] = wrong;
   if (first === undefined) return { kind: 'fields', fields };
-  const message = 'expected each parameter once, got this one more than once';
-  const once = Object.entries(fields).filter(([name]) => !repeated.has(name));
-  return { kind: 'unreadable', fields: Object.fromEntries(once), key: shownName(first), message };
+  const right = Object.entries(fields).filter(([name]) => !wrong.has(name));
+  return { kind: 'unreadable', fields: Object.fromEntries(right), key: shownName(first), message };
+}
+
+/** Whether there are so many of a character. */
+function exceeds(limit: number, text: string, character: string): boolean {
+  let count = 0;
+  for (let at = text.indexOf(character); at >= 0; at = text.indexOf(character, at + 1)) {
+    count += 1;
+    if (count >= limit) return true;
+  }
+  return false;
+}
+
+/** Counts the commas outside strings: one is between any two values. */
+function hasTooMany(text: string): boolean {
+  if (!exceeds(VALUES_MAX, text, ',')) return false;
+  let count = 1;
+  for (let i = 0; i < text.length; i += 1) {
+    const char = text[i];
+    if (char === '"') i = endOfString(text, i);
+    else if (char === ',') {
+      count += 1;
+      if (count > VALUES_MAX) return true;
+    }
+  }
+  return false;
 }
 
 /**
@@ -134,8 +197,15 @@ function withExactNumbers(text: string, isDecimal: (name: string) => boolean): F
   });
   if (!isObject(parsed)) return {};
   const fields: Record<string, unknown> = Object.create(null);
+  let written = 0;
   for (const [name, value] of Object.entries(parsed)) {
-    fields[name] = value instanceof NumberToken ? exactNumber(value, isDecimal(name)) : value;
+    fields[name] = value;
+    if (!(value instanceof NumberToken) || value.text.length > NUMBER_MAX) continue;
+    const number = amount(value.text);
+    // Beyond this it stays a token, NaN and infinity included.
+    if (!(Math.abs(number.e) <= EXPONENT_LIMIT)) continue;
+    written += Math.abs(number.e);
+    if (written <= WRITTEN_MAX) fields[name] = exactNumber(value, number, isDecimal(name));
   }
   return fields;
 }
@@ -144,10 +214,9 @@ function withExactNumbers(text: string, isDecimal: (name: string) => boolean): F
  * A decimal as plain text; a whole number as a number where that is safe, else as its digits. What would not
  * be the same number then stays a token.
  */
-function exactNumber(token: NumberToken, isDecimal: boolean): string | number | NumberToken {
-  const value = amount(token.text);
+function exactNumber(token: NumberToken, value: Amount, isDecimal: boolean): string | number | NumberToken {
   const vanished = value.isZero() && /^[-0.]*[1-9]/.test(token.text);
-  if (!value.isFinite() || vanished || Math.abs(value.e) > EXPONENT_LIMIT) return token;
+  if (vanished) return token;
   if (isDecimal) return plain(value);
   const asNumber = value.toNumber();
   if (value.isInteger() !== Number.isInteger(asNumber)) return token;
@@ -186,6 +255,8 @@ function syntaxProblem(error: unknown, text: string): string {
     ? 'it ends too early or has a wrong character'
     : `wrong at character ${position}`;
 }
+
+const TOO_MANY = `expected at most ${VALUES_MAX} parameters, got more`;
 
 function unreadable(message: string): Body {
   return { kind: 'unreadable', fields: {}, key: '', message };

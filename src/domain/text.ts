@@ -21,8 +21,11 @@ export function clean(text: string): string {
 /** The first `length` code points. */
 export function cut(text: string, length: number): string {
   if (text.length <= length) return text;
-  const points = Array.from(text);
-  return points.length <= length ? text : points.slice(0, length).join('');
+  let at = 0;
+  for (let points = 0; points < length && at < text.length; points += 1) {
+    at += (text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1;
+  }
+  return text.slice(0, at);
 }
 
 /** A value as a refusal shows it: JSON, shortened, with nothing in it that would disturb a terminal or a log. */

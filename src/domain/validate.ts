@@ -28,11 +28,9 @@ export function validate(fields: Fields, ignored: ReadonlySet<string>): Validati
     const unknown = Object.keys(known).filter((name) => parameterRow(name) === undefined);
     const wrong = new Set(result.error.issues.map((issue) => issue.path[0]));
     const errors = parameterNames.filter((name) => wrong.has(name)).map((name) => refusal(name, known));
-    const bounded = [...errors, ...relationsAmong(known), ...unknown.map(unknownParameter)].slice(
-      0,
-      ERRORS_MAX,
-    );
-    return { kind: 'invalid', errors: bounded };
+    const strange = unknown.slice(0, ERRORS_MAX).map(unknownParameter);
+    const all = [...errors, ...relationsAmong(known), ...strange];
+    return { kind: 'invalid', errors: all.slice(0, ERRORS_MAX) };
   }
   const errors = relations(result.data);
   if (errors.length > 0) return { kind: 'invalid', errors };

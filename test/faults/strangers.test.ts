@@ -1,0 +1,183 @@
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { until } from '../support/broker.ts';
+import { expectFaultless, metric, openSite, type Site } from '../support/faults.ts';
+import {
+  nested,
+  type RawMessage,
+  type RawProperties,
+  type RawPublisher,
+  rawPublisher,
+} from '../support/raw-amqp.ts';
+import { REPLIES } from '../support/switch.ts';
+import type { WorkerProcess } from '../support/worker.ts';
+
+const SEED = 6101;
+// Every wait has its own limit; the broker itself takes seconds for 20,000 levels.
+vi.setConfig({ testTimeout: 300_000 });
+const LIMIT_MS = 120_000;
+
+const DEPTHS = [0, 1, 16, 100, 5_000, 20_000];
+const KINDS = ['table', 'array'] as const;
+const KEYS = { 'cdrs.create': 'cdrs.create.m', 'cdrs.dead': 'nowhere.m' };
+
+const HOSTILE = {
+  'a NUL': Buffer.from('a\0b'),
+  'no UTF-8': Buffer.from([0x61, 0xff, 0xc3]),
+  'control characters': Buffer.from('\u001b]0;x\u0007\u009b\u202e'),
+  'as much as there can be': Buffer.alloc(255, 0xff),
+};
+const TEXTS = [
+  'contentType',
+  'contentEncoding',
+  'correlationId',
+  'replyTo',
+  'messageId',
+  'type',
+  'appId',
+  'clusterId',
+] as const;
+const NUMBERS: RawProperties[] = [
+  { priority: 255 },
+  { timestamp: 2n ** 64n - 1n },
+  { timestamp: 0n },
+];
+
+let site: Site;
+let stranger: RawPublisher;
+let worker: WorkerProcess;
+let garbage = 0;
+
+beforeAll(async () => {
+  site = await openSite('strangers', SEED);
+  stranger = await rawPublisher(site.amqpUrl);
+  worker = await site.worker();
+});
+afterAll(async () => {
+  await stranger?.close();
+  await site?.close();
+});
+
+/** A call that no other test sends. */
+function freshCall(): Buffer {
+  const [message] = site.calls.make(1);
+  if (message === undefined) throw new Error('no call was made');
+  return site.calls.bodyOf(message.call);
+}
+
+/** What is refused before anybody looks who sent it. */
+function freshGarbage(): Buffer {
+  garbage += 1;
+  return Buffer.from(`garbage ${garbage}`);
+}
+
+/** A call in the name of somebody who did not send it. */
+function freshForgery(): Buffer {
+  garbage += 1;
+  const call = { auth_username: 'switch', auth_password: 'guess', uniqueid: `forged-${garbage}` };
+  return Buffer.from(JSON.stringify({ ...call, machine: 'm', start: 1, scustomer: 1, cost: '1' }));
+}
+
+const settled = async () => {
+  const counts = ['204', '400', '401'].map((code) =>
+    metric(worker, `cdr_ingest_results_total{code="${code}"}`),
+  );
+  const [stored = 0, refused = 0, forged = 0] = await Promise.all(counts);
+  return { stored, refused, forged };
+};
+const losses = async () => {
+  const text = await (await fetch(`http://127.0.0.1:${await worker.port()}/metrics`)).text();
+  return text.split('\n').filter((line) => /^cdr_ingest_consumer_losses_total.* [^0]/.test(line));
+};
+
+/** Honest calls around them, and all of them: settled, with nobody's subscription lost. */
+async function sendAmongHonest(messages: readonly RawMessage[]): Promise<void> {
+  const before = await settled();
+  const honest = site.calls.make(50);
+  await Promise.all([stranger.publish(messages), site.calls.send(honest)]);
+  await site.allAnswered(LIMIT_MS);
+  const total = ({ stored, refused, forged }: typeof before) => stored + refused + forged;
+  await until(
+    async () => total(await settled()) === total(before) + messages.length + honest.length,
+    LIMIT_MS,
+  );
+  expect(await losses()).toEqual([]);
+}
+
+describe('what a stranger writes into a message', () => {
+  it.each(Object.entries(HOSTILE))('as any property costs nobody anything: %s', async (_, bytes) => {
+    const before = { ...(await settled()), letters: await lettersKept() };
+    const properties: RawProperties[] = [...TEXTS.map((name) => ({ [name]: bytes })), ...NUMBERS];
+    const routed = Buffer.concat([Buffer.from('cdrs.create.'), bytes]).subarray(0, 255);
+    const messages = [freshCall, freshGarbage, freshForgery].flatMap((body) => [
+      ...properties.map((each) => ({
+        routingKey: Buffer.from('cdrs.create.m'),
+        body: body(),
+        properties: each,
+      })),
+      { routingKey: routed, body: body(), properties: {} },
+    ]);
+    await sendAmongHonest(messages);
+    // A content_type that is none of ours is JSON.
+    const each = messages.length / 3;
+    const after = await settled();
+    expect([after.refused - before.refused, after.forged - before.forged]).toEqual([each, each]);
+    expect((await lettersKept()) - before.letters).toBe(2 * each);
+  });
+
+  it('as a routing key that leads nowhere is kept, whatever bytes', async () => {
+    const before = await lettersKept();
+    const messages = Object.values(HOSTILE).map((bytes) => ({
+      routingKey: Buffer.concat([Buffer.from('nowhere.'), bytes]).subarray(0, 255),
+      body: freshGarbage(),
+      properties: { correlationId: bytes, replyTo: bytes, messageId: bytes, contentType: bytes },
+    }));
+    await sendAmongHonest(messages);
+    expect((await lettersKept()) - before).toBe(messages.length);
+  });
+
+  it('as headers of any depth costs its own message alone, in both queues', async () => {
+    const cases = Object.entries(KEYS).flatMap(([queue, key]) =>
+      KINDS.flatMap((kind) =>
+        DEPTHS.map((depth) => ({ queue, key, kind, depth, id: `${queue} ${kind} ${depth}` })),
+      ),
+    );
+    const isCall = ({ queue, depth }: { queue: string; depth: number }) =>
+      queue === 'cdrs.create' && depth <= 16;
+    const messages = cases.map((each) => ({
+      routingKey: Buffer.from(each.key),
+      body: isCall(each) ? freshCall() : freshGarbage(),
+      properties: {
+        headers: nested(each.depth, each.kind),
+        correlationId: Buffer.from(each.id),
+        replyTo: Buffer.from(REPLIES),
+      },
+    }));
+    const before = await lettersKept();
+    await sendAmongHonest(messages);
+    await until(() => cases.every(({ id }) => site.calls.heard(id).length > 0), LIMIT_MS);
+    const answers = cases.map(({ id }) => [id, site.calls.heard(id)[0]?.code, site.calls.heard(id)[0]?.key]);
+    expect(answers).toEqual(cases.map((each) => [each.id, isCall(each) ? '204' : '400', '']));
+    expect((await lettersKept()) - before).toBe(cases.filter((each) => !isCall(each)).length);
+  });
+
+  it('says of headers that cannot be taken why', async () => {
+    const rows = await site.rows(
+      `select responses->0->>'message' as message from dead_letters where responses::text like '%headers%'`,
+    );
+    expect(rows.map(({ message }) => message)).toContain(
+      'expected headers that can be read, got over 16384 bytes of them',
+    );
+  });
+
+  it('comes to one effect each in the end', async () => {
+    const answered = site.calls.make(1);
+    await site.calls.send(answered);
+    await site.allAnswered(LIMIT_MS);
+    await expectFaultless(site, { deadLetters: expect.any(Array) });
+  });
+});
+
+async function lettersKept(): Promise<number> {
+  const [row] = await site.rows('select count(*)::text as count from dead_letters');
+  return Number(row?.count);
+}
