@@ -47,10 +47,10 @@ export interface Intake {
 
 const REPLIES_IN_FLIGHT = 3;
 /**
- * Bytes of bodies that one transaction settles at most. A batch of ordinary calls has a tenth of it; read, written as
+ * Bytes of bodies that one transaction settles at most. A batch of ordinary calls has a third of it; read, written as
  * JSON and sent to the database they take several times as much.
  */
-const BATCH_BYTES = 4_194_304;
+const BATCH_BYTES = 1_048_576;
 
 /** Whose fault a failure of the database is. */
 export function blame(error: unknown): Blame {

@@ -36,11 +36,7 @@ const TEXTS = [
   'appId',
   'clusterId',
 ] as const;
-const NUMBERS: RawProperties[] = [
-  { priority: 255 },
-  { timestamp: 2n ** 64n - 1n },
-  { timestamp: 0n },
-];
+const NUMBERS: RawProperties[] = [{ priority: 255 }, { timestamp: 2n ** 64n - 1n }, { timestamp: 0n }];
 
 let site: Site;
 let stranger: RawPublisher;

@@ -1,0 +1,122 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { block } from '../support/blocker.ts';
+import { type Outsider, outsider, until } from '../support/broker.ts';
+import { expectFaultless, metric, openSite, type Site } from '../support/faults.ts';
+import { entry, long, type RawMessage, type RawPublisher, rawPublisher } from '../support/raw-amqp.ts';
+import type { WorkerProcess } from '../support/worker.ts';
+
+const SEED = 7101;
+// Every wait has its own limit.
+vi.setConfig({ testTimeout: 300_000 });
+const LIMIT_MS = 200_000;
+
+/** What docs/operations.md promises of a worker, whatever is sent. */
+const RSS_MAX_KIB = 512 * 1024;
+const MEBIBYTE = 1_048_576;
+const LARGEST = 65_536;
+
+const key = Buffer.from('cdrs.create.m');
+const json = { contentType: Buffer.from('application/json'), deliveryMode: 2 };
+const form = { ...json, contentType: Buffer.from('application/x-www-form-urlencoded') };
+const headers = entry('h', 'x', Buffer.concat([long(120_000), Buffer.alloc(120_000, 'h')]));
+
+/** As many bytes as there may be, each body another. */
+function filled(byte: number, size: number) {
+  return (index: number) => {
+    const body = Buffer.alloc(size, byte);
+    body.writeUInt32BE(0x10000 + index, size - 4);
+    return body;
+  };
+}
+
+const wrong = (index: number, rest = '') =>
+  `"auth_username":"nobody-${index}","auth_password":"guess","uniqueid":"f-${index}"${rest}`;
+
+const floods: [what: string, count: number, make: (index: number) => Omit<RawMessage, 'routingKey'>][] = [
+  ['the largest bodies of \\x01', 2000, (i) => ({ body: filled(1, LARGEST)(i), properties: json })],
+  ['the largest bodies of \\xff', 2000, (i) => ({ body: filled(0xff, LARGEST)(i), properties: json })],
+  [
+    'the largest calls of nobody',
+    2000,
+    (i) => ({
+      body: Buffer.from(`{${wrong(i, `,"callerid":"${'é'.repeat(32_000)}"`)}}`),
+      properties: json,
+    }),
+  ],
+  ['bodies of 16 MiB', 40, (i) => ({ body: filled(0x41, 16 * MEBIBYTE)(i), properties: json })],
+  [
+    'headers of 120 kB',
+    2000,
+    (i) => ({ body: Buffer.from(`{${wrong(i)}}`), properties: { ...json, headers } }),
+  ],
+  [
+    'forms of many names',
+    2000,
+    (i) => ({
+      body: Buffer.from(`n${i}=1&${Array.from({ length: 9000 }, (_, n) => `n${n}=`).join('&')}`),
+      properties: form,
+    }),
+  ],
+];
+
+let site: Site;
+let other: Outsider;
+let stranger: RawPublisher;
+let worker: WorkerProcess;
+
+beforeAll(async () => {
+  site = await openSite('floods', SEED);
+  other = await outsider(site.amqpUrl);
+  stranger = await rawPublisher(site.amqpUrl);
+  worker = await site.worker();
+});
+afterAll(async () => {
+  await stranger?.close();
+  await other?.close();
+  await site?.close();
+});
+
+const answered = async () => {
+  const counts = ['204', '400', '401'].map((code) =>
+    metric(worker, `cdr_ingest_results_total{code="${code}"}`),
+  );
+  return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
+};
+const peakKib = () => {
+  const status = readFileSync(`/proc/${worker.child.pid}/status`, 'utf8');
+  return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1]);
+};
+
+it.each(floods)(
+  'a flood of %s is answered and kept, in bounded memory, and so are honest calls',
+  async (what, count, make) => {
+    const before = await answered();
+    // The peak begins anew.
+    writeFileSync(`/proc/${worker.child.pid}/clear_refs`, '5');
+    const honest = site.calls.make(20);
+    // Nothing is settled at first, so that as much comes in hand as may.
+    const blocker = await block(site, 'lock table cdrs, dead_letters in exclusive mode');
+    const sending = (async () => {
+      for (let sent = 0; sent < count; sent += 20) {
+        const messages = Array.from({ length: Math.min(20, count - sent) }, (_, index) => make(sent + index));
+        await stranger.publish(messages.map((message) => ({ ...message, routingKey: key })));
+      }
+    })();
+    await until(
+      async () => (await metric(worker, 'cdr_ingest_in_flight_messages')) >= Math.min(count, 200),
+      LIMIT_MS,
+    );
+    await blocker.workerWaits();
+    await blocker.end();
+    await Promise.all([sending, site.calls.send(honest)]);
+    await site.allAnswered(LIMIT_MS);
+    await until(async () => (await answered()) === before + count + honest.length, LIMIT_MS);
+    process.stderr.write(`${what}: ${Math.round(peakKib() / 1024)} MiB\n`);
+    expect(peakKib()).toBeLessThan(RSS_MAX_KIB);
+  },
+);
+
+it('all of it comes to one effect each in the end', async () => {
+  await expectFaultless(site, { deadLetters: expect.any(Array) });
+});
