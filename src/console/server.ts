@@ -28,7 +28,7 @@ interface Answered {
 }
 
 const PER_SECOND = 100;
-const REQUEST_MS = 20_000;
+const REQUEST_MS = 10_000;
 /** Trying out thousands of calls takes minutes without a word. */
 const SILENT_MS = 600_000;
 
@@ -43,12 +43,9 @@ export async function serveConsole(options: ConsoleOptions): Promise<BoundedServ
   async function answer(request: IncomingMessage, client: ClientAddress): Promise<Answered> {
     const url = urlOf(request);
     if (url === undefined) return { answer: problem(400, 'Not found', 'There is no such page.') };
-    const method = request.method === 'HEAD' ? 'GET' : request.method;
-    if (method !== 'GET' && method !== 'POST')
-      return { answer: problem(405, 'Refused', 'Pages are read and forms are sent.') };
     const asset = assetAt(url.pathname);
     if (asset !== undefined) return { answer: asset };
-    const isPost = method === 'POST';
+    const isPost = request.method === 'POST';
     if (isPost && !isSameSite(request))
       return { answer: problem(403, 'Refused', 'This form comes from another site.') };
     const sent = isPost ? await readForm(request) : undefined;
@@ -63,7 +60,7 @@ export async function serveConsole(options: ConsoleOptions): Promise<BoundedServ
     }
     const session = await readSession(desk.sql, request, client.isHttps);
     if (session === undefined) return { answer: unknownVisitor(url) };
-    return { session, answer: await answerKnown(method, url, form, session, client) };
+    return { session, answer: await answerKnown(isPost ? 'POST' : 'GET', url, form, session, client) };
   }
 
   async function answerKnown(
@@ -90,6 +87,7 @@ export async function serveConsole(options: ConsoleOptions): Promise<BoundedServ
     {
       host: options.host,
       port: options.port,
+      methods: ['GET', 'HEAD', 'POST'],
       perSecond: PER_SECOND,
       requestMs: REQUEST_MS,
       silentMs: SILENT_MS,

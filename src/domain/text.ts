@@ -1,4 +1,5 @@
 import { NumberToken } from './json-number.ts';
+import { printable } from './printable.ts';
 
 /** Code points that a caller's text may have; what is longer is cut (interface, section 4). */
 export const TEXT_MAX = 4096;
@@ -33,7 +34,7 @@ export function shown(value: unknown): string {
   if (value instanceof NumberToken) return shorten(value.text, 40);
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'object' && value !== null) return 'an object';
-  if (typeof value === 'string') return JSON.stringify(shorten(clean(value), 40));
+  if (typeof value === 'string') return printable(JSON.stringify(shorten(clean(value), 40)));
   return String(value);
 }
 

@@ -12,6 +12,8 @@ export interface Bounds {
   /** The address that is listened on; undefined for all of this machine's. */
   host?: string | undefined;
   port: number;
+  /** What may be asked; OPTIONS is answered with them, which is how some proxies look whether anybody is there. */
+  methods: readonly string[];
   /** Requests of one client in a second that are answered at once. */
   perSecond: number;
   /** Milliseconds in which a request must have arrived, its body included. */
@@ -39,6 +41,7 @@ export async function serveBounded(
   handle: (request: IncomingMessage, response: ServerResponse) => void,
 ): Promise<BoundedServer> {
   const isWithin = rate(bounds.perSecond);
+  const allow = [...bounds.methods, 'OPTIONS'].join(', ');
   const latest = new WeakMap<Socket, ServerResponse>();
   const server = createServer(
     {
@@ -53,8 +56,11 @@ export async function serveBounded(
       latest.set(socket, response);
       // No browser and no probe asks before it was answered, and thousands of requests fit into one packet.
       if (before !== undefined && !before.writableEnded) socket.destroy();
-      else if (isWithin(bounds.clientOf(request))) handle(request, response);
-      else setTimeout(() => refuse(response), REFUSED_AFTER_MS).unref();
+      else if (!isWithin(bounds.clientOf(request)))
+        setTimeout(() => refuse(response, 429, { 'retry-after': '1' }), REFUSED_AFTER_MS).unref();
+      else if (request.method === 'OPTIONS') response.writeHead(204, { allow }).end();
+      else if (!bounds.methods.includes(request.method ?? '')) refuse(response, 405, { allow });
+      else handle(request, response);
     },
   );
   limitConnections(server, CONNECTIONS);
@@ -71,9 +77,11 @@ export async function serveBounded(
   };
 }
 
-function refuse(response: ServerResponse): void {
+function refuse(response: ServerResponse, status: 405 | 429, headers: Record<string, string>): void {
   if (response.destroyed) return;
-  response.writeHead(429, { 'content-type': 'text/plain', 'retry-after': '1' }).end('too many requests\n');
+  response
+    .writeHead(status, { 'content-type': 'text/plain', ...headers })
+    .end(status === 429 ? 'too many requests\n' : `expected ${headers.allow}\n`);
 }
 
 /** Counts by client within the running second. */

@@ -39,9 +39,7 @@ export async function serveOps({ host, port, registry, readiness }: OpsOptions):
 
   function handle(request: IncomingMessage, response: ServerResponse): void {
     const path = (request.url ?? '/').split('?')[0];
-    if (request.method !== 'GET' && request.method !== 'HEAD')
-      text(response, 405, 'expected GET or HEAD\n', { allow: 'GET, HEAD' });
-    else if (path === '/livez') json(response, performance.now() - turned < ALIVE_WITHIN_MS, { alive: true });
+    if (path === '/livez') json(response, performance.now() - turned < ALIVE_WITHIN_MS, { alive: true });
     else if (path === '/readyz')
       ready().then(
         (parts) => json(response, Object.values(parts).every(Boolean), parts),
@@ -59,6 +57,7 @@ export async function serveOps({ host, port, registry, readiness }: OpsOptions):
     {
       host,
       port,
+      methods: ['GET', 'HEAD'],
       perSecond: PER_SECOND,
       requestMs: REQUEST_MS,
       silentMs: SILENT_MS,

@@ -25,6 +25,7 @@ describe('a text', () => {
 
   it('in a refusal is short and can disturb neither a terminal nor a log', () => {
     expect(shown('a\x1b[31m\nb')).toBe('"a\uFFFD[31m\uFFFDb"');
+    expect(shown('a\u202eb\u2028c\u200bd')).toBe('"a\\u202eb\\u2028c\\u200bd"');
     expect(Array.from(shown('x'.repeat(5000)))).toHaveLength(42);
     expect([[1], {}, null, true, 1.5].map(shown)).toEqual(['a list', 'an object', 'null', 'true', '1.5']);
     expect(shown(new NumberToken('1'.repeat(50)))).toBe(`${'1'.repeat(39)}…`);
