@@ -3,6 +3,7 @@ import { sender } from './workload.ts';
 
 const rules = {
   maxBodyBytes: 65_536,
+  keptBodyBytes: 4096,
   ignored: new Set<string>(),
   systemCurrency: 'USD',
   verify: () => ({ kind: 'ok' as const, username: sender.username, role: 'system' }),

@@ -53,6 +53,7 @@ export async function measureNode(): Promise<Record<string, number[]>> {
   await verifier.check(sender.username, sender.password);
   const admission = {
     maxBodyBytes: 65_536,
+    keptBodyBytes: 4096,
     ignored: nothingIgnored,
     systemCurrency: 'USD',
     verify: verifier.check,

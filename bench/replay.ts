@@ -63,8 +63,8 @@ async function leaveLetters(client: Client, count: number, seed: number): Promis
     return JSON.stringify(call);
   });
   await client.query(
-    `insert into dead_letters (reason, uniqueid, submitted_by, responses, body, digest)
-     select distinct on (body) 'rejected', body::json ->> 'uniqueid', $2::text,
+    `insert into dead_letters (reason, uniqueid, submitted_by, verified, responses, body, digest)
+     select distinct on (body) 'rejected', body::json ->> 'uniqueid', $2::text, true,
        '[{"code": "400", "key": "scustomer", "message": "none"}]'::jsonb, body, sha256(body::bytea)
      from unnest($1::text[]) as body`,
     [bodies, sender.username],

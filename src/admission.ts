@@ -1,11 +1,14 @@
+import { isAscii } from 'node:buffer';
 import { type Decoded, decode, type Request } from './broker/envelope.ts';
 import { type Body, type Fields, readBody } from './domain/body.ts';
 import { fingerprint, toCdr } from './domain/cdr.ts';
 import { type Confinement, isOutside, isReadablyOutside } from './domain/confinement.ts';
+import { leftoversIn } from './domain/content.ts';
 import { isDecimal } from './domain/contract.ts';
 import type { Call } from './domain/decide.ts';
-import { type Letter, letterOf, letterOfText } from './domain/letter.ts';
+import { type Letter, letterOf, letterOfBytes, uniqueidOf } from './domain/letter.ts';
 import type { Outcome } from './domain/outcome.ts';
+import { MASK, shownName } from './domain/secrets.ts';
 import type { Submission } from './domain/submission.ts';
 import { clean } from './domain/text.ts';
 import { readTicket, sealOf } from './domain/ticket.ts';
@@ -32,6 +35,8 @@ export type Admitted = { letter: () => Letter } & Submission & {
 
 export interface AdmissionRules {
   maxBodyBytes: number;
+  /** What a letter keeps of a body that cannot be read (KEPT_BODY_BYTES). */
+  keptBodyBytes: number;
   ignored: ReadonlySet<string>;
   systemCurrency: string;
   verify: Verify;
@@ -69,7 +74,7 @@ function admitBy<Result, Admission>(
   const { fields } = message.body;
   const username = credential(fields, 'auth_username');
   const password = credential(fields, 'auth_password');
-  if (username === undefined || password === undefined) return submitted(message, '', rules);
+  if (username === undefined || password === undefined) return submitted(message, '', rules, UNVERIFIED);
   const verdict = verify(clean(username), password);
   // Read once more then: while it waits only its bytes are kept.
   if (verdict instanceof Promise)
@@ -80,6 +85,9 @@ function admitBy<Result, Admission>(
 /** What reading a call needs whose sender is on record elsewhere. */
 export type ReadingRules = Omit<AdmissionRules, 'verify'>;
 
+const VERIFIED = true;
+const UNVERIFIED = false;
+
 /**
  * A replay of a dead letter: the ticket in its header stands in place of credentials and is checked where the
  * row it names is locked. A ticket of another form than ours is no credential at all.
@@ -87,7 +95,7 @@ export type ReadingRules = Omit<AdmissionRules, 'verify'>;
 export function admitReplay(request: Request, header: unknown, rules: ReadingRules): Admitted {
   const message = read(request, rules.maxBodyBytes);
   const ticket = readTicket(header);
-  if (ticket === null) return answered(message, { kind: 'unauthenticated' });
+  if (ticket === null) return answered(message, { kind: 'unauthenticated' }, rules, UNVERIFIED);
   const { letter, attempt, token } = ticket;
   return { ...vouchedFor(message, rules), replay: { letter, attempt, seal: sealOf(token, request.body) } };
 }
@@ -100,15 +108,15 @@ export function admitKept(body: Buffer, contentType: string | null, rules: Readi
 
 function vouchedFor(message: Message, rules: ReadingRules): Admitted {
   const { body } = message;
-  if (body.kind === 'unreadable') return submitted(message, '', rules);
+  if (body.kind === 'unreadable') return submitted(message, '', rules, UNVERIFIED);
   const fields = { ...body.fields, auth_username: 'kept', auth_password: 'kept' };
-  return submitted({ ...message, body: { kind: 'fields', fields } }, '', rules);
+  return submitted({ ...message, body: { kind: 'fields', fields } }, '', rules, UNVERIFIED);
 }
 
 /** A message as far as it could be read. */
 interface Message {
   body: Body;
-  letter: () => Letter;
+  request: Request;
 }
 
 function read(request: Request, maxBodyBytes: number): Message {
@@ -117,8 +125,7 @@ function read(request: Request, maxBodyBytes: number): Message {
     unreadable === undefined
       ? bodyOf(decode(request, maxBodyBytes))
       : { kind: 'unreadable', fields: {}, key: '', message: unreadable };
-  // Read once more where one is written, which is seldom: what was read must not stay while the message is in hand.
-  return { body, letter: () => letterFor(request, maxBodyBytes) };
+  return { body, request };
 }
 
 function bodyOf(decoded: Decoded): Body {
@@ -127,19 +134,35 @@ function bodyOf(decoded: Decoded): Body {
     : readBody(decoded.text, decoded.format, isDecimal);
 }
 
-/** What a dead letter keeps of a message, as far as it can be read. */
-export function letterFor(request: Request, maxBodyBytes: number): Letter {
-  const decoded = decode(request, maxBodyBytes);
+/** How much of a message is read, and how much is kept of what cannot be read. */
+export type KeepingRules = Pick<AdmissionRules, 'maxBodyBytes' | 'keptBodyBytes'>;
+
+/**
+ * What a dead letter keeps of a message, as far as it can be read.
+ *
+ * @param isVerified whether its sender's credentials were looked at and right
+ */
+export function letterFor(request: Request, rules: KeepingRules, isVerified: boolean): Letter {
+  const decoded = decode(asAscii(request), rules.maxBodyBytes);
   const body = bodyOf(decoded);
-  return body.kind === 'fields'
-    ? letterOf(body.fields, request.properties)
-    : letterOfText(decoded.text, request.properties);
+  return body.kind === 'fields' && decoded.kind === 'text'
+    ? letterOf(decoded, body.fields, request.properties, isVerified)
+    : letterOfBytes(request, body.fields, request.properties, rules.keptBodyBytes);
+}
+
+/** The same without its charset where every byte is ASCII, which is the same text in whatever charset it was declared. */
+function asAscii(request: Request): Request {
+  const { contentType } = request.properties;
+  if (contentType?.includes(';') !== true || !isAscii(request.body)) return request;
+  const [type = null] = contentType.split(';');
+  return { ...request, properties: { ...request.properties, contentType: type } };
 }
 
 function judged(message: Message, verdict: Verdict, rules: ReadingRules): Admitted {
-  if (verdict.kind === 'unauthenticated') return answered(message, { kind: 'unauthenticated' });
-  if (verdict.role !== SUBMITTER) return answered(message, { kind: 'forbidden' });
-  return submitted(message, verdict.username, rules, verdict.confinement);
+  if (verdict.kind === 'unauthenticated')
+    return answered(message, { kind: 'unauthenticated' }, rules, UNVERIFIED);
+  if (verdict.role !== SUBMITTER) return answered(message, { kind: 'forbidden' }, rules, VERIFIED);
+  return submitted(message, verdict.username, rules, VERIFIED, verdict.confinement);
 }
 
 /** @param confinement of its sender; what is readably outside of it is refused before anything else that is wrong. */
@@ -147,13 +170,14 @@ function submitted(
   message: Message,
   submittedBy: string,
   rules: ReadingRules,
+  isVerified: boolean,
   confinement: Confinement | null = null,
 ): Admitted {
-  const { body, letter } = message;
-  const refused = (errors: ParameterError[]) =>
+  const { body, request } = message;
+  const refused = (errors: readonly ParameterError[]) =>
     confinement !== null && isReadablyOutside(confinement, body.fields)
-      ? answered(message, { kind: 'forbidden', isOutside: true })
-      : answered(message, { kind: 'rejected', errors });
+      ? answered(message, { kind: 'forbidden', isOutside: true }, rules, isVerified)
+      : rejected(message, errors, rules, isVerified);
   if (body.kind === 'unreadable') return refused([{ key: body.key, message: body.message }]);
   const validation = validate(body.fields, rules.ignored);
   if (validation.kind === 'invalid') return refused(validation.errors);
@@ -168,16 +192,38 @@ function submitted(
   return {
     uniqueid: cdr.uniqueid,
     verdict: { kind: 'call', call },
-    letter,
+    // Read once more where one is written, which is seldom: what was read must not stay while the message is in hand.
+    letter: () => letterFor(request, rules, isVerified),
     cleaned: validation.cleaned,
   };
 }
 
-function answered({ body, letter }: Message, outcome: Outcome): Admitted {
+/** The rest of a password with an unescaped & is a parameter's name: a refusal does not repeat it. */
+function rejected(
+  message: Message,
+  errors: readonly ParameterError[],
+  rules: ReadingRules,
+  isVerified: boolean,
+): Admitted {
+  const decoded = decode(message.request, rules.maxBodyBytes);
+  const leftovers = decoded.kind === 'text' ? [...leftoversIn(decoded)].map(shownName) : [];
+  const isRest = ({ key }: ParameterError) =>
+    leftovers.includes(key) && !(key === '' && message.body.kind === 'unreadable');
+  const told = errors.map((error) => (isRest(error) ? { ...error, key: MASK } : error));
+  return answered(message, { kind: 'rejected', errors: told }, rules, isVerified);
+}
+
+function answered(
+  { body, request }: Message,
+  outcome: Outcome,
+  rules: ReadingRules,
+  isVerified: boolean,
+): Admitted {
   const { validation } = body.fields;
   const validationOnly = validation === 1 || validation === '1';
+  const letter = () => letterFor(request, rules, isVerified);
   return {
-    uniqueid: letter().uniqueid,
+    uniqueid: body.kind === 'fields' ? uniqueidOf(body.fields) : letter().uniqueid,
     verdict: { kind: 'answer', outcome, validationOnly },
     letter,
     cleaned: 0,

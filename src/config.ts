@@ -183,6 +183,13 @@ export const variables = {
     expected: 'a number of bytes from 1024 to 16777216',
     description: 'A larger message is refused.',
   }),
+  KEPT_BODY_BYTES: variable({
+    schema: wholeNumber(256, 1_048_576),
+    fallback: '4096',
+    expected: 'a number of bytes from 256 to 1048576',
+    description:
+      'What a dead letter keeps of a body that cannot be read. Calls that can be read are kept whole.',
+  }),
   BATCH_SIZE: variable({
     schema: wholeNumber(1, 5000),
     fallback: '500',

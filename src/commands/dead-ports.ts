@@ -42,6 +42,8 @@ export function rehearsalPorts(
 ): RehearsalPorts {
   const rules = {
     maxBodyBytes: config.MAX_BODY_BYTES,
+    // A rehearsal keeps nothing.
+    keptBodyBytes: 0,
     ignored: new Set(config.IGNORED_PARAMETERS),
     systemCurrency: config.SYSTEM_CURRENCY,
   };

@@ -1,10 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Admitted, letterFor } from '../admission.ts';
+import { type Admitted, type KeepingRules, letterFor } from '../admission.ts';
 import type { Delivery } from '../broker/consumer.ts';
 import { redeliveriesSince } from '../broker/delivery.ts';
 import type { Request } from '../broker/envelope.ts';
-import { decode } from '../broker/envelope.ts';
-import { type Letter, letterOfText } from '../domain/letter.ts';
+import { type Letter, letterOfBytes } from '../domain/letter.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import type { Submission } from '../domain/submission.ts';
 import { takeIn, takeInReplay } from '../given-up.ts';
@@ -19,7 +18,7 @@ import { backoffMs } from './outage.ts';
 export interface DeadQueueOptions {
   prisma: PrismaClient;
   systemCurrency: string;
-  maxBodyBytes: number;
+  keeping: KeepingRules;
   /** Of the queue that calls come from. */
   deliveryLimit: number;
   admit: (request: Request) => Admitted | Promise<Admitted>;
@@ -32,7 +31,7 @@ export function deadQueueAdmission(options: DeadQueueOptions): (delivery: Delive
   const { prisma, systemCurrency } = options;
   const sql = sqlOf(prisma);
   const letterOf = (request: Request, reading: 'parsed' | 'plain') =>
-    (reading === 'plain' ? plainLetter : letterFor)(request, options.maxBodyBytes);
+    reading === 'plain' ? plainLetter(request, options.keeping) : letterFor(request, options.keeping, false);
   const ports = {
     letterOf,
     keep: async (submission: Submission) => {
@@ -76,6 +75,6 @@ export function outcomesOf(submissions: readonly Submission[]): Promise<Outcome[
 }
 
 /** Kept as bytes alone where reading it may be what ends workers. */
-function plainLetter(request: Request, maxBodyBytes: number): Letter {
-  return letterOfText(decode(request, maxBodyBytes).text, request.properties);
+function plainLetter(request: Request, { keptBodyBytes }: KeepingRules): Letter {
+  return letterOfBytes(request, {}, request.properties, keptBodyBytes);
 }

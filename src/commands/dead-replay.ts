@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { ConfigError, readConfig } from '../config.ts';
-import { type Choice, chooseForReplay } from '../desk/choice.ts';
+import { type Choice, chooseForReplay, NEEDS } from '../desk/choice.ts';
 import { readEdits, refusalOf } from '../desk/corrections.ts';
 import { rehearse } from '../desk/rehearsal.ts';
 import { type ReplayProgress, replay } from '../desk/replay.ts';
@@ -27,6 +27,7 @@ import { brokerOf, brokerVariables } from './services.ts';
 interface ReplayOptions extends SelectionOptions {
   set: string[];
   why?: string;
+  unverified?: boolean;
   limit?: string;
   rate?: string;
   abortOver?: string;
@@ -47,6 +48,7 @@ export function registerReplay(dead: Command): void {
       (pair, pairs: string[]) => [...pairs, pair],
       [],
     )
+    .option('--unverified', 'also calls whose sender nobody verified: you answer for them')
     .option('--why <text>', 'the reason, kept in the history')
     .option('--limit <count>', 'at most so many, the oldest deaths first')
     .option('--rate <count/s>', 'at most so many a second, such as 50/s')
@@ -61,7 +63,7 @@ async function run(ids: string[], { set, why, dryRun, json, ...options }: Replay
   const limit = usage(() => countIn('limit', options.limit)) ?? null;
   const rate = usage(() => rateIn('rate', options.rate)) ?? null;
   const abortOver = usage(() => percentIn('abort-over', options.abortOver)) ?? null;
-  const choice = usage(() => chooseForReplay(filter));
+  const choice = usage(() => chooseForReplay(filter, options.unverified === true));
   const config = readConfig([...brokerVariables, 'SYSTEM_CURRENCY', 'MAX_BODY_BYTES', 'IGNORED_PARAMETERS']);
   await atDesk(POOL, async (desk) => {
     const operator = await operatorAtWork(desk);
@@ -87,7 +89,7 @@ async function run(ids: string[], { set, why, dryRun, json, ...options }: Replay
     else printReplay(progress, skipped);
     const unsent = progress.selected - progress.sent - progress.leftAlone.length;
     const isDone = progress.dead === 0 && progress.takenOver === 0 && unsent === 0;
-    process.exitCode = isDone && !skipped.some((one) => one.why.includes(NEEDS_REASON)) ? 0 : 1;
+    process.exitCode = isDone && !skipped.some((one) => one.why.includes(NEEDS)) ? 0 : 1;
   });
 }
 
@@ -126,13 +128,12 @@ async function sendThem(
 }
 
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
-const NEEDS_REASON = 'needs its reason named: --reason';
 
 /** Of the ids that were named: those that this replay is not about, and why. */
 async function leftOut(
   { sql }: Desk,
   ids: readonly string[],
-  { open }: Choice,
+  { whyNot }: Choice,
   selected: readonly string[] | null,
 ): Promise<{ id: string; why: string }[]> {
   if (selected === null || ids.length === 0) return [];
@@ -141,8 +142,8 @@ async function leftOut(
     sql,
     ids.filter((id) => !chosen.has(id)),
   );
-  return rows.map(({ id, status, reason }) => ({
-    id,
-    why: open.includes(status) ? `${reason} ${NEEDS_REASON} ${reason}` : `is ${status}`,
-  }));
+  return rows.flatMap((row) => {
+    const why = whyNot(row);
+    return why === null ? [] : [{ id: row.id, why }];
+  });
 }

@@ -1,5 +1,6 @@
 import type { Story } from '../desk/story.ts';
-import { answerOf, moneyOf, timeOf } from '../desk/words.ts';
+import { answerOf, moneyOf, senderOf, timeOf } from '../desk/words.ts';
+import { unsendable } from '../domain/kept.ts';
 import { shorten, shown } from '../domain/text.ts';
 import type { LetterGroup, LetterSummary } from '../store/letters.ts';
 import { printLine, printTable } from './print.ts';
@@ -49,9 +50,9 @@ export function printStory({ letter, call, history, stored, differences }: Story
   for (const { code, key, message } of letter.responses)
     printLine(`  answered ${code} ${key === '' ? '' : `${key}: `}${message}`);
   if (letter.error !== null) printLine(`  error: ${letter.error}`);
-  printLine(
-    `  sent by ${letter.submitted_by ?? '(unknown)'}, ${letter.deaths} deaths, ${letter.replays} replays`,
-  );
+  printLine(`  ${senderOf(letter)}, ${letter.deaths} deaths, ${letter.replays} replays`);
+  const problem = unsendable(letter.altered, letter.edits);
+  if (problem !== null) printLine(`  not sent again: ${problem}`);
 
   if (call === null) {
     printLine('');

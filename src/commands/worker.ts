@@ -31,6 +31,7 @@ export const workerVariables = [
   'IGNORED_PARAMETERS',
   'REPLY_TO_ALLOW',
   'MAX_BODY_BYTES',
+  'KEPT_BODY_BYTES',
   'BATCH_SIZE',
   'PREFETCH',
   'DELIVERY_LIMIT',
@@ -113,6 +114,7 @@ export async function startWorker(config: WorkerConfig, log: Logger, signal: Abo
   };
   const admission = {
     maxBodyBytes: config.MAX_BODY_BYTES,
+    keptBodyBytes: config.KEPT_BODY_BYTES,
     ignored: new Set(config.IGNORED_PARAMETERS),
     systemCurrency: config.SYSTEM_CURRENCY,
     verify: verifier.checkLate,
@@ -162,7 +164,7 @@ export async function startWorker(config: WorkerConfig, log: Logger, signal: Abo
       admit: deadQueueAdmission({
         prisma: database.prisma,
         systemCurrency: config.SYSTEM_CURRENCY,
-        maxBodyBytes: config.MAX_BODY_BYTES,
+        keeping: admission,
         deliveryLimit: config.DELIVERY_LIMIT,
         admit: admitRequest,
         admitReplay: admitAsReplay,

@@ -65,10 +65,17 @@ export async function discard(
 
 /** The frozen selection of a replay, and the correction that goes with it. Throws SelectionError. */
 async function orderIn({ sql }: ConsoleDesk, form: URLSearchParams) {
-  const { filter } = chooseForReplay(selectionIn(form));
+  const { filter, whyNot } = chooseForReplay(selectionIn(form), form.get('unverified') === '1');
   const edits = editsIn(form);
   const why = whyIn(form);
   const ids = await selectIds(sql, filter, countIn('limit', form.get('limit')) ?? null);
+  // What was asked for by its id is never left out in silence.
+  const named = await readReplayable(
+    sql,
+    (filter.ids ?? []).filter((id) => !ids.includes(id)),
+  );
+  const left = named.flatMap((row) => whyNot(row) ?? [])[0];
+  if (left !== undefined) throw new SelectionError(left);
   const refusal = refusalOf(
     edits,
     edits.uniqueid === undefined ? [] : await readReplayable(sql, ids.slice(0, 2)),

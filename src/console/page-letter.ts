@@ -1,8 +1,9 @@
 import type { Story } from '../desk/story.ts';
-import { timeOf } from '../desk/words.ts';
+import { senderOf, timeOf } from '../desk/words.ts';
+import { unsendable } from '../domain/kept.ts';
 import { shown } from '../domain/text.ts';
 import { type Html, html, lines } from './html.ts';
-import { correction } from './page-letters.ts';
+import { answerFor, correction } from './page-letters.ts';
 import { type Answer, csrfField } from './respond.ts';
 import type { Session } from './session.ts';
 
@@ -12,7 +13,7 @@ export function letterPage(story: Story, session: Session): Answer {
   return {
     kind: 'page',
     title: `Dead letter ${letter.id}`,
-    body: html`<p><b>${letter.reason}</b>, <span class="${letter.status}">${letter.status}</span>; sent by ${letter.submitted_by ?? '(unknown)'},
+    body: html`<p><b>${letter.reason}</b>, <span class="${letter.status}">${letter.status}</span>; ${senderOf(letter)},
 ${letter.deaths} deaths, ${letter.replays} replays</p>
 <h2>The reply it got</h2>
 <ul>${letter.responses.map(({ code, key, message }) => html`<li><b>${code}</b> ${key && html`<code>${key}</code>: `}${message}</li>`)}</ul>
@@ -57,13 +58,15 @@ function forms({ letter }: Story, session: Session): Html {
 <input type="hidden" name="reason" value="${letter.reason}">`;
   const discard = html`<form class="act" method="post" action="/discard">${id}
 <label>why <input name="why" required></label> <button class="danger">Discard</button></form>`;
-  const isVouchedFor = letter.reason !== 'unauthenticated' && letter.reason !== 'forbidden';
+  const problem = unsendable(letter.altered, letter.edits);
   return html`<h2>What to do</h2>
-${!isVouchedFor && html`<p class="problem">Nobody vouches for who sent this: its credentials were not those of a switch.</p>`}
+${!letter.verified && html`<p class="problem">Nobody verified who sent this: who sends it again answers for it.</p>`}
+${letter.reason === 'forbidden' && html`<p class="problem">Its sender may not submit calls.</p>`}
+${problem && html`<p class="problem">It is not sent again: ${problem}.</p>`}
 ${
   letter.status !== 'discarded' &&
   html`<form class="act" method="post" action="/correct">${id}${correction()} <button>Save the correction</button></form>
-<form class="act" method="post" action="/rehearse">${id}<button>Try out, changing nothing</button>
+<form class="act" method="post" action="/rehearse">${id}${!letter.verified && answerFor()}<button>Try out, changing nothing</button>
 <button class="main" formaction="/replay">Replay</button></form>`
 }
 ${letter.status === 'dead' && discard}`;

@@ -75,10 +75,15 @@ function selectionForms(filter: FilterText, session: Session): Html {
     ([name, value]) => html`<input type="hidden" name="${name}" value="${fieldValue(value)}">`,
   );
   return html`<h2>All that these filters select</h2>
-<form class="act" method="post" action="/rehearse">${csrfField(session)}${hidden}${correction()}${replayOptions()}
+<form class="act" method="post" action="/rehearse">${csrfField(session)}${hidden}${correction()}${replayOptions()}${answerFor()}
 <button>Try out, changing nothing</button> <button class="main" formaction="/replay">Replay</button></form>
 <form class="act" method="post" action="/discard">${csrfField(session)}${hidden}
 <label>why <input name="why" required></label> <button class="danger">Discard</button></form>`;
+}
+
+/** Calls whose sender nobody verified are sent again only where an operator says so. */
+export function answerFor(): Html {
+  return html`<label><input type="checkbox" name="unverified" value="1"> also from senders that nobody verified</label>`;
 }
 
 /** One parameter to correct; empty for none. */

@@ -1,5 +1,6 @@
 import { parameters } from '../domain/contract.ts';
-import { type Edits, isEditable, type KeptCall, keptFields } from '../domain/kept.ts';
+import { type Edits, isEditable, type KeptCall, keptFields, unsendable } from '../domain/kept.ts';
+import { openStatuses } from '../domain/record.ts';
 import type { Correction } from '../store/letter-desk.ts';
 import type { Replayable } from '../store/replay-mark.ts';
 import { SelectionError } from './selection.ts';
@@ -43,7 +44,7 @@ export function correctionsFor(
   const corrections: Correction[] = [];
   const unreadable: string[] = [];
   for (const { id, edits: before, ...row } of rows) {
-    const fields = keptFields(keptCall(row));
+    const fields = row.altered.includes('') ? null : keptFields(row.body);
     if (fields === null) {
       unreadable.push(id);
       continue;
@@ -55,6 +56,15 @@ export function correctionsFor(
     corrections.push({ id, before, edits: { ...before, ...Object.fromEntries(changed) }, changes });
   }
   return { corrections, unreadable };
+}
+
+/** Why a selected letter is not sent again with these corrections, in one line; null where it is. */
+export function whyNotSent(
+  { status, altered, edits: before }: Pick<Replayable, 'status' | 'altered' | 'edits'>,
+  edits: Edits,
+): string | null {
+  if (!openStatuses.includes(status)) return `is ${status}`;
+  return unsendable(altered, { ...before, ...edits });
 }
 
 export function keptCall({ body, properties }: Pick<Replayable, 'body' | 'properties'>): KeptCall {

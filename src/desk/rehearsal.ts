@@ -3,7 +3,7 @@ import { codeOf, type Outcome } from '../domain/outcome.ts';
 import { type ResponseEntry, responsesTo } from '../domain/reply.ts';
 import type { Submission } from '../domain/submission.ts';
 import type { Replayable } from '../store/replay-mark.ts';
-import { correctionsFor, keptCall } from './corrections.ts';
+import { correctionsFor, keptCall, whyNotSent } from './corrections.ts';
 
 /** What one settled call moved. */
 export interface Moved {
@@ -52,10 +52,10 @@ export async function rehearse(
   ports: RehearsalPorts,
 ): Promise<Rehearsal> {
   const result: Rehearsal = { rows: [], leftAlone: [] };
-  const rows = (await ports.read(ids)).filter(({ id, status }) => {
-    const isOpen = status === 'dead' || status === 'replaying';
-    if (!isOpen) result.leftAlone.push({ id, why: `is ${status}` });
-    return isOpen;
+  const rows = (await ports.read(ids)).filter((row) => {
+    const why = whyNotSent(row, edits);
+    if (why !== null) result.leftAlone.push({ id: row.id, why });
+    return why === null;
   });
   const { corrections, unreadable } = correctionsFor(rows, edits);
   const wanted = new Map(corrections.map((correction) => [correction.id, correction.edits]));

@@ -1,7 +1,7 @@
 import type { Edits } from '../domain/kept.ts';
 import type { Correction } from '../store/letter-desk.ts';
 import type { Mark, Replayable, Sighting } from '../store/replay-mark.ts';
-import { correctionsFor } from './corrections.ts';
+import { correctionsFor, whyNotSent } from './corrections.ts';
 import { messageOf, type ReplayMessage } from './message.ts';
 
 /** The outside world as a replay sees it. */
@@ -168,9 +168,9 @@ async function corrected(
   leave: (id: string, why: string) => void,
 ): Promise<Replayable[]> {
   const open = rows.filter((row) => {
-    const isOpen = row.status === 'dead' || row.status === 'replaying';
-    if (!isOpen) leave(row.id, `is ${row.status}`);
-    return isOpen;
+    const why = whyNotSent(row, edits);
+    if (why !== null) leave(row.id, why);
+    return why === null;
   });
   if (Object.keys(edits).length === 0) return open;
   const { corrections, unreadable } = correctionsFor(open, edits);

@@ -33,8 +33,7 @@ export function storyOf(
   stored: StoredCall | undefined,
   systemCurrency: string,
 ): Story {
-  const contentType = letter.properties.contentType ?? null;
-  const call = keptFields({ body: letter.body, contentType });
+  const call = letter.altered.includes('') ? null : keptFields(letter.body);
   const received = call === null ? null : cdrOf({ ...call, ...letter.edits }, systemCurrency);
   const differing = stored && received ? differences(stored.call, received) : (letter.differences ?? []);
   return {

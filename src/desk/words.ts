@@ -6,6 +6,15 @@ export function timeOf(date: Date): string {
   return date.toISOString().slice(0, 19).replace('T', ' ');
 }
 
+/** Who sent it; a name that nobody verified is only what the message says. */
+export function senderOf({
+  submitted_by,
+  verified,
+}: Pick<LetterSummary, 'submitted_by' | 'verified'>): string {
+  if (submitted_by === null) return 'sent by (unknown)';
+  return verified ? `sent by ${submitted_by}` : `claims to be ${submitted_by}`;
+}
+
 export function moneyOf(cost: string | null, currency: string | null, systemCurrency: string): string {
   return cost === null ? '' : `${cost} ${currency ?? systemCurrency}`;
 }

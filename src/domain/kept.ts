@@ -1,6 +1,5 @@
 import { type Fields, readBody } from './body.ts';
 import { isDecimal, type ParameterName, parameterNames } from './contract.ts';
-import { MASK } from './secrets.ts';
 
 /** Parameters that an operator corrected, by name, as text. */
 export type Edits = Readonly<Partial<Record<ParameterName, string>>>;
@@ -23,27 +22,29 @@ export interface KeptCall {
 }
 
 /** The parameters of a kept call without its credentials; null where they cannot be read. */
-export function keptFields({ body, contentType }: KeptCall): Fields | null {
-  const readings = [
-    () => readBody(body, 'json', isDecimal),
-    // A mask is put where a quoted value stood, which leaves no JSON.
-    () => readBody(body.replaceAll(`:${MASK}`, `:"${MASK}"`), 'json', isDecimal),
-    () => readBody(body, 'form', isDecimal),
-  ];
-  const isForm = /x-www-form-urlencoded/i.test(contentType ?? '');
-  for (const read of isForm ? readings : readings.slice(0, 2)) {
-    const found = read();
-    if (found.kind === 'fields') {
-      const { auth_username, auth_password, ...call } = found.fields;
-      return call;
-    }
-  }
-  return null;
+export function keptFields(body: string): Fields | null {
+  const found = readBody(body, 'json', isDecimal);
+  if (found.kind !== 'fields') return null;
+  const { auth_username, auth_password, ...call } = found.fields;
+  return call;
 }
 
 /** A call as it is sent again: corrected, without credentials; as it came where it cannot be read. */
 export function correctedBody(call: KeptCall, edits: Edits): { body: string; contentType: string | null } {
-  const fields = keptFields(call);
+  const fields = keptFields(call.body);
   if (fields === null) return call;
   return { body: JSON.stringify({ ...fields, ...edits }), contentType: 'application/json' };
+}
+
+/**
+ * Why a call is not sent again as it stands, in one line; null where it is as it came, or what is missing was set.
+ *
+ * @param altered parameters that were masked or cut when the call was kept, '' for the body as a whole
+ */
+export function unsendable(altered: readonly string[], edits: Edits): string | null {
+  if (altered.includes(''))
+    return 'its body could not be read and is not kept as it came: only its sender can send it again';
+  const open = altered.filter((name) => !Object.hasOwn(edits, name));
+  if (open.length === 0) return null;
+  return `${open.join(', ')} ${open.length === 1 ? 'is' : 'are'} not kept as it came: --set ${open.join(' and ')} first`;
 }

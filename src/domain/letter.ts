@@ -1,8 +1,10 @@
-import { hash } from 'node:crypto';
 import type { Fields } from './body.ts';
+import { bytesDigest, type Content, contentDigest, leftoversIn } from './content.ts';
 import { parameters } from './contract.ts';
+import { keepReadable, keepUnreadable } from './letter-body.ts';
+import { readLoosely } from './loose.ts';
 import { type KeptProperties, keptProperties, type RequestProperties } from './properties.ts';
-import { looksSecret, MASK, maskedName, maskSecrets } from './secrets.ts';
+import { maskCallText, maskText } from './secrets.ts';
 import { clean, cut } from './text.ts';
 
 /** What is kept of a message that could not be stored as a call; never its password. */
@@ -10,51 +12,73 @@ export interface Letter {
   uniqueid: string | null;
   scustomer: number | null;
   machine: string | null;
-  /** Who claims to have sent it; believed only where the reason is not `unauthenticated`. */
+  /** Who claims to have sent it; believed only where `verified`. */
   submittedBy: string | null;
+  /** The credentials of its sender were looked at and right. */
+  verified: boolean;
   /** What the call says it cost, null where that cannot be read; without a currency it is the system's. */
   cost: string | null;
   currency: string | null;
   body: string;
-  /** SHA-256 of `body`, hex: the same content again is the same letter. */
+  /**
+   * What in the body was masked or cut, its password apart: parameters by name, '' for the body as a whole. Such a call is
+   * not sent again as it stands.
+   */
+  altered: string[];
+  /** SHA-256 (hex) of the body as it came, its password apart: the same content again is the same letter. */
   digest: string;
   properties: KeptProperties;
 }
 
-/** Of a message that nothing could be read of. */
-const UNKNOWN = {
-  uniqueid: null,
-  scustomer: null,
-  machine: null,
-  submittedBy: null,
-  cost: null,
-  currency: null,
-};
-
 const IDENTIFIER_MAX = 255;
 const CURRENCY = /^[A-Z]{3}$/;
+const NO_MONEY = { cost: null, currency: null };
 
 /** The letter of a message whose parameters could be read. */
-export function letterOf(fields: Fields, properties: RequestProperties): Letter {
-  const { auth_password, ...rest } = fields;
-  const body = JSON.stringify(rest, withoutSecrets);
+export function letterOf(
+  content: Content,
+  fields: Fields,
+  properties: RequestProperties,
+  verified: boolean,
+): Letter {
   return {
-    uniqueid: textOf(fields.uniqueid),
-    scustomer: idOf(fields.scustomer),
-    machine: textOf(fields.machine),
-    submittedBy: textOf(fields.auth_username),
-    ...moneyOf(fields),
-    body: storable(body),
-    digest: hash('sha256', body, 'hex'),
+    ...factsOf(fields),
+    ...keepReadable(fields, leftoversIn(content)),
+    verified,
+    digest: contentDigest(content),
     properties: keptProperties(properties),
   };
 }
 
-/** The letter of a message that could not be read: its text with secrets masked. */
-export function letterOfText(text: string, properties: RequestProperties): Letter {
-  const body = maskSecrets(storable(text));
-  const digest = hash('sha256', body, 'hex');
-  return { ...UNKNOWN, body, digest, properties: keptProperties(properties) };
+/** A body as far as the worker has it. */
+export interface Bytes {
+  body: Buffer;
+  /** Its length as it was sent. */
+  bytes: number;
+}
+
+/**
+ * The letter of a message that could not be read: the beginning of its text with secrets masked, and what can be told of
+ * the call all the same.
+ *
+ * @param fields parameters that could be read
+ * @param keptBytes what is kept of the body, in bytes
+ */
+export function letterOfBytes(
+  { body, bytes }: Bytes,
+  fields: Fields,
+  properties: RequestProperties,
+  keptBytes: number,
+): Letter {
+  const told = { ...readLoosely(body.toString('utf8')), ...fields };
+  return {
+    ...factsOf(told),
+    ...(told.cost === undefined && NO_MONEY),
+    ...keepUnreadable(body, bytes, keptBytes),
+    verified: false,
+    digest: bytesDigest(body, bytes),
+    properties: keptProperties(properties),
+  };
 }
 
 /** Bytes that a minimal letter shows; its digest is of all of them. */
@@ -76,34 +100,37 @@ const NO_PROPERTIES: KeptProperties = {
  */
 export function minimalLetter(body: Buffer, bytes: number): Letter {
   // Each byte is one character of Latin-1, so that nothing is lost between bytes, text and bytes.
-  const masked = maskSecrets(body.toString('latin1', 0, MINIMAL_BYTES));
+  const masked = maskText(body.toString('latin1', 0, MINIMAL_BYTES)).text;
   const shown = Buffer.from(masked, 'latin1').toString('hex');
   return {
-    ...UNKNOWN,
+    ...factsOf({}),
+    ...NO_MONEY,
+    verified: false,
     body: `${bytes} bytes, as hex: ${shown}`,
-    digest: hash('sha256', Buffer.concat([Buffer.from(`bytes ${bytes}\n`), body]), 'hex'),
+    altered: [''],
+    digest: bytesDigest(body, bytes),
     properties: NO_PROPERTIES,
   };
 }
 
-/** For JSON.stringify: masks values by their names, and what a name itself says of a secret. */
-function withoutSecrets(name: string, value: unknown): unknown {
-  if (looksSecret(name)) return MASK;
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, each]) => [maskedName(key), each]));
+function factsOf(fields: Fields) {
+  return {
+    uniqueid: uniqueidOf(fields),
+    scustomer: idOf(fields.scustomer),
+    machine: textOf(fields.machine),
+    submittedBy: textOf(fields.auth_username),
+    ...moneyOf(fields),
+  };
 }
 
-/**
- * PostgreSQL's text takes no NUL, and no lone surrogate can be encoded. UTF-16 read as UTF-8 has a NUL beside
- * each letter: without them it can be read, and its secrets found.
- */
-function storable(text: string): string {
-  return text.replaceAll('\0', '').replace(/\p{Cs}/gu, '\uFFFD');
+/** As a letter and the header of a reply have it; null where it is no text. */
+export function uniqueidOf(fields: Fields): string | null {
+  return textOf(fields.uniqueid);
 }
 
 function textOf(value: unknown): string | null {
   return typeof value === 'string' || typeof value === 'number'
-    ? cut(clean(String(value)), IDENTIFIER_MAX)
+    ? cut(clean(maskCallText(String(value))), IDENTIFIER_MAX)
     : null;
 }
 
@@ -112,7 +139,7 @@ function moneyOf({ cost, currency }: Fields): Pick<Letter, 'cost' | 'currency'> 
   const read = parameters.shape.cost.safeParse(cost);
   const isNamed = currency !== undefined && currency !== '';
   if (!read.success || (isNamed && !(typeof currency === 'string' && CURRENCY.test(currency))))
-    return { cost: null, currency: null };
+    return NO_MONEY;
   return { cost: read.data, currency: isNamed ? String(currency) : null };
 }
 

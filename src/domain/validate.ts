@@ -1,6 +1,6 @@
 import type { Fields } from './body.ts';
 import { INTEGER_MAX, type Parameters, parameterNames, parameterRow, parameters } from './contract.ts';
-import { looksSecret, shownName } from './secrets.ts';
+import { looksSecret, maskCallText, shownName } from './secrets.ts';
 import { shown } from './text.ts';
 
 /** One thing that is wrong with a message: the parameter and what was expected of it. */
@@ -43,7 +43,10 @@ function refusal(name: string, fields: Fields): ParameterError {
   const value = Object.hasOwn(fields, name) ? fields[name] : undefined;
   if (value === undefined || value === '') return { key: name, message: `required: expected ${expected}` };
   if (looksSecret(name)) return { key: name, message: `expected ${expected}` };
-  return { key: name, message: `expected ${expected}, got ${shown(value)}` };
+  return {
+    key: name,
+    message: `expected ${expected}, got ${shown(typeof value === 'string' ? maskCallText(value) : value)}`,
+  };
 }
 
 function unknownParameter(name: string): ParameterError {

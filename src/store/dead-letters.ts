@@ -2,33 +2,40 @@ import type { Difference } from '../domain/cdr.ts';
 import type { Letter } from '../domain/letter.ts';
 import { type DeadReason, deadReasonOf, type Outcome } from '../domain/outcome.ts';
 import { responsesTo } from '../domain/reply.ts';
+import { clean, cut, shorten } from '../domain/text.ts';
 import type { Sql } from './sql.ts';
 
 /** For json_to_recordset: the dead letters of a batch. */
-export const letterRecord = `reason text, uniqueid text, scustomer int, machine text, submitted_by text,
-  responses jsonb, body text, digest text, properties jsonb, differences jsonb, error text, deaths int, cost numeric,
-  currency char(3)`;
+export const letterRecord = `reason text, uniqueid text, scustomer int, machine text, submitted_by text, verified boolean,
+  responses jsonb, body text, altered text[], digest text, properties jsonb, differences jsonb, error text, deaths int,
+  cost numeric, currency char(3)`;
+
+/** The digest of a content as it is kept: with the database's own key, so that nobody can guess a password from it. */
+const keyed = (digest: string) =>
+  `sha256(coalesce((select key from letter_keys where id = 1), '') || decode(${digest}, 'hex'))`;
 
 /**
  * Inserts the letters of a batch, ordered by their key so that two workers never wait for each other in a
  * circle. One that is there already has died again: what an operator resolved is open again, what was
- * discarded stays so, and a replay under way keeps its mark.
+ * discarded stays so, and a replay under way keeps its mark. Who was not verified only adds to the deaths: he can
+ * neither open a letter again nor change what it says.
  */
 export const insertLetters = `
-  insert into dead_letters (reason, uniqueid, scustomer, machine, submitted_by, responses, body, digest, properties,
-    differences, error, deaths, cost, currency)
-  select reason, uniqueid, scustomer, machine, submitted_by, responses, body, decode(digest, 'hex'), properties,
+  insert into dead_letters as d (reason, uniqueid, scustomer, machine, submitted_by, verified, responses, body, altered,
+    digest, properties, differences, error, deaths, cost, currency)
+  select reason, uniqueid, scustomer, machine, submitted_by, verified, responses, body, altered, keyed, properties,
     differences, error, deaths, cost, currency
-  from letter order by reason, digest
+  from (select letter.*, ${keyed('digest')} as keyed from letter) as letter order by reason, keyed
   on conflict (reason, digest) do update set
-    deaths = dead_letters.deaths + excluded.deaths,
-    last_dead_at = now(),
-    responses = excluded.responses,
-    differences = excluded.differences,
-    error = excluded.error,
-    properties = excluded.properties,
-    status = case dead_letters.status when 'resolved' then 'dead' else dead_letters.status end,
-    closed_at = case dead_letters.status when 'resolved' then null else dead_letters.closed_at end
+    deaths = d.deaths + excluded.deaths,
+    verified = d.verified or excluded.verified,
+    last_dead_at = case when excluded.verified or d.is_open and not d.verified then now() else d.last_dead_at end,
+    responses = case when excluded.verified then excluded.responses else d.responses end,
+    differences = case when excluded.verified then excluded.differences else d.differences end,
+    error = case when excluded.verified then excluded.error else d.error end,
+    properties = case when excluded.verified then excluded.properties else d.properties end,
+    status = case when excluded.verified and d.status = 'resolved' then 'dead' else d.status end,
+    closed_at = case when excluded.verified and d.status = 'resolved' then null else d.closed_at end
   returning id`;
 
 interface LetterRow {
@@ -37,8 +44,10 @@ interface LetterRow {
   scustomer: number | null;
   machine: string | null;
   submitted_by: string | null;
+  verified: boolean;
   responses: unknown;
   body: string;
+  altered: readonly string[];
   digest: string;
   properties: unknown;
   differences: readonly Difference[] | null;
@@ -46,6 +55,16 @@ interface LetterRow {
   deaths: number;
   cost: string | null;
   currency: string | null;
+}
+
+const ERROR_MAX = 1000;
+/** What differs is shown, not kept: both calls are there as a whole. */
+const DIFFERENCE_MAX = 200;
+
+function shortened({ parameter, stored, received }: Difference): Difference {
+  const short = (value: Difference['stored']) =>
+    typeof value === 'string' ? shorten(clean(value), DIFFERENCE_MAX) : value;
+  return { parameter, stored: short(stored), received: short(received) };
 }
 
 /** The rows that a batch of outcomes leaves behind: one for the same reason and content, its deaths counted. */
@@ -59,15 +78,17 @@ export class LetterRows {
     if (reason === null || kept === null) return;
     const { submittedBy, ...content } = kept;
     const key = `${reason} ${content.digest}`;
-    const deaths = (this.#rows.get(key)?.deaths ?? 0) + 1;
+    const before = this.#rows.get(key);
+    if (before !== undefined) before.deaths += 1;
+    if (before !== undefined && !(kept.verified && !before.verified)) return;
     this.#rows.set(key, {
       ...content,
       reason,
       submitted_by: submittedBy,
       responses: responsesTo(outcome),
-      differences: outcome.kind === 'conflict' ? outcome.differences : null,
-      error: outcome.kind === 'failed' ? outcome.error : null,
-      deaths,
+      differences: outcome.kind === 'conflict' ? outcome.differences.map(shortened) : null,
+      error: outcome.kind === 'failed' ? cut(clean(outcome.error), ERROR_MAX) : null,
+      deaths: before?.deaths ?? 1,
     });
   }
 
@@ -79,13 +100,13 @@ export class LetterRows {
 /** Which row of `dead_letters`: the same reason and content are one row. */
 export interface LetterKey {
   reason: DeadReason;
-  /** SHA-256 of the body without password, hex. */
+  /** Of the content as it came (`Letter.digest`). */
   digest: string;
 }
 
 const MARK_TRIED = `
   update dead_letters set tried_at = now()
-  where reason = $1 and digest = decode($2, 'hex') and tried_at is null returning id`;
+  where reason = $1 and digest = ${keyed('$2')} and tried_at is null returning id`;
 
 /** Marks a letter as tried, before the trying. False if it was tried before: that may be what crashed the worker. */
 export async function markTried(sql: Sql, { reason, digest }: LetterKey): Promise<boolean> {
@@ -94,7 +115,7 @@ export async function markTried(sql: Sql, { reason, digest }: LetterKey): Promis
 
 const RESOLVE = `
   update dead_letters set status = 'resolved', closed_at = now()
-  where reason = $1 and digest = decode($2, 'hex') and status = 'dead' returning id`;
+  where reason = $1 and digest = ${keyed('$2')} and status = 'dead' returning id`;
 
 /** The message of this letter is accounted for otherwise. */
 export async function resolveLetter(sql: Sql, { reason, digest }: LetterKey): Promise<void> {

@@ -13,6 +13,7 @@ export interface LetterFilter {
   customer?: number;
   machine?: string;
   uniqueid?: string;
+  verified?: boolean;
   /** Of the last death: since inclusive, until exclusive. */
   since?: Date;
   until?: Date;
@@ -33,6 +34,7 @@ const CONDITIONS: readonly [keyof LetterFilter, (place: string) => string, (valu
   ['customer', (p) => `d.scustomer = ${p}::int`, (value) => value],
   ['machine', (p) => `d.machine = ${p}`, (value) => value],
   ['uniqueid', (p) => `d.uniqueid = ${p}`, (value) => value],
+  ['verified', (p) => `d.verified = ${p}::boolean`, (value) => value],
   ['since', (p) => `d.last_dead_at >= ${p}::timestamptz`, (value) => value],
   ['until', (p) => `d.last_dead_at < ${p}::timestamptz`, (value) => value],
 ];

@@ -14,13 +14,17 @@ export interface LetterSummary {
   uniqueid: string | null;
   scustomer: number | null;
   machine: string | null;
+  /** Who claims to have sent it, where that is not verified. */
   submitted_by: string | null;
+  verified: boolean;
   responses: ResponseEntry[];
   /** Null where it cannot be read; without a currency it is the system's. */
   cost: string | null;
   currency: string | null;
   /** As it came, without its password. */
   body: string;
+  /** What in the body was masked or cut, its password apart: parameters by name, '' for the body as a whole. */
+  altered: string[];
   edits: Record<string, string>;
   deaths: number;
   replays: number;
@@ -29,8 +33,8 @@ export interface LetterSummary {
   closed_at: Date | null;
 }
 
-export const summaryColumns = `d.id::float8 as id, d.reason, d.status, d.uniqueid, d.scustomer, d.machine, d.submitted_by, d.responses,
-  trim_scale(d.cost)::text as cost, d.currency, d.body, d.edits, d.deaths, d.replays, d.first_dead_at, d.last_dead_at,
+export const summaryColumns = `d.id::float8 as id, d.reason, d.status, d.uniqueid, d.scustomer, d.machine, d.submitted_by, d.verified, d.responses,
+  trim_scale(d.cost)::text as cost, d.currency, d.body, d.altered, d.edits, d.deaths, d.replays, d.first_dead_at, d.last_dead_at,
   d.closed_at`;
 
 /** Where a page of the list ended; the next one begins below. */
@@ -110,7 +114,7 @@ export interface LetterGroup {
   value: string | null;
   count: number;
   last_dead_at: Date;
-  /** Costs of the calls that are neither stored nor discarded, where they can be read. */
+  /** Costs of the calls that are neither stored nor discarded, where they can be read and their sender is known. */
   at_stake: { currency: string; cost: string }[];
 }
 
@@ -131,7 +135,7 @@ export async function groupLetters(
     `with part as (
       select ${GROUPS[field]} as value, coalesce(d.currency, $${values.length + 1}::char(3)) as currency,
         count(*) as count, max(d.last_dead_at) as last_dead_at,
-        sum(d.cost) filter (where d.status in ('dead', 'replaying')) as cost
+        sum(d.cost) filter (where d.status in ('dead', 'replaying') and d.verified) as cost
       from dead_letters d ${responses} where ${text} group by 1, 2)
     select value, sum(count)::int as count, max(last_dead_at) as last_dead_at,
       coalesce(jsonb_agg(jsonb_build_object('currency', currency, 'cost', trim_scale(cost)::text) order by currency)

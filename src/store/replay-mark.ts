@@ -11,6 +11,8 @@ export interface Replayable {
   uniqueid: string | null;
   scustomer: number | null;
   body: string;
+  /** What in it was masked or cut, its password apart: parameters by name, '' for the body as a whole. */
+  altered: string[];
   properties: {
     contentType?: string | null;
     replyTo?: string | null;
@@ -21,6 +23,7 @@ export interface Replayable {
   };
   edits: Record<string, string>;
   submittedBy: string | null;
+  verified: boolean;
   replays: number;
 }
 
@@ -37,7 +40,7 @@ export async function selectIds(sql: Sql, filter: LetterFilter, limit: number | 
 
 export async function readReplayable(sql: Sql, ids: readonly string[]): Promise<Replayable[]> {
   const rows = await sql<Replayable>(
-    `select d.id::text as id, d.reason, d.status, d.uniqueid, d.scustomer, d.body, d.properties, d.edits,
+    `select d.id::text as id, d.reason, d.status, d.uniqueid, d.scustomer, d.body, d.altered, d.verified, d.properties, d.edits,
        d.submitted_by as "submittedBy", d.replays
      from unnest(string_to_array($1, ',')::bigint[]) as wanted(id) join dead_letters d using (id)`,
     [listed(ids)],

@@ -20,15 +20,16 @@ export interface ReplayResult {
  */
 const RECORD = `
 with result as materialized (
-  select r.*, other.id as other
+  select r.*, own.verified, other.id as other
   from unnest(string_to_array($2, ',')::bigint[]) as given(id)
   join json_to_recordset($1::json) as r(id bigint, digest text, attempt int, by text, stored boolean,
     reason text, code text, responses jsonb, differences jsonb, error text) using (id)
+  join dead_letters own on own.id = r.id
   left join lateral (
     select d.id from dead_letters d where d.reason = r.reason and d.digest = decode(r.digest, 'hex') and d.id <> r.id
     limit 1) as other on true),
 merged as (
-  update dead_letters d set deaths = d.deaths + 1, last_dead_at = now(), responses = r.responses,
+  update dead_letters d set deaths = d.deaths + 1, verified = d.verified or r.verified, last_dead_at = now(), responses = r.responses,
     differences = r.differences, error = r.error,
     status = case d.status when 'resolved' then 'dead' else d.status end,
     closed_at = case d.status when 'resolved' then null else d.closed_at end

@@ -70,6 +70,8 @@ interface Claim {
   /** The latest attempt. */
   replays: number;
   submittedBy: string | null;
+  /** Whether that is known, or only what the message said. */
+  verified: boolean;
   /** The operator. */
   by: string;
   /** Null while it is on its way. */
@@ -101,7 +103,9 @@ function planFor(entry: ReplaySubmission, found: Claim | undefined, taken: Set<s
   const kept = () => null;
   if (verdict.kind === 'answer')
     return { kind: 'settle', submission: { verdict, letter: kept }, claim: found };
-  const call = { ...verdict.call, submittedBy: found.submittedBy ?? '', replayedBy: found.by };
+  // A name that nobody verified never becomes the sender of a stored call: the operator answers for it.
+  const submittedBy = found.verified ? (found.submittedBy ?? '') : found.by;
+  const call = { ...verdict.call, submittedBy, replayedBy: found.by };
   return { kind: 'settle', submission: { verdict: { kind: 'call', call }, letter: kept }, claim: found };
 }
 
@@ -116,7 +120,7 @@ function secondCopy(first: Outcome = { kind: 'superseded' }): Outcome {
  */
 const CLAIM = `
 select coalesce(json_agg(claim), '[]')::text as claims from (
-  select t.position - 1 as position, d.id::text as id, d.replays, d.submitted_by as "submittedBy",
+  select t.position - 1 as position, d.id::text as id, d.replays, d.submitted_by as "submittedBy", d.verified,
     encode(d.digest, 'hex') as digest, e.by, case when d.status <> 'replaying' then json_build_object('status', d.status,
       'reason', d.reason, 'responses', d.responses, 'differences', d.differences, 'error', d.error) end as answer
   from unnest(string_to_array($1, ',')::bigint[], string_to_array($2, ',')::int[], string_to_array($3, ','))

@@ -11,8 +11,8 @@ beforeAll(async () => {
   site = await openDesk('desk-kill');
   // What a worker would have left behind, without waiting for it.
   await site.db.execute(`insert into dead_letters
-      (reason, uniqueid, scustomer, machine, submitted_by, responses, body, digest, cost)
-    select 'rejected', 'k-' || n, 5, 'm', 'switch', '[{"code": "400", "key": "scustomer", "message": "none"}]',
+      (reason, uniqueid, scustomer, machine, submitted_by, verified, responses, body, digest, cost)
+    select 'rejected', 'k-' || n, 5, 'm', 'switch', true, '[{"code": "400", "key": "scustomer", "message": "none"}]',
       json_build_object('auth_username', 'switch', 'uniqueid', 'k-' || n, 'machine', 'm', 'start', 1700000000,
         'scustomer', 5, 'cost', '0.01')::text, sha256(('k-' || n)::bytea), 0.01
     from generate_series(1, ${LETTERS}) n`);

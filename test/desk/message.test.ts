@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { whyNotSent } from '../../src/desk/corrections.ts';
 import { messageOf } from '../../src/desk/message.ts';
 import { readTicket, sealOf } from '../../src/domain/ticket.ts';
 import type { Replayable } from '../../src/store/replay-mark.ts';
@@ -12,8 +13,10 @@ const row: Replayable = {
   scustomer: 9,
   body: '{"auth_username":"switch","uniqueid":"u-1","scustomer":9,"cost":"1.50"}',
   properties: { routingKey: 'cdrs.create.m' },
+  altered: [],
   edits: {},
   submittedBy: 'switch',
+  verified: true,
   replays: 2,
 };
 const sent = (change: Partial<Replayable>) => messageOf({ ...row, ...change }, TOKEN).message;
@@ -38,14 +41,26 @@ describe('a dead letter on its way', () => {
 
   it('is JSON, however it came', () => {
     const properties = { contentType: 'application/x-www-form-urlencoded', routingKey: 'cdrs.create' };
-    const { body, contentType } = sent({ body: 'uniqueid=u-1;auth_password=***;machine=a+b', properties });
+    const { body, contentType } = sent({ body: '{"uniqueid":"u-1","machine":"a b"}', properties });
     expect(JSON.parse(body.toString())).toEqual({ uniqueid: 'u-1', machine: 'a b' });
     expect(contentType).toBe('application/json');
   });
 
-  it('can be read where a mask stands in place of its password', () => {
-    const { body } = sent({ body: '{"uniqueid":"u-1","auth_password":***,"machine":"m"}' });
+  it('leaves the mask out that stands in place of its password', () => {
+    const { body } = sent({ body: '{"uniqueid":"u-1","auth_password":"***","machine":"m"}' });
     expect(JSON.parse(body.toString())).toEqual({ uniqueid: 'u-1', machine: 'm' });
+  });
+
+  it('is none where its text is not what came, unless an operator sets all that is missing', () => {
+    const open = { status: 'dead' as const, edits: {} };
+    expect(whyNotSent({ ...open, altered: [] }, {})).toBeNull();
+    expect(whyNotSent({ ...open, altered: [''] }, { note: 'x' })).toContain('only its sender');
+    expect(whyNotSent({ ...open, altered: ['note', 'recording'] }, { note: 'x' })).toContain(
+      '--set recording',
+    );
+    expect(whyNotSent({ ...open, altered: ['note'] }, { note: 'x' })).toBeNull();
+    expect(whyNotSent({ ...open, altered: ['note'], edits: { note: 'x' } }, {})).toBeNull();
+    expect(whyNotSent({ status: 'resolved', altered: [], edits: {} }, {})).toBe('is resolved');
   });
 
   it('goes as it came where nobody can read it', () => {

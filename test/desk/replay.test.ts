@@ -67,9 +67,12 @@ describe('a replay', () => {
     expect(await site.deadJson(['replay'])).toMatchObject({ sent: 0 });
     const named = await site.dead(['replay', id]);
     expect(named).toMatchObject({ code: 1, stdout: expect.stringContaining('--reason unauthenticated') });
+    const onlyNamed = await site.dead(['replay', id, '--reason', 'unauthenticated']);
+    expect(onlyNamed).toMatchObject({ code: 1, stdout: expect.stringContaining('--unverified') });
     expect(await storedAs('forged-1')).toEqual([]);
-    expect(await site.deadJson(['replay', id, '--reason', 'unauthenticated'])).toMatchObject({ resolved: 1 });
-    expect(await storedAs('forged-1')).toMatchObject([{ submitted_by: 'switch', replayed_by: 'boss' }]);
+    const both = ['replay', id, '--reason', 'unauthenticated', '--unverified'];
+    expect(await site.deadJson(both)).toMatchObject({ resolved: 1 });
+    expect(await storedAs('forged-1')).toMatchObject([{ submitted_by: 'boss', replayed_by: 'boss' }]);
   });
 
   it('counts a call that the switch sent again itself as resolved', async () => {
@@ -137,7 +140,7 @@ describe('a replay', () => {
   it('sends a call with a mistyped routing key by the right one', async () => {
     await site.door.submitTo('cdr.create', { body: JSON.stringify(callOf({ uniqueid: 'lost-1' })) });
     expect(await lettersOf('lost-1')).toMatchObject([{ reason: 'unroutable' }]);
-    expect((await site.dead(['replay', '--uniqueid', 'lost-1'])).code).toBe(0);
+    expect((await site.dead(['replay', '--uniqueid', 'lost-1', '--unverified'])).code).toBe(0);
     expect(await storedAs('lost-1')).toMatchObject([{ replayed_by: 'boss' }]);
   });
 });

@@ -15,8 +15,8 @@ afterAll(async () => {
 
 /** Refused calls as a worker leaves them behind: of a customer that exists by now, or that does not. */
 async function letters(prefix: string, count: number, customer: number): Promise<void> {
-  await site.db.execute(`insert into dead_letters (reason, uniqueid, scustomer, machine, submitted_by, responses, body, digest)
-    select 'rejected', '${prefix}-' || n, ${customer}, '${prefix}', 'switch', '[]',
+  await site.db.execute(`insert into dead_letters (reason, uniqueid, scustomer, machine, submitted_by, verified, responses, body, digest)
+    select 'rejected', '${prefix}-' || n, ${customer}, '${prefix}', 'switch', true, '[]',
       json_build_object('uniqueid', '${prefix}-' || n, 'machine', 'm', 'start', 1700000000, 'scustomer', ${customer})::text,
       sha256(('${prefix}-' || n)::bytea)
     from generate_series(1, ${count}) n`);

@@ -44,14 +44,32 @@ describe('a selection', () => {
 
 describe('what a replay is about', () => {
   it('is everything open but what nobody vouches for', () => {
-    const { filter } = chooseForReplay({});
+    const { filter } = chooseForReplay({}, false);
     expect(filter.reasons).toEqual(['rejected', 'conflict', 'failed', 'poison', 'unroutable']);
-    expect(filter.statuses).toEqual(['dead', 'replaying']);
+    expect(filter).toMatchObject({ statuses: ['dead', 'replaying'], verified: true });
+    expect(chooseForReplay({}, true).filter).not.toHaveProperty('verified');
   });
 
   it('is what is named, never what is closed', () => {
-    expect(chooseForReplay({ reasons: ['forbidden'] }).filter.reasons).toEqual(['forbidden']);
-    expect(() => chooseForReplay({ statuses: ['dead', 'resolved'] })).toThrow(SelectionError);
+    expect(chooseForReplay({ reasons: ['forbidden'] }, false).filter.reasons).toEqual(['forbidden']);
+    expect(() => chooseForReplay({ statuses: ['dead', 'resolved'] }, true)).toThrow(SelectionError);
+  });
+});
+
+describe('a letter that was named', () => {
+  const whyNot = (unverified: boolean, row: Parameters<ReturnType<typeof chooseForReplay>['whyNot']>[0]) =>
+    chooseForReplay({}, unverified).whyNot(row);
+
+  it('is told what it needs', () => {
+    const status = 'dead' as const;
+    expect(whyNot(false, { status, reason: 'rejected', verified: true })).toBeNull();
+    expect(whyNot(true, { status, reason: 'poison', verified: false })).toBeNull();
+    expect(whyNot(false, { status, reason: 'poison', verified: false })).toContain('--unverified');
+    expect(whyNot(true, { status, reason: 'forbidden', verified: true })).toContain('--reason forbidden');
+    expect(whyNot(false, { status, reason: 'unauthenticated', verified: false })).toMatch(
+      /--reason unauthenticated, and --unverified/,
+    );
+    expect(whyNot(true, { status: 'resolved', reason: 'rejected', verified: true })).toBe('is resolved');
   });
 });
 

@@ -19,6 +19,7 @@ export function verify(username: string, password: string): Verdict {
 
 export const RULES: AdmissionRules = {
   maxBodyBytes: MAX_BYTES,
+  keptBodyBytes: 4096,
   ignored: new Set(),
   systemCurrency: 'USD',
   verify,

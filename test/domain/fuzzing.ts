@@ -4,8 +4,10 @@ const RUNS = Number(process.env.FUZZ_RUNS ?? 300);
 const SEED = process.env.FUZZ_SEED;
 
 /** Checks a property as often as FUZZ_RUNS says. A failure prints the seed; FUZZ_SEED runs the same cases again. */
-export function fuzz<Values>(property: fc.IProperty<Values>): void {
-  fc.assert(property, { numRuns: RUNS, ...(SEED === undefined ? {} : { seed: Number(SEED) }) });
+export function fuzz<Values>(property: fc.IProperty<Values>): void;
+export function fuzz<Values>(property: fc.IAsyncProperty<Values>): Promise<void>;
+export function fuzz<Values>(property: fc.IRawProperty<Values>): unknown {
+  return fc.assert(property, { numRuns: RUNS, ...(SEED === undefined ? {} : { seed: Number(SEED) }) });
 }
 
 const MILLION = 1_000_000n;

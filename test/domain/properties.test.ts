@@ -13,6 +13,7 @@ import { fuzz } from './fuzzing.ts';
 const CANARY = 'c4n4ry';
 const RULES: AdmissionRules = {
   maxBodyBytes: 2000,
+  keptBodyBytes: 4096,
   ignored: new Set(['ignored']),
   systemCurrency: 'USD',
   verify: (username, password) =>

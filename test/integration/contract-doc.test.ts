@@ -87,6 +87,7 @@ async function admitted(text: string, contentType: string): Promise<Admitted> {
     { body, bytes: body.length, properties },
     {
       maxBodyBytes: 65_536,
+      keptBodyBytes: 4096,
       ignored: new Set(),
       systemCurrency: 'USD',
       verify: (username, password) => {

@@ -43,7 +43,12 @@ async function replayOf(parameters: Record<string, unknown>): Promise<Admitted> 
     messageId: null,
     routingKey: '',
   };
-  const rules = { maxBodyBytes: 10_000, ignored: new Set<string>(), systemCurrency: 'USD' };
+  const rules = {
+    maxBodyBytes: 10_000,
+    keptBodyBytes: 4096,
+    ignored: new Set<string>(),
+    systemCurrency: 'USD',
+  };
   return admitReplay({ body, bytes: body.length, properties }, `${id}.${row.replays + 1}.${token}`, rules);
 }
 

@@ -30,6 +30,7 @@ export interface StoredLetter {
   digest: string;
   body: string;
   deaths: number;
+  verified: boolean;
   status?: 'dead' | 'resolved';
   tried?: boolean;
 }
@@ -124,7 +125,12 @@ export class FakeDatabase {
       const key = `${letter.reason} ${letter.digest}`;
       const before = this.letters.get(key);
       const deaths = (before?.deaths ?? 0) + letter.deaths;
-      this.letters.set(key, { ...letter, deaths, status: 'dead', tried: before?.tried ?? false });
+      this.letters.set(key, {
+        ...letter,
+        deaths,
+        status: letter.verified ? 'dead' : (before?.status ?? 'dead'),
+        tried: before?.tried ?? false,
+      });
     }
     const inserted = calls.filter(({ uniqueid }) => this.admits(uniqueid));
     this.calls.push(...inserted);

@@ -1,9 +1,6 @@
-import type { Admitted } from '../../src/admission.ts';
+import { type Admitted, letterFor as readLetter } from '../../src/admission.ts';
 import type { Request } from '../../src/broker/envelope.ts';
-import { decode } from '../../src/broker/envelope.ts';
-import { readBody } from '../../src/domain/body.ts';
-import { isDecimal } from '../../src/domain/contract.ts';
-import { type Letter, letterOf, letterOfText } from '../../src/domain/letter.ts';
+import { type Letter, letterOfBytes } from '../../src/domain/letter.ts';
 import { type GivenUpPorts, takeIn } from '../../src/given-up.ts';
 import { markTried, resolveLetter } from '../../src/store/dead-letters.ts';
 import { describeFailure } from '../../src/store/failures.ts';
@@ -17,14 +14,9 @@ import type { WorkerProcess } from './worker.ts';
 
 /** The letter of a message that the broker gave up on. */
 export function letterFor(request: Request, reading: 'parsed' | 'plain'): Letter {
-  const { text, ...decoded } = decode(request, ADMISSION.maxBodyBytes);
-  const body =
-    decoded.kind === 'text' && reading === 'parsed'
-      ? readBody(text, 'json', isDecimal)
-      : { kind: 'unreadable' as const };
-  return body.kind === 'unreadable'
-    ? letterOfText(text, request.properties)
-    : letterOf(body.fields, request.properties);
+  return reading === 'parsed'
+    ? readLetter(request, ADMISSION, false)
+    : letterOfBytes(request, {}, request.properties, ADMISSION.keptBodyBytes);
 }
 
 /** The real way of a message that was delivered too often, over the simulated database. */

@@ -1,6 +1,6 @@
 import { type Admitted, admit, type Verdict } from '../../src/admission.ts';
 import type { Request } from '../../src/broker/envelope.ts';
-import { letterOfText } from '../../src/domain/letter.ts';
+import { bytesDigest } from '../../src/domain/content.ts';
 import type { DeadReason } from '../../src/domain/outcome.ts';
 import { NAMED_INVOICE, PERIOD } from './billing.ts';
 import { GONE_QUEUE, MALFORMED_DIRECT } from './fake-broker.ts';
@@ -32,7 +32,12 @@ interface Draft {
   expected: 'call' | Exclude<Expectation, { kind: 'call' }>;
 }
 
-export const ADMISSION = { maxBodyBytes: 10_000, ignored: new Set<string>(), systemCurrency: 'USD' };
+export const ADMISSION = {
+  maxBodyBytes: 10_000,
+  keptBodyBytes: 4096,
+  ignored: new Set<string>(),
+  systemCurrency: 'USD',
+};
 /** A message with this in its body ends every process that reads it. */
 export const LETHAL = 'lethal';
 
@@ -145,7 +150,7 @@ function submit(random: Random, id: string, { body, expected }: Draft): Submitte
   };
   const request: Request = { body: bytes, bytes: bytes.length, properties };
   const { verdict, uniqueid, letter } = admit(request, { ...ADMISSION, verify: judge }) as Admitted;
-  const plainDigest = letterOfText(bytes.toString(), properties).digest;
+  const plainDigest = bytesDigest(bytes, bytes.length);
   const expectation: Expectation =
     expected !== 'call'
       ? expected

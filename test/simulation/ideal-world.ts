@@ -20,6 +20,8 @@ const letter = {
   currency: null,
   body: '',
   digest: '',
+  verified: true,
+  altered: [],
   properties,
 };
 const refused: Admitted = {

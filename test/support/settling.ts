@@ -31,6 +31,7 @@ export function admitted(parameters: Parameters): Admitted {
     { body, bytes: body.length, properties },
     {
       maxBodyBytes: 65_536,
+      keptBodyBytes: 4096,
       ignored: new Set(),
       systemCurrency: 'USD',
       verify: (username, password) =>

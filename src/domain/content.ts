@@ -1,0 +1,122 @@
+import { hash } from 'node:crypto';
+import type { BodyFormat } from './body.ts';
+import { endsSecret, isContractName, looksSecret } from './secrets.ts';
+
+/** What can be read of a message: its text as it came. */
+export interface Content {
+  text: string;
+  format: BodyFormat;
+}
+
+/**
+ * SHA-256 (hex) of a body as it came, with the value of its password taken out: the same call sent again with another
+ * password is the same letter. The database puts its own key to it before it is kept (store/dead-letters.ts).
+ */
+export function contentDigest({ text, format }: Content): string {
+  const rest = format === 'form' ? formWithoutPassword(text.trim()) : jsonWithoutPassword(text);
+  return hash('sha256', `${format}\n${rest}`, 'hex');
+}
+
+/**
+ * The same of bytes that cannot be read. Of a body that is too long the worker has only the beginning: its length stands
+ * for the rest.
+ */
+export function bytesDigest(body: Buffer, bytes: number): string {
+  return hash('sha256', Buffer.concat([Buffer.from(`bytes ${bytes}\n`), body]), 'hex');
+}
+
+interface Pair {
+  name: string;
+  hasValue: boolean;
+  /** Where its value stands in the text. */
+  start: number;
+  end: number;
+}
+
+function pairsOf(text: string): Pair[] {
+  const pairs: Pair[] = [];
+  for (let at = 0; at <= text.length; ) {
+    const next = text.slice(at).search(/[;&]/);
+    const end = next < 0 ? text.length : at + next;
+    const sign = text.slice(at, end).indexOf('=');
+    const start = sign < 0 ? end : at + sign + 1;
+    const name = text.slice(at, sign < 0 ? end : start - 1);
+    // Only at the beginning of all is a question mark none of the name.
+    pairs.push({ name: at === 0 ? decoded(name) : decoded(`&${name}`), hasValue: sign >= 0, start, end });
+    at = end + 1;
+  }
+  return pairs;
+}
+
+function decoded(name: string): string {
+  const [[read = ''] = []] = new URLSearchParams(name);
+  return read;
+}
+
+function formWithoutPassword(text: string): string {
+  const passwords = pairsOf(text).filter(({ name }) => name === 'auth_password');
+  return without(text, passwords);
+}
+
+/**
+ * Names that may be the rest of a secret: what follows one in a form up to the next parameter of the contract. A
+ * password with an unescaped & or ; ends up in them.
+ */
+export function leftoversIn({ text, format }: Content): Set<string> {
+  const names = new Set<string>();
+  if (format !== 'form') return names;
+  const body = text.trim();
+  let isAfterSecret = false;
+  for (const { name, hasValue, start, end } of pairsOf(body)) {
+    if (isContractName(name) && hasValue) isAfterSecret = false;
+    else if (isAfterSecret) names.add(name);
+    if (looksSecret(name) || endsSecret(body.slice(start, end))) isAfterSecret = true;
+  }
+  return names;
+}
+
+/** JSON text that is known to be one object, without the value of its password. */
+function jsonWithoutPassword(text: string): string {
+  const passwords: { start: number; end: number }[] = [];
+  let depth = 0;
+  /** Where the value of the password begins; -1 while it is not there. */
+  let start = -1;
+  for (let at = 0; at < text.length; at += 1) {
+    const character = text[at];
+    if (start >= 0 && depth === 1 && (character === ',' || character === '}')) {
+      passwords.push({ start, end: at });
+      start = -1;
+    }
+    if (character === '{' || character === '[') depth += 1;
+    else if (character === '}' || character === ']') depth -= 1;
+    else if (character === '"') {
+      const end = endOfString(text, at);
+      const colon = depth === 1 && start < 0 ? colonAfter(text, end + 1) : -1;
+      if (colon >= 0 && JSON.parse(text.slice(at, end + 1)) === 'auth_password') start = colon + 1;
+      at = end;
+    }
+  }
+  return without(text, passwords);
+}
+
+function endOfString(text: string, start: number): number {
+  let at = start + 1;
+  while (at < text.length && text[at] !== '"') at += text[at] === '\\' ? 2 : 1;
+  return at;
+}
+
+function colonAfter(text: string, from: number): number {
+  let at = from;
+  while (at < text.length && ' \t\r\n'.includes(text[at] ?? '')) at += 1;
+  return text[at] === ':' ? at : -1;
+}
+
+function without(text: string, spans: readonly { start: number; end: number }[]): string {
+  let at = 0;
+  const parts = spans.map(({ start, end }) => {
+    const part = text.slice(at, start);
+    at = end;
+    return part;
+  });
+  return parts.join('') + text.slice(at);
+}
