@@ -4,7 +4,7 @@
 -- The role must exist. What it had before on these objects is taken away first, so that it never has more.
 
 revoke all on users, currencies, customers, taxes, peers, invoices, cdrs, past_calls, past_sums, known_calls, dead_letters,
-  dead_letter_events, console_sessions, console_attempts, console_addresses, _prisma_migrations from :"role";
+  dead_letter_events, letter_keys, console_sessions, console_attempts, console_addresses, _prisma_migrations from :"role";
 revoke all on sequence dead_letters_id_seq, dead_letter_events_id_seq from :"role";
 
 grant usage on schema public to :"role";

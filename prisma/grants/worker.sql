@@ -5,7 +5,7 @@
 -- The role must exist. What it had before on these objects is taken away first, so that it never has more.
 
 revoke all on users, currencies, customers, taxes, peers, invoices, cdrs, past_calls, past_sums, known_calls, dead_letters,
-  dead_letter_events, console_sessions, console_attempts, console_addresses, _prisma_migrations from :"role";
+  dead_letter_events, letter_keys, console_sessions, console_attempts, console_addresses, _prisma_migrations from :"role";
 revoke all on sequence dead_letters_id_seq, dead_letter_events_id_seq from :"role";
 
 grant usage on schema public to :"role";
@@ -18,4 +18,4 @@ grant update (balance, charged, calls) on customers to :"role";
 grant update (calls, cost, tax, total) on invoices to :"role";
 grant select, insert, update on dead_letters, dead_letter_events to :"role";
 grant usage on sequence dead_letters_id_seq, dead_letter_events_id_seq to :"role";
-grant execute on function settle_assert(boolean, text) to :"role";
+grant execute on function settle_assert(boolean, text), letter_digest(bytea) to :"role";

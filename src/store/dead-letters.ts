@@ -11,8 +11,7 @@ export const letterRecord = `reason text, uniqueid text, scustomer int, machine 
   cost numeric, currency char(3)`;
 
 /** The digest of a content as it is kept: with the database's own key, so that nobody can guess a password from it. */
-const keyed = (digest: string) =>
-  `sha256(coalesce((select key from letter_keys where id = 1), '') || decode(${digest}, 'hex'))`;
+const keyed = (digest: string) => `letter_digest(decode(${digest}, 'hex'))`;
 
 /**
  * Inserts the letters of a batch, ordered by their key so that two workers never wait for each other in a

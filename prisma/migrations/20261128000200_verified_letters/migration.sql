@@ -20,6 +20,11 @@ CREATE TABLE "letter_keys" (
 INSERT INTO "letter_keys" ("id", "key")
 VALUES (1, sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())));
 
+-- Whoever may write letters makes digests, and nobody but the owner of the tables reads the key. What it names is looked up
+-- here and now, so that no table of a session's own can stand in its place.
+CREATE FUNCTION "letter_digest"(content BYTEA) RETURNS BYTEA LANGUAGE sql STABLE SECURITY DEFINER
+    RETURN sha256(coalesce((SELECT "key" FROM "letter_keys" WHERE "id" = 1), '') || content);
+
 -- Letters that are there already. Verified are those that the worker refused after it had looked at the credentials, by the
 -- reason that they had before any replay: conflict and forbidden always, rejected where somebody claims to have sent them.
 -- Without credentials a call was refused as rejected too: then auth_username or auth_password is named, or no parameter at
