@@ -3,6 +3,8 @@ import { copied } from './copied.ts';
 
 /** Distinct passwords of one user that may wait for their hash; and so many more that have come before. */
 const PASSWORDS_PER_USER = 16;
+/** After a guess the next one waits so many times as long as it took: in a storm a quarter of a core is enough for them. */
+const REST = 3;
 /** Credentials without a place that are remembered, to be known when they come again. */
 const TURNED_AWAY = 4096;
 /** The line of all guesses; the empty name is no user's. */
@@ -20,12 +22,12 @@ export interface Places {
 const WAITING_BYTES = 4_194_304;
 
 /**
- * Of the deliveries that may be in hand a sixteenth for guesses, and as many, twice at most, for what could be right;
- * fewer where so many of the largest messages would fill the memory that deliveries have.
+ * Of the deliveries that may be in hand one in 64 for guesses, which rest in between, and one in 16, twice at most, for what
+ * could be right; fewer where so many of the largest messages would fill the memory that deliveries have.
  */
 export function hashPlaces(prefetch: number, maxBodyBytes: number): Places {
-  const places = Math.ceil(Math.min(prefetch / 16, WAITING_BYTES / maxBodyBytes));
-  return { guesses: places, passwords: places };
+  const places = (share: number) => Math.ceil(Math.min(prefetch * share, WAITING_BYTES / maxBodyBytes));
+  return { guesses: places(1 / 64), passwords: places(1 / 16) };
 }
 
 /** Credentials that wait, with everybody who asked for them. */
@@ -59,13 +61,14 @@ interface Line {
 /**
  * Slow hashes, one at a time: a second thread would take the core that the batches run on, and was measured to do a
  * quarter more. Users take turns, and all guesses together are one user more, so that no storm delays another user's
- * turn by more than one hash. Of one user's passwords that which most checks wait for and that which waits longest are
+ * turn by more than one hash, and guesses rest after each. Of one user's passwords that which most checks wait for and that which waits longest are
  * taken in turn: a switch repeats its password with every call and overtakes whoever tries many, and a password
  * that has a place is looked at after at most `4 × PASSWORDS_PER_USER` turns of its user, whatever else comes.
  */
 export class HashLine {
   readonly #verify: (storedHash: string, password: string) => Promise<boolean>;
   readonly #places: Places;
+  readonly #now: () => number;
   /** By username; the order of the map is the order of turns. */
   readonly #lines = new Map<string, Line>();
   /** By key, those under way included. */
@@ -76,10 +79,24 @@ export class HashLine {
   /** Passwords in the lines of users. */
   #passwords = 0;
   #isWorking = false;
+  /** No guess is hashed before. */
+  #guessesRestUntil = 0;
+  #resting: NodeJS.Timeout | undefined;
 
-  constructor(verify: (storedHash: string, password: string) => Promise<boolean>, places: Places) {
+  /** @param now milliseconds on a clock that never goes back */
+  constructor(
+    verify: (storedHash: string, password: string) => Promise<boolean>,
+    places: Places,
+    now: () => number,
+  ) {
     this.#verify = verify;
     this.#places = places;
+    this.#now = now;
+  }
+
+  /** Hashes no more guesses that wait; nobody may wait for an answer any more. */
+  stop(): void {
+    clearTimeout(this.#resting);
   }
 
   /**
@@ -136,23 +153,39 @@ export class HashLine {
   async #work(): Promise<void> {
     this.#isWorking = true;
     for (let next = this.#next(); next !== undefined; next = this.#next()) {
-      const { key, storedHash, password, resolve, reject } = next;
-      await this.#verify(storedHash, password).then(resolve, reject);
-      this.#waiting.delete(key);
+      const { line, entry } = next;
+      const began = this.#now();
+      await this.#verify(entry.storedHash, entry.password).then(entry.resolve, entry.reject);
+      this.#waiting.delete(entry.key);
+      if (line === GUESSES) this.#guessesRestUntil = this.#now() + REST * (this.#now() - began);
     }
     this.#isWorking = false;
+    if (this.#lines.has(GUESSES)) this.#rest();
+  }
+
+  #rest(): void {
+    clearTimeout(this.#resting);
+    this.#resting = setTimeout(
+      () => {
+        if (!this.#isWorking) void this.#work();
+      },
+      Math.max(0, this.#guessesRestUntil - this.#now()),
+    );
   }
 
   /** Of the line whose turn it is; that line goes to the end. */
-  #next(): Waiting | undefined {
+  #next(): { line: string; entry: Waiting } | undefined {
     for (const [name, line] of this.#lines) {
+      const isGuess = name === GUESSES;
+      if (isGuess && this.#now() < this.#guessesRestUntil) continue;
       this.#lines.delete(name);
-      const isOldest = name === GUESSES || line.isOldestNext;
-      const [next] = line.entries.splice(isOldest ? 0 : mostAsked(line.entries), 1);
+      const isOldest = isGuess || line.isOldestNext;
+      const [entry] = line.entries.splice(isOldest ? 0 : mostAsked(line.entries), 1);
       line.isOldestNext = !line.isOldestNext;
       if (line.entries.length > 0) this.#lines.set(name, line);
-      if (next !== undefined && name !== GUESSES) this.#passwords -= 1;
-      if (next !== undefined) return next;
+      if (entry === undefined) continue;
+      if (!isGuess) this.#passwords -= 1;
+      return { line: name, entry };
     }
     return undefined;
   }

@@ -96,7 +96,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
   // Expiry by our own clock: the library's would be another one than the tests'.
   const proofs = new LRUCache<string, Proof>({ max: cacheSize });
   const refused = new LRUCache<string, { at: number }>({ max: cacheSize });
-  const line = new HashLine(verify, places);
+  const line = new HashLine(verify, places, now);
 
   function macOf(username: string, password: string, storedHash: string): string {
     const text = `${key}${username.length}:${username}${password.length}:${password}${storedHash}`;
@@ -168,7 +168,10 @@ export function createVerifier(options: VerifierOptions): Verifier {
     checkSoon: (username, password) => look(username, password, { crowded: CROWDED }),
     checkLate: (username, password) => look<never>(username, password, { guess: REFUSED }),
     refresh,
-    stop: () => clearInterval(timer),
+    stop: () => {
+      clearInterval(timer);
+      line.stop();
+    },
   };
 }
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { hashPlaces } from '../../src/auth/hash-line.ts';
+import { HashLine, hashPlaces } from '../../src/auth/hash-line.ts';
 import { DUMMY_HASH } from '../../src/auth/password.ts';
 import { createVerifier, type KnownUser, type Verdict, type Verifier } from '../../src/auth/verifier.ts';
 
@@ -290,6 +290,37 @@ describe('a storm of wrong credentials', () => {
     expect(hashes).toHaveLength(2);
   });
 
+  test('leaves three quarters of the time to others, and a user his turn at once', async () => {
+    const times: [password: string, at: number][] = [];
+    const line = new HashLine(
+      async (_, password) => {
+        times.push([password, now]);
+        now += 30;
+        return password === 'right';
+      },
+      { guesses: 10, passwords: 10 },
+      () => now,
+    );
+    const guesses = ['a', 'b', 'c'].map((guess) => line.guess(guess, 'hash', guess));
+    await guesses[0];
+    await settled();
+    expect(times).toEqual([['a', 0]]);
+    expect(await line.join('switch', 'key', 'hash', 'right')).toBe(true);
+    expect(times).toEqual([
+      ['a', 0],
+      ['right', 30],
+    ]);
+    now = 120;
+    await guesses[1];
+    now = Math.max(now, 240);
+    await guesses[2];
+    expect(times.slice(2)).toEqual([
+      ['b', 120],
+      ['c', 240],
+    ]);
+    line.stop();
+  });
+
   test('costs nothing where the same wrong credentials come again', async () => {
     await verifier.check('switch', 'wrong');
     await verifier.check('nobody', 'wrong');
@@ -555,17 +586,17 @@ test('a hash that fails rejects its own check alone', async () => {
 });
 
 test.each([
-  [1, 65_536, 1],
-  [400, 65_536, 25],
-  [1500, 16_384, 94],
-  [20_000, 1024, 1250],
-  // 4 MiB of messages, of 32 MiB that may be in hand.
-  [20_000, 65_536, 64],
-  [1500, 262_144, 16],
-  [1500, 16_777_216, 1],
+  [1, 65_536, 1, 1],
+  [400, 65_536, 7, 25],
+  [1500, 16_384, 24, 94],
+  [20_000, 1024, 313, 1250],
+  // 4 MiB of messages each, of 32 MiB that may be in hand.
+  [20_000, 65_536, 64, 64],
+  [1500, 262_144, 16, 16],
+  [1500, 16_777_216, 1, 1],
 ])(
-  'a prefetch of %i messages of %i bytes has %i places for guesses and as many for passwords',
-  (prefetch, bytes, places) => {
-    expect(hashPlaces(prefetch, bytes)).toEqual({ guesses: places, passwords: places });
+  'a prefetch of %i messages of %i bytes has %i places for guesses and %i for passwords',
+  (prefetch, bytes, guesses, passwords) => {
+    expect(hashPlaces(prefetch, bytes)).toEqual({ guesses, passwords });
   },
 );
