@@ -29,7 +29,7 @@ export interface AckLedger {
 }
 
 /** So many milliseconds a delivery may hold up the acknowledgements of those that were settled after it. */
-export const PATIENCE_MS = 20;
+export const PATIENCE_MS = 100;
 
 /**
  * Tags must be delivered in ascending order, as a channel does. One frame covers everything below the oldest
