@@ -5,6 +5,7 @@ import type { Edits } from '../domain/kept.ts';
 import { correctLetters, discardLetters } from '../store/letter-desk.ts';
 import type { LetterFilter } from '../store/letters.ts';
 import { readReplayable, selectIds } from '../store/replay-mark.ts';
+import { isStillOperator } from '../store/sessions.ts';
 import type { ConsoleDesk } from './desk.ts';
 import type { Jobs } from './jobs.ts';
 import { type FilterText, filterNames } from './page-letters.ts';
@@ -94,13 +95,15 @@ export async function startReplay(
   desk: ConsoleDesk,
   jobs: Jobs,
   form: URLSearchParams,
-  { username }: Session,
+  session: Session,
 ): Promise<Answer> {
+  const { username } = session;
   const { ids, edits, why } = await orderIn(desk, form);
   const rate = rateIn('rate', form.get('rate')) ?? null;
   const abortOver = percentIn('abort_over', form.get('abort_over')) ?? null;
   const order = { operator: username, why, edits, rate, abortOver };
-  const job = jobs.start(username, ids.length, (stop, onProgress) =>
+  const mayGoOn = () => isStillOperator(desk.sql, session);
+  const job = jobs.start(username, ids.length, mayGoOn, (stop, onProgress) =>
     desk.replay(ids, order, stop, onProgress),
   );
   return { kind: 'go', to: `/replays/${job.id}` };

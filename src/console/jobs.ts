@@ -14,6 +14,8 @@ export interface Job {
 }
 
 const KEPT = 50;
+/** How soon a replay ends whose operator was shut out. */
+const LOOK_EVERY_MS = 5000;
 
 /** The replays of this process, the latest first. */
 export class Jobs {
@@ -27,9 +29,11 @@ export class Jobs {
     return this.#jobs.find((job) => job.id === id);
   }
 
+  /** Starts work in the operator's name. It is told to stop as soon as `mayGoOn` says no; who cannot be asked said yes. */
   start(
     operator: string,
     selected: number,
+    mayGoOn: () => Promise<boolean>,
     work: (stop: AbortSignal, onProgress: (progress: ReplayProgress) => void) => Promise<ReplayProgress>,
   ): Job {
     const job: Job = {
@@ -44,16 +48,23 @@ export class Jobs {
     };
     this.#jobs.unshift(job);
     this.#jobs.splice(KEPT);
+    const watch = setInterval(async () => {
+      if (await mayGoOn().catch(() => true)) return;
+      job.problem ??= `stopped: the credentials of ${operator} are not those any more that began it`;
+      job.stop.abort();
+    }, LOOK_EVERY_MS);
     work(job.stop.signal, (progress) => {
       job.progress = progress;
-    }).then(
-      (progress) => Object.assign(job, { progress, state: 'done' as const }),
-      (error: unknown) =>
-        Object.assign(job, {
-          state: 'failed' as const,
-          problem: error instanceof Error ? error.message : String(error),
-        }),
-    );
+    })
+      .then(
+        (progress) => Object.assign(job, { progress, state: 'done' as const }),
+        (error: unknown) =>
+          Object.assign(job, {
+            state: 'failed' as const,
+            problem: error instanceof Error ? error.message : String(error),
+          }),
+      )
+      .finally(() => clearInterval(watch));
     return job;
   }
 }

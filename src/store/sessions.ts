@@ -4,6 +4,8 @@ import type { Sql } from './sql.ts';
 export interface SessionUser {
   username: string;
   role: 'operator' | 'viewer';
+  /** Another one as soon as password, role or `active` is changed. */
+  credentialsVersion: string;
 }
 
 /** A user whose password is to be looked at. */
@@ -54,11 +56,24 @@ export async function sessionUser(sql: Sql, idHash: string): Promise<SessionUser
     `with seen as (
       update console_sessions s set last_seen_at = now()
       where id_hash = decode($1, 'hex') and ${LIVE} and last_seen_at < now() - interval '1 minute')
-    select u.username, u.role from console_sessions s join users u using (username, credentials_version)
+    select u.username, u.role, u.credentials_version::text as "credentialsVersion" from console_sessions s join users u using (username, credentials_version)
     where s.id_hash = decode($1, 'hex') and ${LIVE} and ${MAY_ENTER}`,
     [idHash],
   );
   return user;
+}
+
+/** Whether the user is still the very operator who began something. */
+export async function isStillOperator(
+  sql: Sql,
+  { username, credentialsVersion }: Pick<SessionUser, 'username' | 'credentialsVersion'>,
+): Promise<boolean> {
+  const found = await sql(
+    `select 1 as found from users u
+     where username = $1 and credentials_version = $2::uuid and u.active and u.role = 'operator'`,
+    [username, credentialsVersion],
+  );
+  return found.length > 0;
 }
 
 export async function closeSession(sql: Sql, idHash: string): Promise<void> {
