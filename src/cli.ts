@@ -15,6 +15,7 @@ import { registerTopology } from './commands/topology.ts';
 import { registerUser } from './commands/user.ts';
 import { ConfigError } from './config.ts';
 import { DatabaseUrlError } from './store/database.ts';
+import { UnsuitableDatabaseError } from './store/suitability.ts';
 
 const USAGE = 2;
 
@@ -64,7 +65,11 @@ function commandsBelow(command: Command): Command[] {
 /** One line for people, never a stack trace for what they can mend themselves. */
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE;
-  if (error instanceof ConfigError || error instanceof DatabaseUrlError) {
+  if (
+    error instanceof ConfigError ||
+    error instanceof DatabaseUrlError ||
+    error instanceof UnsuitableDatabaseError
+  ) {
     for (const line of error.message.split('\n')) complain(`cdr-ingest: ${line}`);
     return USAGE;
   }

@@ -55,7 +55,7 @@ export async function rabbitBinaries(progress: Progress, search: Search = {}): P
 // Nothing is inherited: a PGOPTIONS or RABBITMQ_NODENAME of the caller belongs to another server.
 const baseEnv = () => ({ PATH: SYSTEM_PATH, LANG: 'C.UTF-8' });
 
-function libraries(tree: string): Record<string, string> {
+export function libraries(tree: string): Record<string, string> {
   const directories = ['usr/lib', 'lib'].flatMap((lib) => {
     const path = join(tree, lib);
     if (!existsSync(path)) return [];

@@ -17,6 +17,7 @@ const queueSchema = z.looseObject({
   type: z.string().default('classic'),
   arguments: z.preprocess(asObject, settings.default({})),
   policy: z.string().nullish(),
+  operator_policy: z.string().nullish(),
   effective_policy_definition: z.preprocess(asObject, settings.nullish()),
   members: z.array(z.string()).optional(),
   online: z.array(z.string()).optional(),
@@ -81,12 +82,14 @@ function bodyOf(answer: ManagementAnswer): unknown {
   return answer.kind === 'found' ? answer.body : undefined;
 }
 
-const notAsked = (why: string): Health => ({ state: 'unknown', detail: `no management API: ${why}` });
+/** What cannot be looked at without the management API. */
+export const notAsked = (why: string): Health => ({ state: 'unknown', detail: `no management API: ${why}` });
 
-function verdict(problems: readonly string[], fine: string): Health {
+/** @param mend what an operator does about each of the problems */
+export function verdict(problems: readonly string[], fine: string, mend: string): Health {
   return problems.length === 0
     ? { state: 'ok', detail: fine }
-    : { state: 'failed', detail: problems.join('; ') };
+    : { state: 'failed', detail: `${problems.join('; ')}. ${mend}` };
 }
 
 /** Nodes that are down or cut off, and alarms that keep everybody from publishing. */
@@ -98,7 +101,11 @@ export function nodesHealth(managed: Managed): Health {
     ...(node.disk_free_alarm ? [`${node.name} has a disk alarm`] : []),
     ...(node.partitions.length > 0 ? [`${node.name} is cut off from ${node.partitions.join(', ')}`] : []),
   ]);
-  return verdict(problems, `${managed.nodes.length} of ${managed.nodes.length} running, no alarm`);
+  return verdict(
+    problems,
+    `${managed.nodes.length} of ${managed.nodes.length} running, no alarm`,
+    'Start the node, or give it memory or disk: nobody can publish while there is an alarm',
+  );
 }
 
 /** The bindings that AMQP cannot read. */
@@ -115,53 +122,8 @@ export function bindingsHealth(managed: Managed, names: TopologyNames): Health {
   return verdict(
     missing.map(({ exchange, queue, routingKey }) => `${exchange} is not bound to ${queue} by ${routingKey}`),
     `${wanted.length} of ${wanted.length} there`,
+    'Run "cdr-ingest topology"',
   );
-}
-
-/** Of these the lower one counts where argument and policy differ; of all others the argument. */
-const LOWER_COUNTS = new Set(['delivery-limit', 'max-length', 'max-length-bytes', 'message-ttl', 'expires']);
-
-/** What holds for a queue, whether it comes from its arguments or from a policy. */
-function effective(queue: ManagedQueue, key: string): unknown {
-  const argument = queue.arguments[`x-${key}`];
-  const policy = queue.effective_policy_definition?.[key];
-  if (typeof argument === 'number' && typeof policy === 'number' && LOWER_COUNTS.has(key))
-    return Math.min(argument, policy);
-  return argument ?? policy;
-}
-
-/**
- * Whether arguments and policies together keep the promise that no call is lost: the input queue gives up to the
- * dead-letter exchange at least once and refuses rather than drops, and nothing expires in it or in `cdrs.dead`.
- */
-export function policiesHealth(managed: Managed, names: TopologyNames): Health {
-  if (managed.kind === 'unmanaged') return notAsked(managed.why);
-  const problems = managed.queues.flatMap((queue) => {
-    const says = (key: string, expected: string | number) => {
-      const value = effective(queue, key);
-      return value === expected ? [] : [`${queue.name} has ${key} ${value ?? 'unset'}, expected ${expected}`];
-    };
-    const losesNothing = ['message-ttl', 'expires', 'max-age'].flatMap((key) => {
-      const value = effective(queue, key);
-      return value === undefined ? [] : [`${queue.name} has ${key} ${value}, which loses calls`];
-    });
-    const isBounded = ['max-length', 'max-length-bytes'].some((key) => effective(queue, key) !== undefined);
-    const limit = effective(queue, 'delivery-limit');
-    if (queue.name === names.queue)
-      return [
-        ...losesNothing,
-        ...says('dead-letter-exchange', names.deadExchange),
-        ...says('dead-letter-strategy', 'at-least-once'),
-        ...says('overflow', 'reject-publish'),
-        ...(typeof limit === 'number' && limit > 0 ? [] : [`${queue.name} has no delivery-limit`]),
-      ];
-    if (queue.name !== names.deadQueue) return [];
-    const drops = isBounded && effective(queue, 'overflow') !== 'reject-publish';
-    return [...losesNothing, ...(drops ? [`${queue.name} drops messages when it is full`] : [])];
-  });
-  const policies = managed.queues.flatMap(({ policy }) => (policy ? [policy] : []));
-  const from = policies.length === 0 ? 'no policy applies' : `policies: ${[...new Set(policies)].join(', ')}`;
-  return verdict(problems, `nothing expires or is dropped; ${from}`);
 }
 
 /** A quorum queue of so many members survives the loss of one node. */
@@ -182,7 +144,11 @@ export function quorumHealth(managed: Managed): Health {
   const single = wanted < SAFE_MEMBERS ? ' (no node may be lost: three make it safe)' : '';
   const members = managed.queues.map(({ members: all = [] }) => all.length);
   const fewest = members.length === 0 ? 0 : Math.min(...members);
-  return verdict(problems, `${fewest} members of each queue online, ${managed.nodes.length} nodes${single}`);
+  return verdict(
+    problems,
+    `${fewest} members of each queue online, ${managed.nodes.length} nodes${single}`,
+    'Start the node, or add members with "rabbitmq-queues grow NODE all"',
+  );
 }
 
 /** A message that waits longer than this while somebody consumes: the workers cannot keep up. */
@@ -200,13 +166,17 @@ export function lagHealth(
   managed: Managed,
   nowS: number,
 ): Health {
-  if (depth === null) return { state: 'failed', detail: `${queue} does not exist` };
+  if (depth === null)
+    return { state: 'failed', detail: `${queue} does not exist: run "cdr-ingest topology"` };
   const { ready, consumers } = depth;
   const found = managed.kind === 'managed' ? managed.queues.find(({ name }) => name === queue) : undefined;
   const since = found?.head_message_timestamp;
   const waited = ready > 0 && typeof since === 'number' ? Math.max(0, Math.round(nowS - since)) : undefined;
   const oldest = waited === undefined ? '' : `, the oldest sent ${waited} s ago`;
-  const detail = `${queue}: ${ready} waiting${oldest}, ${consumers} consumers`;
-  const isLate = ready > 0 && (consumers === 0 || (waited ?? 0) > LONGEST_WAIT_S);
-  return { state: isLate ? 'failed' : 'ok', detail };
+  const idle = consumers === 0 ? ': no worker is running (start "cdr-ingest worker")' : '';
+  const detail = `${queue}: ${ready} waiting${oldest}, ${consumers} consumers${idle}`;
+  if (ready > 0 && consumers === 0) return { state: 'failed', detail };
+  return ready > 0 && (waited ?? 0) > LONGEST_WAIT_S
+    ? { state: 'failed', detail: `${detail}: more workers or a faster database (docs/scaling.md)` }
+    : { state: 'ok', detail };
 }

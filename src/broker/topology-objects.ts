@@ -32,7 +32,7 @@ export type TopologyObject =
  * "Never give up", in the one spelling that every broker understands: RabbitMQ 3.10 takes -1 for a limit that
  * every redelivery exceeds and drops the message at the first, 4.x takes no limit at all for 20.
  */
-const NO_DELIVERY_LIMIT = 2_147_483_647;
+export const NO_DELIVERY_LIMIT = 2_147_483_647;
 
 const RESULTS_KEPT_MS = 7 * 24 * 3_600_000;
 const RESULTS_KEPT_BYTES = 1024 ** 3;

@@ -7,23 +7,20 @@ import {
   lagHealth,
   type Managed,
   nodesHealth,
-  policiesHealth,
   quorumHealth,
   readManaged,
 } from '../broker/health.ts';
 import { managementUrlOf, openManagement } from '../broker/management.ts';
+import { permissionsHealth } from '../broker/permissions.ts';
+import { policiesHealth } from '../broker/policies.ts';
 import { checkTopology, defaultNames, type TopologyNames } from '../broker/topology.ts';
 import { type Config, readConfig } from '../config.ts';
-import { describeFailure, openDatabase } from '../store/database.ts';
-import { type DatabaseState, readDatabaseState } from '../store/health.ts';
-import { pendingMigrations } from '../store/migrate.ts';
+import { examineDatabase } from './doctor-database.ts';
 import { printJson, printLine } from './print.ts';
 import { brokerOf, brokerVariables, databaseOf, databaseVariables } from './services.ts';
 
 const TIMEOUT_MS = 10_000;
 const HEARTBEAT_SECONDS = 10;
-/** Clocks further apart make times in logs, dead letters and calls hard to compare. */
-const CLOCK_LIMIT_MS = 2000;
 
 const doctorVariables = [
   ...databaseVariables,
@@ -43,11 +40,11 @@ export function registerDoctor(program: Command): void {
     .option('--json', 'prints the checks as JSON')
     .action(async ({ json }: { json?: boolean }) => {
       const config = readConfig(doctorVariables);
-      const checks = [...(await examineBroker(config)), ...(await examineDatabase(config))];
+      const checks = [...(await examineBroker(config)), ...(await examineDatabase(databaseOf(config)))];
       if (json) printJson(checks);
       else
         for (const { check, state, detail } of checks)
-          printLine(`${state.padEnd(7)}  ${check.padEnd(8)}  ${detail}`);
+          printLine(`${state.padEnd(7)}  ${check.padEnd(11)}  ${detail}`);
       process.exitCode = checks.some(({ state }) => state === 'failed') ? 1 : 0;
     });
 }
@@ -69,7 +66,7 @@ async function examineBroker(config: DoctorConfig): Promise<Check[]> {
         (result): Check =>
           result.kind === 'open'
             ? { check: 'broker', state: 'ok', detail: described(result.connection) }
-            : { check: 'broker', state: 'failed', detail: result.problem },
+            : { check: 'broker', state: 'failed', detail: `${result.problem} (${MENDS[result.cause]})` },
       ),
       { check: 'nodes', ...nodesHealth(managed) },
       ...(await examineQueues(connections[0], names, managed)),
@@ -78,6 +75,14 @@ async function examineBroker(config: DoctorConfig): Promise<Check[]> {
     await Promise.all(connections.map((connection) => connection.close()));
   }
 }
+
+/** What an operator does about a broker that lets nobody in. */
+const MENDS = {
+  credentials: 'AMQP_URL: another user or password, or rabbitmqctl change_password',
+  vhost: 'rabbitmqctl add_vhost and set_permissions, or another path in AMQP_URL',
+  tls: 'AMQP_TLS_CA: the authority of its certificate',
+  unreachable: 'AMQP_URL must lead to a RabbitMQ that is running',
+} as const;
 
 const described = ({ broker, serverVersion }: BrokerConnection) => `${broker}, RabbitMQ ${serverVersion}`;
 
@@ -100,6 +105,10 @@ async function examineQueues(
       check: 'topology',
       ...(connection === undefined ? unreached : await topologyHealth(connection, names)),
     },
+    {
+      check: 'permissions',
+      ...(connection === undefined ? unreached : await permissionsHealth(connection, names)),
+    },
     { check: 'bindings', ...bindingsHealth(managed, names) },
     { check: 'policies', ...policiesHealth(managed, names) },
     { check: 'quorum', ...quorumHealth(managed) },
@@ -113,7 +122,8 @@ async function topologyHealth(connection: BrokerConnection, names: TopologyNames
     ({ object }) => !object.startsWith('binding'),
   );
   const problems = reports.flatMap(({ ok, problem }) => (ok || problem === null ? [] : [problem]));
-  if (problems.length > 0) return { state: 'failed', detail: problems.join('; ') };
+  if (problems.length > 0)
+    return { state: 'failed', detail: `${problems.join('; ')}. Run "cdr-ingest topology"` };
   const unchecked = reports.filter(({ problem }) => problem !== null).length;
   const but = unchecked === 0 ? 'as they should be' : 'exist; this user may not check the arguments of all';
   return { state: 'ok', detail: `${reports.length} exchanges and queues ${but}` };
@@ -134,55 +144,4 @@ async function depthOf(connection: BrokerConnection, queue: string) {
   } catch {
     return null;
   }
-}
-
-async function examineDatabase(config: DoctorConfig): Promise<Check[]> {
-  const address = databaseOf(config);
-  const database = openDatabase({
-    ...address,
-    poolSize: 1,
-    statementTimeoutMs: TIMEOUT_MS,
-    connectTimeoutMs: TIMEOUT_MS,
-    applicationName: 'cdr-ingest doctor',
-  });
-  try {
-    const state = await readDatabaseState(database.prisma);
-    const pending = await pendingMigrations(address.url, address);
-    return [
-      { check: 'database', ...databaseHealth(state) },
-      { check: 'schema', ...schemaHealth(pending) },
-      { check: 'clock', ...clockHealth(state) },
-    ];
-  } catch (error) {
-    const unreached: Health = { state: 'unknown', detail: 'not looked at: the database cannot be used' };
-    return [
-      { check: 'database', state: 'failed', detail: describeFailure(error) },
-      { check: 'schema', ...unreached },
-      { check: 'clock', ...unreached },
-    ];
-  } finally {
-    await database.close(TIMEOUT_MS);
-  }
-}
-
-function databaseHealth({ version, isWritable, unsafe, synchronousStandbys }: DatabaseState): Health {
-  if (!isWritable)
-    return { state: 'failed', detail: `PostgreSQL ${version} takes no writes: expected the primary` };
-  if (unsafe.length > 0)
-    return { state: 'failed', detail: `PostgreSQL ${version} may lose commits: ${unsafe.join(', ')} is off` };
-  const standbys =
-    synchronousStandbys === '' ? 'no synchronous standby' : `synchronous: ${synchronousStandbys}`;
-  return { state: 'ok', detail: `PostgreSQL ${version}, takes writes, ${standbys}` };
-}
-
-function schemaHealth(pending: readonly string[]): Health {
-  if (pending.length === 0) return { state: 'ok', detail: 'every migration is applied' };
-  return { state: 'failed', detail: `run "cdr-ingest migrate": ${pending.join(', ')} is missing` };
-}
-
-function clockHealth({ clockAheadMs, roundTripMs }: DatabaseState): Health {
-  const ahead = clockAheadMs >= 0 ? 'ahead of' : 'behind';
-  const detail = `the database's clock is ${Math.abs(clockAheadMs)} ms ${ahead} this one (±${Math.ceil(roundTripMs / 2)} ms)`;
-  const isOff = Math.abs(clockAheadMs) - roundTripMs / 2 > CLOCK_LIMIT_MS;
-  return { state: isOff ? 'failed' : 'ok', detail };
 }

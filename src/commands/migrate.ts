@@ -2,7 +2,8 @@ import type { Command } from 'commander';
 import { ConfigError, readConfig } from '../config.ts';
 import { describeFailure } from '../store/failures.ts';
 import { grant, type Part, parts } from '../store/grants.ts';
-import { migrate } from '../store/migrate.ts';
+import { MigrationError, migrate } from '../store/migrate.ts';
+import { refuseUnsuitable, UnsuitableDatabaseError } from '../store/suitability.ts';
 import { printJson, printLine } from './print.ts';
 import { databaseOf, databaseVariables } from './services.ts';
 
@@ -17,8 +18,13 @@ export function registerMigrate(program: Command): void {
     )
     .option('--json', 'prints the applied migrations as JSON')
     .action(async (options: { json?: boolean; grant?: string[] }) => {
-      const { url, tls } = databaseOf(readConfig(databaseVariables));
+      const database = databaseOf(readConfig(databaseVariables));
+      const { url, tls } = database;
       const grants = (options.grant ?? []).map(grantOf);
+      // The schema engine's own lock belongs to a session: behind a pooler it would stay for ever.
+      await refuseUnsuitable(database).catch((error: unknown) => {
+        throw error instanceof UnsuitableDatabaseError ? error : new MigrationError(describeFailure(error));
+      });
       const applied = await migrate(url, { tls });
       for (const { part, role } of grants) {
         await grant({ url, tls }, part, role).catch((error: unknown) => {

@@ -4,6 +4,7 @@ import { declareTopology, type TopologyNames } from '../broker/topology.ts';
 import type { Logger } from '../ops/logger.ts';
 import { describeFailure } from '../store/database.ts';
 import { pendingMigrations } from '../store/migrate.ts';
+import { refuseUnsuitable, UnsuitableDatabaseError } from '../store/suitability.ts';
 import { backoffMs } from './outage.ts';
 import type { databaseOf } from './services.ts';
 
@@ -16,9 +17,22 @@ export function later(): { promise: Promise<void>; resolve: () => void } {
   return { promise, resolve };
 }
 
+async function problemOf(database: ReturnType<typeof databaseOf>): Promise<string | null> {
+  try {
+    await refuseUnsuitable(database);
+    const pending = await pendingMigrations(database.url, database);
+    return pending.length === 0
+      ? null
+      : `the database is not migrated: run "cdr-ingest migrate" (${pending.join(', ')})`;
+  } catch (error) {
+    if (error instanceof UnsuitableDatabaseError) throw error;
+    return `the database cannot be used: ${describeFailure(error)}`;
+  }
+}
+
 /**
  * Waits until the database answers and has the schema that this worker was built for. Each problem is one line,
- * said once; rejects only when `signal` ends the waiting.
+ * said once. Rejects when `signal` ends the waiting, and with UnsuitableDatabaseError where waiting cannot help.
  */
 export async function untilMigrated(
   database: ReturnType<typeof databaseOf>,
@@ -27,13 +41,7 @@ export async function untilMigrated(
 ): Promise<void> {
   let said = '';
   for (let attempt = 0; ; attempt += 1) {
-    const problem = await pendingMigrations(database.url, database).then(
-      (pending) =>
-        pending.length === 0
-          ? null
-          : `the database is not migrated: run "cdr-ingest migrate" (${pending.join(', ')})`,
-      (error: unknown) => `the database cannot be used: ${describeFailure(error)}`,
-    );
+    const problem = await problemOf(database);
     if (problem === null) return;
     if (problem !== said) log.warn(`${problem}; waiting`);
     said = problem;

@@ -9,6 +9,7 @@ import { serveOps } from '../ops/http.ts';
 import type { Logger } from '../ops/logger.ts';
 import { createMetrics } from '../ops/metrics.ts';
 import { databaseReachable, openDatabase } from '../store/database.ts';
+import { readOpenLetters } from '../store/open-letters.ts';
 import { settleAll } from '../store/replay-settle.ts';
 import { createPrepare, type SettleKnown } from '../store/settler.ts';
 import { sqlOf } from '../store/sql.ts';
@@ -16,6 +17,7 @@ import { readUsers } from '../store/users.ts';
 import { createConnect, replyConnections } from './connections.ts';
 import { deadQueueAdmission, outcomesOf } from './dead-queue.ts';
 import { openIntake } from './intake.ts';
+import { watchLetters } from './letter-watch.ts';
 import { createReplies } from './replies.ts';
 import { reportReplies } from './reply-reports.ts';
 import { brokerOf, brokerVariables, databaseOf, databaseVariables } from './services.ts';
@@ -90,7 +92,10 @@ export async function startWorker(config: WorkerConfig, log: Logger, signal: Abo
   });
   log.info({ port: ops.port }, 'serving /livez, /readyz and /metrics');
 
-  await untilMigrated(address, log, signal);
+  await untilMigrated(address, log, signal).catch(async (error: unknown) => {
+    await ops.close();
+    throw error;
+  });
   ready = true;
 
   const connect = createConnect(brokers, metrics, log);
@@ -175,6 +180,7 @@ export async function startWorker(config: WorkerConfig, log: Logger, signal: Abo
     },
     surroundings,
   );
+  const stopWatching = watchLetters(() => readOpenLetters(sqlOf(database.prisma)), metrics.letters.set);
   isConsuming = () => calls.consumer.consuming && !calls.isPaused();
   inHand = () => calls.consumer.inFlight + givenUp.consumer.inFlight;
 
@@ -188,6 +194,7 @@ export async function startWorker(config: WorkerConfig, log: Logger, signal: Abo
       for (const leave of leaveSetup) leave();
       await Promise.all([consuming.stop(), consumingGivenUp.stop(), replies.stop()]);
       verifier.stop();
+      await stopWatching();
       await database.close(CONNECT_TIMEOUT_MS);
       await ops.close();
       log.info('stopped');

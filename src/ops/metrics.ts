@@ -3,6 +3,7 @@ import { type LossCause, lossCauses } from '../broker/consumer-types.ts';
 import { codeOf, deadReasonOf, deadReasons } from '../domain/outcome.ts';
 import { diversions } from '../domain/reply.ts';
 import type { PipelineEvent } from '../pipeline.ts';
+import { createLetterMetrics } from './letter-metrics.ts';
 import { createReplyMetrics } from './reply-metrics.ts';
 
 /** What a metric needs to know of a delivery. */
@@ -214,6 +215,7 @@ export function createMetrics(inFlight: () => number = () => 0) {
     paused,
     setAside,
     replies: createReplyMetrics(registry, diversions),
+    letters: createLetterMetrics(registry, deadReasons),
   };
 }
 

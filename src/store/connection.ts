@@ -28,9 +28,23 @@ const IDLE_MS = 30_000;
 const LIFETIME_SECONDS = 1800;
 
 /**
- * The adapter takes every timestamptz for UTC whatever the session says, and reads dates in the ISO style only.
+ * What each session is given. Said in SQL, not in the startup message: a pooler refuses there what it does not know. The
+ * adapter takes every timestamptz for UTC whatever the session says, and reads dates in the ISO style only.
  */
-const SESSION = '-c TimeZone=GMT -c DateStyle=ISO';
+export function sessionSettings({ statementTimeoutMs, lockTimeoutMs }: ConnectionSettings): string {
+  const settings: Record<string, string> = {
+    TimeZone: 'GMT',
+    DateStyle: 'ISO',
+    lock_timeout: `${lockTimeoutMs}`,
+    ...(statementTimeoutMs > 0 && {
+      statement_timeout: `${statementTimeoutMs}`,
+      idle_in_transaction_session_timeout: `${statementTimeoutMs}`,
+    }),
+  };
+  return Object.entries(settings)
+    .map(([name, value]) => `set ${name} = '${value}'`)
+    .join('; ');
+}
 
 /**
  * The pool options for a database, each one given: the driver takes what is missing from variables of its own, and what
@@ -45,7 +59,10 @@ export function connectionConfig(settings: ConnectionSettings): PoolConfig {
     ...(password !== undefined && { password }),
     ...(database !== undefined && { database }),
     ssl: sslOf(host, parameters.sslmode, settings.tls),
-    options: [parameters.options, SESSION].filter((text) => text).join(' '),
+    // Never empty, for the driver would take PGOPTIONS then.
+    options: parameters.options ?? ' ',
+    // The pool waits for the promise, whatever its type says.
+    onConnect: (client) => client.query(sessionSettings(settings)),
     client_encoding: 'UTF8',
     application_name: parameters.applicationName || settings.applicationName,
     max: settings.poolSize,
@@ -54,13 +71,8 @@ export function connectionConfig(settings: ConnectionSettings): PoolConfig {
     maxLifetimeSeconds: LIFETIME_SECONDS,
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEPALIVE_AFTER_MS,
-    lock_timeout: settings.lockTimeoutMs,
-    ...(settings.statementTimeoutMs > 0 && {
-      statement_timeout: settings.statementTimeoutMs,
-      idle_in_transaction_session_timeout: settings.statementTimeoutMs,
-      // TCP keepalive takes minutes to notice a server that is gone without a word.
-      query_timeout: settings.statementTimeoutMs + SILENCE_MS,
-    }),
+    // TCP keepalive takes minutes to notice a server that is gone without a word.
+    ...(settings.statementTimeoutMs > 0 && { query_timeout: settings.statementTimeoutMs + SILENCE_MS }),
   };
 }
 

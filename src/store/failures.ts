@@ -108,6 +108,11 @@ export function classifyFailure(error: unknown): Failure {
   return CONNECTION_MESSAGES.test(textField(error, 'message')) ? 'outage' : 'isolate';
 }
 
+/** What the server called the failure, or '' where it was not the server that said so. */
+export function sqlStateOf(error: unknown): string {
+  return causeOf(error)?.sqlState ?? textField(error, 'code');
+}
+
 /** One line for logs and operators that shows no value of a call and no password. */
 export function describeFailure(error: unknown): string {
   const cause = causeOf(error);

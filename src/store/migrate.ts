@@ -52,12 +52,29 @@ export async function migrate(databaseUrl: string, options: MigrateOptions = {})
   });
 }
 
-/** Names of the migrations that the database lacks, in order. Throws what the database throws. */
-export async function pendingMigrations(url: string, source: MigrationSource = {}): Promise<string[]> {
+/** How a database stands to this version. */
+export interface MigrationState {
+  /** Names of the migrations that the database lacks, in order. */
+  pending: string[];
+  /** Of those that it has and this version does not know: a later version migrated it. */
+  newer: string[];
+}
+
+/** Compares a database with the migrations of this version. Throws what the database throws. */
+export async function migrationState(url: string, source: MigrationSource = {}): Promise<MigrationState> {
   const { folder = PRISMA_FOLDER, tls } = source;
   const { applied } = await withConnection({ url, tls }, readHistory);
   const { migrationDirectories } = await readMigrations(folder);
-  return migrationDirectories.map(({ path }) => path).filter((name) => !applied.has(name));
+  const known = migrationDirectories.map(({ path }) => path);
+  return {
+    pending: known.filter((name) => !applied.has(name)),
+    newer: [...applied].filter((name) => !known.includes(name)).sort(),
+  };
+}
+
+/** Names of the migrations that the database lacks, in order. Throws what the database throws. */
+export async function pendingMigrations(url: string, source: MigrationSource = {}): Promise<string[]> {
+  return (await migrationState(url, source)).pending;
 }
 
 /**

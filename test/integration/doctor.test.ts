@@ -1,7 +1,9 @@
+import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { managementRequest } from '../../dev/stack/ready.ts';
 import type { Isolated } from '../../dev/stack.ts';
 import { type Outsider, outsider, until } from '../support/broker.ts';
+import { brokerUser } from '../support/broker-users.ts';
 import { testServices, testStack } from '../support/stack.ts';
 import { startProcess } from '../support/worker.ts';
 
@@ -10,6 +12,13 @@ interface Check {
   state: 'ok' | 'failed' | 'unknown';
   detail: string;
 }
+
+/** What docs/operations.md gives to a worker. */
+const LEAST = {
+  configure: '^$',
+  write: '^(cdrs\\.results|amq\\.default)$',
+  read: '^cdrs\\.(create|dead)$',
+};
 
 let services: Isolated;
 let managementUrl: string;
@@ -56,6 +65,8 @@ describe('doctor', () => {
     const { code, failed, of } = await examine();
     expect(code).toBe(1);
     expect(failed).toEqual(['topology', 'bindings', 'lag', 'lag', 'schema']);
+    for (const name of ['topology', 'bindings', 'lag'])
+      expect(of(name)?.detail.toLowerCase()).toContain('run "cdr-ingest topology"');
     expect(of('schema')?.detail).toContain('run "cdr-ingest migrate"');
     expect(of('topology')?.detail).toContain('queue "cdrs.create" does not exist');
   });
@@ -70,17 +81,19 @@ describe('doctor', () => {
       'broker',
       'nodes',
       'topology',
+      'permissions',
       'bindings',
       'policies',
       'quorum',
       'lag',
       'lag',
       'database',
+      'session',
       'schema',
       'clock',
     ];
     expect(lines.map((line) => line.split(/ +/).slice(0, 2))).toEqual(names.map((name) => ['ok', name]));
-    expect(output).toContain('cdrs.create: 0 waiting, 0 consumers');
+    expect(output).toContain('cdrs.create: 0 waiting, 0 consumers: no worker is running');
     expect(output).toContain('1 members of each queue online, 1 nodes (no node may be lost');
     expect(output).not.toContain(new URL(services.databaseUrl).password);
     expect(output).not.toContain(new URL(services.amqpUrl).password);
@@ -90,7 +103,9 @@ describe('doctor', () => {
     await other.channel.unbindQueue('cdrs.results', 'cdrs.results', 'cdrs.result.#');
     const { code, failed, of } = await examine();
     expect({ code, failed }).toEqual({ code: 1, failed: ['bindings'] });
-    expect(of('bindings')?.detail).toBe('cdrs.results is not bound to cdrs.results by cdrs.result.#');
+    expect(of('bindings')?.detail).toBe(
+      'cdrs.results is not bound to cdrs.results by cdrs.result.#. Run "cdr-ingest topology"',
+    );
     await other.channel.bindQueue('cdrs.results', 'cdrs.results', 'cdrs.result.#');
   });
 
@@ -98,7 +113,9 @@ describe('doctor', () => {
     await other.fill('cdrs.create', 3);
     const { code, failed, of } = await examine();
     expect({ code, failed }).toEqual({ code: 1, failed: ['lag'] });
-    expect(of('lag')?.detail).toBe('cdrs.create: 3 waiting, 0 consumers');
+    expect(of('lag')?.detail).toBe(
+      'cdrs.create: 3 waiting, 0 consumers: no worker is running (start "cdr-ingest worker")',
+    );
     await other.channel.purgeQueue('cdrs.create');
   });
 
@@ -138,16 +155,78 @@ describe('doctor', () => {
     expect(of('topology')?.state).toBe('ok');
   });
 
+  it('finds a database that a later version has migrated, which is no failure', async () => {
+    const insert = `insert into _prisma_migrations (id, checksum, migration_name, started_at, finished_at)
+      values ('later', '', '29990101000000_later', now(), now())`;
+    const client = new Client({ connectionString: services.databaseUrl });
+    await client.connect();
+    await client.query(insert);
+    const { code, of } = await examine();
+    expect({ code, state: of('schema')?.state }).toEqual({ code: 0, state: 'ok' });
+    expect(of('schema')?.detail).toContain('of a later version 29990101000000_later');
+    await client.query(`delete from _prisma_migrations where id = 'later'`);
+    await client.end();
+  });
+
+  it.each([
+    ['to the queues of senders', { write: '^cdrs\\.results$' }, 'no write permission on amq.default'],
+    ['to cdrs.results', { write: '^amq\\.default$' }, 'no write permission on cdrs.results'],
+    ['anywhere', { write: '^$' }, 'no write permission on amq.default and cdrs.results'],
+  ])('finds a user that may not write %s', async (_, lacking, expected) => {
+    const user = await brokerUser(services.amqpUrl, { ...LEAST, ...lacking });
+    const { code, failed, of } = await examine({ AMQP_URL: user.amqpUrl });
+    await user.drop();
+    expect({ code, failed }).toEqual({ code: 1, failed: ['permissions'] });
+    expect(of('permissions')?.detail).toContain(`${expected}: rabbitmqctl set_permissions`);
+  });
+
+  it('finds a user that may not read a queue, and takes nothing out of it', async () => {
+    await other.fill('cdrs.dead', 1);
+    const user = await brokerUser(services.amqpUrl, { ...LEAST, read: '^cdrs\\.create$' });
+    const { failed, of } = await examine({ AMQP_URL: user.amqpUrl });
+    await user.drop();
+    expect(failed).toEqual(['permissions', 'lag']);
+    expect(of('permissions')?.detail).toContain('no read permission on cdrs.dead');
+    const message = await other.apart((channel) => channel.get('cdrs.dead', { noAck: true }));
+    expect(message ? message.fields.redelivered : null).toBe(false);
+  });
+
+  it('finds nothing wrong with the least permissions that docs/operations.md gives', async () => {
+    const user = await brokerUser(services.amqpUrl, LEAST);
+    const { code, of } = await examine({ AMQP_URL: user.amqpUrl });
+    await user.drop();
+    expect({ code, state: of('permissions')?.state }).toEqual({ code: 0, state: 'ok' });
+    expect(await other.depth('cdrs.results')).toBe(0);
+  });
+
   // Last of all: the management API forgets a policy as late as it learns of one.
   it.each([
-    ['a time to live', { 'message-ttl': 60_000 }, 'cdrs.create has message-ttl 60000, which loses calls'],
-    ['no delivery limit', { 'delivery-limit': 0 }, 'cdrs.create has no delivery-limit'],
-  ])('finds a policy that would lose calls: %s', async (_, definition, expected) => {
-    const policy = { pattern: '^cdrs\\.create$', definition, 'apply-to': 'queues' };
-    await managementRequest(managementUrl, 'PUT', `policies/${vhost}/harmful`, policy);
+    ['cdrs.create', { 'message-ttl': 60_000 }, 'cdrs.create has message-ttl 60000, which loses calls'],
+    ['cdrs.create', { 'delivery-limit': 0 }, 'cdrs.create has no delivery-limit'],
+    [
+      'cdrs.create',
+      { 'delivery-limit': 3 },
+      'cdrs.create has delivery-limit 3, expected 20 as it was declared',
+    ],
+    ['cdrs.dead', { 'delivery-limit': 5 }, 'cdrs.dead has delivery-limit 5, after which calls are lost'],
+    ['cdrs.dead', { 'max-length': 10 }, 'cdrs.dead drops messages when it is full'],
+    [
+      'cdrs.dead',
+      { 'dead-letter-exchange': 'amq.topic' },
+      'cdrs.dead has dead-letter-exchange amq.topic, where nobody looks for calls',
+    ],
+    ['cdrs.results', { 'message-ttl': 1000 }, 'cdrs.results has message-ttl 1000, which loses replies'],
+  ])('finds a policy that contradicts the topology, on %s %j', async (queue, definition, expected) => {
+    const isOperators = 'max-length' in definition || 'message-ttl' in definition;
+    const kind = isOperators ? 'operator-policies' : 'policies';
+    const path = `${kind}/${vhost}/harmful`;
+    const policy = { pattern: `^${queue.replace('.', '\\.')}$`, definition, 'apply-to': 'queues' };
+    await managementRequest(managementUrl, 'PUT', path, policy);
     // With its next statistics, some seconds later.
-    await until(async () => (await examine()).of('policies')?.detail === expected);
-    const { code, failed } = await examine();
+    await until(async () => (await examine()).of('policies')?.detail.startsWith(expected) === true);
+    const { code, failed, of } = await examine();
     expect({ code, failed }).toEqual({ code: 1, failed: ['policies'] });
+    expect(of('policies')?.detail).toContain('Mend or clear one of the policies harmful');
+    await managementRequest(managementUrl, 'DELETE', path);
   });
 });
