@@ -30,14 +30,24 @@ const isReady = async (of: WorkerProcess) => (await readiness(of)).status === 20
 it.each(['clean', 'hard'] as const)('a %s restart of RabbitMQ under load loses no message', async (mode) => {
   const load = site.calls.keepSending();
   await site.calls.moreAnswered(300);
+  // What the alert CdrIngestDisconnected asks for.
+  const connected = () =>
+    Promise.all(
+      ['consume', 'consume given up', 'reply', 'results'].map((connection) =>
+        metric(worker, `cdr_ingest_connected{connection="${connection}"}`),
+      ),
+    );
+  expect(await connected()).toEqual([1, 1, 1, 1]);
   await rabbit.stop(mode);
   await until(async () => (await readiness(worker)).status === 503);
+  await until(async () => (await connected()).every((up) => up === 0));
   expect((await readiness(worker)).parts).toEqual({ consuming: false, database: true, replies: true });
   await rabbit.start();
   await site.calls.moreAnswered(300);
   await load.stop();
   await site.allAnswered();
   expect(await isReady(worker)).toBe(true);
+  await until(async () => (await connected()).every((up) => up === 1));
 });
 
 it('a queue that is deleted and declared again is consumed again', async () => {
