@@ -35,7 +35,7 @@ async function codes(parameters: Record<string, unknown>): Promise<string[]> {
 
 const reasons = (uniqueid: string) =>
   site.db.rows(
-    `select reason, status, submitted_by from dead_letters where uniqueid = '${uniqueid}' order by id`,
+    `select reason, status, submitted_by, verified::text from dead_letters where uniqueid = '${uniqueid}' order by id`,
   );
 
 describe('a user who is confined', () => {
@@ -50,7 +50,7 @@ describe('a user who is confined', () => {
     expect(await site.db.rows('select uniqueid from cdrs')).toEqual([{ uniqueid: 'in' }]);
     for (const uniqueid of ['machine', 'customer', 'asked', 'more'])
       expect(await reasons(uniqueid)).toEqual([
-        { reason: 'forbidden', status: 'dead', submitted_by: 'switch' },
+        { reason: 'forbidden', status: 'dead', submitted_by: 'switch', verified: 'true' },
       ]);
   });
 
