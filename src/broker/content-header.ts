@@ -6,6 +6,8 @@ export const BODY = 3;
 /** Of a frame: type (1), channel (2), size (4); the payload and one byte that ends it follow. */
 export const FRAME_HEADER_BYTES = 7;
 export const FRAME_END = 0xce;
+/** The class of messages, the only one that has content. */
+const BASIC = 60;
 /** Of a content header: class (2), weight (2), size of the body (8), flags (2); the properties follow. */
 const PROPERTIES_AT = FRAME_HEADER_BYTES + 14;
 const BODY_SIZE_AT = FRAME_HEADER_BYTES + 4;
@@ -122,7 +124,8 @@ export class ContentHeader {
 /** A content header without any property in place of the one that begins at `start`. */
 export function emptyHeader(bytes: Buffer, start: number, bodySize: number): Buffer {
   const frame = Buffer.alloc(PROPERTIES_AT + 1);
-  bytes.copy(frame, 0, start, start + FRAME_HEADER_BYTES + 2);
+  bytes.copy(frame, 0, start, start + FRAME_HEADER_BYTES);
+  frame.writeUInt16BE(BASIC, FRAME_HEADER_BYTES);
   return sealed(frame, bodySize);
 }
 

@@ -22,6 +22,8 @@ export interface FaultProxy {
   hold(side: Side, name?: string): void;
   /** Ends `hold`: what was kept back comes through. */
   release(): void;
+  /** Says something in the name of one side, on every connection there is. */
+  say(side: Side, bytes: Buffer): void;
   /** Every chunk takes so many milliseconds longer, in each direction. */
   delay(milliseconds: number): void;
   close(): Promise<void>;
@@ -120,6 +122,9 @@ export async function startProxy(target: string): Promise<FaultProxy> {
           for (const chunk of sides[side].kept.splice(0)) to.write(chunk);
         }
       }
+    },
+    say(side, bytes) {
+      for (const { sides } of connections) sides[OTHER[side]].socket.write(bytes);
     },
     delay(milliseconds) {
       delayMs = milliseconds;

@@ -8,7 +8,14 @@ import {
 import { createPublisher } from '../../../src/broker/publisher.ts';
 import type { SupervisedConnection } from '../../../src/broker/supervisor.ts';
 import { type Outsider, outsider, quorumQueue, supervise, until } from '../../support/broker.ts';
-import { nested, type RawProperties, type RawPublisher, rawPublisher } from '../../support/raw-amqp.ts';
+import { startProxy } from '../../support/proxy.ts';
+import {
+  frame,
+  nested,
+  type RawProperties,
+  type RawPublisher,
+  rawPublisher,
+} from '../../support/raw-amqp.ts';
 import { testServices } from '../../support/stack.ts';
 
 // Every wait has its own limit.
@@ -177,6 +184,28 @@ describe('a consumer of what strangers send', () => {
       settle(received.slice(settled, settled + 1));
     }
     expect([received.length, consumer.inFlightBytes, lost]).toEqual([100, 0, []]);
+  });
+
+  it('says that it was lost over what came on it, and comes back', async () => {
+    const proxy = await startProxy(services.amqpUrl);
+    await supervised.stop();
+    supervised = supervise(proxy.url(services.amqpUrl));
+    consume();
+    await until(() => consumer.consuming);
+    // No type of frame, and nothing that the guard could make sense of.
+    proxy.say('server', frame(9, 1, Buffer.from('?')));
+    await until(() => lost.length > 0);
+    await until(() => consumer.consuming);
+    await send([{ body: 'x' }]);
+    await until(() => received.length === 1);
+    settle(received);
+    proxy.cut();
+    await until(() => lost.length === 2);
+    expect(lost).toEqual(['decoding', 'connection']);
+    await until(() => consumer.consuming);
+    await consumer.close();
+    await supervised.stop();
+    await proxy.close();
   });
 
   it('gives back what it has in hand, and stops, while it reads no more', async () => {
