@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { until } from '../support/broker.ts';
+import { createConsumer, type Delivery } from '../../src/broker/consumer.ts';
+import { outsider, supervise, until } from '../support/broker.ts';
 import { expectFaultless, metric, openSite, type Site } from '../support/faults.ts';
 import {
   nested,
@@ -154,6 +155,42 @@ describe('what a stranger writes into a message', () => {
     const answers = cases.map(({ id }) => [id, site.calls.heard(id)[0]?.code, site.calls.heard(id)[0]?.key]);
     expect(answers).toEqual(cases.map((each) => [each.id, isCall(each) ? '204' : '400', '']));
     expect((await lettersKept()) - before).toBe(cases.filter((each) => !isCall(each)).length);
+  });
+
+  it('as a correlation id comes back with the reply, byte for byte', async () => {
+    const queue = 'cdrs.reply.bytes';
+    const other = await outsider(site.amqpUrl);
+    await other.channel.assertQueue(queue);
+    const supervised = supervise(site.amqpUrl);
+    const heard: Delivery[] = [];
+    const consumer = createConsumer(supervised, {
+      queue,
+      prefetch: 100,
+      keepBytes: 10_000,
+      onDelivery: (delivery) => heard.push(delivery),
+    });
+    const ids = [...Object.values(HOSTILE), Buffer.from('an ordinary one'), Buffer.from('é\u{1f600}')];
+    const replyTo = Buffer.from(queue);
+    const messages = [freshCall, freshGarbage, freshForgery].flatMap((body) =>
+      ids.flatMap((id) => [
+        {
+          routingKey: Buffer.from('cdrs.create.m'),
+          body: body(),
+          properties: { correlationId: id, replyTo },
+        },
+        { routingKey: Buffer.from('cdrs.create.m'), body: body(), properties: { messageId: id, replyTo } },
+      ]),
+    );
+    await sendAmongHonest(messages);
+    await until(() => heard.length === messages.length);
+    const echoes = heard.map(({ properties: { correlationId, correlationBytes } }) =>
+      Buffer.from(correlationBytes ?? correlationId ?? '').toString('hex'),
+    );
+    const sent = ids.flatMap((id) => Array.from({ length: 6 }, () => id.toString('hex')));
+    expect(echoes.sort()).toEqual(sent.sort());
+    for (const delivery of heard) consumer.settled(delivery);
+    await consumer.close();
+    await Promise.all([supervised.stop(), other.close()]);
   });
 
   it('says of headers that cannot be taken why', async () => {
