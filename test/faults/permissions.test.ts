@@ -1,17 +1,23 @@
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
-import { until } from '../support/broker.ts';
-import { type BrokerUser, brokerUser } from '../support/broker-users.ts';
+import { outsider, until } from '../support/broker.ts';
+import { type BrokerUser, brokerUser, documentedPermissions } from '../support/broker-users.ts';
 import { openDirectSender } from '../support/direct.ts';
 import { metric, openSite, readiness, type Site } from '../support/faults.ts';
+import { testServices } from '../support/stack.ts';
 import { type Message, REPLIES } from '../support/switch.ts';
-import type { WorkerProcess } from '../support/worker.ts';
+import { startProcess, type WorkerProcess } from '../support/worker.ts';
 
 // Every wait has its own limit.
 vi.setConfig({ testTimeout: 180_000 });
 const RESULTS = 'cdrs.results';
-const READ = '^cdrs\\.(create|dead)$';
-/** What docs/operations.md gives to a worker. */
-const LEAST = { configure: '^$', write: '^(cdrs\\.results|amq\\.default)$', read: READ };
+const LEAST = documentedPermissions('worker');
+
+/** Where a switch may not publish to: past the front door, or in the place of the worker. */
+const FORBIDDEN = [
+  ['', 'cdrs.create'],
+  ['cdrs.dead', 'x'],
+  ['cdrs.results', 'cdrs.result.204'],
+] as const;
 
 let site: Site;
 let user: BrokerUser | undefined;
@@ -105,4 +111,52 @@ it('without write permission on cdrs.results calls are held, senders with queues
   await site.allAnswered(30_000);
   expect(queuesOf(nameless)).toEqual(new Set([RESULTS]));
   await until(async () => (await readiness(running)).status === 200);
+});
+
+it('a switch with exactly the permissions of docs/operations.md is answered at its queue and directly, and may do no more', async () => {
+  await workerThatMay(LEAST.write);
+  const switchUser = await brokerUser(site.amqpUrl, documentedPermissions('switch-1'));
+  const nothingMore = await brokerUser(site.amqpUrl, { configure: '^$', write: '^cdrs$', read: '^$' });
+  const [call] = site.calls.make(1);
+  if (call === undefined) throw new Error('no call was made');
+  await site.calls.send([call]);
+  const body = site.calls.bodyOf(call.call);
+  const answers: string[] = [];
+  const own = await outsider(switchUser.amqpUrl);
+  await own.channel.assertQueue('cdrs.reply.own', { exclusive: true });
+  await own.channel.consume('cdrs.reply.own', () => answers.push('queue'), { noAck: true });
+  own.channel.publish('cdrs', 'cdrs.create.m', body, { replyTo: 'cdrs.reply.own' });
+  const plain = await outsider(nothingMore.amqpUrl);
+  await plain.channel.consume('amq.rabbitmq.reply-to', () => answers.push('direct'), { noAck: true });
+  plain.channel.publish('cdrs', 'cdrs.create.m', body, { replyTo: 'amq.rabbitmq.reply-to' });
+  await until(() => answers.length === 2);
+  expect(answers.sort()).toEqual(['direct', 'queue']);
+  for (const sender of [own, plain]) {
+    for (const [exchange, key] of FORBIDDEN) {
+      const refusal = new Promise<string>((resolve) => {
+        const asking = sender.apart(async (channel) => {
+          channel.on('error', (error: Error) => resolve(error.message));
+          channel.publish(exchange, key, Buffer.from('x'));
+          // An answer comes after the refusal, if there is one.
+          await channel.checkExchange('amq.topic').then(() => resolve('taken'));
+        });
+        // The refusal closes its channel.
+        asking.catch(() => undefined);
+      });
+      expect(await refusal).toContain('403');
+    }
+  }
+  await Promise.all([own.close(), plain.close(), switchUser.drop(), nothingMore.drop()]);
+});
+
+it('topology needs exactly the permissions of docs/operations.md', async () => {
+  const { amqpUrl, drop } = await testServices('setup');
+  const setup = await brokerUser(amqpUrl, documentedPermissions('setup'));
+  const command = await startProcess(['topology'], { AMQP_URL: setup.amqpUrl });
+  expect({ code: await command.ended, output: command.output() }).toMatchObject({ code: 0 });
+  const worker = await brokerUser(amqpUrl, LEAST);
+  const check = await startProcess(['topology', '--check'], { AMQP_URL: worker.amqpUrl });
+  expect({ code: await check.ended, output: check.output() }).toMatchObject({ code: 0 });
+  await Promise.all([setup.drop(), worker.drop()]);
+  await drop();
 });

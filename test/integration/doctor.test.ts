@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { managementRequest } from '../../dev/stack/ready.ts';
 import type { Isolated } from '../../dev/stack.ts';
 import { type Outsider, outsider, until } from '../support/broker.ts';
-import { brokerUser } from '../support/broker-users.ts';
+import { brokerUser, documentedPermissions } from '../support/broker-users.ts';
 import { testServices, testStack } from '../support/stack.ts';
 import { startProcess } from '../support/worker.ts';
 
@@ -13,12 +13,7 @@ interface Check {
   detail: string;
 }
 
-/** What docs/operations.md gives to a worker. */
-const LEAST = {
-  configure: '^$',
-  write: '^(cdrs\\.results|amq\\.default)$',
-  read: '^cdrs\\.(create|dead)$',
-};
+const LEAST = documentedPermissions('worker');
 
 let services: Isolated;
 let managementUrl: string;

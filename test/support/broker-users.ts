@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { managementRequest } from '../../dev/stack/ready.ts';
 import { testStack } from './stack.ts';
 
@@ -7,6 +8,17 @@ export interface Permissions {
   configure: string;
   write: string;
   read: string;
+}
+
+const OPERATIONS = new URL('../../docs/operations.md', import.meta.url);
+
+/** What docs/operations.md gives to a user of that name. */
+export function documentedPermissions(name: 'worker' | 'switch-1' | 'setup'): Permissions {
+  const line = new RegExp(`^rabbitmqctl set_permissions -p cdrs ${name} '(.*)' '(.*)' '(.*)'$`, 'm');
+  const [, configure, write, read] = line.exec(readFileSync(OPERATIONS, 'utf8')) ?? [];
+  if (configure === undefined || write === undefined || read === undefined)
+    throw new Error(`docs/operations.md gives ${name} no permissions`);
+  return { configure, write, read };
 }
 
 /** A user of the broker, made for a test. */
