@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { ConfigError, readConfig } from '../config.ts';
+import { DatabaseUrlError } from '../store/database.ts';
 import { describeFailure } from '../store/failures.ts';
 import { grant, type Part, parts } from '../store/grants.ts';
 import { MigrationError, migrate } from '../store/migrate.ts';
@@ -23,7 +24,8 @@ export function registerMigrate(program: Command): void {
       const grants = (options.grant ?? []).map(grantOf);
       // The schema engine's own lock belongs to a session: behind a pooler it would stay for ever.
       await refuseUnsuitable(database).catch((error: unknown) => {
-        throw error instanceof UnsuitableDatabaseError ? error : new MigrationError(describeFailure(error));
+        const isSaid = error instanceof UnsuitableDatabaseError || error instanceof DatabaseUrlError;
+        throw isSaid ? error : new MigrationError(describeFailure(error));
       });
       const applied = await migrate(url, { tls });
       for (const { part, role } of grants) {

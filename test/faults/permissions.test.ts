@@ -31,6 +31,8 @@ beforeAll(async () => {
 afterEach(async () => {
   await worker?.stop();
   await user?.drop();
+  worker = undefined;
+  user = undefined;
 });
 afterAll(() => site?.close());
 
