@@ -41,6 +41,10 @@ export class DirectReplies {
 
   /** Results in the order of the replies. Never rejects. */
   async publish(replies: readonly Unproven[]): Promise<DirectResult[]> {
+    return await this.#publish(replies, false);
+  }
+
+  async #publish(replies: readonly Unproven[], isAgain: boolean): Promise<DirectResult[]> {
     const results: DirectResult[] = new Array(replies.length);
     const proven: number[] = [];
     const likely: number[] = [];
@@ -52,39 +56,34 @@ export class DirectReplies {
       else if (standing === 'unknown') unknown.push(index);
       else results[index] = { kind: standing };
     });
-    const keep = async (indexes: readonly number[], send: (some: Unproven[]) => Promise<DirectResult[]>) => {
-      if (indexes.length === 0) return;
-      const some = await send(indexes.flatMap((index) => replies[index] ?? []));
-      indexes.forEach((index, position) => {
-        results[index] = some[position] ?? { kind: 'crowded' };
-      });
-    };
     await Promise.all([
-      keep(proven, (some) => this.#together(this.#proven, some)),
-      keep(likely, (some) => this.#together(this.#likely, some)),
-      keep(unknown, (some) => this.#alone(some)),
+      fill(results, replies, proven, (some) => this.#together(this.#proven, some, isAgain)),
+      fill(results, replies, likely, (some) => this.#together(this.#likely, some, isAgain)),
+      fill(results, replies, unknown, (some) => this.#alone(some)),
     ]);
     return results;
   }
 
-  /** Over a shared connection; what was on it when it closed is sent again, each alone. */
-  async #together(lane: DirectLane, replies: readonly Unproven[]): Promise<DirectResult[]> {
-    const suspects: number[] = [];
+  /**
+   * Over a shared connection. When the broker closes it, one reply to each address that was on it is sent alone, and
+   * then the rest, by what is known of the addresses by then. Closed over those again, each of them goes alone.
+   */
+  async #together(lane: DirectLane, replies: readonly Unproven[], isAgain: boolean): Promise<DirectResult[]> {
+    const first: number[] = [];
+    const rest: number[] = [];
+    const addresses = new Set<string>();
     const sent = await lane.send(replies.map(({ message }) => message));
     const results = sent.map((result, index): DirectResult => {
       const address = replies[index]?.message.routingKey ?? '';
       if (result.kind === 'confirmed' && !this.#memory.isProven(address)) this.#memory.worked(address);
       if (result.kind !== 'crashed') return result;
-      suspects.push(index);
+      (isAgain || !addresses.has(address) ? first : rest).push(index);
+      addresses.add(address);
       return { kind: 'closing' };
     });
-    if (suspects.length === 0) return results;
-    const again = suspects.flatMap((index) => replies[index] ?? []);
-    this.#memory.doubt(again.map(({ message }) => message.routingKey));
-    const found = await this.#alone(again);
-    suspects.forEach((index, position) => {
-      results[index] = found[position] ?? { kind: 'crowded' };
-    });
+    this.#memory.doubt(addresses);
+    await fill(results, replies, first, (some) => this.#alone(some));
+    await fill(results, replies, rest, (some) => this.#publish(some, true));
     return results;
   }
 
@@ -111,4 +110,18 @@ export class DirectReplies {
   async stop(): Promise<void> {
     await Promise.all([this.#proven, this.#likely, this.#unknown].map((lane) => lane.stop()));
   }
+}
+
+/** Puts the results of some of the replies where they belong. */
+async function fill(
+  results: DirectResult[],
+  replies: readonly Unproven[],
+  indexes: readonly number[],
+  send: (some: Unproven[]) => Promise<DirectResult[]>,
+): Promise<void> {
+  if (indexes.length === 0) return;
+  const some = await send(indexes.flatMap((index) => replies[index] ?? []));
+  indexes.forEach((index, position) => {
+    results[index] = some[position] ?? { kind: 'crowded' };
+  });
 }
