@@ -26,12 +26,15 @@ export interface SetAside {
 }
 const SET_ASIDE: SetAside = { kind: 'set aside' };
 
-/** A message on its way to be settled, with what its reply and the metrics need. */
-export type Admitted = { letter: () => Letter } & Submission & {
-    uniqueid: string | null;
-    /** Texts in which something was replaced or cut. */
-    cleaned: number;
-  };
+/** A message as a batch takes it, with what its reply and the metrics need. */
+export type Entry = Submission & {
+  uniqueid: string | null;
+  /** Texts in which something was replaced or cut. */
+  cleaned: number;
+};
+
+/** A message on its way to be settled. */
+export type Admitted = { letter: () => Letter } & Entry;
 
 export interface AdmissionRules {
   maxBodyBytes: number;

@@ -221,6 +221,20 @@ export const variables = {
     expected: 'milliseconds from 100 to 600000',
     description: 'A statement that takes longer counts as an outage of the database.',
   }),
+  LOCK_TIMEOUT_MS: variable({
+    schema: wholeNumber(10, 600_000),
+    fallback: '250',
+    expected: 'milliseconds from 10 to 600000',
+    description:
+      'A statement that waits longer for a row is ended; where somebody else than a worker has the row, its calls wait beside the others from then on.',
+  }),
+  ROW_WAIT_MS: variable({
+    schema: wholeNumber(100, 1_200_000),
+    fallback: '600000',
+    expected: 'milliseconds from 100 to 1200000',
+    description:
+      'A call waits so long in hand for a row that somebody else holds; then it is a dead letter, tried again by itself when the row is free.',
+  }),
   CONFIRM_TIMEOUT_MS: variable({
     schema: wholeNumber(100, 600_000),
     fallback: '10000',

@@ -18,4 +18,5 @@ grant update (balance, charged, calls) on customers to :"role";
 grant update (calls, cost, tax, total) on invoices to :"role";
 grant select, insert, update on dead_letters, dead_letter_events to :"role";
 grant usage on sequence dead_letters_id_seq, dead_letter_events_id_seq to :"role";
-grant execute on function settle_assert(boolean, text), letter_digest(bytea) to :"role";
+grant execute on function settle_assert(boolean, text), settle_moved(text, integer[]), row_holders(xid),
+  letter_digest(bytea) to :"role";

@@ -34,14 +34,17 @@ export interface Deaths {
    * another queue gave up on see `redeliveriesSince`.
    */
   redeliveries: number;
-  /** Times it was dead-lettered (the counts of `x-death`): 0 in `cdrs.dead` means that it was not routable. */
-  deadLettered: number;
+  /**
+   * Why it was dead-lettered last, as the broker says it, or whoever wrote `x-death` in its place. Null for never: in
+   * `cdrs.dead` it was not routable then.
+   */
+  reason: string | null;
 }
 
 /** Characters; ours have some 80. */
 const TOKEN_MAX = 255;
 const NO_HEADERS: Readonly<Record<string, unknown>> = Object.freeze({});
-const NEVER_DIED: Deaths = Object.freeze({ redeliveries: 0, deadLettered: 0 });
+const NEVER_DIED: Deaths = Object.freeze({ redeliveries: 0, reason: null });
 
 /** What is used of a message; nothing else of its headers stays in hand with it. */
 export function toDelivery(message: ConsumeMessage, epoch: number): Delivery {
@@ -102,11 +105,14 @@ function deathsOf(headers: Readonly<Record<string, unknown>>): Deaths {
   const redeliveries = headers['x-delivery-count'];
   const deaths = headers['x-death'];
   if (redeliveries === undefined && deaths === undefined) return NEVER_DIED;
-  let deadLettered = 0;
-  for (const death of Array.isArray(deaths) ? deaths : []) {
-    if (typeof death === 'object' && death !== null && 'count' in death) deadLettered += countOf(death.count);
-  }
-  return { redeliveries: countOf(redeliveries), deadLettered };
+  // The broker puts the latest first.
+  const latest = (Array.isArray(deaths) ? deaths : []).find(isCounted);
+  const reason = latest === undefined ? null : (textOf(latest.reason) ?? 'unknown');
+  return { redeliveries: countOf(redeliveries), reason };
+}
+
+function isCounted(death: unknown): death is { count: unknown; reason?: unknown } {
+  return typeof death === 'object' && death !== null && 'count' in death && countOf(death.count) > 0;
 }
 
 function countOf(value: unknown): number {

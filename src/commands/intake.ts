@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Admitted, SetAside } from '../admission.ts';
+import type { Entry, SetAside } from '../admission.ts';
 import { type Consumer, type ConsumerState, createConsumer, type Delivery } from '../broker/consumer.ts';
 import { type Reply, type ReplyRules, type Request, replyTo, resultFor } from '../broker/envelope.ts';
 import type { SupervisedConnection } from '../broker/supervisor.ts';
+import type { Manner } from '../domain/held.ts';
+import { minimalLetter } from '../domain/letter.ts';
 import { codeOf } from '../domain/outcome.ts';
 import { responsesTo } from '../domain/reply.ts';
 import type { Submission } from '../domain/submission.ts';
@@ -10,6 +12,8 @@ import type { Logger } from '../ops/logger.ts';
 import type { Metrics } from '../ops/metrics.ts';
 import { type Blame, Pipeline, type PipelineEvent, type Ports, type Settle } from '../pipeline.ts';
 import { classifyFailure, describeFailure } from '../store/database.ts';
+import { LockedTable } from '../store/failures.ts';
+import type { HeldRows } from '../store/held-rows.ts';
 import { backoffMs, OutageGuard } from './outage.ts';
 
 /** What every queue that a worker consumes shares. */
@@ -19,6 +23,10 @@ export interface Surroundings {
   rules: ReplyRules;
   reachable: () => Promise<boolean>;
   returnAfterMs: number;
+  /** What of the database somebody else holds, and how to see whether it still is. */
+  rows: HeldRows;
+  probe: () => Promise<void>;
+  rowWaitMs: number;
   batchSize: number;
   keepBytes: number;
   metrics: Metrics;
@@ -31,8 +39,8 @@ export interface IntakeOptions {
   connection: SupervisedConnection;
   queue: string;
   prefetch: number;
-  admit: (delivery: Delivery) => Admitted | SetAside | Promise<Admitted | SetAside>;
-  prepare: (submissions: readonly Submission[]) => Settle;
+  admit: (delivery: Delivery) => Entry | SetAside | Promise<Entry | SetAside>;
+  prepare: (submissions: readonly Submission[], manner?: Manner) => Settle;
   onState?: (state: ConsumerState) => void;
 }
 
@@ -41,6 +49,8 @@ export interface Intake {
   consumer: Consumer;
   failure: Promise<never>;
   isPaused: () => boolean;
+  /** Messages in hand whose rows somebody else holds. */
+  waiting: () => number;
   /** Takes no more, settles and answers what is in hand, acknowledges it, and leaves. Gives up after `graceMs`. */
   drain: (graceMs: number) => Promise<void>;
 }
@@ -51,12 +61,20 @@ const REPLIES_IN_FLIGHT = 3;
  * JSON and sent to the database they take several times as much.
  */
 const BATCH_BYTES = 1_048_576;
+/** Of PREFETCH, what may wait for rows that somebody else holds: the rest is for everybody else. */
+const WAITING_SHARE = 1 / 4;
+const LOOK_EVERY_MS = 100;
 
 /** Whose fault a failure of the database is. */
 export function blame(error: unknown): Blame {
   const failure = classifyFailure(error);
   if (failure === 'outage') return 'outage';
   return failure === 'isolate' ? 'message' : 'collision';
+}
+
+/** Whether the database can be used, although that error says that it cannot. */
+export async function isWell(error: unknown, reachable: () => Promise<boolean>): Promise<boolean> {
+  return !(error instanceof LockedTable) && (await reachable());
 }
 
 /** Puts a pipeline between a queue and the database. */
@@ -67,8 +85,8 @@ export function openIntake(options: IntakeOptions, surroundings: Surroundings): 
   const pipeline = new Pipeline<Delivery>(
     {
       admit: (_, delivery) => options.admit(delivery),
-      prepare: (submissions) => {
-        const settle = options.prepare(submissions);
+      prepare: (submissions, manner) => {
+        const settle = options.prepare(submissions, manner);
         return async () => {
           const outcomes = await settle();
           outage.over();
@@ -77,6 +95,18 @@ export function openIntake(options: IntakeOptions, surroundings: Surroundings): 
       },
       blame,
       describe: describeFailure,
+      isWell: (error) => isWell(error, surroundings.reachable),
+      hold: (row, why) => surroundings.rows.refuse(row, why),
+      free: (row) => surroundings.rows.free(row),
+      isHeld: (row) => surroundings.rows.isHeld(row),
+      isRefused: (row) => surroundings.rows.isRefused(row),
+      look: async () => {
+        await sleep(LOOK_EVERY_MS, undefined, { ref: false });
+        // While the database is away nobody gets free, and the batches tell of it.
+        await surroundings.probe().catch(() => undefined);
+      },
+      now: () => performance.now(),
+      minimal: ({ body, bytes }) => minimalLetter(body, bytes),
       // The sender hears of the latest replay alone.
       reply: (request, uniqueid, outcome) =>
         (outcome.kind === 'superseded' ? resultFor : replyTo)(request.properties, uniqueid, outcome, rules),
@@ -96,11 +126,17 @@ export function openIntake(options: IntakeOptions, surroundings: Surroundings): 
       pause: (cause, attempt) =>
         cause === 'outage' ? outage.wait(attempt) : sleep(backoffMs(attempt, Math.random)),
       observe: (event) => {
-        metrics.observe(event);
+        metrics.observe(event, options.queue);
         report(event, log);
       },
     },
-    { batchSize: surroundings.batchSize, batchBytes: BATCH_BYTES, repliesInFlight: REPLIES_IN_FLIGHT },
+    {
+      batchSize: surroundings.batchSize,
+      batchBytes: BATCH_BYTES,
+      repliesInFlight: REPLIES_IN_FLIGHT,
+      limit: Math.floor(options.prefetch * WAITING_SHARE),
+      waitMs: surroundings.rowWaitMs,
+    },
   );
   const consumer = createConsumer(options.connection, {
     queue: options.queue,
@@ -126,16 +162,25 @@ export function openIntake(options: IntakeOptions, surroundings: Surroundings): 
     },
   });
   metrics.paused.set({ queue: options.queue }, 0);
+  metrics.waiting.set({ queue: options.queue }, 0);
   return {
     consumer,
     failure: pipeline.failure,
     isPaused: () => outage.isPaused,
+    waiting: () => pipeline.waiting,
     drain: async (graceMs) => {
       await consumer.stopConsuming();
       await Promise.race([pipeline.idle(), sleep(graceMs, undefined, { ref: false })]);
       await consumer.close();
     },
   };
+}
+
+/** Says that a message can be neither settled nor kept. */
+export function reportUnkeepable(description: string, { metrics, log }: Surroundings): void {
+  const event: PipelineEvent = { kind: 'unkeepable', description };
+  metrics.observe(event, '');
+  report(event, log);
 }
 
 /**
@@ -145,6 +190,15 @@ export function openIntake(options: IntakeOptions, surroundings: Surroundings): 
 function report(event: PipelineEvent, log: Logger): void {
   if (event.kind === 'trouble') {
     log.warn({ cause: event.cause }, event.description);
+    return;
+  }
+  if (event.kind === 'waiting') return;
+  if (event.kind === 'unkeepable') {
+    const { description } = event;
+    log.error(
+      { description },
+      'no dead letter of a message can be kept, not even of its bytes: it stays in hand',
+    );
     return;
   }
   if (event.kind === 'unreceivable') {

@@ -26,14 +26,16 @@ export function backoffMs(attempt: number, random: () => number): number {
 
 /**
  * Waits out an outage of the database with the deliveries in hand: giving them back would count towards their
- * delivery limit. Only an outage that comes near the broker's patience gives them back, once, and consuming
- * starts again when the database answers.
+ * delivery limit. Only an outage in which nothing answers for long gives them back, once, and consuming starts again
+ * when the database answers; it is over when something is settled.
  */
 export class OutageGuard {
   readonly #consumer: Pausable;
   readonly #settings: OutageSettings;
   #since: number | undefined;
   #returned: Promise<void> | undefined;
+  /** In the outage that is going on. */
+  #hasReturned = false;
 
   constructor(consumer: Pausable, settings: OutageSettings) {
     this.#consumer = consumer;
@@ -51,18 +53,31 @@ export class OutageGuard {
       this.#since = now;
       this.#settings.onChange(true, 'the database cannot be used: holding what is in hand');
     }
-    if (now - this.#since > this.#settings.returnAfterMs) this.#returned ??= this.#returnUntilReachable();
+    if (now - this.#since > this.#settings.returnAfterMs) this.#returned ??= this.#returnOnce();
     await sleep(backoffMs(attempt, this.#settings.random));
   }
 
-  /** The database answered. */
+  /** A batch was settled. */
   over(): void {
-    if (this.#since === undefined || this.#returned !== undefined) return;
+    if (this.#returned !== undefined) return;
+    this.#hasReturned = false;
+    this.#end();
+  }
+
+  #end(): void {
+    if (this.#since === undefined) return;
     this.#since = undefined;
-    this.#settings.onChange(false, 'the database answers again');
+    this.#settings.onChange(false, 'the database works again');
+  }
+
+  /** A database that answers, and fails all the same, is waited for with the deliveries in hand. */
+  async #returnOnce(): Promise<void> {
+    if (!this.#hasReturned && !(await this.#settings.reachable())) await this.#returnUntilReachable();
+    this.#returned = undefined;
   }
 
   async #returnUntilReachable(): Promise<void> {
+    this.#hasReturned = true;
     this.#settings.onChange(
       true,
       'the outage lasts: deliveries go back to the broker until the database answers',
@@ -71,8 +86,8 @@ export class OutageGuard {
     for (let attempt = 0; !(await this.#settings.reachable()); attempt += 1) {
       await sleep(backoffMs(attempt, this.#settings.random));
     }
-    this.#returned = undefined;
-    this.over();
+    // Another worker may have taken all of it meanwhile: then nothing comes by which to tell.
+    this.#end();
     this.#consumer.resume();
   }
 }

@@ -8,20 +8,22 @@ import type { Config } from '../config.ts';
 import { serveOps } from '../ops/http.ts';
 import type { Logger } from '../ops/logger.ts';
 import { createMetrics } from '../ops/metrics.ts';
-import { databaseReachable, openDatabase } from '../store/database.ts';
+import { databaseReachable, openDatabase, WORKER_NAME } from '../store/database.ts';
+import { HeldRows } from '../store/held-rows.ts';
 import { readOpenLetters } from '../store/open-letters.ts';
-import { settleAll } from '../store/replay-settle.ts';
-import { createPrepare, type SettleKnown } from '../store/settler.ts';
+import { attemptsOn, createSettleHeld } from '../store/settle-held.ts';
+import { createPrepare } from '../store/settler.ts';
 import { sqlOf } from '../store/sql.ts';
 import { readUsers } from '../store/users.ts';
 import { createConnect, replyConnections } from './connections.ts';
-import { deadQueueAdmission, outcomesOf } from './dead-queue.ts';
-import { openIntake } from './intake.ts';
+import { deadQueueAdmission } from './dead-queue.ts';
+import { type Intake, openIntake, reportUnkeepable } from './intake.ts';
 import { watchLetters } from './letter-watch.ts';
 import { createReplies } from './replies.ts';
 import { reportReplies } from './reply-reports.ts';
 import { brokerOf, brokerVariables, databaseOf, databaseVariables } from './services.ts';
 import { declareOrUse, later, untilMigrated } from './starting.ts';
+import { tryWaitingLetters } from './waiting-letters.ts';
 
 export const workerVariables = [
   ...databaseVariables,
@@ -39,6 +41,8 @@ export const workerVariables = [
   'DELIVERY_LIMIT',
   'DATABASE_POOL',
   'STATEMENT_TIMEOUT_MS',
+  'LOCK_TIMEOUT_MS',
+  'ROW_WAIT_MS',
   'CONFIRM_TIMEOUT_MS',
   'OUTAGE_RETURN_MS',
   'SHUTDOWN_GRACE_MS',
@@ -57,6 +61,13 @@ export interface Worker {
   failure: Promise<never>;
 }
 
+/**
+ * Of the queue of what the broker gave up on: calls that expired are settled in batches. Few, because what ends a worker there
+ * counts against all that are in hand, and passwords wait in turn.
+ */
+const DEAD_PREFETCH = 50;
+/** How often dead letters are looked at that wait for a row. */
+const WAITING_LETTERS_MS = 5000;
 const REACHABLE_TIMEOUT_MS = 3000;
 const CONNECT_TIMEOUT_MS = 10_000;
 
@@ -72,14 +83,16 @@ export async function startWorker(config: WorkerConfig, log: Logger, signal: Abo
     ...address,
     poolSize: config.DATABASE_POOL,
     statementTimeoutMs: config.STATEMENT_TIMEOUT_MS,
+    lockTimeoutMs: config.LOCK_TIMEOUT_MS,
     connectTimeoutMs: CONNECT_TIMEOUT_MS,
-    applicationName: 'cdr-ingest worker',
+    applicationName: WORKER_NAME,
   });
   const reachable = () => databaseReachable(database.prisma, REACHABLE_TIMEOUT_MS);
   let ready = false;
   let isConsuming = () => false;
   let inHand = () => 0;
   let hasPlace = () => true;
+  let waiting = () => 0;
   const ops = await serveOps({
     host: config.HTTP_HOST || undefined,
     port: config.HTTP_PORT,
@@ -88,6 +101,7 @@ export async function startWorker(config: WorkerConfig, log: Logger, signal: Abo
       consuming: isConsuming(),
       database: ready && (await reachable()),
       replies: hasPlace(),
+      ...(waiting() > 0 && { waiting: waiting() }),
     }),
   });
   log.info({ port: ops.port }, 'serving /livez, /readyz and /metrics');
@@ -128,14 +142,21 @@ export async function startWorker(config: WorkerConfig, log: Logger, signal: Abo
 
   const admitRequest = (request: Request) => admit(request, admission);
   const admitAsReplay = (delivery: Delivery) => admitReplay(delivery, delivery.oneTimeToken, admission);
-  const settleBatch: SettleKnown = (submissions, known) =>
-    settleAll(database.prisma, submissions, config.SYSTEM_CURRENCY, config.STATEMENT_TIMEOUT_MS, known);
+  const rows = new HeldRows();
+  const settleBatch = createSettleHeld(
+    attemptsOn(database.prisma, config.SYSTEM_CURRENCY, config.STATEMENT_TIMEOUT_MS),
+    rows,
+    Math.ceil(config.STATEMENT_TIMEOUT_MS / 2),
+  );
   const surroundings = {
     publish: replies.publish,
     isSlow: replies.isSlow,
     rules,
     reachable,
     returnAfterMs: config.OUTAGE_RETURN_MS,
+    rows,
+    probe: () => rows.probe(sqlOf(database.prisma)),
+    rowWaitMs: config.ROW_WAIT_MS,
     batchSize: config.BATCH_SIZE,
     keepBytes: config.MAX_BODY_BYTES,
     metrics,
@@ -160,28 +181,36 @@ export async function startWorker(config: WorkerConfig, log: Logger, signal: Abo
     },
     surroundings,
   );
-  const givenUp = openIntake(
+  const givenUp: Intake = openIntake(
     {
       connection: consumingGivenUp,
       queue: names.deadQueue,
-      // One at a time: whatever it is, it must not take others with it.
-      prefetch: 1,
+      prefetch: Math.min(config.PREFETCH, DEAD_PREFETCH),
       admit: deadQueueAdmission({
         prisma: database.prisma,
         systemCurrency: config.SYSTEM_CURRENCY,
         keeping: admission,
         deliveryLimit: config.DELIVERY_LIMIT,
+        reachable,
         admit: admitRequest,
         admitReplay: admitAsReplay,
         settle: settleBatch,
+        alive: (delivery) => givenUp.consumer.isLive(delivery),
+        onUnkeepable: (description) => reportUnkeepable(description, surroundings),
       }),
-      // Everything is written by then.
-      prepare: (submissions) => () => outcomesOf(submissions),
+      prepare: createPrepare(sqlOf(database.prisma), config.SYSTEM_CURRENCY, settleBatch),
     },
     surroundings,
   );
   const stopWatching = watchLetters(() => readOpenLetters(sqlOf(database.prisma)), metrics.letters.set);
+  const waitingLetters = tryWaitingLetters({
+    prisma: database.prisma,
+    rules: admission,
+    everyMs: WAITING_LETTERS_MS,
+    log,
+  });
   isConsuming = () => calls.consumer.consuming && !calls.isPaused();
+  waiting = () => calls.waiting() + givenUp.waiting();
   inHand = () => calls.consumer.inFlight + givenUp.consumer.inFlight;
 
   return {
@@ -190,7 +219,10 @@ export async function startWorker(config: WorkerConfig, log: Logger, signal: Abo
     consuming: begun.promise,
     stop: async () => {
       log.info('draining');
-      await Promise.all([calls, givenUp].map((intake) => intake.drain(config.SHUTDOWN_GRACE_MS)));
+      await Promise.all([
+        waitingLetters.stop(),
+        ...[calls, givenUp].map((intake) => intake.drain(config.SHUTDOWN_GRACE_MS)),
+      ]);
       for (const leave of leaveSetup) leave();
       await Promise.all([consuming.stop(), consumingGivenUp.stop(), replies.stop()]);
       verifier.stop();

@@ -16,7 +16,8 @@ export type Outcome =
   /** `isOutside`: of a machine or customer that its sender is not confined to; else its role is another one. */
   | { kind: 'forbidden'; isOutside?: true }
   | { kind: 'conflict'; differences: readonly Difference[] }
-  | { kind: 'failed'; reason: ParkedReason; error: string };
+  /** `waitsFor` is the row whose holder kept the call from being stored: it is tried again when that is free. */
+  | { kind: 'failed'; reason: ParkedReason; error: string; waitsFor?: string };
 
 export type Code = '201' | '204' | '400' | '401' | '402';
 

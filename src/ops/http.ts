@@ -4,8 +4,8 @@ import { type BoundedServer, serveBounded } from './bounded-server.ts';
 import { clientOf } from './client.ts';
 import { sharedReading } from './shared-reading.ts';
 
-/** The parts that readiness depends on, each true when it works. */
-export type Readiness = Record<string, boolean>;
+/** The parts that readiness depends on, each true when it works; and numbers, which only inform. */
+export type Readiness = Record<string, boolean | number>;
 
 export interface OpsOptions {
   /** Undefined for every address of this machine. */
@@ -42,7 +42,7 @@ export async function serveOps({ host, port, registry, readiness }: OpsOptions):
     if (path === '/livez') json(response, performance.now() - turned < ALIVE_WITHIN_MS, { alive: true });
     else if (path === '/readyz')
       ready().then(
-        (parts) => json(response, Object.values(parts).every(Boolean), parts),
+        (parts) => json(response, !Object.values(parts).includes(false), parts),
         () => json(response, false, {}),
       );
     else if (path === '/metrics')

@@ -119,6 +119,17 @@ export function createMetrics(inFlight: () => number = () => 0) {
     labelNames: ['queue'],
     registers,
   });
+  const waiting = new Gauge({
+    name: 'cdr_ingest_waiting_messages',
+    help: 'Messages in hand whose customer, invoice or dead letter somebody else holds or refuses.',
+    labelNames: ['queue'],
+    registers,
+  });
+  const unkeepable = new Counter({
+    name: 'cdr_ingest_unkeepable_messages_total',
+    help: 'Messages whose dead letter the database refused in every form. They stay in hand.',
+    registers,
+  });
 
   const consuming = new Map<string, () => boolean>();
   new Gauge({
@@ -149,9 +160,11 @@ export function createMetrics(inFlight: () => number = () => 0) {
   for (const cause of ['collision', 'outage', 'message', 'broker']) troubles.inc({ cause }, 0);
 
   /** Sums a batch before it counts: a labelled counter costs more than everything else that is done here. */
-  function observe(event: PipelineEvent): void {
+  function observe(event: PipelineEvent, queue: string): void {
     if (event.kind === 'unreceivable') unreceivable.inc();
     else if (event.kind === 'trouble') troubles.inc({ cause: event.cause });
+    else if (event.kind === 'waiting') waiting.set({ queue }, event.messages);
+    else if (event.kind === 'unkeepable') unkeepable.inc();
     if (event.kind !== 'settled') return;
     batchSize.observe(event.outcomes.length);
     settleSeconds.observe(event.settleMs / 1000);
@@ -213,6 +226,7 @@ export function createMetrics(inFlight: () => number = () => 0) {
     answeredFrom,
     doorOf,
     paused,
+    waiting,
     setAside,
     replies: createReplyMetrics(registry, diversions),
     letters: createLetterMetrics(registry, deadReasons),

@@ -10,14 +10,19 @@ import { PrismaClient } from './generated/client.ts';
 export { DatabaseUrlError } from './database-url.ts';
 export { classifyFailure, describeFailure, type Failure } from './failures.ts';
 
+/** What a worker calls itself in pg_stat_activity: rows that it holds are held for the moment of a batch. */
+export const WORKER_NAME = 'cdr-ingest worker';
+
 export interface DatabaseOptions {
   /** postgresql://user:password@host:5432/database */
   url: string;
   /** Certificates, where the connection is encrypted by others than the system's. */
   tls?: DatabaseTls | undefined;
   poolSize: number;
-  /** Milliseconds after which the server ends a statement; a wait for a lock ends after half of it. */
+  /** Milliseconds after which the server ends a statement. */
   statementTimeoutMs: number;
+  /** Milliseconds after which the server ends a wait for a lock; half of `statementTimeoutMs` where it is left out. */
+  lockTimeoutMs?: number;
   /** Milliseconds until a connection, new or from the pool, must be had. */
   connectTimeoutMs: number;
   /** As pg_stat_activity shows it. */
@@ -39,7 +44,7 @@ export interface Database {
 export function openDatabase(options: DatabaseOptions): Database {
   const clients = new Set<PoolClient>();
   const factory = new PrismaPg(
-    connectionConfig({ ...options, lockTimeoutMs: Math.ceil(options.statementTimeoutMs / 2) }),
+    connectionConfig({ lockTimeoutMs: Math.ceil(options.statementTimeoutMs / 2), ...options }),
     {
       statementNameGenerator: statementNames(),
       onPoolError: (error) => options.onPoolError?.(describeFailure(error)),

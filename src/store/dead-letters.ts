@@ -8,10 +8,10 @@ import type { Sql } from './sql.ts';
 /** For json_to_recordset: the dead letters of a batch. */
 export const letterRecord = `reason text, uniqueid text, scustomer int, machine text, submitted_by text, verified boolean,
   responses jsonb, body text, altered text[], digest text, properties jsonb, differences jsonb, error text, deaths int,
-  cost numeric, currency char(3)`;
+  cost numeric, currency char(3), waits_for text`;
 
 /** The digest of a content as it is kept: with the database's own key, so that nobody can guess a password from it. */
-const keyed = (digest: string) => `letter_digest(decode(${digest}, 'hex'))`;
+export const keyed = (digest: string) => `letter_digest(decode(${digest}, 'hex'))`;
 
 /**
  * Inserts the letters of a batch, ordered by their key so that two workers never wait for each other in a
@@ -21,9 +21,9 @@ const keyed = (digest: string) => `letter_digest(decode(${digest}, 'hex'))`;
  */
 export const insertLetters = `
   insert into dead_letters as d (reason, uniqueid, scustomer, machine, submitted_by, verified, responses, body, altered,
-    digest, properties, differences, error, deaths, cost, currency)
+    digest, properties, differences, error, deaths, cost, currency, waits_for)
   select reason, uniqueid, scustomer, machine, submitted_by, verified, responses, body, altered, keyed, properties,
-    differences, error, deaths, cost, currency
+    differences, error, deaths, cost, currency, waits_for
   from (select letter.*, ${keyed('digest')} as keyed from letter) as letter order by reason, keyed
   on conflict (reason, digest) do update set
     deaths = d.deaths + excluded.deaths,
@@ -33,6 +33,8 @@ export const insertLetters = `
     differences = case when excluded.verified then excluded.differences else d.differences end,
     error = case when excluded.verified then excluded.error else d.error end,
     properties = case when excluded.verified then excluded.properties else d.properties end,
+    waits_for = case when excluded.verified then coalesce(excluded.waits_for, d.waits_for) else d.waits_for end,
+    tried_at = case when excluded.waits_for is null then d.tried_at end,
     status = case when excluded.verified and d.status = 'resolved' then 'dead' else d.status end,
     closed_at = case when excluded.verified and d.status = 'resolved' then null else d.closed_at end
   returning id`;
@@ -54,6 +56,7 @@ interface LetterRow {
   deaths: number;
   cost: string | null;
   currency: string | null;
+  waits_for: string | null;
 }
 
 const ERROR_MAX = 1000;
@@ -87,6 +90,7 @@ export class LetterRows {
       responses: responsesTo(outcome),
       differences: outcome.kind === 'conflict' ? outcome.differences.map(shortened) : null,
       error: outcome.kind === 'failed' ? cut(clean(outcome.error), ERROR_MAX) : null,
+      waits_for: outcome.kind === 'failed' ? (outcome.waitsFor ?? null) : null,
       deaths: before?.deaths ?? 1,
     });
   }

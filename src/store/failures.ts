@@ -1,12 +1,15 @@
 /**
  * What a failure means for the message at hand: `retry`, a collision with others that passes; `outage`, the
- * database cannot be used and no message can help it; `stale`, the terms of a charge changed meanwhile;
+ * database cannot be used, as it says; `stale`, the terms of a charge changed meanwhile, or a row did not move;
  * `isolate`, anything else: one message of the batch may be its cause.
  */
 export type Failure = 'retry' | 'outage' | 'isolate' | 'stale';
 
 /** Raised by settle_assert: what a call was charged on no longer holds. */
 const STALE = 'CDR01';
+/** Raised by settle_moved: a trigger or row security keeps rows from moving. */
+const UNMOVED = 'CDR02';
+const LOCK_TIMEOUT = '55P03';
 
 /**
  * SQLSTATEs, whole or their first two digits (https://www.postgresql.org/docs/current/errcodes-appendix.html).
@@ -93,8 +96,25 @@ interface Cause {
   reason: string;
 }
 
+/** A whole table is locked: nobody can be told apart, and everybody waits. */
+export class LockedTable extends Error {}
+
+/** Whether a statement gave up waiting for a lock. */
+export function isLockTimeout(error: unknown): boolean {
+  return causeOf(error)?.sqlState === LOCK_TIMEOUT;
+}
+
+/** The rows that a statement could not move; undefined where that was not what ended it. */
+export function unmovedRows(error: unknown): { of: 'customer' | 'invoice'; ids: string[] } | undefined {
+  const cause = causeOf(error);
+  const [, of, ids] = /^(customer|invoice) (\d+(?:,\d+)*)$/.exec(cause?.message ?? '') ?? [];
+  if (cause?.sqlState !== UNMOVED || ids === undefined) return undefined;
+  return { of: of === 'customer' ? of : 'invoice', ids: ids.split(',') };
+}
+
 /** Sorts what the database, the driver or Prisma threw. */
 export function classifyFailure(error: unknown): Failure {
+  if (error instanceof LockedTable) return 'outage';
   const cause = causeOf(error);
   if (cause?.sqlState !== undefined) return bySqlState(cause.sqlState);
   if (cause?.kind === 'TransactionWriteConflict') return 'retry';
@@ -115,6 +135,7 @@ export function sqlStateOf(error: unknown): string {
 
 /** One line for logs and operators that shows no value of a call and no password. */
 export function describeFailure(error: unknown): string {
+  if (error instanceof LockedTable) return error.message;
   const cause = causeOf(error);
   if (cause?.sqlState !== undefined) return describeSqlState(cause.sqlState, cause.message);
   if (cause !== undefined) return describeKind(cause);
@@ -128,7 +149,7 @@ export function describeFailure(error: unknown): string {
 
 function bySqlState(state: string): Failure {
   const isIn = (set: ReadonlySet<string>) => set.has(state) || set.has(state.slice(0, 2));
-  if (state === STALE) return 'stale';
+  if (state === STALE || state === UNMOVED) return 'stale';
   if (isIn(RETRY)) return 'retry';
   return isIn(OUTAGE) ? 'outage' : 'isolate';
 }

@@ -1,10 +1,11 @@
+import { type Held, type HeldBy, letterRow, nothingHeld, type Settled } from '../domain/held.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import { type AnswerOnRecord, outcomeOnRecord } from '../domain/record.ts';
 import type { Replay, Submission } from '../domain/submission.ts';
 import type { PrismaClient } from './generated/client.ts';
 import type { Known } from './references.ts';
 import { type ReplayResult, record } from './replay-record.ts';
-import { settle } from './settle.ts';
+import { settleUnheld } from './settle.ts';
 import { listed, type Sql, sqlOf } from './sql.ts';
 
 type ReplaySubmission = Submission & { replay: Replay };
@@ -19,16 +20,42 @@ export async function settleAll(
   entries: readonly Submission[],
   systemCurrency: string,
   timeoutMs: number,
+  isHeld: HeldBy = nothingHeld,
   known?: Known,
-): Promise<Outcome[]> {
-  const replays = entries.filter((entry): entry is ReplaySubmission => entry.replay !== undefined);
-  if (replays.length === 0) return await settle(sqlOf(prisma), entries, systemCurrency, known);
-  const others = entries.filter(({ replay }) => replay === undefined);
+): Promise<Settled[]> {
+  const { replays, others } = parted(entries);
+  if (replays.length === 0) return await settleUnheld(sqlOf(prisma), entries, systemCurrency, isHeld, known);
   const ofReplays = await prisma.$transaction(
-    (transaction) => settleReplays(sqlOf(transaction), replays, systemCurrency),
+    (transaction) => settleReplays(sqlOf(transaction), replays, systemCurrency, isHeld),
     { timeout: timeoutMs, maxWait: timeoutMs },
   );
-  const ofOthers = others.length === 0 ? [] : await settle(sqlOf(prisma), others, systemCurrency);
+  const ofOthers =
+    others.length === 0 ? [] : await settleUnheld(sqlOf(prisma), others, systemCurrency, isHeld);
+  return inOrder(entries, ofReplays, ofOthers);
+}
+
+/** The same within one transaction. */
+export async function settleWithin(
+  sql: Sql,
+  entries: readonly Submission[],
+  systemCurrency: string,
+  isHeld: HeldBy,
+): Promise<Settled[]> {
+  const { replays, others } = parted(entries);
+  const ofReplays = replays.length === 0 ? [] : await settleReplays(sql, replays, systemCurrency, isHeld);
+  return inOrder(entries, ofReplays, await settleUnheld(sql, others, systemCurrency, isHeld));
+}
+
+function parted(entries: readonly Submission[]) {
+  const replays = entries.filter((entry): entry is ReplaySubmission => entry.replay !== undefined);
+  return { replays, others: replays.length === 0 ? entries : entries.filter(({ replay }) => !replay) };
+}
+
+function inOrder(
+  entries: readonly Submission[],
+  ofReplays: readonly Settled[],
+  ofOthers: readonly Settled[],
+): Settled[] {
   const [replayed, ordinary] = [ofReplays.values(), ofOthers.values()];
   return entries.flatMap(({ replay }) => (replay ? replayed : ordinary).next().value ?? []);
 }
@@ -41,18 +68,29 @@ export async function settleReplays(
   sql: Sql,
   entries: readonly ReplaySubmission[],
   systemCurrency: string,
-): Promise<Outcome[]> {
+  isHeld: HeldBy = nothingHeld,
+): Promise<Settled[]> {
   const claims = await claim(sql, entries);
   const taken = new Set<string>();
-  const plans = entries.map((entry, index) => planFor(entry, claims.get(index), taken));
+  const plans = entries.map(
+    (entry, index): Plan =>
+      isHeld(letterRow(entry.replay.letter)) ?? planFor(entry, claims.get(index), taken),
+  );
   const open = plans.flatMap((plan) => (plan.kind === 'settle' ? [plan.submission] : []));
-  const settled = (await settle(sql, open, systemCurrency)).values();
+  const settled = (await settleUnheld(sql, open, systemCurrency, isHeld)).values();
   const results = new Map<string, ReplayResult>();
-  const outcomes = plans.flatMap((plan): Outcome | [] => {
+  /** By the id of the row. */
+  const held = new Map<string, Held>();
+  const outcomes = plans.flatMap((plan): Settled | [] => {
+    if (plan.kind === 'held') return plan;
     if (plan.kind === 'answer') return plan.outcome;
-    if (plan.kind === 'again') return secondCopy(results.get(plan.of)?.outcome);
+    if (plan.kind === 'again') return held.get(plan.of) ?? secondCopy(results.get(plan.of)?.outcome);
     const outcome = settled.next().value;
     if (outcome === undefined) return [];
+    if (outcome.kind === 'held') {
+      if (plan.claim !== undefined) held.set(plan.claim.id, outcome);
+      return outcome;
+    }
     if (plan.claim !== undefined) results.set(plan.claim.id, resultOf(plan.claim, outcome));
     return outcome;
   });
@@ -79,6 +117,8 @@ interface Claim {
 }
 
 type Plan =
+  /** Its row is held by somebody. */
+  | Held
   | { kind: 'settle'; submission: Submission; claim: Claim | undefined }
   | { kind: 'answer'; outcome: Outcome }
   /** The second copy of a message in one batch; `of` is its row. */

@@ -1,5 +1,7 @@
+import type { Cdr } from '../domain/cdr.ts';
 import type { References } from '../domain/charge.ts';
 import { compare, type Decision, decide } from '../domain/decide.ts';
+import { callsLike, type Held, type HeldBy, heldFor, nothingHeld, type Settled } from '../domain/held.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import type { AnsweredSubmission, CallSubmission, Submission } from '../domain/submission.ts';
 import { readCalls } from './columns.ts';
@@ -22,13 +24,41 @@ export async function settle(
   systemCurrency: string,
   known?: Known,
 ): Promise<Outcome[]> {
-  const outcomes = new Map<Submission, Outcome>();
+  const settled = await settleUnheld(sql, entries, systemCurrency, nothingHeld, known);
+  return settled.map((outcome) => {
+    if (outcome.kind === 'held') throw new Error(outcome.why);
+    return outcome;
+  });
+}
+
+/**
+ * Rounds that a call may need: another worker stored its uniqueid, or it differs from one of this very batch, or both.
+ * More than these means that the database says that it has taken a call in and has not.
+ */
+const ROUNDS = 5;
+
+/** The same, but leaves alone what is held: it is not touched, nor is what came later with the same uniqueid. */
+export async function settleUnheld(
+  sql: Sql,
+  entries: readonly Submission[],
+  systemCurrency: string,
+  isHeld: HeldBy,
+  known?: Known,
+): Promise<Settled[]> {
+  const outcomes = new Map<Submission, Settled>();
   let open = entries;
   for (let round = 0; open.length > 0; round += 1) {
-    await settleOnce(sql, open, systemCurrency, round === 0 ? known : undefined, outcomes);
+    if (round === ROUNDS) for (const entry of open) outcomes.set(entry, notTakenIn(entry));
+    else await settleOnce(sql, open, systemCurrency, isHeld, round === 0 ? known : undefined, outcomes);
     open = open.filter((entry) => !outcomes.has(entry));
   }
   return entries.flatMap((entry) => outcomes.get(entry) ?? []);
+}
+
+/** A trigger on cdrs, or row security, says nothing and stores nothing. */
+function notTakenIn({ verdict }: Submission): Held {
+  const row = verdict.kind === 'call' ? callsLike(verdict.call.cdr) : null;
+  return { kind: 'held', row, why: 'the database leaves out what it was given, without an error' };
 }
 
 /**
@@ -39,18 +69,27 @@ async function settleOnce(
   sql: Sql,
   entries: readonly Submission[],
   systemCurrency: string,
+  isHeld: HeldBy,
   known: Known | undefined,
-  outcomes: Map<Submission, Outcome>,
+  outcomes: Map<Submission, Settled>,
 ): Promise<void> {
   const calls = entries.filter((entry): entry is CallSubmission => entry.verdict.kind === 'call');
   const answered = entries.filter((entry): entry is AnsweredSubmission => entry.verdict.kind === 'answer');
   const letters = new LetterRows();
   const charged: Charged[] = [];
   const decided = new Map<Submission, Outcome>();
+  /** By uniqueid: what comes later with it is decided when its first is. */
+  const held = new Map<string, Held>();
 
   const decisions = await decideOn(sql, calls, systemCurrency, known);
   for (const { entry, decision } of decisions.made) {
     const { call } = entry.verdict;
+    const before = held.get(call.cdr.uniqueid) ?? heldNow(call.cdr, decision, isHeld);
+    if (before !== undefined) {
+      held.set(call.cdr.uniqueid, before);
+      outcomes.set(entry, before);
+      continue;
+    }
     if (decision.kind === 'compare') continue;
     const outcome: Outcome = decision.kind === 'store' ? { kind: 'accepted' } : decision.outcome;
     if (decision.kind === 'store') charged.push({ call, charge: decision.charge });
@@ -68,6 +107,11 @@ async function settleOnce(
       outcomes.set(entry, outcome);
   }
   for (const entry of answered) outcomes.set(entry, entry.verdict.outcome);
+}
+
+function heldNow(cdr: Cdr, decision: Decision, isHeld: HeldBy): Held | undefined {
+  if (isHeld === nothingHeld) return undefined;
+  return decision.kind === 'store' ? heldFor(cdr, decision.charge.invoice, isHeld) : undefined;
 }
 
 interface Decisions {

@@ -1,10 +1,14 @@
-import type { Outcome } from '../domain/outcome.ts';
+import type { Manner, Settled } from '../domain/held.ts';
 import type { Submission } from '../domain/submission.ts';
 import { type Known, readKnown } from './references.ts';
 import type { Sql } from './sql.ts';
 
 /** Settles entries; what their calls refer to need not be asked where it is known. */
-export type SettleKnown = (entries: readonly Submission[], known?: Known) => Promise<Outcome[]>;
+export type SettleKnown = (
+  entries: readonly Submission[],
+  known?: Known,
+  manner?: Manner,
+) => Promise<Settled[]>;
 
 /** What was read longer ago than this, in milliseconds, is read again: the billing system moves on. */
 const FRESH_MS = 1000;
@@ -21,12 +25,16 @@ export function createPrepare(
   systemCurrency: string,
   settle: SettleKnown,
   now = () => performance.now(),
-): (entries: readonly Submission[]) => () => Promise<Outcome[]> {
+): (entries: readonly Submission[], manner?: Manner) => () => Promise<Settled[]> {
   /** Fingerprints by uniqueid of what was stored since the latest question. */
   let storedSince = new Map<string, string>();
 
-  async function settleAndNote(entries: readonly Submission[], known?: Known): Promise<Outcome[]> {
-    const outcomes = await settle(entries, known);
+  async function settleAndNote(
+    entries: readonly Submission[],
+    known?: Known,
+    manner?: Manner,
+  ): Promise<Settled[]> {
+    const outcomes = await settle(entries, known, manner);
     entries.forEach(({ verdict }, index) => {
       if (verdict.kind !== 'call' || outcomes[index]?.kind !== 'accepted') return;
       storedSince.set(verdict.call.cdr.uniqueid, verdict.call.fingerprint);
@@ -34,7 +42,8 @@ export function createPrepare(
     return outcomes;
   }
 
-  return (entries) => {
+  return (entries, manner = 'ordinary') => {
+    if (manner !== 'ordinary') return () => settleAndNote(entries, undefined, manner);
     // A replay is settled on its row first.
     if (entries.some(({ replay }) => replay !== undefined)) return () => settleAndNote(entries);
     const calls = entries.flatMap(({ verdict }) => (verdict.kind === 'call' ? [verdict.call.cdr] : []));

@@ -7,13 +7,15 @@ it.each([
   { broker: '4.0', limit: 20, counts: [21, 1, 2, 3] },
   { broker: '4 where the count goes on', limit: 20, counts: [21, 22, 23, 24] },
 ])('deliveries since another queue gave a message up are told on RabbitMQ $broker', ({ limit, counts }) => {
-  const since = counts.map((redeliveries) => redeliveriesSince({ redeliveries, deadLettered: 1 }, limit));
+  const since = counts.map((redeliveries) =>
+    redeliveriesSince({ redeliveries, reason: 'delivery_limit' }, limit),
+  );
   expect(since).toEqual([0, 1, 2, 3]);
 });
 
 it('at the smallest limit a message still comes to be one that was delivered more than once', () => {
   const since = [2, 1, 2, 3, 4].map((redeliveries) =>
-    redeliveriesSince({ redeliveries, deadLettered: 1 }, 1),
+    redeliveriesSince({ redeliveries, reason: 'delivery_limit' }, 1),
   );
   expect(since).toEqual([0, 1, 0, 1, 2]);
 });

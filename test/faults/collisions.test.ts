@@ -18,7 +18,7 @@ beforeEach(async () => {
 afterEach(() => site?.close());
 
 it('a deadlock with another program is tried again, and nobody is blamed for it', async () => {
-  const worker = await site.worker({ STATEMENT_TIMEOUT_MS: '120000' });
+  const worker = await site.worker({ STATEMENT_TIMEOUT_MS: '120000', LOCK_TIMEOUT_MS: '60000' });
   // The worker locks customers in the order of their numbers: it will have 1, and wait for 2, then for 3.
   const second = await block(site, 'select from customers where id = 2 for update');
   const third = await block(site, 'select from customers where id = 3 for update');

@@ -15,7 +15,7 @@ let messages: Message[];
 
 /** Two workers die with the same calls in hand, and the broker does not give them to a third one. */
 beforeEach(async () => {
-  const environment = { DELIVERY_LIMIT: '1', STATEMENT_TIMEOUT_MS: '120000' };
+  const environment = { DELIVERY_LIMIT: '1', STATEMENT_TIMEOUT_MS: '120000', LOCK_TIMEOUT_MS: '60000' };
   site = await openSite('given up', SEED, { environment });
   messages = site.calls.make(CALLS).filter(({ correlationId }) => correlationId.endsWith('/0'));
   const blocker = await block(site, 'lock table users in access exclusive mode');

@@ -10,7 +10,9 @@ const CALLS = 50;
 
 let site: Site;
 beforeEach(async () => {
-  site = await openSite('stalls', SEED, { environment: { STATEMENT_TIMEOUT_MS: '120000' } });
+  site = await openSite('stalls', SEED, {
+    environment: { STATEMENT_TIMEOUT_MS: '120000', LOCK_TIMEOUT_MS: '60000' },
+  });
 });
 afterEach(() => site?.close());
 

@@ -16,7 +16,7 @@ let site: Site;
 let proxy: FaultProxy;
 beforeAll(async () => {
   // No step may cost a message more than one delivery, and no lock be given up while a test looks at it.
-  const environment = { DELIVERY_LIMIT: '1', STATEMENT_TIMEOUT_MS: '120000' };
+  const environment = { DELIVERY_LIMIT: '1', STATEMENT_TIMEOUT_MS: '120000', LOCK_TIMEOUT_MS: '60000' };
   site = await openSite('steps', SEED, { environment });
   proxy = await startProxy(site.amqpUrl);
 });

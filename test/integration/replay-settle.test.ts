@@ -181,11 +181,17 @@ describe('a replay that the broker gave up on', () => {
     const settle = async (submission: Submission) => {
       if (isFaulty && submission.verdict.kind === 'call') throw new Error('its own fault');
       const [outcome] = await settleAll(db.prisma, [submission], 'USD', 20_000);
+      if (outcome?.kind === 'held') throw new Error('nothing is held here');
       if (outcome === undefined) throw new Error('there should be an outcome');
       return outcome;
     };
-    const message = { request, deadLettered: 1, redeliveries };
-    const ports = { settle, blame: () => 'message' as const, pause: () => Promise.resolve() };
+    const message = { request, reason: 'poison' as const, redeliveries };
+    const ports = {
+      settle,
+      blame: () => 'message' as const,
+      isWell: async () => true,
+      pause: () => Promise.resolve(),
+    };
     return (await takeInReplay(message, replay, ports)).kind;
   }
 

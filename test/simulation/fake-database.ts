@@ -1,6 +1,8 @@
 import type { Cdr } from '../../src/domain/cdr.ts';
 import { cdrFields } from '../../src/domain/cdr.ts';
+import { customerRow, invoiceRow } from '../../src/domain/held.ts';
 import { amount } from '../../src/domain/money.ts';
+import type { LockedRow } from '../../src/store/row-locks.ts';
 import { type Billing, billingSystem } from './billing.ts';
 import { known, type Wanted } from './known.ts';
 import { callsIn } from './lines.ts';
@@ -31,16 +33,24 @@ export interface StoredLetter {
   body: string;
   deaths: number;
   verified: boolean;
+  waits_for: string | null;
   status?: 'dead' | 'resolved';
   tried?: boolean;
 }
 
 /** A call whose note says so is refused by the database, for a reason that a batch cannot know before. */
 export const POISON = 'poison';
+/** So is this one, for a reason that says that it is nobody's fault. */
+export const STUBBORN = 'stubborn';
 /** So is a dead letter with this in its body and the reason `rejected`. */
 export const UNKEEPABLE = 'unkeepable';
-/** And this one is refused with every reason, until the faults are over. */
+/** And this one with every reason, if it is not kept as bytes alone. */
+export const UNREADABLE = 'unreadable';
+/** And this one in every form, until the faults are over. */
 export const UNKEEPABLE_FOR_NOW = 'unkeepable for now';
+
+/** What is in the way of a row: a lock of somebody else, a trigger that says nothing, one that says it is the disk. */
+export type Obstacle = 'locked' | 'vetoed' | 'refused';
 
 /** What a failing statement throws: the shape in which the driver adapter hands on PostgreSQL's SQLSTATE. */
 export function databaseError(sqlState: string, message: string): Error {
@@ -66,6 +76,10 @@ export class FakeDatabase {
   down = false;
   /** Whether `UNKEEPABLE_FOR_NOW` still holds. */
   hostile = true;
+  /** By the name of the row. */
+  readonly obstacles = new Map<string, Obstacle>();
+  /** Every row that ever had one. */
+  readonly obstructed = new Set<string>();
   readonly #stored: (call: StoredCall) => void;
 
   constructor(stored: (call: StoredCall) => void) {
@@ -78,6 +92,8 @@ export class FakeDatabase {
 
   /** Answers a statement, told by its text. */
   execute(text: string, values: readonly unknown[]): unknown[] {
+    if (text.includes('set waits_for')) return this.#waitFor(values.map(String));
+    if (text.includes('skip locked')) return this.#lockedAmong(values.map(String));
     if (text.includes('set tried_at')) return this.#markTried(`${values[0]} ${values[1]}`);
     if (text.includes("set status = 'resolved'")) return this.#resolve(`${values[0]} ${values[1]}`);
     if (text.includes('insert into cdrs')) {
@@ -121,6 +137,10 @@ export class FakeDatabase {
     if (calls.some(({ note }) => note === POISON) || letters.some((letter) => this.#refuses(letter))) {
       throw databaseError('22021', 'character that cannot be stored');
     }
+    if (calls.some(({ note }) => note === STUBBORN))
+      throw databaseError('40001', 'could not serialize access');
+    const inserted = calls.filter(({ uniqueid }) => this.admits(uniqueid));
+    this.checkObstacles(inserted);
     for (const letter of letters) {
       const key = `${letter.reason} ${letter.digest}`;
       const before = this.letters.get(key);
@@ -132,10 +152,30 @@ export class FakeDatabase {
         tried: before?.tried ?? false,
       });
     }
-    const inserted = calls.filter(({ uniqueid }) => this.admits(uniqueid));
     this.calls.push(...inserted);
     for (const call of inserted) this.#stored(call);
     return inserted;
+  }
+
+  obstruct(row: string, obstacle: Obstacle): void {
+    this.obstacles.set(row, obstacle);
+    this.obstructed.add(row);
+  }
+
+  /** As the real statement and the real functions beside it do. */
+  protected checkObstacles(calls: readonly StoredCall[]): void {
+    const rows = new Set(calls.flatMap((call) => this.rowsOf(call)));
+    const having = (obstacle: Obstacle) => [...rows].filter((row) => this.obstacles.get(row) === obstacle);
+    if (having('refused').length > 0) throw databaseError('53100', 'No space left on device');
+    if (having('locked').length > 0) throw databaseError('55P03', 'canceling statement due to lock timeout');
+    const [vetoed] = having('vetoed');
+    if (vetoed !== undefined) throw databaseError('CDR02', vetoed);
+  }
+
+  protected rowsOf(call: StoredCall): string[] {
+    const customer = call.update_balance === 1 ? [customerRow(call.scustomer)] : [];
+    const isInvoiced = call.update_invoices === 1 && call.invoice !== null;
+    return isInvoiced ? [...customer, invoiceRow(call.invoice ?? 0)] : customer;
   }
 
   move(calls: readonly StoredCall[]): void {
@@ -162,6 +202,14 @@ export class FakeDatabase {
     return [{ id: key }];
   }
 
+  #waitFor([reason, digest, row]: readonly string[]): { id: string }[] {
+    const letter = this.letters.get(`${reason} ${digest}`);
+    if (letter?.status !== 'dead') return [];
+    letter.waits_for = row ?? null;
+    letter.tried = false;
+    return [{ id: `${reason} ${digest}` }];
+  }
+
   #resolve(key: string): { id: string }[] {
     const letter = this.letters.get(key);
     if (letter?.status !== 'dead') return [];
@@ -169,8 +217,25 @@ export class FakeDatabase {
     return [{ id: key }];
   }
 
+  #lockedAmong([customers = '', invoiced = '', invoices = '']: readonly string[]): Partial<LockedRow>[] {
+    const idsIn = (list: string) => list.split(',').filter(Boolean).map(Number);
+    const open = [...this.billing.invoices].filter(([, { customer }]) => idsIn(invoiced).includes(customer));
+    const session = { pid: 1, application: 'billing', since: null, isPassing: false };
+    const locked = (of: 'customer' | 'invoice', ids: readonly number[]) =>
+      ids
+        .filter((id) => this.obstacles.get(`${of} ${id}`) === 'locked')
+        .map((id) => ({ of, id: String(id), ...session }));
+    return [
+      ...locked('customer', idsIn(customers)),
+      ...locked('invoice', [...new Set([...idsIn(invoices), ...open.map(([id]) => id)])]),
+    ];
+  }
+
   #refuses({ body, reason }: StoredLetter): boolean {
-    if (body.includes(UNKEEPABLE_FOR_NOW)) return this.hostile;
+    const shown = /^\d+ bytes, as hex: ([\da-f]*)$/.exec(body)?.[1];
+    const text = shown === undefined ? body : Buffer.from(shown, 'hex').toString();
+    if (text.includes(UNKEEPABLE_FOR_NOW)) return this.hostile;
+    if (body.includes(UNREADABLE)) return true;
     return body.includes(UNKEEPABLE) && reason === 'rejected';
   }
 

@@ -20,6 +20,9 @@ const lasting = [
   'alarm',
   'results unroutable',
   'reference change',
+  'row locked',
+  'row vetoed',
+  'row refused',
   'drain',
 ] as const;
 

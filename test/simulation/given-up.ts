@@ -1,11 +1,11 @@
-import { type Admitted, letterFor as readLetter } from '../../src/admission.ts';
+import { type Entry, letterFor as readLetter } from '../../src/admission.ts';
 import type { Request } from '../../src/broker/envelope.ts';
-import { type Letter, letterOfBytes } from '../../src/domain/letter.ts';
+import { type Letter, letterOfBytes, minimalLetter } from '../../src/domain/letter.ts';
 import { type GivenUpPorts, takeIn } from '../../src/given-up.ts';
 import { markTried, resolveLetter } from '../../src/store/dead-letters.ts';
-import { describeFailure } from '../../src/store/failures.ts';
 import { settle } from '../../src/store/settle.ts';
 import type { Sql } from '../../src/store/sql.ts';
+import { waitFor } from '../../src/store/waiting-letters.ts';
 import type { SimDelivery } from './fake-consumer.ts';
 import { ADMISSION } from './history.ts';
 import { blame } from './lane.ts';
@@ -13,7 +13,8 @@ import type { Surroundings } from './surroundings.ts';
 import type { WorkerProcess } from './worker.ts';
 
 /** The letter of a message that the broker gave up on. */
-export function letterFor(request: Request, reading: 'parsed' | 'plain'): Letter {
+export function letterFor(request: Request, reading: 'parsed' | 'plain' | 'minimal'): Letter {
+  if (reading === 'minimal') return minimalLetter(request.body, request.bytes);
   return reading === 'parsed'
     ? readLetter(request, ADMISSION, false)
     : letterOfBytes(request, {}, request.properties, ADMISSION.keptBodyBytes);
@@ -24,7 +25,7 @@ export async function takeGivenUp(
   { database }: Surroundings,
   process: WorkerProcess,
   delivery: SimDelivery,
-): Promise<Admitted> {
+): Promise<Entry> {
   const within: Sql = async <Row>(text: string, values: readonly unknown[]) =>
     database.execute(text, values) as Row[];
   const ports: GivenUpPorts = {
@@ -40,12 +41,20 @@ export async function takeGivenUp(
         await resolveLetter(within, { reason: 'poison', digest });
         return outcome ?? { kind: 'failed', reason: 'poison', error: 'was not settled' };
       }),
+    waitFor: (letter, row) =>
+      process.request('wait', () => waitFor(within, { reason: 'poison', digest: letter.digest }, row)),
     blame,
-    describe: describeFailure,
+    isWell: () => process.request('question how it is', () => true).catch(() => false),
     pause: (cause) => process.step(`pauses: ${cause}`, 200),
   };
-  const message = { request: delivery, deadLettered: 1, redeliveries: delivery.failures };
-  const { outcome, uniqueid } = await takeIn(message, ports);
-  const letter = () => letterFor(delivery, 'plain');
-  return { uniqueid, verdict: { kind: 'answer', outcome, validationOnly: false }, letter, cleaned: 0 };
+  const message = { request: delivery, reason: 'poison' as const, redeliveries: delivery.failures };
+  for (;;) {
+    const taken = await takeIn(message, ports);
+    if (!('unkeepable' in taken)) {
+      const { outcome, uniqueid } = taken;
+      const verdict = { kind: 'answer' as const, outcome, validationOnly: false };
+      return { uniqueid, verdict, letter: () => null, cleaned: 0 };
+    }
+    await process.step('waits with what cannot be kept', 500);
+  }
 }

@@ -1,10 +1,11 @@
 import { type Admitted, admit, type Verdict } from '../../src/admission.ts';
 import type { Request } from '../../src/broker/envelope.ts';
 import { bytesDigest } from '../../src/domain/content.ts';
+import { minimalLetter } from '../../src/domain/letter.ts';
 import type { DeadReason } from '../../src/domain/outcome.ts';
 import { NAMED_INVOICE, PERIOD } from './billing.ts';
 import { GONE_QUEUE, MALFORMED_DIRECT } from './fake-broker.ts';
-import { POISON, UNKEEPABLE, UNKEEPABLE_FOR_NOW } from './fake-database.ts';
+import { POISON, STUBBORN, UNKEEPABLE, UNKEEPABLE_FOR_NOW, UNREADABLE } from './fake-database.ts';
 import type { Random } from './random.ts';
 
 /** What may become of a message. */
@@ -23,6 +24,8 @@ export interface Submitted {
   digest: string;
   /** Of the one that it leaves if its body is not even parsed. */
   plainDigest: string;
+  /** Of the one of its bytes alone. */
+  minimalDigest: string;
   expectation: Expectation;
 }
 
@@ -119,6 +122,8 @@ function troubled(random: Random, fresh: Fields, earlier: Fields): Draft {
     () => refused({ ...fresh, auth_username: 'auditor' }, '402', 'forbidden'),
     () => refused({ ...fresh, note: POISON }, '400', 'failed'),
     () => refused({ ...fresh, start: UNKEEPABLE }, '400', 'failed'),
+    () => refused({ ...fresh, start: UNREADABLE }, '400', 'failed'),
+    () => refused({ ...fresh, note: STUBBORN }, '400', 'failed'),
     () => question(fresh, '201'),
     // Another content of the same uniqueid may have been stored first.
     () => question(earlier, '201', '400'),
@@ -150,10 +155,11 @@ function submit(random: Random, id: string, { body, expected }: Draft): Submitte
   };
   const request: Request = { body: bytes, bytes: bytes.length, properties };
   const { verdict, uniqueid, letter } = admit(request, { ...ADMISSION, verify: judge }) as Admitted;
+  const minimalDigest = minimalLetter(bytes, bytes.length).digest;
   const plainDigest = bytesDigest(bytes, bytes.length);
   const expectation: Expectation =
     expected !== 'call'
       ? expected
       : { kind: 'call', fingerprint: verdict.kind === 'call' ? verdict.call.fingerprint : 'not a call' };
-  return { id, request, uniqueid, digest: letter().digest, plainDigest, expectation };
+  return { id, request, uniqueid, digest: letter().digest, plainDigest, minimalDigest, expectation };
 }

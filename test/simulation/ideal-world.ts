@@ -24,7 +24,7 @@ const letter = {
   altered: [],
   properties,
 };
-const refused: Admitted = {
+export const refused: Admitted = {
   uniqueid: null,
   verdict: { kind: 'answer', outcome: { kind: 'unauthenticated' }, validationOnly: false },
   letter: () => letter,
@@ -54,8 +54,19 @@ export function pipelineWith(ports: Partial<Ports<string>>): Pipeline<string> {
     publish: async (replies) => replies.map(() => 'confirmed'),
     acknowledge: () => undefined,
     alive: () => true,
+    isWell: async () => true,
+    hold: (row, why) => ({ kind: 'held', row, why }),
+    free: () => undefined,
+    isHeld: () => undefined,
+    isRefused: () => false,
+    look: settled,
+    now: () => performance.now() * 1000,
+    minimal: () => letter,
     pause: settled,
     observe: () => undefined,
   };
-  return new Pipeline({ ...good, ...ports }, { batchSize: 10, batchBytes: 4_194_304, repliesInFlight: 3 });
+  return new Pipeline(
+    { ...good, ...ports },
+    { batchSize: 10, batchBytes: 4_194_304, repliesInFlight: 3, limit: 10, waitMs: 1000 },
+  );
 }

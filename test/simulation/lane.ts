@@ -1,9 +1,12 @@
-import type { Admitted } from '../../src/admission.ts';
+import type { Entry } from '../../src/admission.ts';
 import { type Reply, type ReplyRules, replyTo, resultFor } from '../../src/broker/envelope.ts';
 import { backoffMs } from '../../src/commands/outage.ts';
+import type { Manner } from '../../src/domain/held.ts';
+import { minimalLetter } from '../../src/domain/letter.ts';
 import type { Submission } from '../../src/domain/submission.ts';
 import { type Blame, Pipeline, type Ports, type Published, type Settle } from '../../src/pipeline.ts';
 import { classifyFailure, describeFailure } from '../../src/store/failures.ts';
+import type { HeldRows } from '../../src/store/held-rows.ts';
 import { FakeConsumer, type SimDelivery } from './fake-consumer.ts';
 import type { FakeQueue } from './fake-queue.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -24,9 +27,15 @@ export interface LaneOptions {
   name: string;
   queue: FakeQueue;
   prefetch: number;
-  admit: (delivery: SimDelivery) => Admitted | Promise<Admitted>;
-  prepare: (entries: readonly Submission[]) => Settle;
+  admit: (delivery: SimDelivery) => Entry | Promise<Entry>;
+  prepare: (entries: readonly Submission[], manner?: Manner) => Settle;
+  rows: HeldRows;
+  /** Looks whether locked rows are free. */
+  probe: () => Promise<void>;
 }
+
+/** A call waits so long for a row that somebody else holds. */
+const ROW_WAIT_MS = 1500;
 
 export function blame(error: unknown): Blame {
   const failure = classifyFailure(error);
@@ -52,20 +61,22 @@ export class Lane {
       batchSize: random.pick([1, 3, 10]),
       batchBytes: random.pick([1, 1500, 100_000]),
       repliesInFlight: random.pick([1, 3]),
+      limit: Math.floor(prefetch / 4),
+      waitMs: ROW_WAIT_MS,
     };
     this.pipeline = new Pipeline(world.mutate(this.#ports(options), process), settings);
     this.pipeline.failure.catch((error) => world.oracle.violate(`the pipeline of ${name} failed: ${error}`));
     this.consumer.subscribe();
   }
 
-  #ports({ name, admit, prepare }: LaneOptions): SimPorts {
+  #ports({ name, admit, prepare, rows, probe }: LaneOptions): SimPorts {
     const { scheduler, random } = this.#world;
     return {
       admit: (_, delivery) => admit(delivery),
       // No password has to wait here.
       setAside: () => undefined,
-      prepare: (entries) => {
-        const settle = prepare(entries);
+      prepare: (entries, manner) => {
+        const settle = prepare(entries, manner);
         return async () => {
           const outcomes = await settle();
           this.#outageSince = undefined;
@@ -74,6 +85,17 @@ export class Lane {
       },
       blame,
       describe: describeFailure,
+      isWell: () => this.#process.request('question how it is', () => true).catch(() => false),
+      hold: (row, why) => rows.refuse(row, why),
+      free: (row) => rows.free(row),
+      isHeld: (row) => rows.isHeld(row),
+      isRefused: (row) => rows.isRefused(row),
+      look: async () => {
+        await this.#process.step('looks at what is held', 200);
+        await probe().catch(() => undefined);
+      },
+      now: () => scheduler.now,
+      minimal: ({ body, bytes }) => minimalLetter(body, bytes),
       reply: (request, uniqueid, outcome) => replyTo(request.properties, uniqueid, outcome, RULES),
       fallback: (request, uniqueid, outcome) => resultFor(request.properties, uniqueid, outcome, RULES),
       publish: (replies) => Promise.all(replies.map((reply) => this.#publish(reply))),

@@ -1,4 +1,5 @@
 import { changeReference } from './billing.ts';
+import type { Obstacle } from './fake-database.ts';
 import type { Lasting } from './faults.ts';
 import type { Surroundings } from './surroundings.ts';
 import type { WorkerProcess } from './worker.ts';
@@ -16,6 +17,9 @@ const happenings: Record<Lasting, Happening> = {
   'database outage': forAWhile(({ database }, isOn) => {
     database.down = isOn;
   }),
+  'row locked': obstructed('locked'),
+  'row vetoed': obstructed('vetoed'),
+  'row refused': obstructed('refused'),
   alarm: forAWhile(({ broker }, isOn) => {
     broker.blocked = isOn;
   }),
@@ -29,6 +33,26 @@ function forAWhile(set: (world: Surroundings, isOn: boolean) => void): Happening
     const { scheduler, random } = world;
     set(world, true);
     scheduler.after(random.next() * random.pick([30, 300, 2000]), 'back to normal', () => set(world, false));
+  };
+}
+
+/** One customer or invoice. Who refuses a row as if the disk were full does so until the faults are over at most. */
+function obstructed(obstacle: Obstacle): Happening {
+  return ({ scheduler, random, database, faults }) => {
+    const row = random.pick([
+      'customer 1',
+      'customer 2',
+      'customer 3',
+      'invoice 10',
+      'invoice 20',
+      'invoice 30',
+    ]);
+    if (faults.over || database.obstacles.has(row)) return;
+    scheduler.note(`${row} is ${obstacle}`);
+    database.obstruct(row, obstacle);
+    scheduler.after(random.next() * random.pick([30, 300, 2000]), `${row} is free`, () =>
+      database.obstacles.delete(row),
+    );
   };
 }
 

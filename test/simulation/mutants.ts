@@ -1,6 +1,7 @@
 import type { Submission } from '../../src/domain/submission.ts';
 import type { SimDelivery } from './fake-consumer.ts';
-import { FakeDatabase, written } from './fake-database.ts';
+import { FakeDatabase, type StoredCall, written } from './fake-database.ts';
+import { letterFor } from './given-up.ts';
 import type { SimPorts } from './lane.ts';
 import type { Mutant } from './world.ts';
 
@@ -27,6 +28,22 @@ class WithoutUniqueness extends FakeDatabase {
 class WithoutTerms extends FakeDatabase {
   protected override problemOf(): null {
     return null;
+  }
+}
+
+/** Does not see that a trigger has kept a row from moving. */
+class WithoutMoves extends FakeDatabase {
+  #vetoed: StoredCall[] = [];
+
+  protected override checkObstacles(calls: readonly StoredCall[]): void {
+    this.#vetoed = calls.filter((call) =>
+      this.rowsOf(call).some((row) => this.obstacles.get(row) === 'vetoed'),
+    );
+    super.checkObstacles(calls.filter((call) => !this.#vetoed.includes(call)));
+  }
+
+  override move(calls: readonly StoredCall[]): void {
+    super.move(calls.filter((call) => !this.#vetoed.includes(call)));
   }
 }
 
@@ -89,6 +106,28 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   'charges on terms that no longer hold': { database: (stored) => new WithoutTerms(stored) },
   'tries again and again what kills it': { database: (stored) => new WithoutMarks(stored) },
   'does not keep what the broker gave up on': { database: (stored) => new WithoutPoison(stored) },
+  'counts a row as moved that a trigger kept where it was': {
+    database: (stored) => new WithoutMoves(stored),
+  },
+  'takes an outage for the fault of a message': {
+    mutate: (ports) => ({
+      ...ports,
+      blame: (error) => (ports.blame(error) === 'outage' ? 'message' : ports.blame(error)),
+    }),
+  },
+  'takes for the fault of a message what only waits for a row': {
+    mutate: (ports) => ({
+      ...ports,
+      hold: (row) => ({ kind: 'held', row, why: 'nobody' }),
+      prepare: (entries, manner) => async () =>
+        (await ports.prepare(entries, manner)()).map((settled) =>
+          settled.kind === 'held' ? { kind: 'failed', reason: 'failed', error: settled.why } : settled,
+        ),
+    }),
+  },
+  'keeps nothing smaller where a dead letter is refused': {
+    mutate: (ports) => ({ ...ports, minimal: (request) => letterFor(request, 'parsed') }),
+  },
   'charges outside of the transaction': {
     statement: async (process, database, text, values) => {
       if (!text.includes('insert into cdrs')) {

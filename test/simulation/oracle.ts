@@ -87,15 +87,22 @@ export class Oracle {
 
   #judgeMessage(id: string): void {
     if (!this.#acknowledged.has(id)) this.violate(`${id} is lost`);
+    // So may a call that was kept because a row was held for too long, by another copy of it.
     // What the broker gave up on may be done already, unacknowledged: it can come to be parked beside that, and
     // be answered again. Every answer was held against the effects of its moment.
-    if (this.#givenUp.has(id)) return;
+    if (this.#givenUp.has(id) || this.#hasWaited(id)) return;
     const codes = [...(this.#replies.get(id) ?? [])];
     const effects = this.#effects(id);
     const isQuestion = this.#submitted.get(id)?.expectation.kind === 'question';
     if (effects.length > 1 && !isQuestion) this.violate(`${id} has several effects: ${effects.join(', ')}`);
     for (const code of codes) this.#check(id, code, 'was answered');
     if (codes.length > 1 && !isQuestion) this.violate(`${id} was answered ${codes.join(' and ')}`);
+  }
+
+  /** Whether the call is kept because of a row that somebody held. */
+  #hasWaited(id: string): boolean {
+    const letter = this.#database?.letters.get(`failed ${this.#submitted.get(id)?.digest}`);
+    return letter?.waits_for !== undefined && letter.waits_for !== null;
   }
 
   #check(id: string, code: string, verb: string): void {
@@ -108,18 +115,22 @@ export class Oracle {
   #effects(id: string): string[] {
     const message = this.#submitted.get(id);
     if (message === undefined) return [];
-    const { expectation, digest, plainDigest } = message;
+    const { expectation, digest, plainDigest, minimalDigest } = message;
     const kept = (key: string) => this.#database?.letters.get(key)?.status === 'dead';
     // Resolved or not: another message with the same content may be on its way beside this one.
-    const isParked = [digest, plainDigest].some((one) => this.#database?.letters.has(`poison ${one}`));
+    const isParked = [digest, plainDigest, minimalDigest].some((one) =>
+      this.#database?.letters.has(`poison ${one}`),
+    );
     const parked = this.#givenUp.has(id) && isParked ? ['400 parked'] : [];
     if (expectation.kind === 'question')
       return [...parked, ...expectation.codes.map((code) => `${code} answered`)];
     if (expectation.kind === 'refused') {
-      const reason = expectation.reasons.find((one) => kept(`${one} ${digest}`));
+      const isMinimal = kept(`failed ${minimalDigest}`);
+      const reason = isMinimal ? 'failed' : expectation.reasons.find((one) => kept(`${one} ${digest}`));
       return reason === undefined ? parked : [...parked, `${expectation.code} ${reason}`];
     }
     if (kept(`conflict ${digest}`)) parked.push('400 conflict');
+    if (this.#hasWaited(id)) parked.push('400 failed');
     const stored = this.#database?.find(message.uniqueid ?? '')?.fingerprint;
     return stored === expectation.fingerprint ? [...parked, '204 stored'] : parked;
   }
@@ -142,15 +153,26 @@ export class Oracle {
 
   #judgeLetters({ letters }: FakeDatabase): void {
     const deserved = new Set<string>();
-    for (const { id, expectation, digest, plainDigest } of this.#submitted.values()) {
-      if (this.#givenUp.has(id)) deserved.add(`poison ${digest}`).add(`poison ${plainDigest}`);
+    for (const { id, expectation, digest, plainDigest, minimalDigest } of this.#submitted.values()) {
+      if (this.#givenUp.has(id))
+        for (const one of [digest, plainDigest, minimalDigest]) deserved.add(`poison ${one}`);
       if (expectation.kind === 'call') deserved.add(`conflict ${digest}`);
+      if (this.#hasWaited(id)) deserved.add(`failed ${digest}`);
       if (expectation.kind === 'refused')
-        for (const reason of expectation.reasons) deserved.add(`${reason} ${digest}`);
+        for (const reason of expectation.reasons)
+          deserved.add(`${reason} ${digest}`).add(`${reason} ${minimalDigest}`);
     }
-    for (const [key, { body }] of letters) {
+    for (const [key, { body, waits_for }] of letters) {
+      if (waits_for !== null && !this.#wasObstructed(waits_for))
+        this.violate(`${key} waits for ${waits_for}`);
       if (!deserved.has(key)) this.violate(`nothing deserves the dead letter ${key}: ${body}`);
     }
+  }
+
+  /** Whether there was anything in the way of the row, or of the calls like one. */
+  #wasObstructed(waitsFor: string): boolean {
+    const { obstructed } = this.#database ?? { obstructed: new Set() };
+    return obstructed.has(waitsFor) || waitsFor.startsWith('calls of ');
   }
 
   #rate(currency: string | undefined): string | undefined {

@@ -1,6 +1,8 @@
 import { type Admitted, admit, type Verdict } from '../../src/admission.ts';
 import type { Request } from '../../src/broker/envelope.ts';
-import { settle } from '../../src/store/settle.ts';
+import { HeldRows } from '../../src/store/held-rows.ts';
+import { settleUnheld } from '../../src/store/settle.ts';
+import { createSettleHeld } from '../../src/store/settle-held.ts';
 import { createPrepare } from '../../src/store/settler.ts';
 import type { Sql } from '../../src/store/sql.ts';
 import { databaseError } from './fake-database.ts';
@@ -32,18 +34,36 @@ export class WorkerProcess {
     this.#onEnd = onEnd;
     const sql: Sql = <Row>(text: string, values: readonly unknown[]) =>
       statement(this, text, values) as Promise<Row[]>;
+    const rows = new HeldRows(() => world.scheduler.now);
+    const probe = () => rows.probe(sql);
+    const { systemCurrency } = ADMISSION;
+    const settleHeld = createSettleHeld(
+      {
+        sql,
+        plain: (entries, isHeld, known) => settleUnheld(sql, entries, systemCurrency, isHeld, known),
+        limited: () => (entries, isHeld) =>
+          this.request('transaction', () =>
+            settleUnheld(
+              async <Row>(text: string, values: readonly unknown[]) =>
+                world.database.execute(text, values) as Row[],
+              entries,
+              systemCurrency,
+              isHeld,
+            ),
+          ),
+      },
+      rows,
+      1000,
+    );
     this.lanes = [
       new Lane(world, this, {
         name,
         queue: broker.input,
         prefetch: random.pick([1, 4, 20]),
         admit: (delivery) => this.admit(delivery),
-        prepare: createPrepare(
-          sql,
-          ADMISSION.systemCurrency,
-          (entries, known) => settle(sql, entries, ADMISSION.systemCurrency, known),
-          () => world.scheduler.now,
-        ),
+        prepare: createPrepare(sql, ADMISSION.systemCurrency, settleHeld, () => world.scheduler.now),
+        rows,
+        probe,
       }),
       new Lane(world, this, {
         name: `${name} (given up)`,
@@ -53,6 +73,8 @@ export class WorkerProcess {
         // Everything is written by then.
         prepare: (entries) => async () =>
           entries.flatMap(({ verdict }) => (verdict.kind === 'answer' ? [verdict.outcome] : [])),
+        rows,
+        probe,
       }),
     ];
   }
@@ -82,7 +104,9 @@ export class WorkerProcess {
     for (const { consumer } of this.lanes) consumer.stop();
     await Promise.all(this.lanes.map(({ pipeline }) => pipeline.idle()));
     if (this.#dead) return;
-    if (this.inFlight > 0) this.#world.oracle.violate(`${this.#name} was idle with deliveries in hand`);
+    // What waits for a row that somebody else holds goes back to the broker.
+    const waiting = this.lanes.reduce((sum, { pipeline }) => sum + pipeline.waiting, 0);
+    if (this.inFlight > waiting) this.#world.oracle.violate(`${this.#name} was idle with deliveries in hand`);
     this.#end();
   }
 

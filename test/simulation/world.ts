@@ -47,6 +47,7 @@ export async function simulate(seed: number, mutant: Mutant = {}): Promise<Run> 
   scheduler.after(TROUBLED_MS, 'the faults are over', () => {
     faults.stop();
     world.database.hostile = false;
+    world.database.obstacles.clear();
   });
   const isAtRest = await scheduler.run(TASK_LIMIT);
 

@@ -1,0 +1,130 @@
+import { customerRow, invoiceRow, nothingHeld, type Settled } from '../domain/held.ts';
+import type { Submission } from '../domain/submission.ts';
+import { isLockTimeout, LockedTable, unmovedRows } from './failures.ts';
+import type { PrismaClient } from './generated/client.ts';
+import type { HeldRows } from './held-rows.ts';
+import type { Known } from './references.ts';
+import { settleAll, settleWithin } from './replay-settle.ts';
+import type { RowIds } from './row-locks.ts';
+import type { SettleKnown } from './settler.ts';
+import { type Sql, sqlOf } from './sql.ts';
+
+/** A single statement that takes longer is not worth that others wait for it, in milliseconds. */
+const BRIEF_MS = 1000;
+
+/** How each attempt at a batch goes to the database. */
+export interface Attempts {
+  /** As always. */
+  plain: SettleAttempt;
+  /** Within a transaction in which the given settings hold. */
+  limited: (settings: Readonly<Record<string, number>>) => SettleAttempt;
+  sql: Sql;
+}
+type SettleAttempt = (
+  entries: readonly Submission[],
+  isHeld: HeldRows['isHeld'],
+  known?: Known,
+) => Promise<Settled[]>;
+
+/**
+ * `settleAll` beside rows that somebody else holds or refuses: their calls come back as held, all others are settled as
+ * if these were not there. A statement waits for a lock for a moment; then it is asked whose it is, before anything else is
+ * suspected. What another worker has is waited for in patience. Throws what the database throws, LockedTable where
+ * nobody can get at a whole table.
+ *
+ * @param patienceMs for a lock that a worker holds
+ */
+export function createSettleHeld(attempts: Attempts, rows: HeldRows, patienceMs: number): SettleKnown {
+  const brief = attempts.limited({ statement_timeout: BRIEF_MS });
+  const patient = attempts.limited({ lock_timeout: patienceMs });
+
+  async function settle(
+    entries: readonly Submission[],
+    first: SettleAttempt,
+    known?: Known,
+  ): Promise<Settled[]> {
+    let attempt = first;
+    for (;;) {
+      try {
+        return await attempt(entries, rows.isHeld, attempt === first ? known : undefined);
+      } catch (error) {
+        const { held, passing } = await whatHolds(error, entries);
+        if (held === 0 && (!passing || attempt === patient)) throw error;
+        attempt = held > 0 ? first : patient;
+      }
+    }
+  }
+
+  /** Whether one message is still held: nothing but trying it tells. */
+  async function alone(entries: readonly Submission[]): Promise<Settled[]> {
+    try {
+      return await brief(entries, nothingHeld);
+    } catch (error) {
+      await whatHolds(error, entries);
+      throw error;
+    }
+  }
+
+  async function whatHolds(error: unknown, entries: readonly Submission[]) {
+    const unmoved = unmovedRows(error);
+    if (unmoved !== undefined) {
+      const nameOf = unmoved.of === 'customer' ? customerRow : invoiceRow;
+      const found = unmoved.ids.map((id) => nameOf(Number(id))).filter((row) => !rows.isHeld(row));
+      for (const row of found) rows.refuse(row, 'kept from being changed by a trigger or row security');
+      return { held: found.length, passing: false };
+    }
+    if (!isLockTimeout(error)) return { held: 0, passing: false };
+    try {
+      return await rows.look(attempts.sql, rowsOf(entries));
+    } catch (second) {
+      throw isLockTimeout(second) ? new LockedTable('a whole table is locked by somebody else') : second;
+    }
+  }
+
+  return async (entries, known, manner = 'ordinary') => {
+    const settled =
+      manner === 'alone'
+        ? await alone(entries)
+        : await settle(entries, manner === 'brief' ? brief : attempts.plain, known);
+    for (const outcome of settled) {
+      if (outcome.kind !== 'held' || outcome.row === null) continue;
+      if (!rows.isHeld(outcome.row)) rows.refuse(outcome.row, outcome.why);
+    }
+    return settled;
+  };
+}
+
+/** Attempts on a real database. */
+export function attemptsOn(prisma: PrismaClient, systemCurrency: string, timeoutMs: number): Attempts {
+  const sql = sqlOf(prisma);
+  return {
+    sql,
+    plain: (entries, isHeld, known) => settleAll(prisma, entries, systemCurrency, timeoutMs, isHeld, known),
+    limited: (settings) => (entries, isHeld) =>
+      prisma.$transaction(
+        async (transaction) => {
+          const within = sqlOf(transaction);
+          for (const [name, value] of Object.entries(settings))
+            await within('select set_config($1, $2, true)', [name, String(value)]);
+          return await settleWithin(within, entries, systemCurrency, isHeld);
+        },
+        { timeout: timeoutMs, maxWait: timeoutMs },
+      ),
+  };
+}
+
+/** Every row that the calls of a batch may move, and the rows of its replays. */
+function rowsOf(entries: readonly Submission[]): RowIds {
+  const customers = new Set<number>();
+  const invoiced = new Set<number>();
+  const invoices = new Set<number>();
+  for (const { verdict } of entries) {
+    if (verdict.kind !== 'call') continue;
+    const { scustomer, invoice, update_balance, update_invoices } = verdict.call.cdr;
+    if (update_balance === 1) customers.add(scustomer);
+    if (update_invoices === 1 && invoice === 0) invoiced.add(scustomer);
+    if (update_invoices === 1 && invoice !== 0) invoices.add(invoice);
+  }
+  const letters = entries.flatMap(({ replay }) => replay?.letter ?? []);
+  return { customers: [...customers], invoiced: [...invoiced], invoices: [...invoices], letters };
+}

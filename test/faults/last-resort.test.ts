@@ -1,0 +1,88 @@
+import { connect } from 'amqplib';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { until } from '../support/broker.ts';
+import { expectFaultless, metric, openSite, type Site } from '../support/faults.ts';
+import type { WorkerProcess } from '../support/worker.ts';
+
+const SEED = 6301;
+// Every wait has its own limit.
+vi.setConfig({ testTimeout: 180_000 });
+const UNKEEPABLE = 'cdr_ingest_unkeepable_messages_total';
+
+let site: Site;
+let worker: WorkerProcess;
+beforeEach(async () => {
+  site = await openSite('last resort', SEED, { environment: { DELIVERY_LIMIT: '1' } });
+  worker = await site.worker();
+});
+afterEach(() => site?.close());
+
+/** A dead letter that the database does not take as long as `condition` holds of it. */
+async function refuseLetters(condition: string, code = '22P05'): Promise<void> {
+  await site.rows(`create function refuse_letters() returns trigger language plpgsql as $$
+    begin if ${condition} then raise exception using errcode = '${code}', message = 'no'; end if; return new; end $$`);
+  await site.rows(`create trigger refuses before insert on dead_letters
+    for each row execute function refuse_letters()`);
+}
+
+async function publish(exchange: string, key: string, body: string, headers = {}): Promise<void> {
+  const connection = await connect(site.amqpUrl);
+  const channel = await connection.createConfirmChannel();
+  channel.publish(exchange, key, Buffer.from(body), { persistent: true, headers });
+  await channel.waitForConfirms();
+  await connection.close();
+}
+
+async function othersAreServed(): Promise<void> {
+  await site.calls.send(site.calls.make(100));
+  await site.allAnswered();
+}
+
+const letters = () => site.rows('select reason, status, body from dead_letters order by id');
+
+it.each([
+  ['as wrong', '22P05'],
+  ['as if the disk were full', '53100'],
+])('a message whose letter the database refuses %s is kept as its bytes alone', async (_, code) => {
+  await refuseLetters(`new.body not like '% bytes, as hex: %'`, code);
+  await publish('cdrs', 'cdrs.create', 'garbage');
+  await othersAreServed();
+  await until(async () => (await letters()).length > 0);
+  const hex = Buffer.from('garbage').toString('hex');
+  expect(await letters()).toEqual([{ reason: 'failed', status: 'dead', body: `7 bytes, as hex: ${hex}` }]);
+  await until(async () => (await metric(worker, 'cdr_ingest_in_flight_messages')) === 0);
+  await expectFaultless(site, { deadLetters: expect.any(Array) });
+});
+
+it('a message that the database keeps in no form stays in hand beside all others, until it can be kept', async () => {
+  await refuseLetters(`new.body like '%garbage%' or new.body like '%' || encode('garbage', 'hex') || '%'`);
+  await publish('cdrs', 'cdrs.create', 'garbage');
+  await othersAreServed();
+  await until(async () => (await metric(worker, UNKEEPABLE)) > 0);
+  await worker.logged('no dead letter of a message can be kept');
+  await othersAreServed();
+  expect(await letters()).toEqual([]);
+  await until(async () => (await metric(worker, 'cdr_ingest_in_flight_messages')) === 1);
+  await site.rows('drop trigger refuses on dead_letters');
+  await until(async () => (await letters()).length > 0, 30_000);
+  await expectFaultless(site, { deadLetters: expect.any(Array) });
+});
+
+it('the same among those that the broker gave up on blocks no other of them', async () => {
+  await refuseLetters(`new.body like '%garbage%' or new.body like '%' || encode('garbage', 'hex') || '%'`);
+  const tooOften = { 'x-death': [{ count: 1, reason: 'delivery_limit', queue: 'cdrs.create' }] };
+  await publish('', 'cdrs.dead', 'garbage', tooOften);
+  await until(async () => (await metric(worker, UNKEEPABLE)) > 0);
+  await publish('', 'cdrs.dead', 'rubbish', tooOften);
+  // Kept, tried, found to be no call, and kept as that.
+  await until(async () => (await letters()).length === 2);
+  expect(await letters()).toEqual([
+    { reason: 'poison', status: 'resolved', body: 'rubbish' },
+    { reason: 'rejected', status: 'dead', body: 'rubbish' },
+  ]);
+  await site.rows('drop trigger refuses on dead_letters');
+  await until(
+    async () => (await site.rows(`select id from dead_letters where body = 'garbage'`)).length > 0,
+    30_000,
+  );
+});
