@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hashPassword } from '../../src/auth/password.ts';
 import { type FrontDoor, openFrontDoor } from '../../src/broker/front-door.ts';
@@ -131,6 +132,16 @@ describe('a worker with the least grants', () => {
     ]);
     expect(await letterOf('refused')).toEqual(['rejected dead']);
     expect(await letterOf('lost')).toEqual(['unroutable dead']);
+  });
+
+  it('lets nobody but its own calls wait for a row that somebody else holds', async () => {
+    const client = new Client({ connectionString: db.databaseUrl, application_name: 'a billing job' });
+    await client.connect();
+    await client.query('begin; update customers set name = name where id = 2');
+    const held = codesOf({ uniqueid: 'held', scustomer: 2 });
+    expect(await codesOf({ uniqueid: 'beside' })).toEqual(['204']);
+    await client.end();
+    expect(await held).toEqual(['204']);
   });
 
   it('settles the replays of an operator who has the least grants himself', async () => {
