@@ -45,7 +45,7 @@ const NO_BYTES = Buffer.alloc(0);
  * Bytes of bodies in hand at which a consumer stops reading. A CDR has some hundred, so that a full prefetch of them is
  * below 2 MiB; a body in hand, read and being settled takes several times its bytes (docs/operations.md, "Memory").
  */
-export const IN_HAND_BYTES = 16_777_216;
+export const IN_HAND_BYTES = 8_388_608;
 /** With which amqplib closes a channel by itself: a frame where none may be, and an error while it takes a message. */
 const OWN_CODES: ReadonlySet<unknown> = new Set([505, 541]);
 

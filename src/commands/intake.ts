@@ -57,10 +57,10 @@ export interface Intake {
 
 const REPLIES_IN_FLIGHT = 3;
 /**
- * Bytes of bodies that one transaction settles at most. A batch of ordinary calls has a third of it; read, written as
+ * Bytes of bodies that one transaction settles at most. A full batch of ordinary calls has half of it; read, written as
  * JSON and sent to the database they take several times as much.
  */
-const BATCH_BYTES = 1_048_576;
+const BATCH_BYTES = 524_288;
 /** Of PREFETCH, what may wait for rows that somebody else holds: the rest is for everybody else. */
 const WAITING_SHARE = 1 / 4;
 const LOOK_EVERY_MS = 100;

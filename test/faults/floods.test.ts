@@ -33,9 +33,43 @@ function filled(byte: number, size: number) {
 const wrong = (index: number, rest = '') =>
   `"auth_username":"nobody-${index}","auth_password":"guess","uniqueid":"f-${index}"${rest}`;
 
+const TEXTS = [
+  'stype',
+  'snumber',
+  'sname',
+  'ctype',
+  'cnumber',
+  'dtype',
+  'dnumber',
+  'callid',
+  'channel',
+  'note',
+  'recording',
+];
+const known = (kind: string, index: number) =>
+  `auth_username=switch&auth_password=right-one&uniqueid=${kind}-${index}&machine=m&start=1&cost=1`;
+
 const floods: [what: string, count: number, make: (index: number) => Omit<RawMessage, 'routingKey'>][] = [
   ['the largest bodies of \\x01', 2000, (i) => ({ body: filled(1, LARGEST)(i), properties: json })],
   ['the largest bodies of \\xff', 2000, (i) => ({ body: filled(0xff, LARGEST)(i), properties: json })],
+  [
+    'calls of unknown customers, of control characters',
+    1000,
+    (i) => ({
+      body: Buffer.from(`${known('c', i)}&scustomer=999999&note=${'\x01'.repeat(60_000)}`),
+      properties: form,
+    }),
+  ],
+  [
+    'calls of the longest texts of control characters, which are stored',
+    1000,
+    (i) => ({
+      body: Buffer.from(
+        `${known('t', i)}&scustomer=1&update_balance=0&${TEXTS.map((name) => `${name}=${'\x01'.repeat(4096)}`).join('&')}`,
+      ),
+      properties: form,
+    }),
+  ],
   [
     'the largest calls of nobody',
     2000,
@@ -104,7 +138,7 @@ it.each(floods)(
       }
     })();
     await until(
-      async () => (await metric(worker, 'cdr_ingest_in_flight_messages')) >= Math.min(count, 200),
+      async () => (await metric(worker, 'cdr_ingest_in_flight_messages')) >= Math.min(count, 100),
       LIMIT_MS,
     );
     await blocker.workerWaits();
@@ -118,5 +152,5 @@ it.each(floods)(
 );
 
 it('all of it comes to one effect each in the end', async () => {
-  await expectFaultless(site, { deadLetters: expect.any(Array) });
+  await expectFaultless(site, { deadLetters: expect.any(Array), strange: expect.any(Array) });
 });
