@@ -3,6 +3,8 @@ import type { HeldBy } from './domain/held.ts';
 /** A message in hand that waits for what it needs. */
 export interface Waiting<Message> {
   readonly message: Message;
+  /** Of its body. */
+  readonly bytes: number;
   /** What comes later with it stays behind it; null where nothing does. */
   readonly uniqueid: string | null;
   /** Null where it waits for nothing but itself: only trying it tells whether it can be settled. */
@@ -21,6 +23,8 @@ export interface Waiting<Message> {
 export interface QuarantineSettings {
   /** Messages that may wait at once. */
   limit: number;
+  /** Bytes of their bodies: what waits must not be what keeps everything else from being read. */
+  limitBytes: number;
   /** Milliseconds that each may wait. */
   waitMs: number;
 }
@@ -55,9 +59,15 @@ export class Quarantine<Message> {
 
   /** False where there is no room; what waits without an end always finds room, since nothing else can be done with it. */
   add(waiting: Waiting<Message>): boolean {
-    if (!waiting.isEndless && this.#waiting.length >= this.#settings.limit) return false;
+    if (!waiting.isEndless && !this.#hasRoomFor(waiting)) return false;
     this.#waiting.push(waiting);
     return true;
+  }
+
+  #hasRoomFor({ bytes }: Waiting<Message>): boolean {
+    const { limit, limitBytes } = this.#settings;
+    const held = this.#waiting.reduce((sum, one) => sum + one.bytes, 0);
+    return this.#waiting.length < limit && held + bytes <= limitBytes;
   }
 
   remove(waiting: Waiting<Message>): void {

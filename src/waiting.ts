@@ -60,6 +60,7 @@ export class WaitingMessages<Delivery> {
     const { verdict, uniqueid } = message.admitted;
     const waiting: Waiting<InHand<Delivery>> = {
       message,
+      bytes: message.request.body.length,
       uniqueid: verdict.kind === 'call' ? uniqueid : null,
       row,
       why,

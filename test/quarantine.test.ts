@@ -12,6 +12,7 @@ function waiting(message: string, row: string | null, more: Partial<Waiting<stri
   const why = 'somebody has it';
   return {
     message,
+    bytes: 1,
     uniqueid: message,
     row,
     why,
@@ -24,7 +25,7 @@ function waiting(message: string, row: string | null, more: Partial<Waiting<stri
 }
 
 function quarantine(...all: Waiting<string>[]): Quarantine<string> {
-  const made = new Quarantine<string>({ limit: 3, waitMs: 1000 });
+  const made = new Quarantine<string>({ limit: 3, limitBytes: 100, waitMs: 1000 });
   for (const one of all) made.add(one);
   return made;
 }
@@ -35,6 +36,12 @@ it('has room for so many, and for what can be done nothing else with', () => {
   expect(full.add(waiting('d', 'x'))).toBe(false);
   expect(full.add(waiting('e', null, { isEndless: true }))).toBe(true);
   expect(full.size).toBe(4);
+});
+
+it('has room for so many bytes', () => {
+  const some = quarantine(waiting('a', 'x', { bytes: 60 }));
+  expect(some.add(waiting('b', 'x', { bytes: 41 }))).toBe(false);
+  expect(some.add(waiting('c', 'x', { bytes: 40 }))).toBe(true);
 });
 
 it('lets go in the order of arrival what waits for nothing any more', () => {

@@ -10,6 +10,7 @@ import type { Consumer, ConsumerOptions, ConsumerState } from './consumer-types.
 import { createProblemLog } from './log.ts';
 import type { SupervisedConnection } from './supervisor.ts';
 
+export { IN_HAND_BYTES } from './consumer-channel.ts';
 export type { Consumer, ConsumerOptions, ConsumerState } from './consumer-types.ts';
 export type { Deaths, Delivery } from './delivery.ts';
 

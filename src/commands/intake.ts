@@ -1,6 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Entry, SetAside } from '../admission.ts';
-import { type Consumer, type ConsumerState, createConsumer, type Delivery } from '../broker/consumer.ts';
+import {
+  type Consumer,
+  type ConsumerState,
+  createConsumer,
+  type Delivery,
+  IN_HAND_BYTES,
+} from '../broker/consumer.ts';
 import { type Reply, type ReplyRules, type Request, replyTo, resultFor } from '../broker/envelope.ts';
 import type { SupervisedConnection } from '../broker/supervisor.ts';
 import type { Manner } from '../domain/held.ts';
@@ -61,7 +67,7 @@ const REPLIES_IN_FLIGHT = 3;
  * JSON and sent to the database they take several times as much.
  */
 const BATCH_BYTES = 524_288;
-/** Of PREFETCH, what may wait for rows that somebody else holds: the rest is for everybody else. */
+/** Of PREFETCH, and of the bytes in hand, what may wait for rows that somebody else holds: the rest is for everybody else. */
 const WAITING_SHARE = 1 / 4;
 const LOOK_EVERY_MS = 100;
 
@@ -135,6 +141,7 @@ export function openIntake(options: IntakeOptions, surroundings: Surroundings): 
       batchBytes: BATCH_BYTES,
       repliesInFlight: REPLIES_IN_FLIGHT,
       limit: Math.floor(options.prefetch * WAITING_SHARE),
+      limitBytes: IN_HAND_BYTES * WAITING_SHARE,
       waitMs: surroundings.rowWaitMs,
     },
   );

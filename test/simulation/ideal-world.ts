@@ -67,6 +67,13 @@ export function pipelineWith(ports: Partial<Ports<string>>): Pipeline<string> {
   };
   return new Pipeline(
     { ...good, ...ports },
-    { batchSize: 10, batchBytes: 4_194_304, repliesInFlight: 3, limit: 10, waitMs: 1000 },
+    {
+      batchSize: 10,
+      batchBytes: 4_194_304,
+      repliesInFlight: 3,
+      limit: 10,
+      limitBytes: 100_000,
+      waitMs: 1000,
+    },
   );
 }

@@ -62,6 +62,7 @@ export class Lane {
       batchBytes: random.pick([1, 1500, 100_000]),
       repliesInFlight: random.pick([1, 3]),
       limit: Math.floor(prefetch / 4),
+      limitBytes: 1_000_000,
       waitMs: ROW_WAIT_MS,
     };
     this.pipeline = new Pipeline(world.mutate(this.#ports(options), process), settings);
