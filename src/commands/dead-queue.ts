@@ -10,7 +10,7 @@ import type { Submission } from '../domain/submission.ts';
 import { clean, shorten } from '../domain/text.ts';
 import { type GivenUpPorts, takeIn, takeInReplay } from '../given-up.ts';
 import { describeFailure } from '../store/database.ts';
-import { markTried, resolveLetter } from '../store/dead-letters.ts';
+import { closeTried, markTried, verifyLetter } from '../store/dead-letters.ts';
 import type { PrismaClient } from '../store/generated/client.ts';
 import { settle as settleOrdinary } from '../store/settle.ts';
 import { sqlOf } from '../store/sql.ts';
@@ -133,12 +133,18 @@ function givenUpPorts(options: DeadQueueOptions): GivenUpPorts {
       await settleOrdinary(sql, [submission], systemCurrency);
     },
     markTried: (letter) => markTried(sql, keyOf(letter)),
-    admit: options.admit,
+    admit: async (request) => {
+      const admitted = await options.admit(request);
+      const letter = admitted.letter();
+      if (letter?.verified) await verifyLetter(sql, keyOf(letter));
+      return admitted;
+    },
     settleAndResolve: (submission, letter) =>
       prisma.$transaction(async (transaction): Promise<Outcome> => {
         const [outcome] = await settleOrdinary(sqlOf(transaction), [submission], systemCurrency);
-        await resolveLetter(sqlOf(transaction), keyOf(letter));
-        return outcome ?? { kind: 'failed', reason: 'poison', error: 'was not settled' };
+        if (outcome === undefined) return { kind: 'failed', reason: 'poison', error: 'was not settled' };
+        await closeTried(sqlOf(transaction), keyOf(letter), outcome);
+        return outcome;
       }),
     waitFor: (letter, row) => waitFor(sql, keyOf(letter), row),
     blame,

@@ -105,7 +105,9 @@ function textOf(
     case 'resolved':
       return `attempt ${attempt}: ${detail.stored ? 'stored' : 'stored before with the same content'}, ${detail.code}`;
     case 'merged':
-      return `attempt ${attempt}: ${detail.reason}, as dead letter ${detail.into} has it already`;
+      return attempt === null
+        ? `tried alone by the worker: ${detail.reason}${detail.into ? `, kept as dead letter ${detail.into}` : ''}`
+        : `attempt ${attempt}: ${detail.reason}, as dead letter ${detail.into} has it already`;
     case 'discarded':
       return '';
     default:

@@ -120,7 +120,28 @@ const RESOLVE = `
   update dead_letters set status = 'resolved', closed_at = now()
   where reason = $1 and digest = ${keyed('$2')} and status = 'dead' returning id`;
 
-/** The message of this letter is accounted for otherwise. */
-export async function resolveLetter(sql: Sql, { reason, digest }: LetterKey): Promise<void> {
-  await sql(RESOLVE, [reason, digest]);
+/** Its death is in the letter of its new reason, if that leaves one; this one says so and is closed. */
+const MERGE = `
+  with merged as (
+    update dead_letters set status = 'discarded', closed_at = now()
+    where reason = $1 and digest = ${keyed('$2')} and status = 'dead' returning id, digest)
+  insert into dead_letter_events (dead_letter, event, detail)
+  select m.id, 'merged', jsonb_strip_nulls(jsonb_build_object('reason', $3::text, 'into',
+    (select d.id from dead_letters d where d.reason = $3 and d.digest = m.digest)))
+  from merged m returning id`;
+
+/** The message of this letter was tried, with this outcome: the letter is resolved only where its call is stored. */
+export async function closeTried(sql: Sql, { reason, digest }: LetterKey, outcome: Outcome): Promise<void> {
+  const next = deadReasonOf(outcome, false);
+  if (next === null && outcome.kind !== 'validated') await sql(RESOLVE, [reason, digest]);
+  else await sql(MERGE, [reason, digest, next ?? outcome.kind]);
+}
+
+const VERIFY = `
+  update dead_letters set verified = true
+  where reason = $1 and digest = ${keyed('$2')} and not verified returning id`;
+
+/** The credentials of this letter's sender were looked at, and right. */
+export async function verifyLetter(sql: Sql, { reason, digest }: LetterKey): Promise<void> {
+  await sql(VERIFY, [reason, digest]);
 }

@@ -3,9 +3,12 @@ import { admit } from '../../src/admission.ts';
 import { minimalLetter } from '../../src/domain/letter.ts';
 import type { RequestProperties } from '../../src/domain/properties.ts';
 import type { Submission } from '../../src/domain/submission.ts';
+import { LetterRows } from '../../src/store/dead-letters.ts';
 import { settle } from '../../src/store/settle.ts';
 import { RULES } from '../domain/admitting.ts';
 import { type BillingDatabase, billingDatabase, minimal } from '../support/settling.ts';
+
+const FORM = 'application/x-www-form-urlencoded';
 
 let db: BillingDatabase;
 
@@ -184,7 +187,7 @@ describe('the digest in a row', () => {
 describe('a row', () => {
   it('of any message has a few kilobytes more than its body, and nothing in it that cannot be stored', async () => {
     const many = Object.fromEntries(
-      Array.from({ length: 500 }, (_, index) => [`x\u0000${index}\u001b[2J`, '\ud800']),
+      Array.from({ length: 40 }, (_, index) => [`x\u0000${index}\u001b[2J`, '\ud800']),
     );
     await send(
       call({
@@ -214,6 +217,38 @@ describe('a row', () => {
       await db.rows(`select body::jsonb ->> 'scustomer' as customer from dead_letters where body like '{%'`),
     ).toHaveLength(2);
   });
+
+  it.each([
+    ['control characters', 1, '\u0001'],
+    ['quotes', 1, '"'],
+    ['backslashes', 1, '\\'],
+    ['emoji', 1, '\u{1F600}'],
+    ['many names', 3000, 'x'],
+  ])(
+    'of a batch of the most bytes that it may have (1 MiB) makes a statement of a known size: %s',
+    async (_, names, part) => {
+      for (const size of [2048, 65_536]) {
+        const rows = new LetterRows();
+        const each = part.repeat(Math.floor(size / names / Buffer.byteLength(part) / 2));
+        const fields = Array.from({ length: names }, (_, index): [string, string] => [`${index}`, each]);
+        for (let left = 1_048_576, index = 0; left > 0 && index < 500; left -= size, index += 1) {
+          const form = `uniqueid=${index}&${new URLSearchParams(fields)}`.slice(0, size);
+          for (const body of [
+            form,
+            JSON.stringify(Object.fromEntries([['id', index], ...fields])),
+            `${index}${each}`,
+          ]) {
+            const { verdict, letter } = entry(Buffer.from(body), {
+              contentType: body === form ? FORM : null,
+            });
+            if (verdict.kind === 'answer') rows.add(verdict.outcome, false, letter);
+          }
+        }
+        expect(rows.rows.length).toBeGreaterThan(15);
+        expect(Buffer.byteLength(JSON.stringify(rows.rows))).toBeLessThan(32_000_000);
+      }
+    },
+  );
 
   it('of the last resort is stored for any bytes', async () => {
     for (const body of [Buffer.alloc(70_000, 0), Buffer.from('\ud800\0'), Buffer.from([0xff, 0xfe])]) {

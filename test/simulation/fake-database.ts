@@ -95,7 +95,8 @@ export class FakeDatabase {
     if (text.includes('set waits_for')) return this.#waitFor(values.map(String));
     if (text.includes('skip locked')) return this.#lockedAmong(values.map(String));
     if (text.includes('set tried_at')) return this.#markTried(`${values[0]} ${values[1]}`);
-    if (text.includes("set status = 'resolved'")) return this.#resolve(`${values[0]} ${values[1]}`);
+    if (text.includes("'merged'") || text.includes("set status = 'resolved'"))
+      return this.#resolve(`${values[0]} ${values[1]}`);
     if (text.includes('insert into cdrs')) {
       return [{ lost: JSON.stringify(this.write(...written(values))) }];
     }

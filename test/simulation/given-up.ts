@@ -2,7 +2,7 @@ import { type Entry, letterFor as readLetter } from '../../src/admission.ts';
 import type { Request } from '../../src/broker/envelope.ts';
 import { type Letter, letterOfBytes, minimalLetter } from '../../src/domain/letter.ts';
 import { type GivenUpPorts, takeIn } from '../../src/given-up.ts';
-import { markTried, resolveLetter } from '../../src/store/dead-letters.ts';
+import { closeTried, markTried } from '../../src/store/dead-letters.ts';
 import { settle } from '../../src/store/settle.ts';
 import type { Sql } from '../../src/store/sql.ts';
 import { waitFor } from '../../src/store/waiting-letters.ts';
@@ -38,8 +38,9 @@ export async function takeGivenUp(
     settleAndResolve: (submission, { digest }) =>
       process.request('transaction', async () => {
         const [outcome] = await settle(within, [submission], ADMISSION.systemCurrency);
-        await resolveLetter(within, { reason: 'poison', digest });
-        return outcome ?? { kind: 'failed', reason: 'poison', error: 'was not settled' };
+        if (outcome === undefined) return { kind: 'failed', reason: 'poison', error: 'was not settled' };
+        await closeTried(within, { reason: 'poison', digest }, outcome);
+        return outcome;
       }),
     waitFor: (letter, row) =>
       process.request('wait', () => waitFor(within, { reason: 'poison', digest: letter.digest }, row)),
