@@ -126,7 +126,10 @@ export class Isolation<Delivery> {
     }
     if (done.size === batch.length) return done;
     const isBelieved = failure !== undefined && (await this.#believed(failure.error));
-    if (!isBelieved) await this.#divide(batch, done, isWhole ? failure : undefined);
+    if (!isBelieved) {
+      await this.#divide(batch, done, isWhole ? failure : undefined);
+      if (done.size === 0) await this.#rest('collision');
+    }
     // Others may get through beside what is left: they need not wait as long as in an outage.
     if (done.size > 0) this.#attempt = Math.min(this.#attempt, BELIEVED.outage);
     if (done.size === batch.length) this.#attempt = 0;
@@ -163,9 +166,14 @@ export class Isolation<Delivery> {
     const blame = this.#ports.blame(error);
     if (blame === 'message') return false;
     this.#ports.trouble(blame, this.#ports.describe(error));
-    await this.#ports.pause(blame, this.#attempt);
-    this.#attempt += 1;
+    await this.#rest(blame);
     return this.#attempt < BELIEVED[blame] || !(await this.#ports.isWell(error));
+  }
+
+  /** After a round in which nothing got through. */
+  async #rest(cause: Exclude<Blame, 'message'>): Promise<void> {
+    await this.#ports.pause(cause, this.#attempt);
+    this.#attempt += 1;
   }
 
   /** Settles what can be, keeps what cannot, sets aside what stops others. */

@@ -1,4 +1,4 @@
-import type { HeldBy } from './domain/held.ts';
+import { callsLike, type HeldBy } from './domain/held.ts';
 import type { Outcome } from './domain/outcome.ts';
 import type { InHand, Isolation } from './isolate.ts';
 import { Quarantine, type QuarantineSettings, type Waiting } from './quarantine.ts';
@@ -122,8 +122,15 @@ export class WaitingMessages<Delivery> {
 /** A message that waits no longer, as one that is only kept. */
 function kept<Delivery>({ message, row, why }: Waiting<InHand<Delivery>>, because: string): InHand<Delivery> {
   const error = `${row === null ? why : `${row}: ${why}`}; ${because}`;
-  const waitsFor = row === null ? {} : { waitsFor: row };
-  const outcome: Outcome = { kind: 'failed', reason: 'failed', error, ...waitsFor };
+  const { verdict } = message.admitted;
+  // A call that waited for nothing but itself at last may have been stopped by a row all the same.
+  const waitsFor = row ?? (verdict.kind === 'call' ? callsLike(verdict.call.cdr) : null);
+  const outcome: Outcome = {
+    kind: 'failed',
+    reason: 'failed',
+    error,
+    ...(waitsFor !== null && { waitsFor }),
+  };
   return {
     ...message,
     admitted: { ...message.admitted, verdict: { kind: 'answer', outcome, validationOnly: false } },

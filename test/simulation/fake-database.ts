@@ -150,7 +150,8 @@ export class FakeDatabase {
         ...letter,
         deaths,
         status: letter.verified ? 'dead' : (before?.status ?? 'dead'),
-        tried: before?.tried ?? false,
+        waits_for: letter.waits_for ?? before?.waits_for ?? null,
+        tried: letter.waits_for === null && (before?.tried ?? false),
       });
     }
     this.calls.push(...inserted);
