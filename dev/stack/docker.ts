@@ -132,6 +132,8 @@ export async function startPostgresContainer(progress: Progress): Promise<Docker
         POSTGRES_USER: 'cdr',
         POSTGRES_PASSWORD: password,
         POSTGRES_DB: 'postgres',
+        // Decides the encoding where an image makes its databases by its environment.
+        LANG: 'C.UTF-8',
         POSTGRES_INITDB_ARGS: '--encoding=UTF8 --locale=C',
       },
       command: ['postgres', '-c', 'max_connections=200'],

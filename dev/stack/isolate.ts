@@ -43,8 +43,8 @@ export async function isolate(stack: Stack, name: string): Promise<Isolated> {
 type Drop = () => Promise<void>;
 
 async function createDatabase(stack: Stack, name: string): Promise<Drop> {
-  // template0 because template1 cannot be copied while anyone is connected to it.
-  await query(stack.databaseUrl, `create database "${name}" template template0`);
+  // template0 because template1 cannot be copied while anyone is connected to it, nor with another encoding.
+  await query(stack.databaseUrl, `create database "${name}" template template0 encoding 'UTF8' locale 'C'`);
   return () => query(stack.databaseUrl, `drop database if exists "${name}" with (force)`);
 }
 
