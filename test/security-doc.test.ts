@@ -6,9 +6,9 @@ const path = (name: string) => new URL(`../docs/${name}`, import.meta.url);
 const security = readFileSync(path('security.md'), 'utf8');
 
 /** A test as the document names it: `[file](path): name; name`, in the last column of a table. */
-const shown = [...security.matchAll(/\[[^\]]+\]\((\.\.\/test\/[^)]+\.ts)\): ([^|\n]+?)(?= \||<br>|$)/gm)].flatMap(
-  ([, file = '', names = '']) => names.split('; ').map((name) => ({ file, name: name.trim() })),
-);
+const shown = [
+  ...security.matchAll(/\[[^\]]+\]\((\.\.\/test\/[^)]+\.ts)\): ([^|\n]+?)(?= \||<br>|$)/gm),
+].flatMap(([, file = '', names = '']) => names.split('; ').map((name) => ({ file, name: name.trim() })));
 
 it('docs/security.md names tests, and as many as it has attacks', () => {
   const attacks = security.split('\n').filter((line) => line.startsWith('| ') && line.includes('](../test/'));

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { nodeOfDirectAddress } from '../../src/broker/direct-address.ts';
-import { addressOfNoNode, closing, ignored } from '../support/direct.ts';
+import { addressOfNoNode, closing, closingOnThree, ignored } from '../support/direct.ts';
 
 /** Over which the broker closes the connection although nothing in them is wrong. */
 const WELL_FORMED = ['a node that is gone', 'a node of that name', 'a node with a hash that is none'];
@@ -14,10 +14,13 @@ describe('a direct reply address', () => {
     expect(nodeOfDirectAddress(addressOfNoNode(7))).toBe('reply@1000000007');
   });
 
-  it.each(Object.entries({ ...closing, ...ignored }))('is looked through: %s', (name, address) => {
-    if (WELL_FORMED.includes(name)) expect(nodeOfDirectAddress(address)).toContain('@');
-    else expect(nodeOfDirectAddress(address)).toBe(null);
-  });
+  it.each(Object.entries({ ...closing, ...closingOnThree, ...ignored }))(
+    'is looked through: %s',
+    (name, address) => {
+      if (WELL_FORMED.includes(name)) expect(nodeOfDirectAddress(address)).toContain('@');
+      else expect(nodeOfDirectAddress(address)).toBe(null);
+    },
+  );
 
   it.each(['', 'amq.rabbitmq.reply-to', 'amq.gen-x', 'kamailio-1', 'cdrs.results'])(
     'is none that does not begin like one: %j',

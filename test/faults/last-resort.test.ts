@@ -77,7 +77,7 @@ it('the same among those that the broker gave up on blocks no other of them', as
   // Kept, tried, found to be no call, and kept as that.
   await until(async () => (await letters()).length === 2);
   expect(await letters()).toEqual([
-    { reason: 'poison', status: 'resolved', body: 'rubbish' },
+    { reason: 'poison', status: 'discarded', body: 'rubbish' },
     { reason: 'rejected', status: 'dead', body: 'rubbish' },
   ]);
   await site.rows('drop trigger refuses on dead_letters');

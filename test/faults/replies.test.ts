@@ -1,6 +1,12 @@
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { outsider, until } from '../support/broker.ts';
-import { addressOfNoNode, closing, type DirectSender, openDirectSender } from '../support/direct.ts';
+import {
+  addressOfNoNode,
+  closing,
+  closingOnThree,
+  type DirectSender,
+  openDirectSender,
+} from '../support/direct.ts';
 import { expectFaultless, openSite, type Site } from '../support/faults.ts';
 import { type Message, REPLIES } from '../support/switch.ts';
 
@@ -10,7 +16,7 @@ vi.setConfig({ testTimeout: 180_000 });
 const RESULTS = 'cdrs.results';
 
 /** Over each of these RabbitMQ up to 4.1 closes the connection; later ones drop the reply. */
-const hostileAddresses = Object.values(closing);
+const hostileAddresses = Object.values({ ...closing, ...closingOnThree });
 const hostileAt = (index: number) =>
   // Every other one is like those that a broker gives out, and another each time.
   index % 2 === 0
