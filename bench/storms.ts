@@ -2,12 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Channel, connect, type Options } from 'amqplib';
 import { Client } from 'pg';
 import { defaultNames } from '../src/broker/topology.ts';
-import { nested, publishRaw } from './raw-publish.ts';
+import { nested, type RawPublisher, rawPublisher } from '../test/support/raw-amqp.ts';
 import { sender } from './workload.ts';
 
 /** What a storm may reach: the broker as a producer, the database as another program, the worker's HTTP port. */
 export interface Target {
   channel: Channel;
+  /** Publishes bytes that no client would. */
+  raw: RawPublisher;
   databaseUrl: string;
   workerUrl: string;
 }
@@ -111,15 +113,15 @@ export const storms: readonly Storm[] = [
   {
     name: 'headers nested 5,000 deep, 1/s to each queue',
     replies: 'queue',
-    rage: ({ channel }) =>
+    rage: ({ raw }) =>
       every(2, (turn) =>
-        publishRaw(
-          channel,
-          exchange,
-          turn % 2 ? KEY : 'nowhere',
-          nested(turn % 4 < 2 ? 'table' : 'list', 5000),
-          garbage,
-        ),
+        raw.publish([
+          {
+            routingKey: Buffer.from(turn % 2 === 0 ? KEY : 'nowhere'),
+            body: garbage,
+            properties: { headers: nested(5000, turn % 4 < 2 ? 'table' : 'array') },
+          },
+        ]),
       ),
   },
   {
@@ -242,9 +244,10 @@ export const storms: readonly Storm[] = [
 /** Rages until the process is ended: `storm.ts` runs one of them, so that it has an event loop of its own. */
 export async function startStorm(
   storm: Storm,
-  where: Omit<Target, 'channel'>,
+  where: Omit<Target, 'channel' | 'raw'>,
   amqpUrl: string,
 ): Promise<void> {
   const connection = await connect(amqpUrl);
-  await storm.rage({ ...where, channel: await connection.createChannel() });
+  const [channel, raw] = await Promise.all([connection.createChannel(), rawPublisher(amqpUrl)]);
+  await storm.rage({ ...where, channel, raw });
 }
