@@ -70,6 +70,8 @@ beforeAll(async () => {
     `POSTGRES_PASSWORD=${secret}`,
     '--env',
     'POSTGRES_DB=cdr',
+    '--env',
+    'LANG=C.UTF-8',
   ];
   const rabbitmq = ['--env', `RABBITMQ_DEFAULT_USER=${user}`, '--env', `RABBITMQ_DEFAULT_PASS=${secret}`];
   await start('postgres', '--network', name, ...postgres, process.env.CDR_POSTGRES_IMAGE ?? 'postgres:17');
