@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createConsumer, type Delivery } from '../../src/broker/consumer.ts';
 import { outsider, supervise, until } from '../support/broker.ts';
-import { expectFaultless, metric, openSite, type Site } from '../support/faults.ts';
+import { expectFaultless, metricsOf, openSite, type Site, sampleOf } from '../support/faults.ts';
 import {
   nested,
   type RawMessage,
@@ -75,15 +75,14 @@ function freshForgery(): Buffer {
 }
 
 const settled = async () => {
-  const counts = ['204', '400', '401'].map((code) =>
-    metric(worker, `cdr_ingest_results_total{code="${code}"}`),
-  );
-  const [stored = 0, refused = 0, forged = 0] = await Promise.all(counts);
-  return { stored, refused, forged };
+  const page = await metricsOf(worker);
+  const count = (code: string) => sampleOf(page, `cdr_ingest_results_total{code="${code}"}`);
+  return { stored: count('204'), refused: count('400'), forged: count('401') };
 };
 const losses = async () => {
-  const text = await (await fetch(`http://127.0.0.1:${await worker.port()}/metrics`)).text();
-  return text.split('\n').filter((line) => /^cdr_ingest_consumer_losses_total.* [^0]/.test(line));
+  return (await metricsOf(worker))
+    .split('\n')
+    .filter((line) => /^cdr_ingest_consumer_losses_total.* [^0]/.test(line));
 };
 
 /** Honest calls around them, and all of them: settled, with nobody's subscription lost. */

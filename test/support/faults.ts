@@ -189,10 +189,27 @@ export async function readiness(worker: WorkerProcess): Promise<{ status: number
   return { status: response.status, parts: await response.json() };
 }
 
+/** The page of `/metrics`; asked for again while it answers that it was asked for too often. */
+export async function metricsOf(worker: WorkerProcess): Promise<string> {
+  const url = `http://127.0.0.1:${await worker.port()}/metrics`;
+  let page = '';
+  await until(async () => {
+    const response = await fetch(url);
+    page = await response.text();
+    if (response.status !== 200 && response.status !== 429) throw new Error(`${url}: ${response.status}`);
+    return response.ok;
+  });
+  return page;
+}
+
 /** One sample of `/metrics`, by its name and labels as they are written there; 0 if it is not there. */
 export async function metric(worker: WorkerProcess, sample: string): Promise<number> {
-  const text = await (await fetch(`http://127.0.0.1:${await worker.port()}/metrics`)).text();
-  const line = text.split('\n').find((candidate) => candidate.startsWith(`${sample} `));
+  return sampleOf(await metricsOf(worker), sample);
+}
+
+/** The same of a page that was read already. */
+export function sampleOf(page: string, sample: string): number {
+  const line = page.split('\n').find((candidate) => candidate.startsWith(`${sample} `));
   return Number(line?.slice(sample.length + 1) ?? 0);
 }
 
