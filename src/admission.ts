@@ -208,12 +208,16 @@ function rejected(
   rules: ReadingRules,
   isVerified: boolean,
 ): Admitted {
-  const decoded = decode(message.request, rules.maxBodyBytes);
-  const leftovers = decoded.kind === 'text' ? [...leftoversIn(decoded)].map(shownName) : [];
-  const isRest = ({ key }: ParameterError) =>
-    leftovers.includes(key) && !(key === '' && message.body.kind === 'unreadable');
-  const told = errors.map((error) => (isRest(error) ? { ...error, key: MASK } : error));
+  // A body at fault as a whole may have any number of names, and none of them is repeated.
+  const isWhole = message.body.kind === 'unreadable' && message.body.key === '';
+  const leftovers = isWhole ? new Set() : shownLeftovers(message.request, rules.maxBodyBytes);
+  const told = errors.map((error) => (leftovers.has(error.key) ? { ...error, key: MASK } : error));
   return answered(message, { kind: 'rejected', errors: told }, rules, isVerified);
+}
+
+function shownLeftovers(request: Request, maxBodyBytes: number): Set<string> {
+  const decoded = decode(request, maxBodyBytes);
+  return new Set(decoded.kind === 'text' ? [...leftoversIn(decoded)].map(shownName) : []);
 }
 
 function answered(

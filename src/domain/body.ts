@@ -61,6 +61,7 @@ export function readBody(text: string, format: BodyFormat, isDecimal: (name: str
 /** The HTTP API's query string: WHATWG rules, pairs split by `;` or `&`; a repeated name is refused. */
 function readForm(text: string): Body {
   if (/^\s*[[{]/.test(text)) return unreadable('expected name=value pairs as content_type says, got JSON');
+  if (exceeds(VALUES_MAX, text, ';') || exceeds(VALUES_MAX, text, '&')) return unreadable(TOO_MANY);
   const pairs = text.trim().replaceAll(';', '&');
   if (exceeds(VALUES_MAX, pairs, '&')) return unreadable(TOO_MANY);
   const fields: Record<string, unknown> = Object.create(null);

@@ -1,8 +1,16 @@
 import type { Fields } from './body.ts';
 import { type ParameterName, parameterRow } from './contract.ts';
 import { NumberToken } from './json-number.ts';
-import { isContractName, looksSecret, MASK, maskCallText, maskText, shownName } from './secrets.ts';
-import { clean, shorten } from './text.ts';
+import {
+  isContractName,
+  looksSecret,
+  MASK,
+  maskCallText,
+  maskCutText,
+  maskText,
+  shownName,
+} from './secrets.ts';
+import { clean, cut, shorten, TEXT_MAX } from './text.ts';
 
 /** The body of a letter, and what in it is not as it came: parameters by name, '' for the body as a whole. */
 export interface KeptBody {
@@ -51,7 +59,7 @@ function otherName(name: string): string {
 }
 
 function maskedValue(value: unknown): unknown {
-  if (typeof value === 'string') return clean(maskText(value).text);
+  if (typeof value === 'string') return clean(maskedText(value));
   if (value instanceof NumberToken) return shorten(value.text, NUMBER_MAX);
   if (Array.isArray(value)) return value.map(maskedValue);
   if (typeof value !== 'object' || value === null) return value;
@@ -63,11 +71,17 @@ function maskedValue(value: unknown): unknown {
   );
 }
 
+/** Cut first: what would be cut off is not looked through for secrets. */
+function maskedText(text: string): string {
+  const start = cut(text, TEXT_MAX);
+  return (start.length < text.length ? maskCutText(start) : maskText(text)).text;
+}
+
 /** The beginning of a body that could not be read, as text of at most `keptBytes` bytes without secrets. */
 export function keepUnreadable(body: Buffer, bytes: number, keptBytes: number): KeptBody {
   const raw = body.subarray(0, keptBytes);
   const text = raw.toString('utf8');
-  const masked = maskText(text);
+  const masked = bytes > raw.length ? maskCutText(text) : maskText(text);
   const shown = cutBytes(cleanAll(masked.text), keptBytes);
   const isWhole = bytes === raw.length && Buffer.from(text).equals(raw);
   const isAsItCame = isWhole && !masked.isAltered && shown === masked.text;

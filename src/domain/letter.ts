@@ -4,7 +4,7 @@ import { parameters } from './contract.ts';
 import { keepReadable, keepUnreadable } from './letter-body.ts';
 import { readLoosely } from './loose.ts';
 import { type KeptProperties, keptProperties, type RequestProperties } from './properties.ts';
-import { maskCallText, maskText } from './secrets.ts';
+import { maskCallText, maskCutText, maskText } from './secrets.ts';
 import { clean, cut } from './text.ts';
 
 /** What is kept of a message that could not be stored as a call; never its password. */
@@ -70,7 +70,7 @@ export function letterOfBytes(
   properties: RequestProperties,
   keptBytes: number,
 ): Letter {
-  const told = { ...readLoosely(body.toString('utf8')), ...fields };
+  const told = { ...readLoosely(beginningOf(body, keptBytes)), ...fields };
   return {
     ...factsOf(told),
     ...(told.cost === undefined && NO_MONEY),
@@ -79,6 +79,14 @@ export function letterOfBytes(
     digest: bytesDigest(body, bytes),
     properties: keptProperties(properties),
   };
+}
+
+/** What follows the beginning is neither part of a value nor its end: half a value would be another one. */
+const CUT_OFF = '\uFFFD';
+
+function beginningOf(body: Buffer, bytes: number): string {
+  const text = body.toString('utf8', 0, bytes);
+  return body.length > bytes ? `${text}${CUT_OFF}` : text;
 }
 
 /** Bytes that a minimal letter shows; its digest is of all of them. */
@@ -100,7 +108,8 @@ const NO_PROPERTIES: KeptProperties = {
  */
 export function minimalLetter(body: Buffer, bytes: number): Letter {
   // Each byte is one character of Latin-1, so that nothing is lost between bytes, text and bytes.
-  const masked = maskText(body.toString('latin1', 0, MINIMAL_BYTES)).text;
+  const start = body.toString('latin1', 0, MINIMAL_BYTES);
+  const masked = (bytes > start.length ? maskCutText(start) : maskText(start)).text;
   const shown = Buffer.from(masked, 'latin1').toString('hex');
   return {
     ...factsOf({}),

@@ -1,9 +1,11 @@
 import { parameterNames } from './contract.ts';
-import { clean, shorten } from './text.ts';
+import { clean, cut, shorten } from './text.ts';
 
 export const MASK = '***';
 
 const KEY_MAX = 100;
+/** Code points of a name that are looked through, of which fewer are shown. */
+const NAME_MAX = 1000;
 /**
  * Words of names whose values are secret. `auth` is there for `authorization` and for misspellings of
  * `auth_password`; who says that he sends it is no secret.
@@ -23,9 +25,14 @@ export function looksSecret(name: string): boolean {
 
 const AT_END = new RegExp(`(?:${SECRET_WORDS})\\W*$`, 'i');
 
+/** A key before more than this is not looked for: what follows is then taken to be secret. */
+const END_MAX = 2000;
+const NO_WORD = /^\W*$/;
+
 /** Whether what follows this text may be a secret. */
 export function endsSecret(text: string): boolean {
-  return AT_END.test(unescaped(text));
+  const end = unescaped(text.slice(-END_MAX));
+  return AT_END.test(end) || (text.length > END_MAX && NO_WORD.test(end));
 }
 
 /** Where a secret stands in a text, up to what is surely the next parameter. */
@@ -100,24 +107,69 @@ function isAlone(text: string, from: number, end: number): boolean {
  */
 const ESCAPED = /%(?:25)*([0-7][\da-f])|(?<!\\)\\+(?:u00|x)([0-7][\da-f])/gi;
 
+/** Letters, digits and _ by the two hexadecimal digits of their escapes: one may be sent thousands of times. */
+const WORD_CHARACTERS: ReadonlyMap<string, string> = new Map(
+  Array.from('_0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ').flatMap((character) => {
+    const hex = character.charCodeAt(0).toString(16);
+    return [hex, hex.toUpperCase()].map((each) => [each, character] as const);
+  }),
+);
+
 /** A text in which keys can be found: UTF-16 read as UTF-8 has a NUL beside each letter. */
 export function unescaped(text: string): string {
   return text
     .replaceAll('\0', '')
-    .replace(ESCAPED, (escaped, percent: string | undefined, other: string | undefined) => {
-      const character = String.fromCharCode(Number.parseInt(percent ?? other ?? '', 16));
-      return /\w/.test(character) ? character : escaped;
-    });
+    .replace(
+      ESCAPED,
+      (escaped, percent: string | undefined, other: string | undefined) =>
+        WORD_CHARACTERS.get(percent ?? other ?? '') ?? escaped,
+    );
 }
 
-/** `scheme://user:password@`, as far as a password may be written there by somebody careless. */
-const USER_INFO = /([a-z][a-z0-9+.-]{0,30}:\/\/)[^\s"'<>]{1,256}@/gi;
+const AFTER_SCHEME = '://';
+const USER_INFO_MAX = 256;
+const END_OF_ADDRESS = /[\s"'<>]|$/g;
+
+/**
+ * A text without what stands between `://` and `@`, as far as a password may be written there by somebody careless. Where
+ * an address ends, and where the next @ is, is looked for once and not for each `://` anew.
+ */
+function withoutUserInfo(text: string): string {
+  const parts: string[] = [];
+  let at = 0;
+  let end = -1;
+  let sign = -1;
+  for (
+    let hit = text.indexOf(AFTER_SCHEME);
+    hit >= 0;
+    hit = text.indexOf(AFTER_SCHEME, Math.max(at, hit + 1))
+  ) {
+    const start = hit + AFTER_SCHEME.length;
+    if (sign <= start) sign = text.indexOf('@', start + 1);
+    if (sign < 0) break;
+    if (end < start) {
+      END_OF_ADDRESS.lastIndex = start;
+      end = END_OF_ADDRESS.exec(text)?.index ?? text.length;
+    }
+    const last = Math.min(end - 1, start + USER_INFO_MAX);
+    if (sign > last) continue;
+    parts.push(text.slice(at, start), MASK);
+    at = text.lastIndexOf('@', last);
+  }
+  return parts.length === 0 ? text : parts.join('') + text.slice(at);
+}
 
 /** A text without its secrets. */
 export interface Masked {
   text: string;
   /** More is missing than the value of `auth_password`. */
   isAltered: boolean;
+}
+
+/** The same of a text whose end was cut off: what may be the beginning of a password in an address is none of it. */
+export function maskCutText(text: string): Masked {
+  const masked = maskText(`${text}@`);
+  return { ...masked, text: masked.text.replace(/@$/, '') };
 }
 
 /** Text that cannot be parsed, without what follows a key that looks like a password's. */
@@ -132,12 +184,13 @@ export function maskText(given: string): Masked {
     return part;
   });
   const masked = parts.join('') + text.slice(at);
-  const result = masked.replace(USER_INFO, `$1${MASK}@`);
+  const result = withoutUserInfo(masked);
   const isAltered = text !== given || result !== masked || spans.some(({ isPassword }) => !isPassword);
   return { text: result, isAltered };
 }
 
-const STRICT_USER_INFO = /([a-z][a-z0-9+.-]{0,30}:\/\/[^\s/?#:@]{0,256}:)[^\s/?#]{1,256}@/gi;
+/** It begins with what is the same in every address: so the engine need not try every letter as the first of a scheme. */
+const STRICT_USER_INFO = /(:\/\/(?<=[a-z][a-z0-9+.-]{0,30}:\/\/)[^\s/?#:@]{0,256}:)[^\s/?#]{1,256}@/gi;
 const QUERY_VALUE = /([?&]([^\s=&?]{0,64})=)[^\s&]+/g;
 
 /** A body that was broken just so may have its password in the value of another parameter. */
@@ -167,6 +220,7 @@ export function isContractName(name: string): boolean {
 
 /** A name without a secret in it: a body sent as what it is not may end up in one name as a whole. */
 export function maskedName(name: string): string {
+  if (name.length > NAME_MAX) return maskCutText(cut(name, NAME_MAX)).text;
   return /^\w*$/.test(name) && !SECRET.test(name) ? name : maskText(name).text;
 }
 

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { contentDigest, leftoversIn } from '../../src/domain/content.ts';
 import { type Letter, minimalLetter } from '../../src/domain/letter.ts';
 import { readLoosely } from '../../src/domain/loose.ts';
@@ -236,6 +236,54 @@ describe('what can be told of a body that cannot be read', () => {
     const isReadable = /^uniqueid=(call|x:)/.test(text);
     if (!isReadable) expect(letter()).toMatchObject({ uniqueid, scustomer, cost });
     expect(readLoosely(text).uniqueid ?? null).toBe(uniqueid);
+  });
+});
+
+describe('a body without credentials', () => {
+  /** Characters in which secrets are looked for, from the bytes to the letter. */
+  async function looked(text: string, contentType: string | null): Promise<number> {
+    const found = vi.spyOn(RegExp.prototype, 'exec');
+    const tested = vi.spyOn(RegExp.prototype, 'test');
+    const decoded = vi.spyOn(globalThis, 'URLSearchParams');
+    try {
+      const { letter } = await admitBytes(Buffer.from(text), contentType, { maxBodyBytes: 100_000 });
+      letter();
+      return found.mock.calls.length + tested.mock.calls.length + decoded.mock.calls.length;
+    } finally {
+      vi.restoreAllMocks();
+    }
+  }
+
+  it.each([
+    ['a;', FORM],
+    ['auth=x;', FORM],
+    ['a%;', FORM],
+    ['&&pass=a', FORM],
+    ['uniqueid=1 pass=1,', null],
+    ['pass=1,note=', 'text/plain; charset=utf-16'],
+  ])('is looked through no more where it is 64 kB of %j than where it is 8', async (part, contentType) => {
+    const [some, all] = [8000, 64_000].map((size) => part.repeat(Math.ceil(size / part.length)));
+    const least = await looked(some ?? '', contentType);
+    expect(await looked(all ?? '', contentType)).toBeLessThan(least + 20);
+  });
+
+  it('leaves no part of a password in an address that stands where the body or a value was cut off', async () => {
+    for (let before = 3990; before < 4100; before += 3) {
+      const address = `${'x'.repeat(before)} amqp://user:CANARY-CANARY-CANARY@host/${'y'.repeat(4000)}`;
+      for (const text of [`{${address}`, JSON.stringify({ remark: address })]) {
+        const { letter } = await admitBytes(Buffer.from(text), null, { maxBodyBytes: 100_000 });
+        expect(letter().body).not.toMatch(/CAN|user/);
+      }
+    }
+    const beginning = Buffer.from(`${'x'.repeat(2020)} amqp://user:CANARY@host/`);
+    const hex = minimalLetter(beginning, beginning.length).body.split(' ').at(-1) ?? '';
+    expect(Buffer.from(hex, 'hex').toString()).not.toMatch(/CAN/);
+  });
+
+  it('tells nothing out of half a value at the end of what is looked at', async () => {
+    const text = `{${' '.repeat(4080)}uniqueid=abcdefghij,`;
+    const { letter } = await admitBytes(Buffer.from(text), null, { maxBodyBytes: 100_000 });
+    expect(letter().uniqueid).toBeNull();
   });
 });
 
