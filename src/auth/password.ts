@@ -8,8 +8,27 @@ export function hashPassword(password: string): Promise<string> {
   return hash(password, OPTIONS);
 }
 
-/** Whether the password is the one that was hashed. A stored text that is no hash matches nothing. */
+const ARGON2 =
+  /^\$argon2(?:id|i|d)(?:\$v=\d{1,2})?\$m=(\d{1,9}),t=(\d{1,9}),p=(\d{1,9})\$[^$]{1,100}\$[^$]{1,100}$/;
+/** What comparing with one hash may cost: 64 MiB (in KiB), passes and lanes. */
+const COST_MAX = { memory: 65_536, passes: 10, lanes: 4 } as const;
+
+/** Whether a stored text is a hash that costs little enough to compare with: whoever wrote it need not have been us. */
+export function isUsableHash(storedHash: string): boolean {
+  const [, memory, passes, lanes] = ARGON2.exec(storedHash)?.map(Number) ?? [];
+  if (memory === undefined || passes === undefined || lanes === undefined) return false;
+  return memory <= COST_MAX.memory && passes <= COST_MAX.passes && lanes <= COST_MAX.lanes;
+}
+
+/**
+ * Whether the password is the one that was hashed. A stored text that is no usable hash matches nothing, in the time that
+ * any other takes.
+ */
 export async function verifyPassword(storedHash: string, password: string): Promise<boolean> {
+  if (!isUsableHash(storedHash)) {
+    await verify(DUMMY_HASH, password);
+    return false;
+  }
   try {
     return await verify(storedHash, password);
   } catch {

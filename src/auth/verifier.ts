@@ -2,7 +2,7 @@ import { hash, randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { Confinement } from '../domain/confinement.ts';
 import { HashLine, type Places } from './hash-line.ts';
-import { DUMMY_HASH, verifyPassword } from './password.ts';
+import { DUMMY_HASH, isUsableHash, verifyPassword } from './password.ts';
 import { type KnownUser, type ReadUsers, UserCache } from './user-cache.ts';
 
 export type { KnownUser } from './user-cache.ts';
@@ -25,6 +25,8 @@ export interface VerifierOptions {
   /** Users whose right password is remembered at most, wrong passwords, and names of users and of nobody. */
   cacheSize?: number;
   places?: Places;
+  /** Is told of an active user whose stored hash is none that can be compared with, once. */
+  onUnusable?: (username: string) => void;
 }
 
 export interface Verifier {
@@ -90,7 +92,9 @@ export function createVerifier(options: VerifierOptions): Verifier {
     verify = verifyPassword,
     cacheSize = CACHE_SIZE,
     places = PLACES,
+    onUnusable = () => undefined,
   } = options;
+  const unusable = new LRUCache<string, string>({ max: cacheSize });
   const key = randomBytes(32).toString('base64');
   const users = new UserCache(readUsers, now, cacheSize);
   // Expiry by our own clock: the library's would be another one than the tests'.
@@ -138,8 +142,15 @@ export function createVerifier(options: VerifierOptions): Verifier {
       const place = line.guess(mac, storedHash, password);
       return place?.then((isRight) => concluded(known, mac, isRight)) ?? THROTTLED;
     }
+    tellUnusable(known);
     if (crowded !== undefined && line.isFull(username, mac)) return crowded;
     return line.join(username, mac, storedHash, password).then((isRight) => concluded(known, mac, isRight));
+  }
+
+  function tellUnusable({ username, passwordHash }: KnownUser): void {
+    if (isUsableHash(passwordHash) || unusable.get(username) === passwordHash) return;
+    unusable.set(username, passwordHash);
+    onUnusable(username);
   }
 
   function concluded(known: KnownUser | undefined, mac: string, isRight: boolean): Verdict {

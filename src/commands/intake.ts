@@ -20,6 +20,7 @@ import { type Blame, Pipeline, type PipelineEvent, type Ports, type Settle } fro
 import { classifyFailure, describeFailure } from '../store/database.ts';
 import { LockedTable } from '../store/failures.ts';
 import type { HeldRows } from '../store/held-rows.ts';
+import { BoundedLines } from './bounded-lines.ts';
 import { backoffMs, OutageGuard } from './outage.ts';
 
 /** What every queue that a worker consumes shares. */
@@ -87,6 +88,7 @@ export async function isWell(error: unknown, reachable: () => Promise<boolean>):
 export function openIntake(options: IntakeOptions, surroundings: Surroundings): Intake {
   const { rules, metrics, log } = surroundings;
   const answered = metrics.answeredFrom(options.queue);
+  const lines = linesTo(log);
   const door = metrics.doorOf(options.queue, () => consumer.consuming);
   const pipeline = new Pipeline<Delivery>(
     {
@@ -133,7 +135,7 @@ export function openIntake(options: IntakeOptions, surroundings: Surroundings): 
         cause === 'outage' ? outage.wait(attempt) : sleep(backoffMs(attempt, Math.random)),
       observe: (event) => {
         metrics.observe(event, options.queue);
-        report(event, log);
+        report(event, log, lines);
       },
     },
     {
@@ -179,7 +181,27 @@ export function openIntake(options: IntakeOptions, surroundings: Surroundings): 
       await consumer.stopConsuming();
       await Promise.race([pipeline.idle(), sleep(graceMs, undefined, { ref: false })]);
       await consumer.close();
+      for (const each of Object.values(lines)) each.flush();
     },
+  };
+}
+
+/** Of single messages, whose number is their senders' choice. */
+interface Lines {
+  refused: BoundedLines;
+  unreceivable: BoundedLines;
+}
+
+function linesTo(log: Logger): Lines {
+  return {
+    refused: new BoundedLines({
+      line: (fields) => log.info(fields, 'refused'),
+      more: (count, codes) => log.info(`and ${count} more refused: ${codes}`),
+    }),
+    unreceivable: new BoundedLines({
+      line: (fields) => log.warn(fields, 'nobody can receive the reply'),
+      more: (count) => log.warn(`and ${count} more replies that nobody can receive`),
+    }),
   };
 }
 
@@ -187,14 +209,16 @@ export function openIntake(options: IntakeOptions, surroundings: Surroundings): 
 export function reportUnkeepable(description: string, { metrics, log }: Surroundings): void {
   const event: PipelineEvent = { kind: 'unkeepable', description };
   metrics.observe(event, '');
-  report(event, log);
+  report(event, log, linesTo(log));
 }
 
 /**
- * One line a batch, and one a refused message: the parameters at fault, never their values. A batch carries the
+ * One line a batch, and one a refused message while there are few: the parameters at fault, never their values. A batch
+ * carries the
  * correlation id of its first message; at level debug each of its messages has a line.
  */
-function report(event: PipelineEvent, log: Logger): void {
+function report(event: PipelineEvent, log: Logger, lines: Lines): void {
+  const isDetailed = log.isLevelEnabled('debug');
   if (event.kind === 'trouble') {
     log.warn({ cause: event.cause }, event.description);
     return;
@@ -209,7 +233,7 @@ function report(event: PipelineEvent, log: Logger): void {
     return;
   }
   if (event.kind === 'unreceivable') {
-    log.warn({ uniqueid: event.uniqueid, ...tracing(event.request) }, 'nobody can receive the reply');
+    lines.unreceivable.write('', () => ({ uniqueid: event.uniqueid, ...tracing(event.request) }));
     return;
   }
   const [first] = event.requests;
@@ -221,7 +245,6 @@ function report(event: PipelineEvent, log: Logger): void {
     },
     'batch settled',
   );
-  const isDetailed = log.isLevelEnabled('debug');
   event.outcomes.forEach((outcome, index) => {
     const code = codeOf(outcome);
     const isRefused = !code.startsWith('2');
@@ -229,8 +252,10 @@ function report(event: PipelineEvent, log: Logger): void {
     if (request === undefined || (!isRefused && !isDetailed)) return;
     const uniqueid = event.admitted[index]?.uniqueid ?? null;
     const line = { code, outcome: outcome.kind, uniqueid, ...tracing(request) };
+    const refusal = () => ({ ...line, keys: responsesTo(outcome).map(({ key }) => key) });
     if (!isRefused) log.debug(line, 'accepted');
-    else log.info({ ...line, keys: responsesTo(outcome).map(({ key }) => key) }, 'refused');
+    else if (isDetailed) log.info(refusal(), 'refused');
+    else lines.refused.write(code, refusal);
   });
 }
 

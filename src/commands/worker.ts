@@ -125,6 +125,11 @@ export async function startWorker(config: WorkerConfig, log: Logger, signal: Abo
   const verifier = createVerifier({
     readUsers: (usernames) => readUsers(database.prisma, usernames),
     places: hashPlaces(config.PREFETCH, config.MAX_BODY_BYTES),
+    onUnusable: (username) =>
+      log.warn(
+        { username },
+        'no password matches what is stored for this user: no argon2 hash within 64 MiB',
+      ),
   });
   const rules: ReplyRules = {
     resultsExchange: names.resultsExchange,

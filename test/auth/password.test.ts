@@ -1,6 +1,6 @@
-import { parseOptions } from '@node-rs/argon2';
+import { hash, parseOptions } from '@node-rs/argon2';
 import { expect, test } from 'vitest';
-import { DUMMY_HASH, hashPassword, verifyPassword } from '../../src/auth/password.ts';
+import { DUMMY_HASH, hashPassword, isUsableHash, verifyPassword } from '../../src/auth/password.ts';
 
 test('a hash matches its own password and no other', async () => {
   const hash = await hashPassword('correct horse');
@@ -31,6 +31,29 @@ test.each(['', 'x', 'plaintext', '$argon2id$v=19$m=19456,t=2,p=1$', '$2b$10$abcd
     expect(await verifyPassword(stored, stored)).toBe(false);
   },
 );
+
+test.each([
+  'm=4194304,t=9,p=4',
+  'm=65537,t=2,p=1',
+  'm=19456,t=11,p=1',
+  'm=19456,t=2,p=5',
+  'm=19456,t=4294967295,p=1',
+])(
+  'a stored hash that costs too much to compare with matches nothing, and takes what any other does: %s',
+  async (cost) => {
+    const stored = DUMMY_HASH.replace('m=19456,t=2,p=1', cost);
+    expect(isUsableHash(stored)).toBe(false);
+    const before = process.resourceUsage().maxRSS;
+    expect(await verifyPassword(stored, 'x')).toBe(false);
+    // KiB; the hash itself has 19 MiB.
+    expect(process.resourceUsage().maxRSS - before).toBeLessThan(100_000);
+  },
+);
+
+test('a hash within the bound is compared with, though its right password costs more than ours', async () => {
+  const stored = await hash('right', { memoryCost: 65_536, timeCost: 3, parallelism: 4 });
+  expect(await verifyPassword(stored, 'right')).toBe(true);
+});
 
 test('no password matches the dummy hash', async () => {
   for (const password of ['', 'password', DUMMY_HASH]) {

@@ -600,3 +600,22 @@ test.each([
     expect(hashPlaces(prefetch, bytes)).toEqual({ guesses, passwords });
   },
 );
+
+test('a stored hash that is none to compare with is told of once, by its user', async () => {
+  const told: string[] = [];
+  const stored = new Map([
+    ['boss', knownUser('boss', '$argon2id$v=19$m=4194304,t=9,p=4$c2FsdHNhbHQ$aGFzaGhhc2g')],
+  ]);
+  const own = createVerifier({
+    readUsers: async () => stored,
+    onUnusable: (username) => told.push(username),
+  });
+  for (const password of ['one', 'two', 'three'])
+    expect(await own.check('boss', password)).toMatchObject({ kind: 'unauthenticated' });
+  expect(told).toEqual(['boss']);
+  own.stop();
+});
+
+function knownUser(username: string, passwordHash: string) {
+  return { username, passwordHash, role: 'system', active: true, confinement: null };
+}
