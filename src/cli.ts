@@ -18,6 +18,8 @@ import { DatabaseUrlError } from './store/database.ts';
 import { UnsuitableDatabaseError } from './store/suitability.ts';
 
 const USAGE = 2;
+/** What a shell makes of SIGPIPE. */
+const READER_GONE = 141;
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -44,6 +46,15 @@ registerSchema(program, version);
 
 // Subcommands are made by their parents and would exit by themselves, with code 1 for wrong usage.
 for (const command of commandsBelow(program)) command.exitOverride();
+
+// As usual tools end whose reader has seen enough: by SIGPIPE, which Node ignores. Nobody to complain to is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(READER_GONE);
+});
+process.stderr.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
 
 // Node would print what is thrown as it is, and messages hold texts from outside.
 process.on('uncaughtException', (error: unknown) => {

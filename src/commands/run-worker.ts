@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { readConfig } from '../config.ts';
-import { createLogger } from '../ops/logger.ts';
+import { createLogger, logWritten } from '../ops/logger.ts';
 import { startWorker, workerVariables } from './worker.ts';
 
 /** `worker`: consumes until SIGTERM or SIGINT, then drains and exits 0. A second signal exits at once. */
@@ -29,6 +29,7 @@ export function registerWorker(program: Command): void {
         await Promise.race([stopped, worker.failure]);
         await worker.stop();
       }
+      await logWritten(log);
       // A hanging connection that was given up must not keep the process.
       process.exit(0);
     });

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type DestinationStream, destination, type Logger, pino } from 'pino';
 import { safeJson } from '../domain/printable.ts';
 
@@ -14,4 +15,15 @@ export function createLogger(
   const redact = { paths: ['auth_password', '*.auth_password', 'password', '*.password'], censor: '***' };
   const hooks = { streamWrite: safeJson };
   return pino({ level, base: null, redact, hooks, timestamp: pino.stdTimeFunctions.isoTime }, stream);
+}
+
+const FLUSH_MS = 1000;
+
+/**
+ * Resolves when what was logged is written, or nobody reads it any more, within a second. To be awaited before the process
+ * exits: what is left to write then is tried for ever where its reader is gone.
+ */
+export async function logWritten(log: Logger): Promise<void> {
+  const written = new Promise<void>((resolve) => log.flush(() => resolve()));
+  await Promise.race([written, sleep(FLUSH_MS)]);
 }
