@@ -6,11 +6,12 @@ export type { Logger } from 'pino';
 
 /**
  * JSON lines on stderr: stdout belongs to results. Nothing that is logged holds a password; the redaction is the
- * second lock on that door. Nothing in a line disturbs a terminal: pino escapes less than that.
+ * second lock on that door. Each line is written at once, but the library waits for what is written only where it may gather
+ * a character. Nothing in a line disturbs a terminal: pino escapes less than that.
  */
 export function createLogger(
   level: string,
-  stream: DestinationStream = destination({ fd: 2, sync: false }),
+  stream: DestinationStream = destination({ fd: 2, minLength: 1, sync: false }),
 ): Logger {
   const redact = { paths: ['auth_password', '*.auth_password', 'password', '*.password'], censor: '***' };
   const hooks = { streamWrite: safeJson };
