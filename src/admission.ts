@@ -109,10 +109,11 @@ export function admitKept(body: Buffer, contentType: string | null, rules: Readi
   return vouchedFor(read({ body, bytes: body.length, properties }, rules.maxBodyBytes), rules);
 }
 
+/** Whoever vouches for a message has it stored: what its sender only asked (validation=1) is a call then. */
 function vouchedFor(message: Message, rules: ReadingRules): Admitted {
   const { body } = message;
   if (body.kind === 'unreadable') return submitted(message, '', rules, UNVERIFIED);
-  const fields = { ...body.fields, auth_username: 'kept', auth_password: 'kept' };
+  const fields = { ...body.fields, auth_username: 'kept', auth_password: 'kept', validation: '0' };
   return submitted({ ...message, body: { kind: 'fields', fields } }, '', rules, UNVERIFIED);
 }
 
@@ -191,6 +192,7 @@ function submitted(
     validationOnly: validation.parameters.validation === 1,
     submittedBy,
     isOutside: confinement !== null && isOutside(confinement, cdr),
+    confinement,
   };
   return {
     uniqueid: cdr.uniqueid,

@@ -74,10 +74,14 @@ async function run(ids: string[], { set, why, dryRun, json, ...options }: Replay
       if (refusal !== null) throw new ConfigError(`--${refusal}`);
     }
     const skipped = await leftOut(desk, ids, choice, limit === null ? selected : null);
+    const needMore = skipped.some((one) => one.why.includes(NEEDS));
     if (dryRun) {
       const rehearsal = await rehearse(selected, edits, rehearsalPorts(desk, config));
       if (json) printJson({ ...rehearsal, left_out: skipped });
       else printRehearsal(rehearsal, skipped);
+      const { rows, leftAlone } = rehearsal;
+      const wouldResolve = leftAlone.length === 0 && rows.every(({ code }) => code === '204');
+      process.exitCode = wouldResolve && !needMore ? 0 : 1;
       return;
     }
     const progress = await sendThem(selected, { edits, rate, abortOver }, config, {
@@ -89,7 +93,7 @@ async function run(ids: string[], { set, why, dryRun, json, ...options }: Replay
     else printReplay(progress, skipped);
     const unsent = progress.selected - progress.sent - progress.leftAlone.length;
     const isDone = progress.dead === 0 && progress.takenOver === 0 && unsent === 0;
-    process.exitCode = isDone && !skipped.some((one) => one.why.includes(NEEDS)) ? 0 : 1;
+    process.exitCode = isDone && !needMore ? 0 : 1;
   });
 }
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { admitKept, type ReadingRules } from '../admission.ts';
-import { correctedBody } from '../domain/kept.ts';
+import { correctedBody, isQuestion } from '../domain/kept.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import type { Submission } from '../domain/submission.ts';
 import type { Logger } from '../ops/logger.ts';
@@ -56,6 +56,8 @@ async function tryEach(options: WaitingLettersOptions): Promise<number> {
   for (const letter of await waitingLetters(sql)) {
     if (!(await beginTrying(sql, letter.id))) continue;
     const { id, row } = letter;
+    // Its sender only asked: nobody but an operator makes a call of it.
+    if (isQuestion(letter.body)) continue;
     try {
       const outcome = await tryOnce(letter, options);
       if (outcome.kind === 'accepted' || outcome.kind === 'duplicate') stored += 1;

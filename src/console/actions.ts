@@ -1,6 +1,13 @@
 import { chooseForReplay } from '../desk/choice.ts';
 import { correctionsFor, readEdits, refusalOf } from '../desk/corrections.ts';
-import { countIn, percentIn, rateIn, readSelection, SelectionError } from '../desk/selection.ts';
+import {
+  countIn,
+  expectStorable,
+  percentIn,
+  rateIn,
+  readSelection,
+  SelectionError,
+} from '../desk/selection.ts';
 import type { Edits } from '../domain/kept.ts';
 import { correctLetters, discardLetters } from '../store/letter-desk.ts';
 import type { LetterFilter } from '../store/letters.ts';
@@ -32,7 +39,9 @@ function editsIn(form: URLSearchParams): Edits {
 }
 
 function whyIn(form: URLSearchParams): string | null {
-  return form.get('why')?.trim() || null;
+  const why = form.get('why')?.trim() || null;
+  if (why !== null) expectStorable('why', why);
+  return why;
 }
 
 /** Saves a correction of one letter. Throws SelectionError for one that cannot be. */

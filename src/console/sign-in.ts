@@ -1,4 +1,5 @@
 import { DUMMY_HASH, verifyPassword } from '../auth/password.ts';
+import { clean } from '../domain/text.ts';
 import type { ClientAddress } from '../ops/client.ts';
 import { readCandidate } from '../store/sessions.ts';
 import { clearAttempts, countAttempt, countSuccess, uncount } from '../store/sign-in.ts';
@@ -29,7 +30,7 @@ export function createSignIn(sql: Sql, log: (fields: object, message: string) =>
   }
 
   return async function tryIn(form: URLSearchParams, { address, isHttps }: ClientAddress): Promise<Answer> {
-    const [username, password] = [form.get('username') ?? '', form.get('password') ?? ''];
+    const [username, password] = [clean(form.get('username') ?? ''), form.get('password') ?? ''];
     const claim = { username, address };
     await clear();
     const attempt = await countAttempt(sql, claim);

@@ -3,7 +3,7 @@ import { type Edits, isEditable, type KeptCall, keptFields, unsendable } from '.
 import { openStatuses } from '../domain/record.ts';
 import type { Correction } from '../store/letter-desk.ts';
 import type { Replayable } from '../store/replay-mark.ts';
-import { SelectionError } from './selection.ts';
+import { expectStorable, SelectionError } from './selection.ts';
 
 /** Reads `name=value` pairs. Throws SelectionError for a name that cannot be set, or a value it cannot have. */
 export function readEdits(pairs: readonly string[]): Edits {
@@ -17,6 +17,7 @@ export function readEdits(pairs: readonly string[]): Edits {
       );
     }
     const value = pair.slice(cut + 1);
+    expectStorable(`set: ${name}`, value);
     if (!parameters.shape[name].safeParse(value).success)
       throw new SelectionError(`set: ${name} cannot be ${JSON.stringify(value)}`);
     edits[name] = value;

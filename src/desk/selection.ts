@@ -1,5 +1,6 @@
 import type { DeadReason } from '../domain/outcome.ts';
 import { deadReasons } from '../domain/outcome.ts';
+import { jsonText } from '../domain/printable.ts';
 import { isReason, isStatus, type LetterStatus, letterStatuses } from '../domain/record.ts';
 import type { LetterFilter } from '../store/letters.ts';
 
@@ -25,6 +26,7 @@ const INTEGER_MAX = 2_147_483_647;
 
 /** Reads a selection. Empty parts count as left out. Throws SelectionError. */
 export function readSelection(text: SelectionText, now: Date): LetterFilter {
+  for (const [name, part] of Object.entries(text)) if (typeof part === 'string') expectStorable(name, part);
   const filter: LetterFilter = {};
   if (text.ids !== undefined && text.ids.length > 0) filter.ids = text.ids.map(idOf);
   if (text.reason) filter.reasons = list<DeadReason>('reason', text.reason, isReason, deadReasons);
@@ -37,6 +39,14 @@ export function readSelection(text: SelectionText, now: Date): LetterFilter {
   if (text.since) filter.since = momentOf('since', text.since, now);
   if (text.until) filter.until = momentOf('until', text.until, now);
   return filter;
+}
+
+/** Throws SelectionError for text that no database row can hold: nothing is ever found or kept by it. */
+export function expectStorable(name: string, text: string): void {
+  if (!/\0|\p{Cs}/u.test(text)) return;
+  throw new SelectionError(
+    `${name}: expected text without NUL and halves of characters, got ${jsonText(text)}`,
+  );
 }
 
 function idOf(text: string): string {

@@ -1,5 +1,6 @@
 import { type Cdr, differences } from './cdr.ts';
 import { type Charge, charge, type References } from './charge.ts';
+import { type Confinement, isOutside } from './confinement.ts';
 import type { Outcome } from './outcome.ts';
 
 /** A call that passed the contract and whose sender may submit it. */
@@ -12,6 +13,8 @@ export interface Call {
   submittedBy: string;
   /** Its machine or customer is none of those that its sender is confined to. */
   isOutside?: boolean;
+  /** Of its sender; of replays none. */
+  confinement?: Confinement | null;
   /** The operator who sent it again; of replays alone. */
   replayedBy?: string;
 }
@@ -56,7 +59,12 @@ export function decide(
 /** What a call becomes whose uniqueid is stored under another fingerprint: a conflict where anything differs. */
 export function compare(stored: Cdr, call: Call): Outcome {
   const found = differences(stored, call.cdr);
-  return found.length === 0 ? again(call) : { kind: 'conflict', differences: found };
+  if (found.length === 0) return again(call);
+  const conflict: Outcome = { kind: 'conflict', differences: found };
+  // Names alone would tell which of a sender's guesses are right.
+  return call.confinement && isOutside(call.confinement, stored)
+    ? { ...conflict, isForeign: true }
+    : conflict;
 }
 
 function repeated(call: Call): Decision {

@@ -1,12 +1,12 @@
 import { type Fields, readBody } from './body.ts';
-import { isDecimal, type ParameterName, parameterNames } from './contract.ts';
+import { isDecimal, type ParameterName, parameterNames, parameters } from './contract.ts';
 
 /** Parameters that an operator corrected, by name, as text. */
 export type Edits = Readonly<Partial<Record<ParameterName, string>>>;
 
-/** What can be corrected: everything that the call says, not who says it. */
+/** What can be corrected: everything that the call says, not who says it, nor whether it is only asked: a replay is a call. */
 export const editableNames = parameterNames.filter(
-  (name) => name !== 'auth_username' && name !== 'auth_password',
+  (name) => name !== 'auth_username' && name !== 'auth_password' && name !== 'validation',
 );
 
 export function isEditable(name: string): name is ParameterName {
@@ -29,6 +29,11 @@ export function keptFields(body: string): Fields | null {
   return call;
 }
 
+/** Whether a kept message only asked (validation=1). */
+export function isQuestion(body: string): boolean {
+  return parameters.shape.validation.safeParse(keptFields(body)?.validation).data === 1;
+}
+
 /** A call as it is sent again: corrected, without credentials; as it came where it cannot be read. */
 export function correctedBody(call: KeptCall, edits: Edits): { body: string; contentType: string | null } {
   const fields = keptFields(call.body);
@@ -44,7 +49,8 @@ export function correctedBody(call: KeptCall, edits: Edits): { body: string; con
 export function unsendable(altered: readonly string[], edits: Edits): string | null {
   if (altered.includes(''))
     return 'its body could not be read and is not kept as it came: only its sender can send it again';
-  const open = altered.filter((name) => !Object.hasOwn(edits, name));
+  // What a replay says of itself needs no correction.
+  const open = altered.filter((name) => name !== 'validation' && !Object.hasOwn(edits, name));
   if (open.length === 0) return null;
   return `${open.join(', ')} ${open.length === 1 ? 'is' : 'are'} not kept as it came: --set ${open.join(' and ')} first`;
 }

@@ -15,7 +15,8 @@ export type Outcome =
   | { kind: 'superseded' }
   /** `isOutside`: of a machine or customer that its sender is not confined to; else its role is another one. */
   | { kind: 'forbidden'; isOutside?: true }
-  | { kind: 'conflict'; differences: readonly Difference[] }
+  /** `isForeign`: what is stored is none of the calls that its sender is confined to, so nothing of it is told. */
+  | { kind: 'conflict'; differences: readonly Difference[]; isForeign?: true }
   /** `waitsFor` is the row whose holder kept the call from being stored: it is tried again when that is free. */
   | { kind: 'failed'; reason: ParkedReason; error: string; waitsFor?: string };
 
@@ -32,6 +33,11 @@ export const deadReasons = [
   'unroutable',
 ] as const;
 export type DeadReason = (typeof deadReasons)[number];
+
+/** Whether the call of a message is stored, by it or before. */
+export function isStored({ kind }: Outcome): boolean {
+  return kind === 'accepted' || kind === 'duplicate';
+}
 
 /** The code of the reply (interface, section 3). */
 export function codeOf(outcome: Outcome): Code {

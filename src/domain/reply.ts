@@ -33,7 +33,8 @@ export function responsesTo(outcome: Outcome): ResponseEntry[] {
       ];
     case 'conflict': {
       // Names only: what is stored may be another sender's. The dead letter has the values.
-      const names = outcome.differences.map(({ parameter }) => parameter).join(', ');
+      const told = outcome.isForeign ? [] : outcome.differences;
+      const names = told.map(({ parameter }) => parameter).join(', ');
       // None is known of a call that is no longer kept.
       const where = names === '' ? '' : ` in ${names}`;
       return [{ code, key: 'uniqueid', message: `stored before with different content${where}` }];

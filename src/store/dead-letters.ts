@@ -1,6 +1,6 @@
 import type { Difference } from '../domain/cdr.ts';
 import type { Letter } from '../domain/letter.ts';
-import { type DeadReason, deadReasonOf, type Outcome } from '../domain/outcome.ts';
+import { type DeadReason, deadReasonOf, isStored, type Outcome } from '../domain/outcome.ts';
 import { responsesTo } from '../domain/reply.ts';
 import { clean, cut, shorten } from '../domain/text.ts';
 import type { Sql } from './sql.ts';
@@ -132,9 +132,8 @@ const MERGE = `
 
 /** The message of this letter was tried, with this outcome: the letter is resolved only where its call is stored. */
 export async function closeTried(sql: Sql, { reason, digest }: LetterKey, outcome: Outcome): Promise<void> {
-  const next = deadReasonOf(outcome, false);
-  if (next === null && outcome.kind !== 'validated') await sql(RESOLVE, [reason, digest]);
-  else await sql(MERGE, [reason, digest, next ?? outcome.kind]);
+  if (isStored(outcome)) await sql(RESOLVE, [reason, digest]);
+  else await sql(MERGE, [reason, digest, deadReasonOf(outcome, false) ?? outcome.kind]);
 }
 
 const VERIFY = `

@@ -1,4 +1,4 @@
-import { codeOf, deadReasonOf, type Outcome } from '../domain/outcome.ts';
+import { codeOf, deadReasonOf, isStored, type Outcome } from '../domain/outcome.ts';
 import { responsesTo } from '../domain/reply.ts';
 import { listed, type Sql } from './sql.ts';
 
@@ -82,15 +82,16 @@ function distinct(results: readonly ReplayResult[]): { first: ReplayResult[]; re
 /** What a row keeps: of a call that is stored nothing but that it is. */
 function rowOf({ id, attempt, by, digest, outcome }: ReplayResult) {
   const settled = { id, attempt, by, code: codeOf(outcome), stored: outcome.kind === 'accepted' };
-  // Even a question (validation=1) that is refused leaves its row open: somebody asked for it.
-  const reason = deadReasonOf(outcome, false);
-  if (reason === null) return settled;
+  // Resolved means stored. Whatever else was answered leaves its row open: somebody asked for it.
+  if (isStored(outcome)) return settled;
+  const reason = deadReasonOf(outcome, false) ?? 'failed';
   return {
     ...settled,
     reason,
     digest,
     responses: responsesTo(outcome),
     differences: outcome.kind === 'conflict' ? outcome.differences : null,
-    error: outcome.kind === 'failed' ? outcome.error : null,
+    error:
+      outcome.kind === 'failed' ? outcome.error : reason === 'failed' ? 'was answered, not stored' : null,
   };
 }

@@ -153,6 +153,37 @@ describe('a form', () => {
   });
 });
 
+it.each(['uniqueid', 'machine', 'key', 'customer', 'reason', 'since', 'after', 'status'])(
+  'a filter that no row can hold is a bad request or none: %s',
+  async (name) => {
+    const { cookie } = await signedIn('boss');
+    for (const value of ['%00', '%ff%00', '%ed%a0%80%00']) {
+      const response = await get(`/letters?${name}=${value}`, { cookie });
+      expect(response.status).toBe(name === 'after' ? 200 : 400);
+      if (name !== 'after') expect(await response.text()).toContain(`${name}: expected`);
+    }
+  },
+);
+
+it.each([
+  ['/correct', { id: '1', name: 'note', value: 'a\0', why: 'x' }],
+  ['/correct', { id: '1', name: 'note', value: 'a', why: 'x\0' }],
+  ['/correct', { id: '1', name: 'validation', value: '1', why: 'x' }],
+  ['/discard', { id: '1', why: '\0x' }],
+  ['/discard', { machine: '\0', why: 'x' }],
+  ['/rehearse', { id: '1', name: 'note', value: '\0' }],
+  ['/replay', { id: '1', name: 'note', value: '\0' }],
+  ['/replay', { id: '1', limit: '\0' }],
+])('a form with what no row can hold is a bad request: %s %j', async (path, form) => {
+  const { cookie, csrf } = await signedIn('boss');
+  const response = await post(path, { csrf, ...form }, { cookie, origin });
+  expect(response.status).toBe(400);
+});
+
+it('a name to sign in with that no row can hold is nobody\u2019s', async () => {
+  expect((await post('/sign-in', { username: 'bo\0ss', password: PASSWORD })).status).toBe(401);
+});
+
 describe('what a scanner sends', () => {
   it.each([
     ['GET //', 303],

@@ -75,6 +75,22 @@ describe('a replay', () => {
     expect(await storedAs('forged-1')).toMatchObject([{ submitted_by: 'boss', replayed_by: 'boss' }]);
   });
 
+  it('stores what a stranger only asked, where an operator answers for it', async () => {
+    const id = await refused({ uniqueid: 'asked-1', auth_password: 'wrong', validation: 1 });
+    const replay = ['replay', id, '--reason', 'unauthenticated', '--unverified'];
+    expect(await site.dead([...replay, '--set', 'validation=1'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('validation'),
+    });
+    await site.db.execute(`update dead_letters set edits = '{"validation":"1"}' where id = ${id}`);
+    const dry = await site.dead([...replay, '--dry-run', '--json']);
+    expect(dry.code).toBe(0);
+    expect(JSON.parse(dry.stdout)).toMatchObject({ rows: [{ becomes: 'accepted', charged: '1.5' }] });
+    expect(await site.deadJson(replay)).toMatchObject({ resolved: 1 });
+    expect(await storedAs('asked-1')).toMatchObject([{ replayed_by: 'boss' }]);
+    expect(await lettersOf('asked-1')).toMatchObject([{ status: 'resolved' }]);
+  });
+
   it('counts a call that the switch sent again itself as resolved', async () => {
     await refused({ uniqueid: 'again-1', scustomer: 78 });
     await site.db.execute(`insert into customers (id, name, currency) values (78, 'late', 'USD')`);
@@ -210,7 +226,9 @@ describe('a rehearsal', () => {
     ]);
     expect(await site.db.rows(`select * from dead_letters where scustomer = 90 order by id`)).toEqual(before);
     expect(await site.db.rows(`select calls::text from customers where id = 90`)).toEqual([{ calls: '0' }]);
-    const { stdout } = await site.dead(['replay', ...ids, '--dry-run', '--set', 'peer=1']);
+    const { stdout, code } = await site.dead(['replay', ...ids, '--dry-run', '--set', 'peer=1']);
+    expect(code).toBe(1);
+    expect((await site.dead(['replay', ids[0] ?? '', '--dry-run'])).code).toBe(0);
     expect(stdout).toMatch(/90 .*2 .*3\.22 EUR/);
   });
 });

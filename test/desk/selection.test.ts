@@ -34,6 +34,11 @@ describe('a selection', () => {
     { since: 'yesterday' },
     { since: '2026-13-01' },
     { until: '1.5h' },
+    { machine: 'm\0' },
+    { uniqueid: '\0' },
+    { key: '\ud800' },
+    { reason: '\0' },
+    { since: '\0' },
     { ids: ['x'] },
     { ids: ['-1'] },
     { ids: ['1234567890123456789'] },
@@ -78,10 +83,19 @@ describe('a correction', () => {
     expect(readEdits(['note=a=b', 'cost=1.5', 'taxes='])).toEqual({ note: 'a=b', cost: '1.5', taxes: '' });
   });
 
-  it.each(['cots=1', 'cost', 'cost=x', 'auth_username=x', 'auth_password=x', 'uniqueid=', '__proto__=x'])(
-    'is not %s',
-    (pair) => {
-      expect(() => readEdits([pair])).toThrow(SelectionError);
-    },
-  );
+  it.each([
+    'cots=1',
+    'cost',
+    'cost=x',
+    'auth_username=x',
+    'auth_password=x',
+    'uniqueid=',
+    '__proto__=x',
+    'validation=1',
+    'validation=0',
+    'note=\0',
+    'note=\ud800',
+  ])('is not %s', (pair) => {
+    expect(() => readEdits([pair])).toThrow(SelectionError);
+  });
 });

@@ -65,6 +65,21 @@ describe('a call whose uniqueid is stored', () => {
     expect(compare(call(), ask({ note: 'x' }))).toEqual({ kind: 'conflict', differences });
   });
 
+  it('tells a sender who is confined to others nothing of it', () => {
+    const differences = [{ parameter: 'note', stored: '', received: 'x' }];
+    const confined = (customers: number[]): Call => ({
+      ...submit({ note: 'x' }),
+      confinement: { machines: null, customers: new Set(customers) },
+    });
+    const { scustomer } = call();
+    expect(compare(call(), confined([scustomer]))).toEqual({ kind: 'conflict', differences });
+    expect(compare(call(), confined([scustomer + 1]))).toEqual({
+      kind: 'conflict',
+      differences,
+      isForeign: true,
+    });
+  });
+
   it('is the same call where nothing differs but its fingerprint, as after a change of the computation', () => {
     expect(compare(call(), submit())).toEqual({ kind: 'duplicate' });
     expect(compare(call({ taxes: '1,2' }), ask({ taxes: '2,1' }))).toEqual({ kind: 'validated' });

@@ -32,6 +32,9 @@ describe('what is printed for people', () => {
     expect(printable('a\u001b[31m\u009b\u202e\u2028\ud800\u{e0041}\n\t')).toBe(
       'a\\u001b[31m\\u009b\\u202e\\u2028\\ud800\\u{e0041}\\n\\t',
     );
+    // Reserved to be hidden, though Unicode gives them no name yet.
+    expect(printable('\u2065\ufff0\u{e0000}')).toBe('\\u2065\\ufff0\\u{e0000}');
+    expect(jsonText('\u{e0000}')).toBe('"\\udb40\\udc00"');
     const harmless = 'Ünïcödé שלום العربية 日本語 \u{1F600}\ufe0f "quoted" \\ <b> \u00a0';
     expect(printable(harmless)).toBe(harmless);
     expect(printableLines('a\nb\u001b')).toBe('a\nb\\u001b');

@@ -66,6 +66,22 @@ describe('a user who is confined', () => {
     expect(await codes({ uniqueid: 'before', machine: 'm-9', cost: 9 })).toEqual(['400 uniqueid']);
   });
 
+  it('learns nothing of a stored call of others, whatever he guesses of it', async () => {
+    await confine(ANY);
+    expect(await codes({ uniqueid: 'theirs', scustomer: 2, cost: '1.50' })).toEqual(['204']);
+    await confine({ machines: null, customers: '{1}' });
+    const { responses } = await site.door.submit({
+      body: JSON.stringify(callOf({ uniqueid: 'theirs', scustomer: 1, cost: '1.50' })),
+    });
+    expect(responses).toEqual([
+      { code: '400', key: 'uniqueid', message: 'stored before with different content' },
+    ]);
+    const [letter] = await site.db.rows(
+      `select differences -> 0 ->> 'parameter' as parameter from dead_letters where uniqueid = 'theirs'`,
+    );
+    expect(letter).toEqual({ parameter: 'scustomer' });
+  });
+
   it('to nothing at all stores nothing', async () => {
     await confine({ machines: null, customers: '{}' });
     expect(await codes({ uniqueid: 'nothing' })).toEqual(['402']);

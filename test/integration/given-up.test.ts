@@ -49,7 +49,8 @@ it('keeps a call with a mistyped routing key as unroutable and says so', async (
   await door.close();
 });
 
-it('keeps what was delivered too often as poison first, then stores it and resolves the letter', async () => {
+/** Sends a message as RabbitMQ 4 does that reached its delivery limit of 20, which anybody can forge; its reply. */
+async function poisoned(body: string): Promise<unknown> {
   const opened = await openConnection({
     url: db.amqpUrl,
     name: 'test',
@@ -58,14 +59,10 @@ it('keeps what was delivered too often as poison first, then stores it and resol
   });
   if (opened.kind !== 'open') throw new Error(opened.problem);
   const channel = await opened.connection.openConfirmChannel();
-  const answered = new Promise<string>((resolve) => {
-    channel
-      .assertQueue('cdrs.reply.poison', { exclusive: true })
-      .then(({ queue }) =>
-        channel.consume(queue, (message) => resolve(message?.content.toString() ?? ''), { noAck: true }),
-      );
-  });
-  // As RabbitMQ 4 marks a message that reached its delivery limit of 20: with the count of the queue that it left.
+  const { queue } = await channel.assertQueue('cdrs.reply.poison', { exclusive: true });
+  const { promise, resolve } = later<string>();
+  await channel.consume(queue, (message) => resolve(message?.content.toString() ?? ''), { noAck: true });
+  // With the count of the queue that it left.
   const headers = {
     'x-delivery-count': 21,
     'x-death': [
@@ -78,15 +75,46 @@ it('keeps what was delivered too often as poison first, then stores it and resol
       },
     ],
   };
-  channel.publish('', 'cdrs.dead', Buffer.from(call('innocent-1')), {
-    persistent: true,
-    headers,
-    replyTo: 'cdrs.reply.poison',
+  channel.publish('', 'cdrs.dead', Buffer.from(body), { persistent: true, headers, replyTo: queue });
+  const reply: unknown = JSON.parse(await promise);
+  await opened.connection.close();
+  return reply;
+}
+
+function later<Result>() {
+  let resolve: (result: Result) => void = () => undefined;
+  const promise = new Promise<Result>((done) => {
+    resolve = done;
   });
-  expect(JSON.parse(await answered)).toEqual({ responses: [{ code: '204', key: '', message: 'OK' }] });
+  return { promise, resolve };
+}
+
+it('keeps what was delivered too often as poison first, then stores it and resolves the letter', async () => {
+  expect(await poisoned(call('innocent-1'))).toEqual({
+    responses: [{ code: '204', key: '', message: 'OK' }],
+  });
   expect(
     await db.rows(`select reason, status, uniqueid from dead_letters where uniqueid = 'innocent-1'`),
   ).toEqual([{ reason: 'poison', status: 'resolved', uniqueid: 'innocent-1' }]);
   expect(await db.rows(`select uniqueid from cdrs`)).toEqual([{ uniqueid: 'innocent-1' }]);
-  await opened.connection.close();
+});
+
+it.each([
+  ['only asks', 'asked', { validation: 1 }, '201', []],
+  ['has a wrong password', 'forged', { auth_password: 'wrong' }, '401', ['unauthenticated dead']],
+  [
+    'only asks with a wrong password',
+    'both',
+    { auth_password: 'wrong', validation: 1 },
+    '401',
+    ['unauthenticated dead'],
+  ],
+])('never says that a poison message is resolved that %s', async (_name, uniqueid, more, code, others) => {
+  const body = JSON.stringify({ ...JSON.parse(call(uniqueid)), ...more });
+  expect(await poisoned(body)).toMatchObject({ responses: [{ code }] });
+  const letters = await db.rows(
+    `select concat(reason, ' ', status) as letter from dead_letters where uniqueid = '${uniqueid}' order by id`,
+  );
+  expect(letters.map(({ letter }) => letter)).toEqual(['poison discarded', ...others]);
+  expect(await db.rows(`select uniqueid from cdrs where uniqueid = '${uniqueid}'`)).toEqual([]);
 });

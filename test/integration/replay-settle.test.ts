@@ -156,10 +156,18 @@ describe('a replay', () => {
     ]);
   });
 
-  it('of a call that only asks is resolved without storing anything', async () => {
+  it('of a message that only asked is a call, and stored', async () => {
     const asking = await replayOf({ uniqueid: 'q-1', auth_username: 'auditor', validation: 1 });
-    expect(await settleBatch([asking])).toEqual(['validated']);
+    expect(await settleBatch([asking])).toEqual(['accepted']);
     expect(await letters()).toMatchObject([{ reason: 'forbidden', status: 'resolved' }]);
+    expect(await stored()).toMatchObject([{ uniqueid: 'q-1' }]);
+  });
+
+  it('that was answered without being stored is never resolved', async () => {
+    const replay = await replayOf({ uniqueid: 'q-2' });
+    const answer = { kind: 'answer', outcome: { kind: 'validated' }, validationOnly: true } as const;
+    expect(await settleBatch([{ ...replay, verdict: answer }])).toEqual(['validated']);
+    expect(await letters()).toMatchObject([{ reason: 'failed', status: 'dead' }]);
     expect(await stored()).toEqual([]);
   });
 
