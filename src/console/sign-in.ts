@@ -1,5 +1,4 @@
 import { DUMMY_HASH, verifyPassword } from '../auth/password.ts';
-import { clean } from '../domain/text.ts';
 import type { ClientAddress } from '../ops/client.ts';
 import { readCandidate } from '../store/sessions.ts';
 import { clearAttempts, countAttempt, countSuccess, uncount } from '../store/sign-in.ts';
@@ -30,7 +29,10 @@ export function createSignIn(sql: Sql, log: (fields: object, message: string) =>
   }
 
   return async function tryIn(form: URLSearchParams, { address, isHttps }: ClientAddress): Promise<Answer> {
-    const [username, password] = [clean(form.get('username') ?? ''), form.get('password') ?? ''];
+    const [username, password] = [
+      (form.get('username') ?? '').replaceAll('\0', '\uFFFD'),
+      form.get('password') ?? '',
+    ];
     const claim = { username, address };
     await clear();
     const attempt = await countAttempt(sql, claim);
