@@ -78,6 +78,8 @@ const LONELY_COLLISIONS = 20;
 const ALONE = 3;
 /** Tries of a refused message that is set aside, before its letter is taken to be at fault: some ten seconds. */
 const OLD_SUSPECT = 4;
+/** Messages in a row that can be kept in no form: then those that are nothing but a letter are not tried one by one. */
+const MOST_UNKEEPABLE = 8;
 /** Suspects in a row without any call stored: then it is the database after all. */
 const MOST_SUSPECTS = 8;
 
@@ -125,9 +127,10 @@ export class Isolation<Delivery> {
       failure = { error };
     }
     if (done.size === batch.length) return done;
+    const isOwn = failure !== undefined && this.#ports.blame(failure.error) === 'message';
     const isBelieved = failure !== undefined && (await this.#believed(failure.error));
     if (!isBelieved) {
-      await this.#divide(batch, done, isWhole ? failure : undefined);
+      await this.#divide(batch, done, isOwn, isWhole ? failure : undefined);
       if (done.size === 0) await this.#rest('collision');
     }
     // Others may get through beside what is left: they need not wait as long as in an outage.
@@ -180,11 +183,19 @@ export class Isolation<Delivery> {
   async #divide(
     batch: readonly InHand<Delivery>[],
     done: Done<Delivery>,
-    failure: Failure | undefined,
+    isOwn: boolean,
+    known: Failure | undefined,
   ): Promise<void> {
-    const isOwn = failure !== undefined && this.#ports.blame(failure.error) === 'message';
     const division: Division<Delivery> = { done, suspects: [], manner: isOwn ? 'ordinary' : 'brief' };
-    await this.#settleParts(batch, division, failure);
+    const letters = batch.filter(({ admitted }) => admitted.verdict.kind === 'answer');
+    if (isOwn && letters.length > 0 && letters.length < batch.length) {
+      // Letters may be what is refused: the calls do not wait until each of these is tried.
+      const calls = batch.filter(({ admitted }) => admitted.verdict.kind === 'call');
+      if (await this.#settleParts(calls, division)) await this.#settleParts(letters, division);
+    } else {
+      await this.#settleParts(batch, division, known);
+    }
+    this.#giveUpLetters(letters, division);
     for (const suspect of this.#unwitnessed(division.suspects)) this.#acquit(suspect, done);
   }
 
@@ -210,7 +221,7 @@ export class Isolation<Delivery> {
         const suspect = await this.#judge(first, failure.error, done);
         if (suspect === 'unclear') return false;
         if (suspect !== undefined) suspects.push(suspect);
-        return this.#unwitnessed(suspects).length < MOST_SUSPECTS;
+        return !this.#areLettersRefused(suspects) && this.#unwitnessed(suspects).length < MOST_SUSPECTS;
       }
     }
     const half = Math.ceil(open.length / 2);
@@ -252,6 +263,22 @@ export class Isolation<Delivery> {
   #suspect(message: InHand<Delivery>, row: string | null, isSure: boolean): Suspect<Delivery> {
     const isCall = message.admitted.verdict.kind === 'call' && row !== null;
     return { message, row, isCall, isSure, stored: this.#stored, wrote: this.#wrote };
+  }
+
+  /** Whether so many letters were refused in every form, and nothing was written meanwhile. */
+  #areLettersRefused(suspects: readonly Suspect<Delivery>[]): boolean {
+    const refused = suspects.filter(
+      ({ isSure, row, wrote }) => isSure && row === null && wrote === this.#wrote,
+    );
+    return refused.length >= MOST_UNKEEPABLE;
+  }
+
+  /** Leaves what is nothing but a letter as it is, where the database refuses all letters: it is tried again later. */
+  #giveUpLetters(letters: readonly InHand<Delivery>[], { done, suspects }: Division<Delivery>): void {
+    if (!this.#areLettersRefused(suspects)) return;
+    for (const message of letters)
+      if (!done.has(message))
+        done.set(message, { kind: 'unkeepable', why: 'the database takes no dead letter' });
   }
 
   /** Suspects after whom nothing got through. */

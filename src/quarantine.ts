@@ -25,6 +25,8 @@ export interface QuarantineSettings {
   limit: number;
   /** Bytes of their bodies: what waits must not be what keeps everything else from being read. */
   limitBytes: number;
+  /** Whether what waits without an end always finds room: there is no other queue where it could. */
+  holdsEndless: boolean;
   /** Milliseconds that each may wait. */
   waitMs: number;
 }
@@ -57,9 +59,10 @@ export class Quarantine<Message> {
     return this.#waiting.find((waiting) => waiting.uniqueid === uniqueid);
   }
 
-  /** False where there is no room; what waits without an end always finds room, since nothing else can be done with it. */
+  /** False where there is no room. */
   add(waiting: Waiting<Message>): boolean {
-    if (!waiting.isEndless && !this.#hasRoomFor(waiting)) return false;
+    const isNeeded = waiting.isEndless && this.#settings.holdsEndless;
+    if (!isNeeded && !this.#hasRoomFor(waiting)) return false;
     this.#waiting.push(waiting);
     return true;
   }
@@ -92,6 +95,11 @@ export class Quarantine<Message> {
       if (isStuck && uniqueid !== null) stuck.add(uniqueid);
       return !isStuck;
     });
+  }
+
+  /** Takes out what waits because its letter was refused: one of them got through. */
+  takeEndless(): Waiting<Message>[] {
+    return this.#take(({ isEndless, isTried }) => isEndless && !isTried);
   }
 
   takeOverdue(now: number): Waiting<Message>[] {

@@ -13,6 +13,8 @@ export interface WaitingPorts<Delivery> {
   /** Monotonic milliseconds. */
   now: () => number;
   alive: (delivery: Delivery) => boolean;
+  /** Sends a delivery out of hand, to where it is settled later. */
+  setAside: (delivery: Delivery) => void;
   /** Has messages settled, before everything that came later. */
   goOn: (messages: readonly InHand<Delivery>[]) => void;
   /** Answers what was settled beside the batches. */
@@ -55,7 +57,10 @@ export class WaitingMessages<Delivery> {
     return kept === undefined;
   }
 
-  /** Has a message wait. Where too many do already, gives it back as one that is kept as a dead letter. */
+  /**
+   * Has a message wait. Where too many do already, gives it back as one that is kept as a dead letter; what can be kept
+   * in no form goes to the broker's own queue for such.
+   */
   add(message: InHand<Delivery>, row: string | null, why: string, isEndless = false): InHand<Delivery>[] {
     const { verdict, uniqueid } = message.admitted;
     const waiting: Waiting<InHand<Delivery>> = {
@@ -69,7 +74,11 @@ export class WaitingMessages<Delivery> {
       isEndless,
       isTried: false,
     };
-    if (!this.#quarantine.add(waiting)) return [kept(waiting, 'too many calls wait')];
+    if (!this.#quarantine.add(waiting)) {
+      if (!isEndless) return [kept(waiting, 'too many calls wait')];
+      this.#ports.setAside(message.delivery);
+      return [];
+    }
     this.#watching ??= this.#watch()
       .catch((error) => this.#ports.failed(error))
       .finally(() => {
@@ -115,6 +124,7 @@ export class WaitingMessages<Delivery> {
     if (row !== null) this.#ports.free(row);
     // What failed where another got through fails for a reason of its own.
     if (result.kind !== 'failed') for (const guilty of this.#quarantine.guiltyOf(row)) guilty.row = null;
+    if (waiting.isEndless) this.#ports.goOn(this.#quarantine.takeEndless().map((one) => one.message));
     await this.#ports.answer(message, result);
   }
 }

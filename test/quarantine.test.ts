@@ -25,7 +25,7 @@ function waiting(message: string, row: string | null, more: Partial<Waiting<stri
 }
 
 function quarantine(...all: Waiting<string>[]): Quarantine<string> {
-  const made = new Quarantine<string>({ limit: 3, limitBytes: 100, waitMs: 1000 });
+  const made = new Quarantine<string>({ limit: 3, limitBytes: 100, holdsEndless: true, waitMs: 1000 });
   for (const one of all) made.add(one);
   return made;
 }
@@ -36,6 +36,12 @@ it('has room for so many, and for what can be done nothing else with', () => {
   expect(full.add(waiting('d', 'x'))).toBe(false);
   expect(full.add(waiting('e', null, { isEndless: true }))).toBe(true);
   expect(full.size).toBe(4);
+});
+
+it('has no room for what waits without an end either, where another queue takes it', () => {
+  const one = new Quarantine<string>({ limit: 1, limitBytes: 100, holdsEndless: false, waitMs: 1000 });
+  expect(one.add(waiting('a', null, { isEndless: true }))).toBe(true);
+  expect(one.add(waiting('b', null, { isEndless: true }))).toBe(false);
 });
 
 it('has room for so many bytes', () => {

@@ -46,6 +46,8 @@ export interface IntakeOptions {
   connection: SupervisedConnection;
   queue: string;
   prefetch: number;
+  /** What leaves this queue unsettled would be lost: so it stays in hand. */
+  isLast: boolean;
   admit: (delivery: Delivery) => Entry | SetAside | Promise<Entry | SetAside>;
   prepare: (submissions: readonly Submission[], manner?: Manner) => Settle;
   onState?: (state: ConsumerState) => void;
@@ -144,6 +146,7 @@ export function openIntake(options: IntakeOptions, surroundings: Surroundings): 
       repliesInFlight: REPLIES_IN_FLIGHT,
       limit: Math.floor(options.prefetch * WAITING_SHARE),
       limitBytes: IN_HAND_BYTES * WAITING_SHARE,
+      holdsEndless: options.isLast,
       waitMs: surroundings.rowWaitMs,
     },
   );

@@ -48,6 +48,9 @@ export const workerVariables = [
   'SHUTDOWN_GRACE_MS',
 ] as const;
 
+/** For a row that another worker has: longer than such a one is taken to have it for a moment only. */
+const PATIENCE_MS = 3000;
+
 export type WorkerConfig = Pick<Config, (typeof workerVariables)[number]>;
 
 export interface Worker {
@@ -151,7 +154,8 @@ export async function startWorker(config: WorkerConfig, log: Logger, signal: Abo
   const settleBatch = createSettleHeld(
     attemptsOn(database.prisma, config.SYSTEM_CURRENCY, config.STATEMENT_TIMEOUT_MS),
     rows,
-    Math.ceil(config.STATEMENT_TIMEOUT_MS / 2),
+    Math.min(PATIENCE_MS, Math.ceil(config.STATEMENT_TIMEOUT_MS / 2)),
+    config.LOCK_TIMEOUT_MS,
   );
   const surroundings = {
     publish: replies.publish,
@@ -177,6 +181,7 @@ export async function startWorker(config: WorkerConfig, log: Logger, signal: Abo
       connection: consuming,
       queue: names.queue,
       prefetch: config.PREFETCH,
+      isLast: false,
       admit: (delivery) =>
         delivery.oneTimeToken === undefined ? admitSoon(delivery, admission) : admitAsReplay(delivery),
       prepare: createPrepare(sqlOf(database.prisma), config.SYSTEM_CURRENCY, settleBatch),
@@ -191,6 +196,7 @@ export async function startWorker(config: WorkerConfig, log: Logger, signal: Abo
       connection: consumingGivenUp,
       queue: names.deadQueue,
       prefetch: Math.min(config.PREFETCH, DEAD_PREFETCH),
+      isLast: true,
       admit: deadQueueAdmission({
         prisma: database.prisma,
         systemCurrency: config.SYSTEM_CURRENCY,

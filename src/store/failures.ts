@@ -7,7 +7,7 @@ export type Failure = 'retry' | 'outage' | 'isolate' | 'stale';
 
 /** Raised by settle_assert: what a call was charged on no longer holds. */
 const STALE = 'CDR01';
-/** Raised by settle_moved: a trigger or row security keeps rows from moving. */
+/** Raised by settle_moved: a trigger or row security keeps rows from moving, or dead letters out. */
 const UNMOVED = 'CDR02';
 const LOCK_TIMEOUT = '55P03';
 
@@ -116,6 +116,7 @@ export function unmovedRows(error: unknown): { of: 'customer' | 'invoice'; ids: 
 export function classifyFailure(error: unknown): Failure {
   if (error instanceof LockedTable) return 'outage';
   const cause = causeOf(error);
+  if (cause?.sqlState === UNMOVED && cause.message.startsWith('dead letters')) return 'isolate';
   if (cause?.sqlState !== undefined) return bySqlState(cause.sqlState);
   if (cause?.kind === 'TransactionWriteConflict') return 'retry';
   // Without an SQLSTATE the server said nothing: it could not be reached, or not be understood.

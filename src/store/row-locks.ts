@@ -20,7 +20,7 @@ export interface LockedRow {
   application: string | null;
   /** When its transaction began, where this role may know. */
   since: string | null;
-  /** A worker holds it, for the moment of a batch; or nobody any more. */
+  /** A worker holds it, for the moment of a batch; or nobody any more. Who calls himself a worker is believed for 2 s. */
   isPassing: boolean;
 }
 
@@ -58,7 +58,8 @@ locked as materialized (
   where id in (select unnest(string_to_array($4, ',')::bigint[])) and id not in (select id from letter)),
 session as materialized (
   select k.locktype, k.mode, k.transactionid, k.relation, k.pid, a.application_name as application, a.xact_start as began,
-    coalesce(a.application_name, '') = '${WORKER_NAME}' as is_worker
+    coalesce(a.application_name = '${WORKER_NAME}' and a.xact_start > clock_timestamp() - interval '2 seconds', false)
+      as is_worker
   from pg_locks k left join pg_stat_activity a on a.pid = k.pid
   where exists (select from locked) and k.granted and k.pid is distinct from pg_backend_pid()
     and (k.locktype = 'transactionid' and k.mode = 'ExclusiveLock'

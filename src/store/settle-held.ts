@@ -1,4 +1,4 @@
-import { customerRow, invoiceRow, nothingHeld, type Settled } from '../domain/held.ts';
+import { customerRow, type Held, invoiceRow, nothingHeld, type Settled } from '../domain/held.ts';
 import type { Submission } from '../domain/submission.ts';
 import { isLockTimeout, LockedTable, unmovedRows } from './failures.ts';
 import type { PrismaClient } from './generated/client.ts';
@@ -11,6 +11,16 @@ import { type Sql, sqlOf } from './sql.ts';
 
 /** A single statement that takes longer is not worth that others wait for it, in milliseconds. */
 const BRIEF_MS = 1000;
+
+/** In search of the one that waits for a key, in milliseconds. */
+const KEY_MS = 50;
+
+/** A key that is not committed yet belongs to no row that could be asked for. */
+const SAME_KEY: Held = {
+  kind: 'held',
+  row: null,
+  why: 'another session is storing the same call or dead letter',
+};
 
 /** How each attempt at a batch goes to the database. */
 export interface Attempts {
@@ -29,12 +39,20 @@ type SettleAttempt = (
 /**
  * `settleAll` beside rows that somebody else holds or refuses: their calls come back as held, all others are settled as
  * if these were not there. A statement waits for a lock for a moment; then it is asked whose it is, before anything else is
- * suspected. What another worker has is waited for in patience. Throws what the database throws, LockedTable where
- * nobody can get at a whole table.
+ * suspected. What another worker has is waited for in patience. Where no row is locked, somebody has inserted the same key
+ * and not committed: those with it are found by dividing, and wait alone. Throws what the database throws, LockedTable
+ * where nobody can get at a whole table.
  *
  * @param patienceMs for a lock that a worker holds
+ * @param lockTimeoutMs of the connections: what ends sooner, saying the same, has not waited for a lock
  */
-export function createSettleHeld(attempts: Attempts, rows: HeldRows, patienceMs: number): SettleKnown {
+export function createSettleHeld(
+  attempts: Attempts,
+  rows: HeldRows,
+  patienceMs: number,
+  lockTimeoutMs: number,
+): SettleKnown {
+  const short = attempts.limited({ lock_timeout: KEY_MS });
   const brief = attempts.limited({ statement_timeout: BRIEF_MS });
   const patient = attempts.limited({ lock_timeout: patienceMs });
 
@@ -45,22 +63,56 @@ export function createSettleHeld(attempts: Attempts, rows: HeldRows, patienceMs:
   ): Promise<Settled[]> {
     let attempt = first;
     for (;;) {
+      const started = performance.now();
       try {
         return await attempt(entries, rows.isHeld, attempt === first ? known : undefined);
       } catch (error) {
         const { held, passing } = await whatHolds(error, entries);
-        if (held === 0 && (!passing || attempt === patient)) throw error;
+        if (held === 0 && (!passing || attempt === patient)) {
+          const isAlone = passing && entries.length === 1;
+          if (isAlone || !hasWaited(error, started)) throw error;
+          return await divide(entries);
+        }
         attempt = held > 0 ? first : patient;
+      }
+    }
+  }
+
+  const hasWaited = (error: unknown, started: number) =>
+    isLockTimeout(error) && performance.now() - started >= lockTimeoutMs;
+
+  /** Settles all but those that wait for a key, in their order. */
+  async function divide(entries: readonly Submission[]): Promise<Settled[]> {
+    if (entries.length > 1) {
+      const half = Math.ceil(entries.length / 2);
+      const first = await tryPart(entries.slice(0, half));
+      return [...first, ...(await tryPart(entries.slice(half)))];
+    }
+    return [SAME_KEY];
+  }
+
+  async function tryPart(part: readonly Submission[]): Promise<Settled[]> {
+    for (;;) {
+      try {
+        return await short(part, rows.isHeld);
+      } catch (error) {
+        if (!isLockTimeout(error)) throw error;
+        const { held, passing } = await whatHolds(error, part);
+        if (held > 0) continue;
+        if (passing && part.length === 1) throw error;
+        return await divide(part);
       }
     }
   }
 
   /** Whether one message is still held: nothing but trying it tells. */
   async function alone(entries: readonly Submission[]): Promise<Settled[]> {
+    const started = performance.now();
     try {
       return await brief(entries, nothingHeld);
     } catch (error) {
-      await whatHolds(error, entries);
+      const { held, passing } = await whatHolds(error, entries);
+      if (held === 0 && !passing && hasWaited(error, started)) return [SAME_KEY];
       throw error;
     }
   }

@@ -15,12 +15,13 @@ import { type Charged, termsHold } from './terms.ts';
  * must still be what the calls were charged on, else CDR01; and must have moved, else CDR02, which names the rows that a
  * trigger or row security kept where they were.
  *
- * $1 calls, $2 terms, $3 letters.
+ * A letter that a trigger left out without an error ends the statement: its message would be gone.
+ *
+ * $1 calls, $2 terms, $3 letters; without letters it does not touch their table, which somebody may have locked.
  */
-const WRITE = `
+const writeWith = (letters: { kept: string; checked: string }) => `
 with terms as materialized (${termsHold}),
-letter as materialized (select * from json_to_recordset($3::json) as letter(${letterRecord})),
-dead as (${insertLetters}),
+${letters.kept}
 call as materialized (${callsInLines}),
 inserted as (
   insert into cdrs (${callColumns})
@@ -53,13 +54,22 @@ invoice_moved as (
   returning i.id)
 select
   (select hold from terms) as terms,
-  (select count(*)::int from dead) as letters,
+  ${letters.checked}
   settle_assert(not exists (select from customer_lock where not holds), 'a customer changed')
     and settle_moved('customer', array(select id from customer_sum except select id from customer_moved)) as customers,
   settle_assert(not exists (select from invoice_lock where not holds), 'an invoice changed')
     and settle_moved('invoice', array(select id from invoice_sum except select id from invoice_moved)) as invoices,
   (select coalesce(json_agg(uniqueid), '[]')::text
     from (select uniqueid from call except select uniqueid from inserted) as lost) as lost`;
+
+const WRITE_CALLS = writeWith({ kept: '', checked: '' });
+const WRITE = writeWith({
+  kept: `letter as materialized (select * from json_to_recordset($3::json) as letter(${letterRecord})),
+dead as (${insertLetters}),`,
+  checked: `settle_moved('dead letters that the database leaves out without an error:',
+    array(select (select count(*) from letter)::int - count(*)::int from dead
+      having count(*) <> (select count(*) from letter))) as letters,`,
+});
 
 /**
  * Writes the calls and dead letters of a batch. Returns the uniqueids that another worker stored meanwhile.
@@ -73,7 +83,12 @@ export async function write(
   letters: LetterRows,
 ): Promise<Set<string>> {
   try {
-    const [row] = await sql<{ lost: string }>(WRITE, [linesOf(calls), terms, JSON.stringify(letters.rows)]);
+    const { rows } = letters;
+    const values = [linesOf(calls), terms];
+    const [row] =
+      rows.length === 0
+        ? await sql<{ lost: string }>(WRITE_CALLS, values)
+        : await sql<{ lost: string }>(WRITE, [...values, JSON.stringify(rows)]);
     return new Set(JSON.parse(row?.lost ?? '[]') as string[]);
   } finally {
     forgetStatements();

@@ -7,6 +7,8 @@ import type { WorkerProcess } from '../support/worker.ts';
 const SEED = 6301;
 // Every wait has its own limit.
 vi.setConfig({ testTimeout: 180_000 });
+/** More than PREFETCH. */
+const FLOOD = 1700;
 const UNKEEPABLE = 'cdr_ingest_unkeepable_messages_total';
 
 let site: Site;
@@ -66,6 +68,37 @@ it('a message that the database keeps in no form stays in hand beside all others
   await site.rows('drop trigger refuses on dead_letters');
   await until(async () => (await letters()).length > 0, 30_000);
   await expectFaultless(site, { deadLetters: expect.any(Array) });
+});
+
+it('a letter that a trigger leaves out without an error is not taken to be kept', async () => {
+  await site.rows(
+    `create function leave_out() returns trigger language plpgsql as $$ begin return null; end $$`,
+  );
+  await site.rows(`create trigger refuses before insert on dead_letters
+    for each row execute function leave_out()`);
+  await publish('cdrs', 'cdrs.create', 'garbage');
+  await othersAreServed();
+  await until(async () => (await metric(worker, UNKEEPABLE)) > 0);
+  await worker.logged('dead letters that the database leaves out without an error');
+  expect(await metric(worker, 'cdr_ingest_in_flight_messages')).toBe(1);
+  await site.rows('drop trigger refuses on dead_letters');
+  await until(async () => (await letters()).length > 0, 30_000);
+  await expectFaultless(site, { deadLetters: expect.any(Array) });
+});
+
+it('more messages that can be kept in no form than the worker takes at once stop no call, and none of them is lost', async () => {
+  await refuseLetters('true', 'P0001');
+  const connection = await connect(site.amqpUrl);
+  const channel = await connection.createConfirmChannel();
+  for (let index = 0; index < FLOOD; index += 1)
+    channel.publish('cdrs', 'cdrs.create', Buffer.from(`garbage ${index}`), { persistent: true });
+  await channel.waitForConfirms();
+  await connection.close();
+  await site.calls.send(site.calls.make(300));
+  await site.allAnswered(60_000);
+  await site.rows('drop trigger refuses on dead_letters');
+  const kept = () => site.rows(`select count(*)::text from dead_letters where body like 'garbage%'`);
+  await until(async () => (await kept())[0]?.count === String(FLOOD), 60_000);
 });
 
 it('the same among those that the broker gave up on blocks no other of them', async () => {

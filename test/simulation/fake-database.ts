@@ -63,7 +63,7 @@ export function databaseError(sqlState: string, message: string): Error {
 export function written(
   values: readonly unknown[],
 ): [calls: StoredCall[], terms: WrittenTerms, letters: StoredLetter[]] {
-  const [lines = '', terms = '', letters = ''] = values.map(String);
+  const [lines = '', terms = '', letters = '[]'] = values.map(String);
   return [callsIn(lines), JSON.parse(terms) as WrittenTerms, JSON.parse(letters) as StoredLetter[]];
 }
 

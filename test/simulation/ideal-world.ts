@@ -73,6 +73,7 @@ export function pipelineWith(ports: Partial<Ports<string>>): Pipeline<string> {
       repliesInFlight: 3,
       limit: 10,
       limitBytes: 100_000,
+      holdsEndless: true,
       waitMs: 1000,
     },
   );

@@ -63,6 +63,7 @@ export class Lane {
       repliesInFlight: random.pick([1, 3]),
       limit: Math.floor(prefetch / 4),
       limitBytes: 1_000_000,
+      holdsEndless: true,
       waitMs: ROW_WAIT_MS,
     };
     this.pipeline = new Pipeline(world.mutate(this.#ports(options), process), settings);

@@ -54,6 +54,8 @@ export class WorkerProcess {
       },
       rows,
       1000,
+      // What stands in the way here says so at once.
+      Number.POSITIVE_INFINITY,
     );
     this.lanes = [
       new Lane(world, this, {
