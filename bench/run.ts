@@ -42,7 +42,7 @@ const sizes = {
     replays: 100_000,
     growth: { sizes: [0, 1e6, 3e6, 1e7], rounds: 5, messages: 15_000 },
     memory: { waiting: 1e6, seconds: 60 },
-    abuse: { warmSeconds: 5, quietSeconds: 15, stormSeconds: 60 },
+    abuse: { warmSeconds: 3, quietSeconds: 10, stormSeconds: 60 },
   },
   quick: {
     rounds: 3,

@@ -97,7 +97,8 @@ it('more messages that can be kept in no form than the worker takes at once stop
   await site.calls.send(site.calls.make(300));
   await site.allAnswered(60_000);
   await site.rows('drop trigger refuses on dead_letters');
-  const kept = () => site.rows(`select count(*)::text from dead_letters where body like 'garbage%'`);
+  // One that was being tried as the trigger went may be kept as its bytes in hex.
+  const kept = () => site.rows('select count(*)::text from dead_letters');
   await until(async () => (await kept())[0]?.count === String(FLOOD), 60_000);
 });
 
