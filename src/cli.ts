@@ -5,7 +5,7 @@ import { registerConsole } from './commands/console.ts';
 import { registerDead } from './commands/dead.ts';
 import { registerDoctor } from './commands/doctor.ts';
 import { registerMigrate } from './commands/migrate.ts';
-import { commanderOutput, complain } from './commands/print.ts';
+import { commanderOutput, complain, endWithReaders } from './commands/print.ts';
 import { registerPrune } from './commands/prune.ts';
 import { registerPublish } from './commands/publish.ts';
 import { registerReconcile } from './commands/reconcile.ts';
@@ -18,8 +18,6 @@ import { DatabaseUrlError } from './store/database.ts';
 import { UnsuitableDatabaseError } from './store/suitability.ts';
 
 const USAGE = 2;
-/** What a shell makes of SIGPIPE. */
-const READER_GONE = 141;
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -47,14 +45,7 @@ registerSchema(program, version);
 // Subcommands are made by their parents and would exit by themselves, with code 1 for wrong usage.
 for (const command of commandsBelow(program)) command.exitOverride();
 
-// As usual tools end whose reader has seen enough: by SIGPIPE, which Node ignores. Nobody to complain to is no failure.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit(READER_GONE);
-});
-process.stderr.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-});
+endWithReaders();
 
 // Node would print what is thrown as it is, and messages hold texts from outside.
 process.on('uncaughtException', (error: unknown) => {

@@ -4,6 +4,23 @@ import { SingleBar } from 'cli-progress';
 import Table from 'cli-table3';
 import { jsonText, printable, printableLines } from '../domain/printable.ts';
 
+/** What a shell makes of SIGPIPE. */
+const READER_GONE = 141;
+
+/**
+ * Ends the process without a word when nobody reads its results any more, as usual tools end by SIGPIPE, which Node
+ * ignores. Nobody to complain to is no failure.
+ */
+export function endWithReaders(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit(READER_GONE);
+  });
+  process.stderr.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+}
+
 /** A cell of a table; a list is one line each. */
 export type Cell = string | number | readonly string[];
 
