@@ -80,7 +80,7 @@ it('a letter that a trigger leaves out without an error is not taken to be kept'
   await othersAreServed();
   await until(async () => (await metric(worker, UNKEEPABLE)) > 0);
   await worker.logged('dead letters that the database leaves out without an error');
-  expect(await metric(worker, 'cdr_ingest_in_flight_messages')).toBe(1);
+  await until(async () => (await metric(worker, 'cdr_ingest_in_flight_messages')) === 1);
   await site.rows('drop trigger refuses on dead_letters');
   await until(async () => (await letters()).length > 0, 30_000);
   await expectFaultless(site, { deadLetters: expect.any(Array) });
