@@ -8,6 +8,7 @@ import {
   type RawProperties,
   type RawPublisher,
   rawPublisher,
+  TEXT_PROPERTIES,
 } from '../support/raw-amqp.ts';
 import { REPLIES } from '../support/switch.ts';
 import type { WorkerProcess } from '../support/worker.ts';
@@ -27,16 +28,6 @@ const HOSTILE = {
   'control characters': Buffer.from('\u001b]0;x\u0007\u009b\u202e'),
   'as much as there can be': Buffer.alloc(255, 0xff),
 };
-const TEXTS = [
-  'contentType',
-  'contentEncoding',
-  'correlationId',
-  'replyTo',
-  'messageId',
-  'type',
-  'appId',
-  'clusterId',
-] as const;
 const NUMBERS: RawProperties[] = [{ priority: 255 }, { timestamp: 2n ** 64n - 1n }, { timestamp: 0n }];
 
 let site: Site;
@@ -102,7 +93,7 @@ async function sendAmongHonest(messages: readonly RawMessage[]): Promise<void> {
 describe('what a stranger writes into a message', () => {
   it.each(Object.entries(HOSTILE))('as any property costs nobody anything: %s', async (_, bytes) => {
     const before = { ...(await settled()), letters: await lettersKept() };
-    const properties: RawProperties[] = [...TEXTS.map((name) => ({ [name]: bytes })), ...NUMBERS];
+    const properties: RawProperties[] = [...TEXT_PROPERTIES.map((name) => ({ [name]: bytes })), ...NUMBERS];
     const routed = Buffer.concat([Buffer.from('cdrs.create.'), bytes]).subarray(0, 255);
     const messages = [freshCall, freshGarbage, freshForgery].flatMap((body) => [
       ...properties.map((each) => ({

@@ -19,6 +19,18 @@ export interface RawProperties {
   clusterId?: Buffer;
 }
 
+/** Those that hold any text a sender likes; `expiration` and `userId` are looked at by the broker. */
+export const TEXT_PROPERTIES = [
+  'contentType',
+  'contentEncoding',
+  'correlationId',
+  'replyTo',
+  'messageId',
+  'type',
+  'appId',
+  'clusterId',
+] as const;
+
 /** In the order of the flags, from the highest bit down, as AMQP 0-9-1 has them. */
 const ORDER = [
   'contentType',

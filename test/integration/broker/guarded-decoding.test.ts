@@ -15,6 +15,7 @@ import {
   type RawProperties,
   type RawPublisher,
   rawPublisher,
+  TEXT_PROPERTIES,
 } from '../../support/raw-amqp.ts';
 import { testServices } from '../../support/stack.ts';
 
@@ -22,16 +23,6 @@ import { testServices } from '../../support/stack.ts';
 vi.setConfig({ testTimeout: 180_000 });
 const DEPTHS = [0, 1, 16, 17, 100, 5_000, 20_000];
 const KINDS = ['table', 'array'] as const;
-const TEXTS = [
-  'contentType',
-  'contentEncoding',
-  'correlationId',
-  'replyTo',
-  'messageId',
-  'type',
-  'appId',
-  'clusterId',
-] as const;
 const BYTES = {
   nothing: Buffer.alloc(0),
   'a NUL': Buffer.from('a\0b'),
@@ -122,7 +113,7 @@ describe('a consumer of what strangers send', () => {
     expect(lost).toEqual([]);
   });
 
-  it.each(TEXTS)('takes any bytes as %s', async (name) => {
+  it.each(TEXT_PROPERTIES)('takes any bytes as %s', async (name) => {
     consume();
     await send(Object.values(BYTES).map((bytes) => ({ body: 'x', properties: { [name]: bytes } })));
     await until(() => received.length === Object.keys(BYTES).length);
