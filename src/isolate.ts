@@ -196,7 +196,11 @@ export class Isolation<Delivery> {
       await this.#settleParts(batch, division, known);
     }
     this.#giveUpLetters(letters, division);
-    for (const suspect of this.#unwitnessed(division.suspects)) this.#acquit(suspect, done);
+    const unwitnessed = new Set(this.#unwitnessed(division.suspects));
+    for (const suspect of division.suspects) {
+      if (unwitnessed.has(suspect)) this.#acquit(suspect, done);
+      else if (!suspect.isSure) await this.#confirm(suspect, done);
+    }
   }
 
   /**
@@ -289,9 +293,26 @@ export class Isolation<Delivery> {
     );
   }
 
+  /**
+   * Tries a suspect once more now that another call got through: an outage that ended between the two looks the same as a
+   * row that is held, and must not have anybody wait.
+   */
+  async #confirm(suspect: Suspect<Delivery>, done: Done<Delivery>): Promise<void> {
+    const { message, row } = suspect;
+    if (row === null || !this.#ports.alive(message.delivery)) return;
+    const failure = await this.#attemptAt([message], done, this.#prepare([message], 'alone'));
+    const result = done.get(message);
+    if (failure !== undefined || (result?.kind === 'held' && result.row === row)) return;
+    this.#release(row, done);
+  }
+
   #acquit({ message: suspected, row }: Suspect<Delivery>, done: Done<Delivery>): void {
     done.delete(suspected);
-    if (row === null) return;
+    if (row !== null) this.#release(row, done);
+  }
+
+  /** The row is nobody's doing: what was held on its account is tried again. */
+  #release(row: string, done: Done<Delivery>): void {
     this.#ports.free(row);
     for (const [message, result] of done)
       if (result.kind === 'held' && result.row === row) done.delete(message);
