@@ -1,4 +1,4 @@
-import { type Admitted, admit } from '../src/admission.ts';
+import { type Admitted, admit } from '../src/worker/admission.ts';
 import { sender } from './workload.ts';
 
 const rules = {

@@ -1,4 +1,4 @@
-import { settle } from '../src/store/settle.ts';
+import { settle } from '../src/store/persist/persist.ts';
 import { sqlOf } from '../src/store/sql.ts';
 import { admitted } from './admitted.ts';
 import { openBenchDatabase } from './bed.ts';

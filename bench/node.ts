@@ -1,6 +1,6 @@
-import { admit } from '../src/admission.ts';
+import { admit } from '../src/worker/admission.ts';
 import { createVerifier } from '../src/auth/verifier.ts';
-import { replyTo } from '../src/broker/envelope.ts';
+import { replyTo } from '../src/worker/envelope.ts';
 import { readBody } from '../src/domain/body.ts';
 import { fingerprint, toCdr } from '../src/domain/cdr.ts';
 import { charge, type References } from '../src/domain/charge.ts';

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { Client } from 'pg';
 import { startPostgres } from '../dev/stack.ts';
-import type { Admitted } from '../src/admission.ts';
+import type { Admitted } from '../src/worker/admission.ts';
 import { migrate } from '../src/store/migrate.ts';
 import { monthsAgo, pagesOfCalls, prunePages } from '../src/store/prune.ts';
-import { settle } from '../src/store/settle.ts';
+import { settle } from '../src/store/persist/persist.ts';
 import { type Sql, sqlOf } from '../src/store/sql.ts';
 import { admitted } from './admitted.ts';
 import { openBenchDatabase } from './bed.ts';

@@ -2,14 +2,14 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { registerConsole } from './commands/console.ts';
-import { registerDead } from './commands/dead.ts';
+import { registerDead } from './commands/dead/index.ts';
 import { registerDoctor } from './commands/doctor.ts';
 import { registerMigrate } from './commands/migrate.ts';
 import { commanderOutput, complain, endWithReaders } from './commands/print.ts';
 import { registerPrune } from './commands/prune.ts';
 import { registerPublish } from './commands/publish.ts';
 import { registerReconcile } from './commands/reconcile.ts';
-import { registerWorker } from './commands/run-worker.ts';
+import { registerWorker } from './commands/worker.ts';
 import { registerSchema } from './commands/schema.ts';
 import { registerTopology } from './commands/topology.ts';
 import { registerUser } from './commands/user.ts';

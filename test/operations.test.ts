@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { variables } from '../src/config.ts';
-import { createMetrics } from '../src/ops/metrics.ts';
+import { createMetrics } from '../src/worker/metrics.ts';
 import { alerts } from './k8s/queries.ts';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));

@@ -1,7 +1,7 @@
 import { hash, randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { Confinement } from '../domain/confinement.ts';
-import { HashLine, type Places } from './hash-line.ts';
+import { HashLine, type Places } from './hash-queue.ts';
 import { DUMMY_HASH, isUsableHash, verifyPassword } from './password.ts';
 import { type KnownUser, type ReadUsers, UserCache } from './user-cache.ts';
 

@@ -1,6 +1,6 @@
 import type { ConsumeMessage, MessageProperties } from 'amqplib';
 import type { RequestProperties } from '../domain/properties.ts';
-import { TICKET_HEADER } from '../domain/ticket.ts';
+import { TICKET_HEADER } from '../domain/replay-header.ts';
 import { ECHO, type GuardedProperties, NOTE } from './guarded-decoding.ts';
 
 /** A message in this worker's hand until it is settled or its channel is gone. */

@@ -2,14 +2,14 @@ import type { Command } from 'commander';
 import { readConfig } from '../config.ts';
 import type { ConsoleDesk } from '../console/desk.ts';
 import { serveConsole } from '../console/server.ts';
-import { rehearse } from '../desk/rehearsal.ts';
-import { replay } from '../desk/replay.ts';
+import { rehearse } from '../dead-letters/dry-run.ts';
+import { replay } from '../dead-letters/replay.ts';
 import { createLogger } from '../ops/logger.ts';
 import { describeFailure, openDatabase } from '../store/database.ts';
 import { sqlOf } from '../store/sql.ts';
-import { rehearsalPorts, replayPorts } from './dead-ports.ts';
-import { BrokerError, openSender } from './dead-sender.ts';
-import { brokerOf, brokerVariables, databaseOf, databaseVariables } from './services.ts';
+import { rehearsalPorts, replayPorts } from '../dead-letters/ports.ts';
+import { BrokerError, openSender } from '../dead-letters/publisher.ts';
+import { brokerOf, brokerVariables, databaseOf, databaseVariables } from '../connections.ts';
 
 const variables = [
   ...databaseVariables,

@@ -17,7 +17,7 @@ import { checkTopology, defaultNames, type TopologyNames } from '../broker/topol
 import { type Config, readConfig } from '../config.ts';
 import { examineDatabase } from './doctor-database.ts';
 import { printJson, printLine } from './print.ts';
-import { brokerOf, brokerVariables, databaseOf, databaseVariables } from './services.ts';
+import { brokerOf, brokerVariables, databaseOf, databaseVariables } from '../connections.ts';
 
 const TIMEOUT_MS = 10_000;
 const HEARTBEAT_SECONDS = 10;

@@ -6,7 +6,7 @@ import { grant, type Part, parts } from '../store/grants.ts';
 import { MigrationError, migrate } from '../store/migrate.ts';
 import { refuseUnsuitable, UnsuitableDatabaseError } from '../store/suitability.ts';
 import { printJson, printLine } from './print.ts';
-import { databaseOf, databaseVariables } from './services.ts';
+import { databaseOf, databaseVariables } from '../connections.ts';
 
 /** `migrate`: brings the database to the current schema. */
 export function registerMigrate(program: Command): void {

@@ -4,9 +4,9 @@ import { ConfigError, readConfig } from '../config.ts';
 import { classifyFailure, describeFailure, openDatabase } from '../store/database.ts';
 import { monthsAgo, type Pruned, pagesOfCalls, prunePages } from '../store/prune.ts';
 import { type Sql, sqlOf } from '../store/sql.ts';
-import { backoffMs } from './outage.ts';
+import { backoffMs } from '../worker/outage.ts';
 import { printJson, printLine, progressBar } from './print.ts';
-import { databaseOf, databaseVariables } from './services.ts';
+import { databaseOf, databaseVariables } from '../connections.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const STATEMENT_TIMEOUT_MS = 60_000;

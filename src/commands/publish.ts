@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
-import { type Answer, type FrontDoor, openFrontDoor } from '../broker/front-door.ts';
+import { type Answer, type FrontDoor, openFrontDoor } from '../broker/switch-client.ts';
 import { defaultNames } from '../broker/topology.ts';
 import { ConfigError, readConfig } from '../config.ts';
 import { CallFileError, type FileCall, readCalls } from './calls.ts';
 import { complain, printJson, printLine, printTable, progressBar } from './print.ts';
-import { brokerOf, brokerVariables } from './services.ts';
+import { brokerOf, brokerVariables } from '../connections.ts';
 
 /** Calls that wait for their reply at once: enough to fill the worker's batches. */
 const WINDOW = 1000;

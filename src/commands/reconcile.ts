@@ -3,7 +3,7 @@ import { readConfig } from '../config.ts';
 import { openDatabase } from '../store/database.ts';
 import { type Reconciliation, reconcile } from '../store/reconcile.ts';
 import { printJson, printLine, printTable } from './print.ts';
-import { databaseOf, databaseVariables } from './services.ts';
+import { databaseOf, databaseVariables } from '../connections.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const STATEMENT_TIMEOUT_MS = 3_600_000;

@@ -6,7 +6,7 @@ import { type Database, describeFailure, openDatabase } from '../store/database.
 import { disableUser, listUsers, ROLES, type Role, roleOf, upsertUser } from '../store/users.ts';
 import { complain, printJson, printLine, printTable } from './print.ts';
 import { readSecret } from './secret.ts';
-import { databaseOf, databaseVariables } from './services.ts';
+import { databaseOf, databaseVariables } from '../connections.ts';
 
 const PASSWORD_MIN = 8;
 const PASSWORD_MAX_BYTES = 1024;

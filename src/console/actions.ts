@@ -1,5 +1,5 @@
-import { chooseForReplay } from '../desk/choice.ts';
-import { correctionsFor, readEdits, refusalOf } from '../desk/corrections.ts';
+import { chooseForReplay } from '../dead-letters/choice.ts';
+import { correctionsFor, readEdits, refusalOf } from '../dead-letters/corrections.ts';
 import {
   countIn,
   expectStorable,
@@ -7,11 +7,11 @@ import {
   rateIn,
   readSelection,
   SelectionError,
-} from '../desk/selection.ts';
+} from '../dead-letters/selection.ts';
 import type { Edits } from '../domain/kept.ts';
-import { correctLetters, discardLetters } from '../store/letter-desk.ts';
-import type { LetterFilter } from '../store/letters.ts';
-import { readReplayable, selectIds } from '../store/replay-mark.ts';
+import { correctLetters, discardLetters } from '../store/dead-letters/edit.ts';
+import type { LetterFilter } from '../store/dead-letters/list.ts';
+import { readReplayable, selectIds } from '../store/dead-letters/mark.ts';
 import { isStillOperator } from '../store/sessions.ts';
 import type { ConsoleDesk } from './desk.ts';
 import type { Jobs } from './jobs.ts';

@@ -1,5 +1,5 @@
-import type { Rehearsal } from '../desk/rehearsal.ts';
-import type { ReplayProgress } from '../desk/replay.ts';
+import type { Rehearsal } from '../dead-letters/dry-run.ts';
+import type { ReplayProgress } from '../dead-letters/replay.ts';
 import type { Edits } from '../domain/kept.ts';
 import type { Sql } from '../store/sql.ts';
 

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { ReplayProgress } from '../desk/replay.ts';
+import type { ReplayProgress } from '../dead-letters/replay.ts';
 
 /** A replay that was started here. What it has done is on record in its rows; this is only how it goes. */
 export interface Job {

@@ -1,5 +1,5 @@
-import type { Story } from '../desk/story.ts';
-import { senderOf, timeOf } from '../desk/words.ts';
+import type { Story } from '../dead-letters/history.ts';
+import { senderOf, timeOf } from '../dead-letters/format.ts';
 import { unsendable } from '../domain/kept.ts';
 import { shown } from '../domain/text.ts';
 import { type Html, html, lines } from './html.ts';

@@ -1,8 +1,8 @@
-import { answerOf, moneyOf, timeOf } from '../desk/words.ts';
+import { answerOf, moneyOf, timeOf } from '../dead-letters/format.ts';
 import { editableNames } from '../domain/kept.ts';
 import { deadReasons } from '../domain/outcome.ts';
 import { letterStatuses } from '../domain/record.ts';
-import type { Cursor, LetterSummary } from '../store/letters.ts';
+import type { Cursor, LetterSummary } from '../store/dead-letters/list.ts';
 import { fieldValue, type Html, html } from './html.ts';
 import { type Answer, csrfField } from './respond.ts';
 import type { Session } from './session.ts';

@@ -1,6 +1,6 @@
-import type { Rehearsal } from '../desk/rehearsal.ts';
-import { chargesOf, countsOf } from '../desk/sums.ts';
-import { timeOf } from '../desk/words.ts';
+import type { Rehearsal } from '../dead-letters/dry-run.ts';
+import { chargesOf, countsOf } from '../dead-letters/sums.ts';
+import { timeOf } from '../dead-letters/format.ts';
 import { type Html, html } from './html.ts';
 import { type Job, numbersOf } from './jobs.ts';
 import { type Answer, csrfField } from './respond.ts';

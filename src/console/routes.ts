@@ -1,6 +1,6 @@
-import { readStory } from '../desk/look.ts';
-import { readSelection } from '../desk/selection.ts';
-import { type Cursor, readPage } from '../store/letters.ts';
+import { readStory } from '../dead-letters/look.ts';
+import { readSelection } from '../dead-letters/selection.ts';
+import { type Cursor, readPage } from '../store/dead-letters/list.ts';
 import { readOverview } from '../store/overview.ts';
 import { correct, discard, filterTextOf, startReplay, tryOut } from './actions.ts';
 import type { ConsoleDesk } from './desk.ts';

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { SelectionError } from '../desk/selection.ts';
+import { SelectionError } from '../dead-letters/selection.ts';
 import { type BoundedServer, serveBounded } from '../ops/bounded-server.ts';
 import { type ClientAddress, clientOf, trustedProxies } from '../ops/client.ts';
 import { css, js } from './assets.ts';

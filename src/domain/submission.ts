@@ -1,5 +1,5 @@
 import type { Call } from './decide.ts';
-import type { Letter } from './letter.ts';
+import type { Letter } from './dead-letter.ts';
 import type { Outcome } from './outcome.ts';
 
 /**
@@ -19,7 +19,7 @@ export interface AnsweredSubmission {
   replay?: Replay;
 }
 
-/** The dead letter that a message claims to be a replay of; believed where the seal is found (domain/ticket.ts). */
+/** The dead letter that a message claims to be a replay of; believed where the seal is found (domain/replay-header.ts). */
 export interface Replay {
   /** Of the row, in digits: a 64-bit number. */
   letter: string;

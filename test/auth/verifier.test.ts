@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { HashLine, hashPlaces } from '../../src/auth/hash-line.ts';
+import { HashLine, hashPlaces } from '../../src/auth/hash-queue.ts';
 import { DUMMY_HASH } from '../../src/auth/password.ts';
 import { createVerifier, type KnownUser, type Verdict, type Verifier } from '../../src/auth/verifier.ts';
 

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openBrowser } from '../support/browser.ts';
-import { type DeskSite, openDesk, PASSWORD } from '../support/desk.ts';
+import { type DeskSite, openDesk, PASSWORD } from '../support/operators.ts';
 import { startProcess, type WorkerProcess } from '../support/worker.ts';
 
 /** Where pictures go when they are wanted: `SCREENSHOTS=docs/images npm test -- test/console/browser.test.ts`. */

@@ -5,8 +5,8 @@ import { hashPassword } from '../../src/auth/password.ts';
 import { openSession, readCandidate, sessionUser } from '../../src/store/sessions.ts';
 import { clearAttempts, countAttempt, countSuccess } from '../../src/store/sign-in.ts';
 import { upsertUser } from '../../src/store/users.ts';
-import { PASSWORD } from '../support/desk.ts';
-import { type BillingDatabase, billingDatabase } from '../support/settling.ts';
+import { PASSWORD } from '../support/operators.ts';
+import { type BillingDatabase, billingDatabase } from '../support/persisting.ts';
 import { startProcess, type WorkerProcess } from '../support/worker.ts';
 
 let db: BillingDatabase;

@@ -1,5 +1,5 @@
-import { type AdmissionRules, type Admitted, admit, type Verdict } from '../../src/admission.ts';
-import type { Request } from '../../src/broker/envelope.ts';
+import { type AdmissionRules, type Admitted, admit, type Verdict } from '../../src/worker/admission.ts';
+import type { Request } from '../../src/worker/envelope.ts';
 import { responsesTo } from '../../src/domain/reply.ts';
 
 export const MAX_BYTES = 1000;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { z } from 'zod';
-import { type AdmissionRules, type Admitted, admit } from '../../src/admission.ts';
+import { type AdmissionRules, type Admitted, admit } from '../../src/worker/admission.ts';
 import { readBody } from '../../src/domain/body.ts';
 import { type Cdr, fingerprint, toCdr } from '../../src/domain/cdr.ts';
 import { isDecimal, parameterNames, parameters } from '../../src/domain/contract.ts';

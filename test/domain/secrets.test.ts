@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import { contentDigest, leftoversIn } from '../../src/domain/content.ts';
-import { type Letter, minimalLetter } from '../../src/domain/letter.ts';
+import { type Letter, minimalLetter } from '../../src/domain/dead-letter.ts';
 import { readLoosely } from '../../src/domain/loose.ts';
 import { responsesTo } from '../../src/domain/reply.ts';
 import { looksSecret, maskCallText, maskText } from '../../src/domain/secrets.ts';

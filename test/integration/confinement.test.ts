@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { callOf, type DeskSite, openDesk, PASSWORD, runCommand } from '../support/desk.ts';
+import { callOf, type DeskSite, openDesk, PASSWORD, runCommand } from '../support/operators.ts';
 import { startProcess, type WorkerProcess } from '../support/worker.ts';
 
 let site: DeskSite;

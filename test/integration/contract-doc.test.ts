@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type Admitted, admit } from '../../src/admission.ts';
-import { replyTo } from '../../src/broker/envelope.ts';
+import { type Admitted, admit } from '../../src/worker/admission.ts';
+import { replyTo } from '../../src/worker/envelope.ts';
 import type { Outcome } from '../../src/domain/outcome.ts';
 import { type Database, openDatabase } from '../../src/store/database.ts';
 import { migrate } from '../../src/store/migrate.ts';
-import { settle } from '../../src/store/settle.ts';
+import { settle } from '../../src/store/persist/persist.ts';
 import { sqlOf } from '../../src/store/sql.ts';
 import { testServices } from '../support/stack.ts';
 

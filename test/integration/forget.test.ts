@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import { text } from 'node:stream/consumers';
 import { getHeapSnapshot } from 'node:v8';
 import { expect, it } from 'vitest';
-import { billingDatabase } from '../support/settling.ts';
+import { billingDatabase } from '../support/persisting.ts';
 
 /** In a note of each call, followed by twelve digits. */
 const CANARY = /kept-as-a-canary-\d{12}/;

@@ -2,12 +2,12 @@ import { randomBytes } from 'node:crypto';
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hashPassword } from '../../src/auth/password.ts';
-import { type FrontDoor, openFrontDoor } from '../../src/broker/front-door.ts';
+import { type FrontDoor, openFrontDoor } from '../../src/broker/switch-client.ts';
 import { openDatabase } from '../../src/store/database.ts';
 import { upsertUser } from '../../src/store/users.ts';
 import { type Outsider, outsider, until } from '../support/broker.ts';
-import { callOf, PASSWORD, runCommand } from '../support/desk.ts';
-import { type BillingDatabase, billingDatabase } from '../support/settling.ts';
+import { callOf, PASSWORD, runCommand } from '../support/operators.ts';
+import { type BillingDatabase, billingDatabase } from '../support/persisting.ts';
 import { startProcess, type WorkerProcess } from '../support/worker.ts';
 
 type Part = 'worker' | 'console' | 'upkeep';

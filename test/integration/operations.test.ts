@@ -7,7 +7,7 @@ import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { postgresBinaries } from '../../dev/stack/binaries.ts';
 import { type Isolated, type PostgresServer, startPostgres } from '../../dev/stack.ts';
-import { type FrontDoor, openFrontDoor } from '../../src/broker/front-door.ts';
+import { type FrontDoor, openFrontDoor } from '../../src/broker/switch-client.ts';
 import { testServices } from '../support/stack.ts';
 import { startProcess, type WorkerProcess } from '../support/worker.ts';
 

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hashPassword } from '../../src/auth/password.ts';
 import { upsertUser } from '../../src/store/users.ts';
-import { type CommandResult, PASSWORD, runCommand } from '../support/desk.ts';
-import { type BillingDatabase, billingDatabase } from '../support/settling.ts';
+import { type CommandResult, PASSWORD, runCommand } from '../support/operators.ts';
+import { type BillingDatabase, billingDatabase } from '../support/persisting.ts';
 import { HOSTILE, unsafeIn } from '../support/unsafe.ts';
 import { startProcess, type WorkerProcess } from '../support/worker.ts';
 

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { responsesTo } from '../../src/domain/reply.ts';
 import { monthsAgo, pagesOfCalls, prunePages } from '../../src/store/prune.ts';
 import { reconcile } from '../../src/store/reconcile.ts';
-import { type BillingDatabase, billingDatabase } from '../support/settling.ts';
+import { type BillingDatabase, billingDatabase } from '../support/persisting.ts';
 import { startProcess } from '../support/worker.ts';
 
 const CALLS = 600;

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { reconcile } from '../../src/store/reconcile.ts';
-import { type BillingDatabase, billingDatabase } from '../support/settling.ts';
+import { type BillingDatabase, billingDatabase } from '../support/persisting.ts';
 
 let db: BillingDatabase;
 beforeAll(async () => {

@@ -3,9 +3,9 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { customerRow, type HeldBy } from '../../src/domain/held.ts';
 import { WORKER_NAME } from '../../src/store/database.ts';
 import { unmovedRows } from '../../src/store/failures.ts';
-import { lockedRows } from '../../src/store/row-locks.ts';
-import { settleUnheld } from '../../src/store/settle.ts';
-import { admitted, type BillingDatabase, billingDatabase, type Parameters } from '../support/settling.ts';
+import { lockedRows } from '../../src/store/persist/row-locks.ts';
+import { settleUnheld } from '../../src/store/persist/persist.ts';
+import { admitted, type BillingDatabase, billingDatabase, type Parameters } from '../support/persisting.ts';
 
 let db: BillingDatabase;
 const clients: Client[] = [];

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hashPassword } from '../../src/auth/password.ts';
-import { type FrontDoor, openFrontDoor } from '../../src/broker/front-door.ts';
+import { type FrontDoor, openFrontDoor } from '../../src/broker/switch-client.ts';
 import { upsertUser } from '../../src/store/users.ts';
-import { type BillingDatabase, billingDatabase } from '../support/settling.ts';
+import { type BillingDatabase, billingDatabase } from '../support/persisting.ts';
 import { startProcess, type WorkerProcess } from '../support/worker.ts';
 
 let db: BillingDatabase;

@@ -2,10 +2,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { identify, isRunning } from '../../dev/stack/process.ts';
 import { type PrometheusServer, startPrometheus } from '../../dev/stack/prometheus.ts';
 import { hashPassword } from '../../src/auth/password.ts';
-import { openFrontDoor } from '../../src/broker/front-door.ts';
+import { openFrontDoor } from '../../src/broker/switch-client.ts';
 import { upsertUser } from '../../src/store/users.ts';
 import { until } from '../support/broker.ts';
-import { type BillingDatabase, billingDatabase } from '../support/settling.ts';
+import { type BillingDatabase, billingDatabase } from '../support/persisting.ts';
 import { startProcess, type WorkerProcess } from '../support/worker.ts';
 import { alerts, filledIn, panels } from './queries.ts';
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { createMetrics } from '../../src/ops/metrics.ts';
+import { createMetrics } from '../../src/worker/metrics.ts';
 import { only, written } from './manifests.ts';
 
 const ruleSchema = z.strictObject({

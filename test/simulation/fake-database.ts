@@ -2,7 +2,7 @@ import type { Cdr } from '../../src/domain/cdr.ts';
 import { cdrFields } from '../../src/domain/cdr.ts';
 import { customerRow, invoiceRow } from '../../src/domain/held.ts';
 import { amount } from '../../src/domain/money.ts';
-import type { LockedRow } from '../../src/store/row-locks.ts';
+import type { LockedRow } from '../../src/store/persist/row-locks.ts';
 import { type Billing, billingSystem } from './billing.ts';
 import { known, type Wanted } from './known.ts';
 import { callsIn } from './lines.ts';

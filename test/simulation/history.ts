@@ -1,7 +1,7 @@
-import { type Admitted, admit, type Verdict } from '../../src/admission.ts';
-import type { Request } from '../../src/broker/envelope.ts';
+import { type Admitted, admit, type Verdict } from '../../src/worker/admission.ts';
+import type { Request } from '../../src/worker/envelope.ts';
 import { bytesDigest } from '../../src/domain/content.ts';
-import { minimalLetter } from '../../src/domain/letter.ts';
+import { minimalLetter } from '../../src/domain/dead-letter.ts';
 import type { DeadReason } from '../../src/domain/outcome.ts';
 import { NAMED_INVOICE, PERIOD } from './billing.ts';
 import { GONE_QUEUE, MALFORMED_DIRECT } from './fake-broker.ts';

@@ -1,6 +1,6 @@
-import type { Admitted } from '../../src/admission.ts';
-import type { Request } from '../../src/broker/envelope.ts';
-import { Pipeline, type Ports } from '../../src/pipeline.ts';
+import type { Admitted } from '../../src/worker/admission.ts';
+import type { Request } from '../../src/worker/envelope.ts';
+import { Pipeline, type Ports } from '../../src/worker/pipeline.ts';
 import { settled } from './scheduler.ts';
 
 const properties = {

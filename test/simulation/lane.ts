@@ -1,12 +1,12 @@
-import type { Entry } from '../../src/admission.ts';
-import { type Reply, type ReplyRules, replyTo, resultFor } from '../../src/broker/envelope.ts';
-import { backoffMs } from '../../src/commands/outage.ts';
+import type { Entry } from '../../src/worker/admission.ts';
+import { type Reply, type ReplyRules, replyTo, resultFor } from '../../src/worker/envelope.ts';
+import { backoffMs } from '../../src/worker/outage.ts';
 import type { Manner } from '../../src/domain/held.ts';
-import { minimalLetter } from '../../src/domain/letter.ts';
+import { minimalLetter } from '../../src/domain/dead-letter.ts';
 import type { Submission } from '../../src/domain/submission.ts';
-import { type Blame, Pipeline, type Ports, type Published, type Settle } from '../../src/pipeline.ts';
+import { type Blame, Pipeline, type Ports, type Published, type Settle } from '../../src/worker/pipeline.ts';
 import { classifyFailure, describeFailure } from '../../src/store/failures.ts';
-import type { HeldRows } from '../../src/store/held-rows.ts';
+import type { HeldRows } from '../../src/store/persist/held-rows.ts';
 import { FakeConsumer, type SimDelivery } from './fake-consumer.ts';
 import type { FakeQueue } from './fake-queue.ts';
 import type { Surroundings } from './surroundings.ts';

@@ -1,4 +1,4 @@
-import { callsInLines } from '../../src/store/columns.ts';
+import { callsInLines } from '../../src/store/persist/columns.ts';
 import type { StoredCall } from './fake-database.ts';
 
 /** How each type of the statement reads its text; the others keep it. */

@@ -1,7 +1,7 @@
 import type { Submission } from '../../src/domain/submission.ts';
 import type { SimDelivery } from './fake-consumer.ts';
 import { FakeDatabase, type StoredCall, written } from './fake-database.ts';
-import { letterFor } from './given-up.ts';
+import { letterFor } from './quarantine.ts';
 import type { SimPorts } from './lane.ts';
 import type { Mutant } from './world.ts';
 

@@ -1,0 +1,64 @@
+import type { Command } from 'commander';
+import { ConfigError } from '../../config.ts';
+import { momentOf } from '../../dead-letters/selection.ts';
+import { countPrunable, discardLetters, pruneLetters } from '../../store/dead-letters/edit.ts';
+import { countLetters } from '../../store/dead-letters/list.ts';
+import {
+  atDesk,
+  DeskError,
+  expectKnown,
+  operatorAtWork,
+  printJson,
+  type SelectionOptions,
+  selectionOf,
+  usage,
+  withSelection,
+} from './options.ts';
+import { printLine } from '../print.ts';
+
+interface DiscardOptions extends SelectionOptions {
+  why?: string;
+  all?: boolean;
+  json?: boolean;
+}
+
+/** `dead discard` and `dead prune`. */
+export function registerClose(dead: Command): void {
+  withSelection(dead.command('discard'))
+    .description('gives up dead letters for good: they stay on record and no replay sends them')
+    .option('--why <text>', 'the reason, kept in the history')
+    .option('--all', 'every dead letter, where no id and no filter is given')
+    .option('--json', 'prints JSON')
+    .action(discard);
+
+  dead
+    .command('prune')
+    .description('removes resolved and discarded dead letters with their history')
+    .requiredOption('--older-than <time>', 'closed longer ago than this, such as 90d')
+    .option('--dry-run', 'only says how many')
+    .option('--json', 'prints JSON')
+    .action(async (options: { olderThan: string; dryRun?: boolean; json?: boolean }) => {
+      const before = usage(() => momentOf('older-than', options.olderThan, new Date()));
+      await atDesk(1, async ({ sql }) => {
+        const pruned = await (options.dryRun ? countPrunable : pruneLetters)(sql, before);
+        if (options.json) printJson({ pruned, dry_run: options.dryRun === true });
+        else printLine(`${pruned} ${options.dryRun ? 'would be removed' : 'removed'}`);
+      });
+    });
+}
+
+async function discard(ids: string[], { why, all, json, ...options }: DiscardOptions): Promise<void> {
+  const filter = selectionOf(ids, options);
+  if (Object.keys(filter).length === 0 && !all)
+    throw new ConfigError('expected ids, a filter, or --all for every dead letter');
+  await atDesk(2, async (desk) => {
+    const operator = await operatorAtWork(desk);
+    await expectKnown(desk.sql, filter);
+    const selected = await countLetters(desk.sql, filter);
+    const discarded = await discardLetters(desk.sql, filter, operator, why ?? null);
+    const others = selected - discarded;
+    if (json) printJson({ discarded, left_alone: others });
+    else printLine(`${discarded} discarded${others > 0 ? `, ${others} left alone: not dead` : ''}`);
+    if (ids.length > 0 && others > 0) throw new DeskError(`${others} of the given ids were not dead`);
+  });
+}

@@ -1,0 +1,153 @@
+import type { Command } from 'commander';
+import { ConfigError, readConfig } from '../../config.ts';
+import { type Choice, chooseForReplay, NEEDS } from '../../dead-letters/choice.ts';
+import { readEdits, refusalOf } from '../../dead-letters/corrections.ts';
+import { rehearse } from '../../dead-letters/dry-run.ts';
+import { type ReplayProgress, replay } from '../../dead-letters/replay.ts';
+import { countIn, percentIn, rateIn } from '../../dead-letters/selection.ts';
+import { readReplayable, selectIds } from '../../store/dead-letters/mark.ts';
+import {
+  atDesk,
+  type Desk,
+  DeskError,
+  expectKnown,
+  operatorAtWork,
+  printJson,
+  type SelectionOptions,
+  selectionOf,
+  usage,
+  withSelection,
+} from './options.ts';
+import { rehearsalPorts, replayPorts } from '../../dead-letters/ports.ts';
+import { openProgress, printRehearsal, printReplay } from './progress.ts';
+import { BrokerError, openSender } from '../../dead-letters/publisher.ts';
+import { complain } from '../print.ts';
+import { brokerOf, brokerVariables } from '../../connections.ts';
+
+interface ReplayOptions extends SelectionOptions {
+  set: string[];
+  why?: string;
+  unverified?: boolean;
+  limit?: string;
+  rate?: string;
+  abortOver?: string;
+  dryRun?: boolean;
+  json?: boolean;
+}
+
+const POOL = 4;
+
+/** `dead replay`: sends dead letters through the front door again, in the operator's name. */
+export function registerReplay(dead: Command): void {
+  withSelection(dead.command('replay'))
+    .description('sends dead letters again; stopped at any point, the same command finishes the rest')
+    .option('--dry-run', 'only says what each would become and what would be charged')
+    .option(
+      '--set <name=value>',
+      'corrects a parameter; may be repeated',
+      (pair, pairs: string[]) => [...pairs, pair],
+      [],
+    )
+    .option('--unverified', 'also calls whose sender nobody verified: you answer for them')
+    .option('--why <text>', 'the reason, kept in the history')
+    .option('--limit <count>', 'at most so many, the oldest deaths first')
+    .option('--rate <count/s>', 'at most so many a second, such as 50/s')
+    .option('--abort-over <percent>', 'sends no more when more than this are refused again, such as 5%')
+    .option('--json', 'prints JSON')
+    .action(run);
+}
+
+async function run(ids: string[], { set, why, dryRun, json, ...options }: ReplayOptions): Promise<void> {
+  const filter = selectionOf(ids, options);
+  const edits = usage(() => readEdits(set));
+  const limit = usage(() => countIn('limit', options.limit)) ?? null;
+  const rate = usage(() => rateIn('rate', options.rate)) ?? null;
+  const abortOver = usage(() => percentIn('abort-over', options.abortOver)) ?? null;
+  const choice = usage(() => chooseForReplay(filter, options.unverified === true));
+  const config = readConfig([...brokerVariables, 'SYSTEM_CURRENCY', 'MAX_BODY_BYTES', 'IGNORED_PARAMETERS']);
+  await atDesk(POOL, async (desk) => {
+    const operator = await operatorAtWork(desk);
+    await expectKnown(desk.sql, filter);
+    const selected = await selectIds(desk.sql, choice.filter, limit);
+    if (edits.uniqueid !== undefined) {
+      const refusal = refusalOf(edits, await readReplayable(desk.sql, selected.slice(0, 2)), why ?? null);
+      if (refusal !== null) throw new ConfigError(`--${refusal}`);
+    }
+    const skipped = await leftOut(desk, ids, choice, limit === null ? selected : null);
+    const needMore = skipped.some((one) => one.why.includes(NEEDS));
+    if (dryRun) {
+      const rehearsal = await rehearse(selected, edits, rehearsalPorts(desk, config));
+      if (json) printJson({ ...rehearsal, left_out: skipped });
+      else printRehearsal(rehearsal, skipped);
+      const { rows, leftAlone } = rehearsal;
+      const wouldResolve = leftAlone.length === 0 && rows.every(({ code }) => code === '204');
+      process.exitCode = wouldResolve && !needMore ? 0 : 1;
+      return;
+    }
+    const progress = await sendThem(selected, { edits, rate, abortOver }, config, {
+      ...desk,
+      operator,
+      why: why ?? null,
+    });
+    if (json) printJson({ ...progress, left_out: skipped });
+    else printReplay(progress, skipped);
+    const unsent = progress.selected - progress.sent - progress.leftAlone.length;
+    const isDone = progress.dead === 0 && progress.takenOver === 0 && unsent === 0;
+    process.exitCode = isDone && !needMore ? 0 : 1;
+  });
+}
+
+type Config = Parameters<typeof brokerOf>[0] & { MAX_BODY_BYTES: number };
+
+async function sendThem(
+  selected: readonly string[],
+  settings: Pick<Parameters<typeof replay>[1], 'edits' | 'rate' | 'abortOver'>,
+  config: Config,
+  desk: Desk & { operator: string; why: string | null },
+): Promise<ReplayProgress> {
+  const sender = await openSender(brokerOf(config)).catch((error: unknown) => {
+    throw error instanceof BrokerError ? new DeskError(error.message) : error;
+  });
+  const stop = new AbortController();
+  const onSignal = () => {
+    // Whatever is not settled yet stays `replaying`, and the same command takes it up.
+    for (const name of SIGNALS) process.removeListener(name, onSignal).on(name, () => process.exit(1));
+    complain('');
+    complain('sending no more, waiting for what is on its way; once more ends at once');
+    stop.abort();
+  };
+  for (const name of SIGNALS) process.on(name, onSignal);
+  const bar = openProgress(selected.length);
+  try {
+    const all = { ...settings, maxBodyBytes: config.MAX_BODY_BYTES, stop: stop.signal };
+    return await replay(selected, all, replayPorts(desk, desk, sender.send, bar.update));
+  } catch (error) {
+    if (!(error instanceof BrokerError)) throw error;
+    throw new DeskError(`${error.message}; what was not sent stays "replaying", run the same command again`);
+  } finally {
+    bar.stop();
+    for (const name of SIGNALS) process.removeListener(name, onSignal);
+    await sender.close();
+  }
+}
+
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+
+/** Of the ids that were named: those that this replay is not about, and why. */
+async function leftOut(
+  { sql }: Desk,
+  ids: readonly string[],
+  { whyNot }: Choice,
+  selected: readonly string[] | null,
+): Promise<{ id: string; why: string }[]> {
+  if (selected === null || ids.length === 0) return [];
+  const chosen = new Set(selected);
+  const rows = await readReplayable(
+    sql,
+    ids.filter((id) => !chosen.has(id)),
+  );
+  return rows.flatMap((row) => {
+    const why = whyNot(row);
+    return why === null ? [] : [{ id: row.id, why }];
+  });
+}

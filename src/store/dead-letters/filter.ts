@@ -1,0 +1,69 @@
+import type { DeadReason } from '../../domain/outcome.ts';
+import { type LetterStatus, openStatuses } from '../../domain/record.ts';
+
+/** Which dead letters; a part that is left out says nothing. Every part must hold. */
+export interface LetterFilter {
+  /** In digits: 64-bit numbers. */
+  ids?: readonly string[];
+  reasons?: readonly DeadReason[];
+  statuses?: readonly LetterStatus[];
+  /** Codes and keys of the reply; of several responses one is enough. */
+  code?: string;
+  key?: string;
+  customer?: number;
+  machine?: string;
+  uniqueid?: string;
+  verified?: boolean;
+  /** Of the last death: since inclusive, until exclusive. */
+  since?: Date;
+  until?: Date;
+}
+
+/** A condition on `dead_letters d` and the values of its placeholders. */
+export interface Condition {
+  text: string;
+  values: unknown[];
+}
+
+const CONDITIONS: readonly [keyof LetterFilter, (place: string) => string, (value: unknown) => unknown][] = [
+  ['ids', (p) => `d.id = any(array(select json_array_elements_text(${p}::json)::bigint))`, JSON.stringify],
+  ['reasons', (p) => `d.reason = any(array(select json_array_elements_text(${p}::json)))`, JSON.stringify],
+  ['statuses', (p) => `d.status = any(array(select json_array_elements_text(${p}::json)))`, JSON.stringify],
+  ['code', (p) => `d.responses @> ${p}::jsonb`, (code) => JSON.stringify([{ code }])],
+  ['key', (p) => `d.responses @> ${p}::jsonb`, (key) => JSON.stringify([{ key }])],
+  ['customer', (p) => `d.scustomer = ${p}::int`, (value) => value],
+  ['machine', (p) => `d.machine = ${p}`, (value) => value],
+  ['uniqueid', (p) => `d.uniqueid = ${p}`, (value) => value],
+  ['verified', (p) => `d.verified = ${p}::boolean`, (value) => value],
+  ['since', (p) => `d.last_dead_at >= ${p}::timestamptz`, (value) => value],
+  ['until', (p) => `d.last_dead_at < ${p}::timestamptz`, (value) => value],
+];
+
+/**
+ * The filter as SQL. One reason or status is an equality, so that its index gives the rows in the order of their
+ * deaths.
+ */
+export function conditionOf(filter: LetterFilter): Condition {
+  const values: unknown[] = [];
+  const isOpen = opennessOf(filter.statuses);
+  const parts = CONDITIONS.flatMap(([name, write, encode]) => {
+    const value = filter[name];
+    if (value === undefined) return [];
+    const [only, ...more] = name === 'reasons' || name === 'statuses' ? (filter[name] ?? []) : [];
+    if (only !== undefined && more.length === 0) {
+      values.push(only);
+      return [`d.${name === 'reasons' ? 'reason' : 'status'} = $${values.length}`];
+    }
+    values.push(encode(value));
+    return [write(`$${values.length}`)];
+  });
+  const all = [...isOpen, ...parts];
+  return { text: all.length === 0 ? 'true' : all.join(' and '), values };
+}
+
+/** `is_open` is indexed in place of `status`, which a replay that begins changes (decision 5). */
+function opennessOf(statuses: LetterFilter['statuses']): string[] {
+  if (statuses === undefined || statuses.length === 0) return [];
+  if (statuses.every((status) => openStatuses.includes(status))) return ['d.is_open'];
+  return statuses.some((status) => openStatuses.includes(status)) ? [] : ['not d.is_open'];
+}

@@ -1,0 +1,59 @@
+import type { Cdr, Difference } from '../../domain/cdr.ts';
+import { readCalls } from '../persist/columns.ts';
+import { type LetterSummary, summaryColumns } from './list.ts';
+import type { Sql } from '../sql.ts';
+
+/** A dead letter with everything that is kept of it. */
+export interface LetterDetail extends LetterSummary {
+  properties: Record<string, string | null>;
+  differences: Difference[] | null;
+  error: string | null;
+}
+
+export type EventName = 'edited' | 'replayed' | 'died' | 'resolved' | 'discarded' | 'merged';
+
+export interface LetterEvent {
+  at: Date;
+  event: EventName;
+  by: string | null;
+  why: string | null;
+  attempt: number | null;
+  detail: Record<string, unknown>;
+}
+
+/** The call that is stored under a uniqueid. */
+export interface StoredCall {
+  call: Cdr;
+  submitted_by: string;
+  replayed_by: string | null;
+  received_at: Date;
+  charged: string;
+  customer_currency: string;
+}
+
+export async function readLetter(sql: Sql, id: string): Promise<LetterDetail | undefined> {
+  const [letter] = await sql<LetterDetail>(
+    `select ${summaryColumns}, d.properties, d.differences, d.error from dead_letters d
+     where d.id = $1::bigint`,
+    [id],
+  );
+  return letter;
+}
+
+/** What was done with a letter, in order. Seals stay where they are. */
+export async function readEvents(sql: Sql, id: string): Promise<LetterEvent[]> {
+  return await sql<LetterEvent>(
+    `select at, event, by, why, attempt, detail from dead_letter_events e where dead_letter = $1::bigint order by id`,
+    [id],
+  );
+}
+
+export async function readStored(sql: Sql, uniqueid: string): Promise<StoredCall | undefined> {
+  const call = (await readCalls(sql, [uniqueid])).get(uniqueid);
+  const [row] = await sql<Omit<StoredCall, 'call'>>(
+    `select submitted_by, replayed_by, received_at, trim_scale(charged)::text as charged, customer_currency
+     from cdrs where uniqueid = $1`,
+    [uniqueid],
+  );
+  return call === undefined || row === undefined ? undefined : { call, ...row };
+}

@@ -1,0 +1,146 @@
+import type { Difference } from '../../domain/cdr.ts';
+import type { Letter } from '../../domain/dead-letter.ts';
+import { type DeadReason, deadReasonOf, isStored, type Outcome } from '../../domain/outcome.ts';
+import { responsesTo } from '../../domain/reply.ts';
+import { clean, cut, shorten } from '../../domain/text.ts';
+import type { Sql } from '../sql.ts';
+
+/** For json_to_recordset: the dead letters of a batch. */
+export const letterRecord = `reason text, uniqueid text, scustomer int, machine text, submitted_by text, verified boolean,
+  responses jsonb, body text, altered text[], digest text, properties jsonb, differences jsonb, error text, deaths int,
+  cost numeric, currency char(3), waits_for text`;
+
+/** The digest of a content as it is kept: with the database's own key, so that nobody can guess a password from it. */
+export const keyed = (digest: string) => `letter_digest(decode(${digest}, 'hex'))`;
+
+/**
+ * Inserts the letters of a batch, ordered by their key so that two workers never wait for each other in a
+ * circle. One that is there already has died again: what an operator resolved is open again, what was
+ * discarded stays so, and a replay under way keeps its mark. Who was not verified only adds to the deaths: he can
+ * neither open a letter again nor change what it says.
+ */
+export const insertLetters = `
+  insert into dead_letters as d (reason, uniqueid, scustomer, machine, submitted_by, verified, responses, body, altered,
+    digest, properties, differences, error, deaths, cost, currency, waits_for)
+  select reason, uniqueid, scustomer, machine, submitted_by, verified, responses, body, altered, keyed, properties,
+    differences, error, deaths, cost, currency, waits_for
+  from (select letter.*, ${keyed('digest')} as keyed from letter) as letter order by reason, keyed
+  on conflict (reason, digest) do update set
+    deaths = d.deaths + excluded.deaths,
+    verified = d.verified or excluded.verified,
+    last_dead_at = case when excluded.verified or d.is_open and not d.verified then now() else d.last_dead_at end,
+    responses = case when excluded.verified then excluded.responses else d.responses end,
+    differences = case when excluded.verified then excluded.differences else d.differences end,
+    error = case when excluded.verified then excluded.error else d.error end,
+    properties = case when excluded.verified then excluded.properties else d.properties end,
+    waits_for = case when excluded.verified then coalesce(excluded.waits_for, d.waits_for) else d.waits_for end,
+    tried_at = case when excluded.waits_for is null then d.tried_at end,
+    status = case when excluded.verified and d.status = 'resolved' then 'dead' else d.status end,
+    closed_at = case when excluded.verified and d.status = 'resolved' then null else d.closed_at end
+  returning id`;
+
+interface LetterRow {
+  reason: DeadReason;
+  uniqueid: string | null;
+  scustomer: number | null;
+  machine: string | null;
+  submitted_by: string | null;
+  verified: boolean;
+  responses: unknown;
+  body: string;
+  altered: readonly string[];
+  digest: string;
+  properties: unknown;
+  differences: readonly Difference[] | null;
+  error: string | null;
+  deaths: number;
+  cost: string | null;
+  currency: string | null;
+  waits_for: string | null;
+}
+
+const ERROR_MAX = 1000;
+/** What differs is shown, not kept: both calls are there as a whole. */
+const DIFFERENCE_MAX = 200;
+
+function shortened({ parameter, stored, received }: Difference): Difference {
+  const short = (value: Difference['stored']) =>
+    typeof value === 'string' ? shorten(clean(value), DIFFERENCE_MAX) : value;
+  return { parameter, stored: short(stored), received: short(received) };
+}
+
+/** The rows that a batch of outcomes leaves behind: one for the same reason and content, its deaths counted. */
+export class LetterRows {
+  readonly #rows = new Map<string, LetterRow>();
+
+  /** Adds the letter of an outcome, if that outcome leaves one. */
+  add(outcome: Outcome, validationOnly: boolean, letter: () => Letter | null): void {
+    const reason = deadReasonOf(outcome, validationOnly);
+    const kept = reason === null ? null : letter();
+    if (reason === null || kept === null) return;
+    const { submittedBy, ...content } = kept;
+    const key = `${reason} ${content.digest}`;
+    const before = this.#rows.get(key);
+    if (before !== undefined) before.deaths += 1;
+    if (before !== undefined && !(kept.verified && !before.verified)) return;
+    this.#rows.set(key, {
+      ...content,
+      reason,
+      submitted_by: submittedBy,
+      responses: responsesTo(outcome),
+      differences: outcome.kind === 'conflict' ? outcome.differences.map(shortened) : null,
+      error: outcome.kind === 'failed' ? cut(clean(outcome.error), ERROR_MAX) : null,
+      waits_for: outcome.kind === 'failed' ? (outcome.waitsFor ?? null) : null,
+      deaths: before?.deaths ?? 1,
+    });
+  }
+
+  get rows(): LetterRow[] {
+    return [...this.#rows.values()];
+  }
+}
+
+/** Which row of `dead_letters`: the same reason and content are one row. */
+export interface LetterKey {
+  reason: DeadReason;
+  /** Of the content as it came (`Letter.digest`). */
+  digest: string;
+}
+
+const MARK_TRIED = `
+  update dead_letters set tried_at = now()
+  where reason = $1 and digest = ${keyed('$2')} and tried_at is null returning id`;
+
+/** Marks a letter as tried, before the trying. False if it was tried before: that may be what crashed the worker. */
+export async function markTried(sql: Sql, { reason, digest }: LetterKey): Promise<boolean> {
+  return (await sql(MARK_TRIED, [reason, digest])).length > 0;
+}
+
+const RESOLVE = `
+  update dead_letters set status = 'resolved', closed_at = now()
+  where reason = $1 and digest = ${keyed('$2')} and status = 'dead' returning id`;
+
+/** Its death is in the letter of its new reason, if that leaves one; this one says so and is closed. */
+const MERGE = `
+  with merged as (
+    update dead_letters set status = 'discarded', closed_at = now()
+    where reason = $1 and digest = ${keyed('$2')} and status = 'dead' returning id, digest)
+  insert into dead_letter_events (dead_letter, event, detail)
+  select m.id, 'merged', jsonb_strip_nulls(jsonb_build_object('reason', $3::text, 'into',
+    (select d.id from dead_letters d where d.reason = $3 and d.digest = m.digest)))
+  from merged m returning id`;
+
+/** The message of this letter was tried, with this outcome: the letter is resolved only where its call is stored. */
+export async function closeTried(sql: Sql, { reason, digest }: LetterKey, outcome: Outcome): Promise<void> {
+  if (isStored(outcome)) await sql(RESOLVE, [reason, digest]);
+  else await sql(MERGE, [reason, digest, deadReasonOf(outcome, false) ?? outcome.kind]);
+}
+
+const VERIFY = `
+  update dead_letters set verified = true
+  where reason = $1 and digest = ${keyed('$2')} and not verified returning id`;
+
+/** The credentials of this letter's sender were looked at, and right. */
+export async function verifyLetter(sql: Sql, { reason, digest }: LetterKey): Promise<void> {
+  await sql(VERIFY, [reason, digest]);
+}

@@ -1,0 +1,146 @@
+import type { DeadReason } from '../../domain/outcome.ts';
+import type { LetterStatus } from '../../domain/record.ts';
+import type { ResponseEntry } from '../../domain/reply.ts';
+import { type Condition, conditionOf, type LetterFilter } from './filter.ts';
+import type { Sql } from '../sql.ts';
+
+export type { LetterFilter } from './filter.ts';
+
+/** A dead letter as a list shows it, under the names of its columns. */
+export interface LetterSummary {
+  id: number;
+  reason: DeadReason;
+  status: LetterStatus;
+  uniqueid: string | null;
+  scustomer: number | null;
+  machine: string | null;
+  /** Who claims to have sent it, where that is not verified. */
+  submitted_by: string | null;
+  verified: boolean;
+  responses: ResponseEntry[];
+  /** Null where it cannot be read; without a currency it is the system's. */
+  cost: string | null;
+  currency: string | null;
+  /** As it came, without its password. */
+  body: string;
+  /** What in the body was masked or cut, its password apart: parameters by name, '' for the body as a whole. */
+  altered: string[];
+  edits: Record<string, string>;
+  deaths: number;
+  replays: number;
+  first_dead_at: Date;
+  last_dead_at: Date;
+  closed_at: Date | null;
+}
+
+export const summaryColumns = `d.id::float8 as id, d.reason, d.status, d.uniqueid, d.scustomer, d.machine, d.submitted_by, d.verified, d.responses,
+  trim_scale(d.cost)::text as cost, d.currency, d.body, d.altered, d.edits, d.deaths, d.replays, d.first_dead_at, d.last_dead_at,
+  d.closed_at`;
+
+/** Where a page of the list ended; the next one begins below. */
+export interface Cursor {
+  /** To the microsecond, as PostgreSQL writes it: JavaScript would lose three digits, and rows with them. */
+  at: string;
+  id: number;
+}
+
+/**
+ * The latest deaths first. An index on (last_dead_at, id), alone or after is_open, reason or customer, gives a page
+ * without sorting.
+ */
+export function pageStatement(filter: LetterFilter, limit: number, after?: Cursor): Condition {
+  const { text, values } = conditionOf(filter);
+  const [at, id] = [`$${values.length + 1}::timestamptz`, `$${values.length + 2}::bigint`];
+  const below = after === undefined ? '' : `and (d.last_dead_at, d.id) < (${at}, ${id})`;
+  return {
+    text: `select ${summaryColumns}, d.last_dead_at::text as at from dead_letters d where ${text} ${below}
+      order by d.last_dead_at desc, d.id desc limit ${limit}`,
+    values: after === undefined ? values : [...values, after.at, after.id],
+  };
+}
+
+/** `next` is undefined where the list ends. */
+export async function readPage(
+  sql: Sql,
+  filter: LetterFilter,
+  limit: number,
+  after?: Cursor,
+): Promise<{ letters: LetterSummary[]; next: Cursor | undefined }> {
+  const { text, values } = pageStatement(filter, limit + 1, after);
+  const rows = await sql<LetterSummary & { at: string }>(text, values);
+  const page = rows.slice(0, limit);
+  const last = page.at(-1);
+  const next = rows.length > limit && last !== undefined ? { at: last.at, id: last.id } : undefined;
+  return { letters: page.map(({ at, ...letter }) => letter), next };
+}
+
+export async function countLetters(sql: Sql, filter: LetterFilter): Promise<number> {
+  const { text, values } = conditionOf(filter);
+  const [row] = await sql<{ count: number }>(
+    `select count(*)::int as count from dead_letters d where ${text}`,
+    values,
+  );
+  return row?.count ?? 0;
+}
+
+/** Those of these ids that no dead letter has. */
+export async function unknownIds(sql: Sql, ids: readonly string[]): Promise<string[]> {
+  const rows = await sql<{ id: string }>(
+    `select id from json_array_elements_text($1::json) as given(id)
+     where not exists (select from dead_letters d where d.id = given.id::bigint)`,
+    [JSON.stringify(ids)],
+  );
+  return rows.map(({ id }) => id);
+}
+
+/** What letters can be grouped by, and where it stands; code and key come once for each different response. */
+const GROUPS = {
+  reason: 'd.reason',
+  status: 'd.status',
+  code: "response.entry ->> 'code'",
+  key: "response.entry ->> 'key'",
+  customer: 'd.scustomer::text',
+  machine: 'd.machine',
+  uniqueid: 'd.uniqueid',
+  sender: 'd.submitted_by',
+  day: "to_char(d.last_dead_at, 'YYYY-MM-DD')",
+  hour: `to_char(d.last_dead_at, 'YYYY-MM-DD"T"HH24:00"Z"')`,
+} as const;
+
+export type GroupField = keyof typeof GROUPS;
+export const groupFields = Object.keys(GROUPS) as GroupField[];
+
+export interface LetterGroup {
+  value: string | null;
+  count: number;
+  last_dead_at: Date;
+  /** Costs of the calls that are neither stored nor discarded, where they can be read and their sender is known. */
+  at_stake: { currency: string; cost: string }[];
+}
+
+/** Counts and the money at stake, most letters first. */
+export async function groupLetters(
+  sql: Sql,
+  filter: LetterFilter,
+  field: GroupField,
+  systemCurrency: string,
+): Promise<LetterGroup[]> {
+  const { text, values } = conditionOf(filter);
+  const responses =
+    field === 'code' || field === 'key'
+      ? `cross join lateral (select distinct jsonb_build_object('${field}', e ->> '${field}') as entry
+          from jsonb_array_elements(d.responses) e) as response`
+      : '';
+  return await sql<LetterGroup>(
+    `with part as (
+      select ${GROUPS[field]} as value, coalesce(d.currency, $${values.length + 1}::char(3)) as currency,
+        count(*) as count, max(d.last_dead_at) as last_dead_at,
+        sum(d.cost) filter (where d.status in ('dead', 'replaying') and d.verified) as cost
+      from dead_letters d ${responses} where ${text} group by 1, 2)
+    select value, sum(count)::int as count, max(last_dead_at) as last_dead_at,
+      coalesce(jsonb_agg(jsonb_build_object('currency', currency, 'cost', trim_scale(cost)::text) order by currency)
+        filter (where cost <> 0), '[]') as at_stake
+    from part group by value order by count desc, value`,
+    [...values, systemCurrency],
+  );
+}

@@ -1,0 +1,123 @@
+import type { DeadReason } from '../../domain/outcome.ts';
+import type { LetterStatus } from '../../domain/record.ts';
+import { conditionOf, type LetterFilter } from './filter.ts';
+import { listed, type Sql } from '../sql.ts';
+
+/** What of a row sending it again needs. */
+export interface Replayable {
+  id: string;
+  reason: DeadReason;
+  status: LetterStatus;
+  uniqueid: string | null;
+  scustomer: number | null;
+  body: string;
+  /** What in it was masked or cut, its password apart: parameters by name, '' for the body as a whole. */
+  altered: string[];
+  properties: {
+    contentType?: string | null;
+    replyTo?: string | null;
+    correlationId?: string | null;
+    messageId?: string | null;
+    routingKey?: string;
+    traceparent?: string;
+  };
+  edits: Record<string, string>;
+  submittedBy: string | null;
+  verified: boolean;
+  replays: number;
+}
+
+/** The ids that a replay is about, the oldest death first: whatever dies later is not among them. */
+export async function selectIds(sql: Sql, filter: LetterFilter, limit: number | null): Promise<string[]> {
+  const { text, values } = conditionOf(filter);
+  const rows = await sql<{ id: string }>(
+    `select d.id::text as id from dead_letters d where ${text} order by d.last_dead_at, d.id
+     limit $${values.length + 1}::int`,
+    [...values, limit],
+  );
+  return rows.map(({ id }) => id);
+}
+
+export async function readReplayable(sql: Sql, ids: readonly string[]): Promise<Replayable[]> {
+  const rows = await sql<Replayable>(
+    `select d.id::text as id, d.reason, d.status, d.uniqueid, d.scustomer, d.body, d.altered, d.verified, d.properties, d.edits,
+       d.submitted_by as "submittedBy", d.replays
+     from unnest(string_to_array($1, ',')::bigint[]) as wanted(id) join dead_letters d using (id)`,
+    [listed(ids)],
+  );
+  const byId = new Map(rows.map((row) => [row.id, row]));
+  return ids.flatMap((id) => byId.get(id) ?? []);
+}
+
+/** A row about to be sent again. */
+export interface Mark {
+  id: string;
+  /** As it was read: a row that changed meanwhile is not marked. */
+  replays: number;
+  edits: Record<string, string>;
+  status: LetterStatus;
+  /** Hex. */
+  seal: string;
+}
+
+/**
+ * The list of ids is there for the planner: it takes a list for ten rows and then goes by primary key, whereas for
+ * JSON it might read the whole table, and a plan made while the table is small stays.
+ */
+const MARK = `
+with wanted as materialized (
+  select w.* from unnest(string_to_array($4, ',')::bigint[]) as given(id)
+  join json_to_recordset($1::json) as w(id bigint, replays int, edits jsonb, status text, seal text) using (id)),
+marked as (
+  update dead_letters d set status = 'replaying', replays = d.replays + 1, closed_at = null
+  from wanted w
+  where d.id = w.id and d.status = w.status and d.replays = w.replays and d.edits = w.edits
+  returning d.id, d.replays, d.reason, d.responses, w.seal),
+told as (
+  insert into dead_letter_events (dead_letter, event, by, why, attempt, seal, detail)
+  select id, 'replayed', $2, $3, replays, decode(seal, 'hex'), jsonb_build_object('reason', reason, 'responses', responses)
+  from marked returning dead_letter)
+select coalesce(json_agg(dead_letter::text), '[]')::text as ids from told`;
+
+/**
+ * Marks rows `replaying` with a new attempt and its seal; committed before anything is sent. Returns the ids of
+ * those that were still as they had been read.
+ */
+export async function markReplaying(
+  sql: Sql,
+  marks: readonly Mark[],
+  by: string,
+  why: string | null,
+): Promise<Set<string>> {
+  const [row] = await sql<{ ids: string }>(MARK, [
+    JSON.stringify(marks),
+    by,
+    why,
+    listed(marks.map((mark) => mark.id)),
+  ]);
+  return new Set(JSON.parse(row?.ids ?? '[]') as string[]);
+}
+
+/** What a row says of an attempt by now. */
+export interface Sighting {
+  id: string;
+  status: LetterStatus;
+  replays: number;
+  /** What answered it. */
+  code: string;
+}
+
+/** Those of these rows whose attempt is over, or that a newer attempt took over. By primary key. */
+export async function readFinished(
+  sql: Sql,
+  attempts: readonly { id: string; attempt: number }[],
+): Promise<Sighting[]> {
+  const [row] = await sql<{ seen: string }>(
+    `select coalesce(json_agg(json_build_object('id', d.id::text, 'status', d.status, 'replays', d.replays, 'code',
+       case d.status when 'resolved' then '204' else coalesce(d.responses -> 0 ->> 'code', '') end)), '[]')::text as seen
+     from unnest(string_to_array($1, ',')::bigint[], string_to_array($2, ',')::int[]) as a(id, attempt) join dead_letters d using (id)
+     where d.status <> 'replaying' or d.replays <> a.attempt`,
+    [listed(attempts.map(({ id }) => id)), listed(attempts.map(({ attempt }) => attempt))],
+  );
+  return JSON.parse(row?.seen ?? '[]') as Sighting[];
+}

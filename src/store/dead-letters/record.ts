@@ -1,0 +1,97 @@
+import { codeOf, deadReasonOf, isStored, type Outcome } from '../../domain/outcome.ts';
+import { responsesTo } from '../../domain/reply.ts';
+import { listed, type Sql } from '../sql.ts';
+
+/** What became of one replay. */
+export interface ReplayResult {
+  id: string;
+  /** Of the body as it came, hex: with the reason it says which row keeps a letter. */
+  digest: string;
+  attempt: number;
+  /** The operator. */
+  by: string;
+  outcome: Outcome;
+}
+
+/**
+ * Rows and their history, in one statement. A row whose new reason another row of the same content has already is
+ * discarded as merged into that one, which counts the death: there is one row for the same reason and content. The
+ * list of ids is there for the planner, as it is where rows are marked.
+ */
+const RECORD = `
+with result as materialized (
+  select r.*, own.verified, other.id as other
+  from unnest(string_to_array($2, ',')::bigint[]) as given(id)
+  join json_to_recordset($1::json) as r(id bigint, digest text, attempt int, by text, stored boolean,
+    reason text, code text, responses jsonb, differences jsonb, error text) using (id)
+  join dead_letters own on own.id = r.id
+  left join lateral (
+    select d.id from dead_letters d where d.reason = r.reason and d.digest = decode(r.digest, 'hex') and d.id <> r.id
+    limit 1) as other on true),
+merged as (
+  update dead_letters d set deaths = d.deaths + 1, verified = d.verified or r.verified, last_dead_at = now(), responses = r.responses,
+    differences = r.differences, error = r.error,
+    status = case d.status when 'resolved' then 'dead' else d.status end,
+    closed_at = case d.status when 'resolved' then null else d.closed_at end
+  from result r where d.id = r.other),
+moved as (
+  update dead_letters d set
+    status = case when r.reason is null then 'resolved' when r.other is not null then 'discarded' else 'dead' end,
+    closed_at = case when r.reason is null or r.other is not null then now() end,
+    reason = case when r.other is null then coalesce(r.reason, d.reason) else d.reason end,
+    responses = case when r.reason is null then d.responses else r.responses end,
+    differences = case when r.reason is null then d.differences else r.differences end,
+    error = case when r.reason is null then d.error else r.error end,
+    deaths = d.deaths + case when r.reason is null then 0 else 1 end,
+    last_dead_at = case when r.reason is null then d.last_dead_at else now() end
+  from result r where d.id = r.id and d.replays = r.attempt and d.status = 'replaying'
+  returning d.id),
+told as (
+  insert into dead_letter_events (dead_letter, event, by, attempt, detail)
+  select id, case when reason is null then 'resolved' when other is not null then 'merged' else 'died' end, by, attempt,
+  jsonb_strip_nulls(jsonb_build_object('code', code, 'stored', stored, 'reason', reason, 'into', other,
+    'responses', case when reason is not null then responses end))
+  from result)
+select settle_assert((select count(*) from moved) = (select count(*) from result), 'a replay was settled elsewhere')
+  as held`;
+
+/**
+ * Writes what became of replays. Throws what the database throws, CDR01 where a row has changed since it was read: another
+ * worker had the same message, or the letter was sent again.
+ */
+export async function record(sql: Sql, results: readonly ReplayResult[]): Promise<void> {
+  for (let open = results; open.length > 0; ) {
+    const { first, rest } = distinct(open);
+    await sql(RECORD, [JSON.stringify(first.map(rowOf)), listed(first.map(({ id }) => id))]);
+    open = rest;
+  }
+}
+
+/** Rows of the same content may meet in one: the second has to see what the first became. */
+function distinct(results: readonly ReplayResult[]): { first: ReplayResult[]; rest: ReplayResult[] } {
+  const digests = new Set<string>();
+  const first: ReplayResult[] = [];
+  const rest: ReplayResult[] = [];
+  for (const result of results) {
+    (digests.has(result.digest) ? rest : first).push(result);
+    digests.add(result.digest);
+  }
+  return { first, rest };
+}
+
+/** What a row keeps: of a call that is stored nothing but that it is. */
+function rowOf({ id, attempt, by, digest, outcome }: ReplayResult) {
+  const settled = { id, attempt, by, code: codeOf(outcome), stored: outcome.kind === 'accepted' };
+  // Resolved means stored. Whatever else was answered leaves its row open: somebody asked for it.
+  if (isStored(outcome)) return settled;
+  const reason = deadReasonOf(outcome, false) ?? 'failed';
+  return {
+    ...settled,
+    reason,
+    digest,
+    responses: responsesTo(outcome),
+    differences: outcome.kind === 'conflict' ? outcome.differences : null,
+    error:
+      outcome.kind === 'failed' ? outcome.error : reason === 'failed' ? 'was answered, not stored' : null,
+  };
+}

@@ -1,0 +1,73 @@
+import { customerRow, invoiceRow } from '../../domain/held.ts';
+import { keyed } from './insert.ts';
+import { lockedRows } from '../persist/row-locks.ts';
+import type { Sql } from '../sql.ts';
+
+/** A dead letter of a call that waited too long for a row that somebody else held. */
+export interface WaitingLetter {
+  id: string;
+  /** The row, by the name that it was held under. */
+  row: string;
+  body: string;
+  /** Who sent it: known, since only the calls of known senders come so far. */
+  submittedBy: string;
+}
+
+/** The oldest of each row. */
+const WAITING = `
+  select distinct on (waits_for) id::text as id, waits_for as row, body, submitted_by as "submittedBy"
+  from dead_letters
+  where waits_for is not null and tried_at is null and status = 'dead' and verified and altered = '{}'
+    and submitted_by is not null
+  order by waits_for, id limit 100`;
+
+/** Letters that wait to be tried again, one of each row, but for rows that are locked. Throws what the database throws. */
+export async function waitingLetters(sql: Sql): Promise<WaitingLetter[]> {
+  const letters = await sql<WaitingLetter>(WAITING, []);
+  const idsOf = (pattern: RegExp) => letters.flatMap(({ row }) => Number(pattern.exec(row)?.[1] ?? []));
+  const customers = idsOf(/^customer (\d+)$/);
+  const invoices = idsOf(/^invoice (\d+)$/);
+  if (customers.length + invoices.length === 0) return letters;
+  const locked = new Set(
+    (await lockedRows(sql, { customers, invoiced: [], invoices, letters: [] })).map(({ of, id }) =>
+      of === 'customer' ? customerRow(Number(id)) : invoiceRow(Number(id)),
+    ),
+  );
+  return letters.filter(({ row }) => !locked.has(row));
+}
+
+/** False if somebody else tries it or tried it before. Committed before the trying, so that a call that ends workers does so once. */
+export async function beginTrying(sql: Sql, id: string): Promise<boolean> {
+  const marked = await sql(
+    `update dead_letters set tried_at = now() where id = $1::bigint and tried_at is null and status = 'dead'
+     returning id`,
+    [id],
+  );
+  return marked.length > 0;
+}
+
+/** Its row is still held: it waits on. */
+export async function goOnWaiting(sql: Sql, id: string): Promise<void> {
+  await sql(
+    `update dead_letters set tried_at = null where id = $1::bigint and status = 'dead' returning id`,
+    [id],
+  );
+}
+
+/** Its call is stored. */
+export async function resolveWaiting(sql: Sql, id: string): Promise<void> {
+  await sql(
+    `update dead_letters set status = 'resolved', closed_at = now()
+     where id = $1::bigint and status = 'dead' returning id`,
+    [id],
+  );
+}
+
+/** Has the letter of a call wait for a row, to be tried again; its sender has been verified meanwhile. */
+export async function waitFor(sql: Sql, key: { reason: string; digest: string }, row: string): Promise<void> {
+  await sql(
+    `update dead_letters set waits_for = $3, tried_at = null, verified = true
+     where reason = $1 and digest = ${keyed('$2')} and status = 'dead' returning id`,
+    [key.reason, key.digest, row],
+  );
+}

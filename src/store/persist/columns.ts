@@ -1,0 +1,138 @@
+import { type Cdr, type CdrField, cdrFields } from '../../domain/cdr.ts';
+import type { Charge } from '../../domain/charge.ts';
+import type { Call } from '../../domain/decide.ts';
+import { canonical, plain } from '../../domain/money.ts';
+import type { Sql } from '../sql.ts';
+
+type Value = string | number | null;
+
+/** One column of `cdrs` as a batch brings it. */
+interface Column {
+  name: string;
+  /** PostgreSQL's type of what travels. */
+  type: string;
+  /** What stands for null travels as ''. */
+  isNullable?: true;
+  of: (call: Call, charge: Charge) => Value;
+}
+
+/** PostgreSQL types of the contract's parameters that are not text; times travel as Unix seconds. */
+const TYPES: Partial<Record<CdrField, string>> = {
+  start: 'float8',
+  end: 'float8',
+  scustomer: 'int',
+  spresent: 'smallint',
+  dcustomer: 'int',
+  cost: 'numeric',
+  currency: 'char(3)',
+  ingroup_time: 'int',
+  invoice: 'int',
+  messages: 'int',
+  outgroup_time: 'int',
+  peer: 'int',
+  talktime: 'int',
+  time: 'int',
+  totaltime: 'int',
+  update_balance: 'smallint',
+  update_invoices: 'smallint',
+};
+
+/** Parameters that are stored otherwise than they were submitted. */
+const OTHERWISE: Partial<Record<CdrField, Pick<Column, 'isNullable' | 'of'>>> = {
+  invoice: { isNullable: true, of: (_, { invoice }) => invoice },
+  peer: { isNullable: true, of: ({ cdr }) => (cdr.peer === 0 ? null : cdr.peer) },
+};
+
+/** What was charged, on which terms, and for whom. */
+const MORE: readonly Column[] = [
+  { name: 'invoice_named', type: 'boolean', of: ({ cdr }) => String(cdr.invoice !== 0) },
+  { name: 'tax', type: 'numeric', of: (_, { tax }) => plain(tax) },
+  { name: 'charged', type: 'numeric', of: (_, { charged }) => plain(charged) },
+  { name: 'invoice_cost', type: 'numeric', of: (_, { invoiceCost }) => plain(invoiceCost) },
+  { name: 'invoice_tax', type: 'numeric', of: (_, { invoiceTax }) => plain(invoiceTax) },
+  { name: 'system_rate', type: 'numeric', of: (_, { terms }) => plain(terms.systemRate) },
+  { name: 'currency_rate', type: 'numeric', of: (_, { terms }) => plain(terms.currencyRate) },
+  { name: 'customer_currency', type: 'char(3)', of: (_, { terms }) => terms.customerCurrency },
+  { name: 'customer_rate', type: 'numeric', of: (_, { terms }) => plain(terms.customerRate) },
+  {
+    name: 'invoice_currency',
+    type: 'char(3)',
+    isNullable: true,
+    of: (_, { terms }) => terms.invoiceCurrency,
+  },
+  {
+    name: 'invoice_rate',
+    type: 'numeric',
+    isNullable: true,
+    of: (_, { terms }) => terms.invoiceRate && plain(terms.invoiceRate),
+  },
+  { name: 'tax_terms', type: 'jsonb', isNullable: true, of: (_, { terms }) => taxTerms(terms.taxes) },
+  { name: 'fingerprint', type: 'bytea', of: ({ fingerprint }) => `\\x${fingerprint}` },
+  { name: 'submitted_by', type: 'text', of: ({ submittedBy }) => submittedBy },
+  { name: 'replayed_by', type: 'text', isNullable: true, of: ({ replayedBy }) => replayedBy ?? null },
+];
+
+function taxTerms(taxes: Charge['terms']['taxes']): string | null {
+  if (taxes.length === 0) return null;
+  return JSON.stringify(taxes.map(({ id, rate, flat }) => ({ id, rate: plain(rate), flat: plain(flat) })));
+}
+
+const columns: readonly Column[] = [
+  ...cdrFields.map(
+    (name): Column => ({
+      name,
+      type: TYPES[name] ?? 'text',
+      of: ({ cdr }) => cdr[name],
+      ...OTHERWISE[name],
+    }),
+  ),
+  ...MORE,
+];
+
+/**
+ * Calls as they travel to the database: a line each, values separated by tabs. Nothing needs an escape, because no
+ * text of a call holds a control character (domain/text.ts). JSON would cost PostgreSQL about twice as much to read.
+ */
+export function linesOf(calls: readonly { call: Call; charge: Charge }[]): string {
+  return calls
+    .map(({ call, charge }) => columns.map((column) => column.of(call, charge)).join('\t'))
+    .join('\n');
+}
+
+function typed({ name, type, isNullable }: Column, index: number): string {
+  const text = isNullable ? `nullif(value[${index + 1}], '')` : `value[${index + 1}]`;
+  const isTime = name === 'start' || name === 'end';
+  return `${isTime ? `to_timestamp(${text}::${type})` : `${text}::${type}`} as "${name}"`;
+}
+
+/**
+ * `select …`: the calls in the lines of `$1`. A line of another shape fails with a division by zero: an error of the
+ * call, as one of the database's own would be.
+ */
+export const callsInLines = `
+  select ${columns.map(typed).join(', ')}
+  from (
+    -- Without the offset PostgreSQL would split the line again for every column.
+    select string_to_array(line, E'\\t') as value from unnest(string_to_array($1, E'\\n')) as line offset 0
+  ) as line
+  where 1 / (cardinality(value) = ${columns.length})::int = 1`;
+/** For `insert into cdrs (…)`, and to be selected from `callsInLines`. */
+export const callColumns = columns.map(({ name }) => `"${name}"`).join(', ');
+
+function asSubmitted(name: CdrField): string {
+  if (name === 'start' || name === 'end') return `extract(epoch from "${name}")::bigint`;
+  if (name === 'cost') return '"cost"::text';
+  if (name === 'peer') return 'coalesce("peer", 0)';
+  return name === 'invoice' ? 'case when invoice_named then "invoice" else 0 end' : `"${name}"`;
+}
+
+const STORED_CALLS = `
+  select (select row_to_json(call) from (select ${cdrFields.map((name) => `${asSubmitted(name)} as "${name}"`).join(', ')}) as call)::text as call
+  from cdrs where uniqueid = any(array(select json_array_elements_text($1::json)))`;
+
+/** Stored calls by uniqueid as they were submitted, to be compared with others. */
+export async function readCalls(sql: Sql, uniqueids: readonly string[]): Promise<Map<string, Cdr>> {
+  const rows = await sql<{ call: string }>(STORED_CALLS, [JSON.stringify(uniqueids)]);
+  const calls = rows.map(({ call }) => JSON.parse(call) as Cdr);
+  return new Map(calls.map((call) => [call.uniqueid, { ...call, cost: canonical(call.cost) }]));
+}

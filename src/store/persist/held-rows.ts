@@ -1,0 +1,95 @@
+import { customerRow, type Held, type HeldBy, invoiceRow, letterRow, nothingHeld } from '../../domain/held.ts';
+import { clean, shorten } from '../../domain/text.ts';
+import { type LockedRow, lockedRows, type RowIds } from './row-locks.ts';
+import type { Sql } from '../sql.ts';
+
+interface HeldRow extends Held {
+  row: string;
+  /** Whether asking for the row tells when it is free; else only a call that tries it does. */
+  lock: Pick<LockedRow, 'of' | 'id'> | null;
+}
+
+/** Locked rows are asked for again after so many milliseconds. */
+const PROBE_MS = 200;
+
+/**
+ * What of the database a worker may not touch now, because somebody else than a worker has it. Their calls are left out of
+ * batches without a look, until the row is seen free or one of the calls gets through.
+ *
+ * @param now milliseconds on a clock that never goes back
+ */
+export class HeldRows {
+  readonly #rows = new Map<string, HeldRow>();
+  readonly #now: () => number;
+  #probedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+  }
+
+  /** For the batches: nothing to look up where nothing is held. */
+  get isHeld(): HeldBy {
+    return this.#rows.size === 0 ? nothingHeld : (row) => this.#rows.get(row);
+  }
+
+  /** Whether only one of its calls can tell that it is free. */
+  isRefused(row: string): boolean {
+    return this.#rows.get(row)?.lock === null;
+  }
+
+  refuse(row: string, why: string): Held {
+    const held: HeldRow = { kind: 'held', row, why, lock: null };
+    this.#rows.set(row, held);
+    return held;
+  }
+
+  free(row: string): void {
+    this.#rows.delete(row);
+  }
+
+  /**
+   * Asks who has the rows that a statement waited for in vain. Those of others than workers are held from now on. Throws
+   * what the database throws.
+   *
+   * @returns how many are held anew, and whether workers had any
+   */
+  async look(sql: Sql, rows: RowIds): Promise<{ held: number; passing: boolean }> {
+    const locked = await lockedRows(sql, rows);
+    const others = locked.filter((row) => !row.isPassing && !this.#rows.has(nameOf(row)));
+    for (const row of others) this.#rows.set(nameOf(row), heldRow(row));
+    return { held: others.length, passing: locked.some(({ isPassing }) => isPassing) };
+  }
+
+  /** Looks, not too often, which locked rows are free again. Throws what the database throws. */
+  async probe(sql: Sql): Promise<void> {
+    const before = [...this.#rows.values()].flatMap(({ row, lock }) =>
+      lock === null ? [] : [{ row, lock }],
+    );
+    if (before.length === 0 || this.#now() - this.#probedAt < PROBE_MS) return;
+    this.#probedAt = this.#now();
+    const idsOf = (of: LockedRow['of']) => before.flatMap(({ lock }) => (lock.of === of ? [lock.id] : []));
+    const locked = await lockedRows(sql, {
+      customers: idsOf('customer').map(Number),
+      invoiced: [],
+      invoices: idsOf('invoice').map(Number),
+      letters: idsOf('dead letter'),
+    });
+    const still = new Set(locked.filter(({ isPassing }) => !isPassing).map(nameOf));
+    for (const { row } of before) if (!still.has(row)) this.#rows.delete(row);
+  }
+}
+
+function nameOf({ of, id }: LockedRow): string {
+  if (of === 'dead letter') return letterRow(id);
+  return of === 'customer' ? customerRow(Number(id)) : invoiceRow(Number(id));
+}
+
+function heldRow(locked: LockedRow): HeldRow {
+  const { of, id, pid, application, since } = locked;
+  const session =
+    pid === null
+      ? 'a prepared transaction'
+      : `process ${pid} (${shorten(clean(application || 'unnamed'), 63)})`;
+  const why = `locked by ${session}${since === null ? '' : `, whose transaction began at ${since}`}`;
+  return { kind: 'held', row: nameOf(locked), why, lock: { of, id } };
+}

@@ -1,0 +1,96 @@
+import { WORKER_NAME } from '../database.ts';
+import { listed, type Sql } from '../sql.ts';
+
+/** Rows that a batch may move or write. */
+export interface RowIds {
+  customers: readonly number[];
+  /** Customers whose open invoices the batch may move. */
+  invoiced: readonly number[];
+  invoices: readonly number[];
+  letters: readonly string[];
+}
+
+/** A row that could not be had, and who has it where that can be told. */
+export interface LockedRow {
+  of: 'customer' | 'invoice' | 'dead letter';
+  id: string;
+  /** Of the session; null for a prepared transaction, or where nobody can be told. */
+  pid: number | null;
+  /** application_name of the session. */
+  application: string | null;
+  /** When its transaction began, where this role may know. */
+  since: string | null;
+  /** A worker holds it, for the moment of a batch; or nobody any more. Who calls himself a worker is believed for 2 s. */
+  isPassing: boolean;
+}
+
+/**
+ * Asks for every row without waiting, and of those that are not to be had, whose they are: the transactions in `xmax`
+ * that are still running (pg_locks), and their sessions. A statement of its own, so that what it locks is free again
+ * when it ends.
+ *
+ * What a transaction did after a savepoint that it has released stands under a number that pg_locks no longer shows. Where
+ * nobody can be shown to have the row, it is put down to a session beside the workers that has changed or locked rows of its
+ * table, the oldest first: a row that is free after all is seen to be when it is asked for again.
+ */
+const LOCKED = `
+with customer as materialized (
+  select id from customers where id in (select unnest(string_to_array($1, ',')::int[]))
+  order by id for no key update skip locked),
+wanted_invoice as materialized (
+  select id from invoices where id in (select unnest(string_to_array($3, ',')::int[]))
+  union
+  select id from invoices where customer in (select unnest(string_to_array($2, ',')::int[])) and status = 'open'),
+invoice as materialized (
+  select i.id from invoices i where i.id in (select id from wanted_invoice)
+  order by i.id for no key update skip locked),
+letter as materialized (
+  select id from dead_letters where id in (select unnest(string_to_array($4, ',')::bigint[]))
+  order by id for no key update skip locked),
+locked as materialized (
+  select 'customer' as of, 'customers'::regclass as relation, id::bigint, xmax as holder from customers
+  where id in (select unnest(string_to_array($1, ',')::int[])) and id not in (select id from customer)
+  union all
+  select 'invoice', 'invoices'::regclass, id, xmax from invoices
+  where id in (select id from wanted_invoice) and id not in (select id from invoice)
+  union all
+  select 'dead letter', 'dead_letters'::regclass, id, xmax from dead_letters
+  where id in (select unnest(string_to_array($4, ',')::bigint[])) and id not in (select id from letter)),
+session as materialized (
+  select k.locktype, k.mode, k.transactionid, k.relation, k.pid, a.application_name as application, a.xact_start as began,
+    coalesce(a.application_name = '${WORKER_NAME}' and a.xact_start > clock_timestamp() - interval '2 seconds', false)
+      as is_worker
+  from pg_locks k left join pg_stat_activity a on a.pid = k.pid
+  where exists (select from locked) and k.granted and k.pid is distinct from pg_backend_pid()
+    and (k.locktype = 'transactionid' and k.mode = 'ExclusiveLock'
+      or k.locktype = 'relation' and k.mode in ('RowShareLock', 'RowExclusiveLock')
+        and k.database = (select oid from pg_database where datname = current_database()))),
+shown as (
+  select distinct on (of, id) of, id, pid, application, began, is_worker
+  from locked
+  cross join lateral row_holders(holder) as member(xid)
+  join session on locktype = 'transactionid' and transactionid = member.xid
+  order by of, id, is_worker, began)
+select locked.of, locked.id::text, coalesce(shown.pid, likely.pid) as pid,
+  coalesce(shown.application, likely.application) as application,
+  to_char(coalesce(shown.began, likely.began) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as since,
+  coalesce(shown.is_worker, likely.is_worker, true) as "isPassing"
+from locked
+left join shown on shown.of = locked.of and shown.id = locked.id
+left join lateral (
+  select pid, application, began, is_worker from session
+  where shown.id is null and locktype = 'relation' and session.relation = locked.relation and not is_worker
+  order by mode = 'RowExclusiveLock' desc, began limit 1) as likely on true
+order by locked.of, locked.id`;
+
+/**
+ * Which of these rows are locked, and by whom. Throws what the database throws: 55P03 where a whole table is.
+ */
+export async function lockedRows(sql: Sql, rows: RowIds): Promise<LockedRow[]> {
+  return await sql<LockedRow>(LOCKED, [
+    listed(rows.customers),
+    listed(rows.invoiced),
+    listed(rows.invoices),
+    listed(rows.letters),
+  ]);
+}

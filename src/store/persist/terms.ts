@@ -1,0 +1,84 @@
+import type { Charge, References } from '../../domain/charge.ts';
+import type { Call } from '../../domain/decide.ts';
+import { plain } from '../../domain/money.ts';
+
+/** A call about to be stored, with its charge. */
+export interface Charged {
+  call: Call;
+  charge: Charge;
+}
+
+/**
+ * Everything a batch was charged on, as the statement that stores it checks it again: what the billing system
+ * changed since it was read must not be charged on stale terms.
+ */
+export function termsOf(charged: readonly Charged[], references: References): string {
+  const currencies = new Set<string>(charged.length > 0 ? [references.systemCurrency] : []);
+  const customers = new Set<number>();
+  const peers = new Set<number>();
+  const taxes = new Map<number, { id: number; rate: string; flat: string }>();
+  const invoices = new Map<number, { id: number; customer: number; currency: string; open: boolean }>();
+  const uninvoiced: { customer: number; start: number }[] = [];
+  for (const { call, charge } of charged) {
+    const { cdr } = call;
+    const { terms } = charge;
+    currencies.add(cdr.currency).add(terms.customerCurrency);
+    customers.add(cdr.scustomer).add(cdr.dcustomer);
+    if (cdr.peer !== 0) peers.add(cdr.peer);
+    for (const { id, rate, flat } of terms.taxes) taxes.set(id, { id, rate: plain(rate), flat: plain(flat) });
+    if (charge.invoice !== null && terms.invoiceCurrency !== null) {
+      currencies.add(terms.invoiceCurrency);
+      const open = cdr.update_invoices === 1 || invoices.get(charge.invoice)?.open === true;
+      invoices.set(charge.invoice, {
+        id: charge.invoice,
+        customer: cdr.scustomer,
+        currency: terms.invoiceCurrency,
+        open,
+      });
+    } else if (cdr.update_invoices === 1) uninvoiced.push({ customer: cdr.scustomer, start: cdr.start });
+  }
+  const rateOf = (code: string) => references.currencies.get(code);
+  return JSON.stringify({
+    // A null rate: the system currency had no row, and must still have none.
+    currencies: [...currencies].map((code) => ({ code, rate: textOrNull(rateOf(code)) })),
+    customers: [...customers].map((id) => ({ id, currency: references.customers.get(id) })),
+    peers: [...peers].map((id) => ({ id })),
+    taxes: [...taxes.values()],
+    invoices: [...invoices.values()],
+    uninvoiced,
+  });
+}
+
+function textOrNull(rate: Parameters<typeof plain>[0] | undefined): string | null {
+  return rate === undefined ? null : plain(rate);
+}
+
+/**
+ * One row, true: every term still holds in this statement's snapshot. `settle_assert` raises CDR01 otherwise.
+ * `$2` is what `termsOf` wrote.
+ */
+export const termsHold = `
+  select settle_assert(not exists (
+      select from json_to_recordset($2::json -> 'currencies') as term(code char(3), rate numeric)
+      left join currencies c using (code) where c.rate is distinct from term.rate), 'a currency rate moved')
+    and settle_assert(not exists (
+      select from json_to_recordset($2::json -> 'customers') as term(id int, currency char(3))
+      left join customers c using (id) where c.currency is distinct from term.currency), 'a customer changed')
+    and settle_assert(not exists (
+      select from json_to_recordset($2::json -> 'peers') as term(id int)
+      left join peers p using (id) where p.id is null), 'a peer vanished')
+    and settle_assert(not exists (
+      select from json_to_recordset($2::json -> 'taxes') as term(id int, rate numeric, flat numeric)
+      left join taxes t using (id)
+      where t.rate is distinct from term.rate or t.flat is distinct from term.flat), 'a tax changed')
+    and settle_assert(not exists (
+      select from json_to_recordset($2::json -> 'invoices')
+        as term(id int, customer int, currency char(3), open boolean)
+      left join invoices i using (id)
+      where i.customer is distinct from term.customer or i.currency is distinct from term.currency
+        or (term.open and i.status <> 'open')), 'an invoice changed')
+    and settle_assert(not exists (
+      select from json_to_recordset($2::json -> 'uninvoiced') as term(customer int, start float8)
+      join invoices i on i.customer = term.customer and i.status = 'open'
+        and i.period_start <= to_timestamp(term.start) and to_timestamp(term.start) < i.period_end),
+      'an invoice was opened') as hold`;

@@ -1,0 +1,96 @@
+import { callColumns, callsInLines, linesOf } from './columns.ts';
+import { insertLetters, type LetterRows, letterRecord } from '../dead-letters/insert.ts';
+import { forgetStatements } from '../forget.ts';
+import type { Sql } from '../sql.ts';
+import { type Charged, termsHold } from './terms.ts';
+
+/**
+ * The one statement that settles a batch, atomic by itself: calls in, balances and invoices moved by exactly
+ * those that came in, dead letters kept. A uniqueid that another worker stored meanwhile is left out and moves
+ * nothing.
+ *
+ * Locks are taken in one order by every worker, so that they cannot wait in a circle: dead letters by key,
+ * calls by uniqueid, customers by id, invoices by id. The customers come late because one of them may be hot:
+ * its row is locked from here to the commit only. The totals are summed from the inserted rows; what was locked
+ * must still be what the calls were charged on, else CDR01; and must have moved, else CDR02, which names the rows that a
+ * trigger or row security kept where they were.
+ *
+ * A letter that a trigger left out without an error ends the statement: its message would be gone.
+ *
+ * $1 calls, $2 terms, $3 letters; without letters it does not touch their table, which somebody may have locked.
+ */
+const writeWith = (letters: { kept: string; checked: string }) => `
+with terms as materialized (${termsHold}),
+${letters.kept}
+call as materialized (${callsInLines}),
+inserted as (
+  insert into cdrs (${callColumns})
+  select ${callColumns} from call order by uniqueid
+  on conflict (uniqueid) do nothing
+  returning uniqueid, scustomer, customer_currency, charged, update_balance,
+    invoice, invoice_currency, invoice_cost, invoice_tax, update_invoices),
+customer_sum as materialized (
+  select scustomer as id, customer_currency as currency, sum(charged) as charged, count(*) as calls
+  from inserted where update_balance = 1 group by scustomer, customer_currency),
+customer_lock as materialized (
+  select s.*, c.currency = s.currency as holds
+  from customer_sum s join customers c using (id) order by id for no key update of c),
+customer_moved as (
+  update customers c
+  set balance = c.balance - s.charged, charged = c.charged + s.charged, calls = c.calls + s.calls
+  from customer_lock s where c.id = s.id and s.holds
+  returning c.id),
+invoice_sum as materialized (
+  select invoice as id, scustomer as customer, invoice_currency as currency,
+    sum(invoice_cost) as cost, sum(invoice_tax) as tax, count(*) as calls
+  from inserted where update_invoices = 1 and invoice is not null group by invoice, scustomer, invoice_currency),
+invoice_lock as materialized (
+  select s.*, i.customer = s.customer and i.currency = s.currency and i.status = 'open' as holds
+  from invoice_sum s join invoices i using (id) order by id for no key update of i),
+invoice_moved as (
+  update invoices i
+  set calls = i.calls + s.calls, cost = i.cost + s.cost, tax = i.tax + s.tax, total = i.total + s.cost + s.tax
+  from invoice_lock s where i.id = s.id and s.holds
+  returning i.id)
+select
+  (select hold from terms) as terms,
+  ${letters.checked}
+  settle_assert(not exists (select from customer_lock where not holds), 'a customer changed')
+    and settle_moved('customer', array(select id from customer_sum except select id from customer_moved)) as customers,
+  settle_assert(not exists (select from invoice_lock where not holds), 'an invoice changed')
+    and settle_moved('invoice', array(select id from invoice_sum except select id from invoice_moved)) as invoices,
+  (select coalesce(json_agg(uniqueid), '[]')::text
+    from (select uniqueid from call except select uniqueid from inserted) as lost) as lost`;
+
+const WRITE_CALLS = writeWith({ kept: '', checked: '' });
+const WRITE = writeWith({
+  kept: `letter as materialized (select * from json_to_recordset($3::json) as letter(${letterRecord})),
+dead as (${insertLetters}),`,
+  checked: `settle_moved('dead letters that the database leaves out without an error:',
+    array(select (select count(*) from letter)::int - count(*)::int from dead
+      having count(*) <> (select count(*) from letter))) as letters,`,
+});
+
+/**
+ * Writes the calls and dead letters of a batch. Returns the uniqueids that another worker stored meanwhile.
+ * Throws what the database throws, CDR01 where the terms no longer hold, CDR02 where a row did not move; then nothing was
+ * written.
+ */
+export async function write(
+  sql: Sql,
+  calls: readonly Charged[],
+  terms: string,
+  letters: LetterRows,
+): Promise<Set<string>> {
+  try {
+    const { rows } = letters;
+    const values = [linesOf(calls), terms];
+    const [row] =
+      rows.length === 0
+        ? await sql<{ lost: string }>(WRITE_CALLS, values)
+        : await sql<{ lost: string }>(WRITE, [...values, JSON.stringify(rows)]);
+    return new Set(JSON.parse(row?.lost ?? '[]') as string[]);
+  } finally {
+    forgetStatements();
+  }
+}

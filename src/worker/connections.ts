@@ -1,0 +1,54 @@
+import { quietLog } from '../broker/log.ts';
+import {
+  type SupervisedConnection,
+  type SupervisorOptions,
+  superviseConnection,
+} from '../broker/supervisor.ts';
+import type { Logger } from '../ops/logger.ts';
+import type { Metrics } from './metrics.ts';
+import type { ReplyConnections } from './replies.ts';
+
+/** Silence of two to three times this ends a connection: within 15 s, so that half a connection costs less than 30 s. */
+const HEARTBEAT_SECONDS = 5;
+const CONNECT_TIMEOUT_MS = 10_000;
+/** However often a connection of direct replies is lost, it is there again in a moment: their senders do not wait. */
+const DIRECT_PAUSES = { first: 10, longest: 100 };
+
+/** How a worker connects to its broker; a metric says for each connection whether it is up. */
+export function createConnect(
+  brokers: Pick<SupervisorOptions, 'urls' | 'tls'>,
+  { replies }: Pick<Metrics, 'replies'>,
+  log: Logger,
+): (name: string, more?: Partial<SupervisorOptions>) => SupervisedConnection {
+  return (name, more = {}) => {
+    const isUp = replies.connected.labels(name);
+    isUp.set(0);
+    return superviseConnection({
+      ...brokers,
+      name: `cdr-ingest ${name}`,
+      heartbeatSeconds: HEARTBEAT_SECONDS,
+      connectTimeoutMs: CONNECT_TIMEOUT_MS,
+      random: Math.random,
+      log,
+      onUp: () => isUp.set(1),
+      onDown: () => isUp.set(0),
+      ...more,
+    });
+  };
+}
+
+/** The connections of replies; those of direct ones are opened when they are needed. */
+export function replyConnections(connect: ReturnType<typeof createConnect>, log: Logger): ReplyConnections {
+  const direct = (name: string, more: Partial<SupervisorOptions> = {}) =>
+    connect(name, { pauses: DIRECT_PAUSES, ...more });
+  return {
+    results: connect('results'),
+    queues: connect('reply'),
+    direct: {
+      proven: () => direct('direct reply'),
+      likely: () => direct('new direct reply'),
+      // A hostile producer may make it come and go some times a second.
+      unknown: () => direct('unknown direct reply', { log: quietLog(log) }),
+    },
+  };
+}

@@ -1,0 +1,137 @@
+import { DirectReplies, type DirectResult } from '../broker/direct-replies.ts';
+import type { Reply } from './envelope.ts';
+import { ExchangeLeave } from '../broker/exchange-leave.ts';
+import { createPublisher, type PublishResult } from '../broker/publisher.ts';
+import type { SupervisedConnection } from '../broker/supervisor.ts';
+import type { Diversion } from '../domain/reply.ts';
+import type { Published } from './pipeline.ts';
+
+/** Replies that may wait for their confirm at once. */
+const MAX_IN_FLIGHT = 5000;
+/** Direct replies that share a connection with addresses that have not worked before. */
+const MAX_LIKELY_IN_FLIGHT = 100;
+
+/** The exchanges that replies go through: the default one reaches the queues of senders. */
+export type ReplyExchange = 'default' | 'results';
+
+export interface ReplyEvents {
+  onDiverted: (why: Diversion, address: string) => void;
+  /** The broker began or ceased to refuse what is published to an exchange; `detail` has its words. */
+  onRefused: (exchange: ReplyExchange, isRefused: boolean, detail: string) => void;
+}
+
+/** Each is opened when it is first needed. `direct`: see DirectReplies. */
+export interface ReplyConnections {
+  results: SupervisedConnection;
+  queues: SupervisedConnection;
+  direct: ConstructorParameters<typeof DirectReplies>[0];
+}
+
+/**
+ * Publishes replies and waits for the confirm of each. A refusal closes the channel, and a direct reply may close the
+ * connection: so replies to cdrs.results, to queues of senders and to direct addresses share neither.
+ */
+export function createReplies(connections: ReplyConnections, timeoutMs: number, events: ReplyEvents) {
+  const options = { timeoutMs, maxInFlight: MAX_IN_FLIGHT };
+  const results = createPublisher(connections.results, options);
+  const queues = createPublisher(connections.queues, options);
+  const direct = new DirectReplies(connections.direct, options, {
+    timeoutMs,
+    maxInFlight: MAX_LIKELY_IN_FLIGHT,
+  });
+  const leaveOf = (exchange: ReplyExchange) =>
+    new ExchangeLeave((isRefused, detail) => events.onRefused(exchange, isRefused, detail));
+  const resultsLeave = leaveOf('results');
+  const defaultLeave = leaveOf('default');
+
+  /** Nowhere else to go: what is refused is tried again until it is taken. */
+  async function toResults(replies: readonly Reply[]): Promise<Published[]> {
+    const sent = await results.publishBatch(replies.map(toMessage));
+    return sent.map((result) => {
+      if (result.kind === 'failed' && result.reason === 'refused') resultsLeave.refused(result.detail);
+      else if (result.kind !== 'failed') resultsLeave.taken();
+      if (result.kind !== 'failed') return result.kind;
+      return result.reason === 'unencodable' ? 'returned' : 'failed';
+    });
+  }
+
+  async function toSenders(replies: readonly Reply[]): Promise<Published[]> {
+    const allowed = defaultLeave.allowed();
+    const asked = allowed === 'all' ? replies : allowed === 'one' ? replies.slice(0, 1) : [];
+    const through = (isDirect: boolean) => asked.filter((reply) => reply.direct === isDirect);
+    const [toDirect, toQueues] = [through(true), through(false)];
+    const sent: [DirectResult[], PublishResult[]] = await Promise.all([
+      direct.publish(toDirect.map((reply) => ({ message: toMessage(reply), accepted: reply.accepted }))),
+      toQueues.length === 0 ? [] : queues.publishBatch(toQueues.map(toMessage)),
+    ]);
+    const [fromDirect, fromQueues] = sent.map((list) => list.values());
+    return replies.map((reply, index) => {
+      const result: DirectResult | undefined =
+        index < asked.length ? (reply.direct ? fromDirect : fromQueues)?.next().value : undefined;
+      return sentTo(reply, result);
+    });
+  }
+
+  function sentTo({ direct: isDirect, routingKey }: Reply, result: DirectResult | undefined): Published {
+    if (result?.kind === 'failed' && result.reason === 'refused') defaultLeave.refused(result.detail);
+    if (result?.kind === 'confirmed' || result?.kind === 'returned') defaultLeave.taken();
+    const published = publishedOf(result, isDirect);
+    if (published === 'returned') events.onDiverted(diversionOf(result), routingKey);
+    return published;
+  }
+
+  async function publish(replies: readonly Reply[]): Promise<Published[]> {
+    const toSender = replies.filter(({ exchange }) => exchange === '');
+    if (toSender.length === 0) return await toResults(replies);
+    const rest = replies.filter(({ exchange }) => exchange !== '');
+    const published = await Promise.all([toSenders(toSender), rest.length === 0 ? [] : toResults(rest)]);
+    const [fromSenders, fromResults] = published.map((list) => list.values());
+    return replies.map(
+      ({ exchange }) => (exchange === '' ? fromSenders : fromResults)?.next().value ?? 'failed',
+    );
+  }
+
+  return {
+    publish,
+    /** Replies that may take longer than others: to direct addresses that have not worked before. */
+    isSlow: ({ direct: isDirect, routingKey }: Reply) => isDirect && !direct.isProven(routingKey),
+    /** Whether the broker takes replies to the results exchange, as far as one knows. */
+    hasPlace: () => !resultsLeave.isRefused,
+    stop: async () =>
+      void (await Promise.all([connections.results.stop(), connections.queues.stop(), direct.stop()])),
+  };
+}
+
+/**
+ * What of `returned` may still be had in the results exchange. That goes for what cannot be encoded at all, for what
+ * the queue of a sender refuses, full or without its node (waiting for it would hold up all others), and for a direct
+ * reply that failed in whatever way but an alarm: its sender waits for some seconds only.
+ */
+function publishedOf(result: DirectResult | undefined, isDirect: boolean): Published {
+  if (result === undefined) return 'returned';
+  if (result.kind === 'confirmed') return 'confirmed';
+  if (result.kind !== 'failed') return 'returned';
+  switch (result.reason) {
+    case 'nacked':
+    case 'unencodable':
+    case 'refused':
+      return 'returned';
+    case 'blocked':
+      return 'failed';
+    case 'timeout':
+    case 'disconnected':
+      return isDirect ? 'returned' : 'failed';
+  }
+}
+
+function diversionOf(result: DirectResult | undefined): Diversion {
+  if (result === undefined) return 'refused';
+  if (result.kind === 'confirmed') return 'returned';
+  if (result.kind !== 'failed') return result.kind;
+  return result.reason === 'refused' ? 'refused' : 'failed';
+}
+
+function toMessage({ exchange, routingKey, mandatory, body, correlationId, headers }: Reply) {
+  const properties = { contentType: 'application/json', persistent: true, correlationId, headers };
+  return { exchange, routingKey, mandatory, body, properties };
+}

@@ -1,0 +1,68 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { BrokerConnection } from '../broker/supervisor.ts';
+import { declareTopology, type TopologyNames } from '../broker/topology.ts';
+import type { Logger } from '../ops/logger.ts';
+import { describeFailure } from '../store/database.ts';
+import { pendingMigrations } from '../store/migrate.ts';
+import { refuseUnsuitable, UnsuitableDatabaseError } from '../store/suitability.ts';
+import { backoffMs } from './outage.ts';
+import type { databaseOf } from '../connections.ts';
+
+/** A promise and the way to resolve it. */
+export function later(): { promise: Promise<void>; resolve: () => void } {
+  let resolve: () => void = () => undefined;
+  const promise = new Promise<void>((done) => {
+    resolve = done;
+  });
+  return { promise, resolve };
+}
+
+async function problemOf(database: ReturnType<typeof databaseOf>): Promise<string | null> {
+  try {
+    await refuseUnsuitable(database);
+    const pending = await pendingMigrations(database.url, database);
+    return pending.length === 0
+      ? null
+      : `the database is not migrated: run "cdr-ingest migrate" (${pending.join(', ')})`;
+  } catch (error) {
+    if (error instanceof UnsuitableDatabaseError) throw error;
+    return `the database cannot be used: ${describeFailure(error)}`;
+  }
+}
+
+/**
+ * Waits until the database answers and has the schema that this worker was built for. Each problem is one line,
+ * said once. Rejects when `signal` ends the waiting, and with UnsuitableDatabaseError where waiting cannot help.
+ */
+export async function untilMigrated(
+  database: ReturnType<typeof databaseOf>,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<void> {
+  let said = '';
+  for (let attempt = 0; ; attempt += 1) {
+    const problem = await problemOf(database);
+    if (problem === null) return;
+    if (problem !== said) log.warn(`${problem}; waiting`);
+    said = problem;
+    await sleep(backoffMs(attempt, Math.random), undefined, { signal });
+  }
+}
+
+/**
+ * Declares the topology where this user may; where it may not, an operator or the Kubernetes operator manages it
+ * and the consumer says what is missing.
+ */
+export async function declareOrUse(
+  connection: BrokerConnection,
+  names: TopologyNames,
+  log: Logger,
+): Promise<void> {
+  const refused = (await declareTopology(connection, names)).filter(({ ok }) => !ok);
+  if (refused.length === 0) return;
+  const objects = refused.map(({ object }) => object);
+  log.warn(
+    { objects, first: refused[0]?.problem },
+    'the topology was left as it is: check it with "cdr-ingest topology --check"',
+  );
+}

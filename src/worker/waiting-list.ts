@@ -1,0 +1,146 @@
+import type { HeldBy } from '../domain/held.ts';
+
+/** A message in hand that waits for what it needs. */
+export interface Waiting<Message> {
+  readonly message: Message;
+  /** Of its body. */
+  readonly bytes: number;
+  /** What comes later with it stays behind it; null where nothing does. */
+  readonly uniqueid: string | null;
+  /** Null where it waits for nothing but itself: only trying it tells whether it can be settled. */
+  row: string | null;
+  why: string;
+  /** Monotonic milliseconds. */
+  readonly since: number;
+  /** Times that it was tried alone, in vain. */
+  failures: number;
+  /** Waits as long as it takes: no dead letter of it can be kept either. */
+  readonly isEndless: boolean;
+  /** It is being tried at the moment. */
+  isTried: boolean;
+}
+
+export interface QuarantineSettings {
+  /** Messages that may wait at once. */
+  limit: number;
+  /** Bytes of their bodies: what waits must not be what keeps everything else from being read. */
+  limitBytes: number;
+  /** Whether what waits without an end always finds room: there is no other queue where it could. */
+  holdsEndless: boolean;
+  /** Milliseconds that each may wait. */
+  waitMs: number;
+}
+
+/** Between two tries of calls that wait for the same: doubled each time, in milliseconds. */
+const SHORTEST_MS = 250;
+const LONGEST_MS = 5000;
+
+/**
+ * The messages whose rows are held by somebody else, in the order of their arrival, bounded in number and time. Knows
+ * neither broker nor database: it says who may go, whose time is up, and who is to be tried next.
+ */
+export class Quarantine<Message> {
+  readonly #settings: QuarantineSettings;
+  #waiting: Waiting<Message>[] = [];
+  /** By row, or by what waits for itself: when a call may be tried next, and how many tries were in vain. */
+  readonly #tries = new Map<string | Waiting<Message>, { next: number; failures: number }>();
+
+  constructor(settings: QuarantineSettings) {
+    this.#settings = settings;
+  }
+
+  get size(): number {
+    return this.#waiting.length;
+  }
+
+  /** The message that another one with this uniqueid has to stay behind. */
+  behind(uniqueid: string | null): Waiting<Message> | undefined {
+    if (uniqueid === null || this.#waiting.length === 0) return undefined;
+    return this.#waiting.find((waiting) => waiting.uniqueid === uniqueid);
+  }
+
+  /** False where there is no room. */
+  add(waiting: Waiting<Message>): boolean {
+    const isNeeded = waiting.isEndless && this.#settings.holdsEndless;
+    if (!isNeeded && !this.#hasRoomFor(waiting)) return false;
+    this.#waiting.push(waiting);
+    return true;
+  }
+
+  #hasRoomFor({ bytes }: Waiting<Message>): boolean {
+    const { limit, limitBytes } = this.#settings;
+    const held = this.#waiting.reduce((sum, one) => sum + one.bytes, 0);
+    return this.#waiting.length < limit && held + bytes <= limitBytes;
+  }
+
+  remove(waiting: Waiting<Message>): void {
+    this.#waiting = this.#waiting.filter((one) => one !== waiting);
+    this.#tries.delete(waiting);
+    if (waiting.row !== null && !this.#waiting.some(({ row }) => row === waiting.row))
+      this.#tries.delete(waiting.row);
+  }
+
+  /** Forgets the messages that nobody can acknowledge any more. */
+  keepOnly(isAlive: (message: Message) => boolean): void {
+    for (const waiting of this.#waiting) if (!isAlive(waiting.message)) this.remove(waiting);
+  }
+
+  /** Takes out whatever waits for nothing any more; never a message in front of an older one of its uniqueid. */
+  takeFree(isHeld: HeldBy): Waiting<Message>[] {
+    const stuck = new Set<string>();
+    return this.#take((waiting) => {
+      const { row, uniqueid, isTried } = waiting;
+      const isBehind = uniqueid !== null && stuck.has(uniqueid);
+      const isStuck = isTried || row === null || isHeld(row) !== undefined || isBehind;
+      if (isStuck && uniqueid !== null) stuck.add(uniqueid);
+      return !isStuck;
+    });
+  }
+
+  /** Takes out what waits because its letter was refused: one of them got through. */
+  takeEndless(): Waiting<Message>[] {
+    return this.#take(({ isEndless, isTried }) => isEndless && !isTried);
+  }
+
+  takeOverdue(now: number): Waiting<Message>[] {
+    const { waitMs } = this.#settings;
+    return this.#take(({ since, isEndless, isTried }) => !isEndless && !isTried && now - since >= waitMs);
+  }
+
+  /** Of those that only a try can free, one whose turn it is: of each row that which was tried least. */
+  next(now: number, isTriable: (row: string) => boolean): Waiting<Message> | undefined {
+    const uniqueids = new Set<string>();
+    let best: Waiting<Message> | undefined;
+    for (const waiting of this.#waiting) {
+      const { row, uniqueid, failures } = waiting;
+      const isSecond = uniqueid !== null && uniqueids.has(uniqueid);
+      if (uniqueid !== null) uniqueids.add(uniqueid);
+      const isDue = now >= (this.#tries.get(row ?? waiting)?.next ?? 0);
+      if (isSecond || !isDue || !(row === null || isTriable(row))) continue;
+      if (best === undefined || failures < best.failures) best = waiting;
+    }
+    return best;
+  }
+
+  /** A try was in vain. */
+  failed(waiting: Waiting<Message>, why: string, now: number): void {
+    const key = waiting.row ?? waiting;
+    const failures = (this.#tries.get(key)?.failures ?? 0) + 1;
+    const pause = Math.min(LONGEST_MS, SHORTEST_MS * 2 ** Math.min(failures, 10));
+    this.#tries.set(key, { failures, next: now + pause });
+    waiting.failures += 1;
+    waiting.why = why;
+  }
+
+  /** Those that were tried in vain where another of the same row got through: the fault is their own. */
+  guiltyOf(row: string | null): Waiting<Message>[] {
+    if (row === null) return [];
+    return this.#waiting.filter((waiting) => waiting.row === row && waiting.failures > 0);
+  }
+
+  #take(isTaken: (waiting: Waiting<Message>) => boolean): Waiting<Message>[] {
+    const taken = this.#waiting.filter(isTaken);
+    for (const waiting of taken) this.remove(waiting);
+    return taken;
+  }
+}

@@ -1,0 +1,57 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { deadReasons } from '../../src/domain/outcome.ts';
+import { letterStatuses } from '../../src/domain/record.ts';
+import { type DeskSite, openDesk } from '../support/operators.ts';
+
+const page = readFileSync(new URL('../../docs/dead-letters.md', import.meta.url), 'utf8');
+const commands = [...page.matchAll(/^cdr-ingest dead (.+)$/gm)].map(([, line = '']) =>
+  [...line.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, bare]) => quoted ?? bare ?? ''),
+);
+
+let site: DeskSite;
+
+beforeAll(async () => {
+  site = await openDesk('desk-doc');
+  await site.submit({ uniqueid: 'doc-1', scustomer: 4711 });
+  await site.submit({ uniqueid: 'doc-2', scustomer: 4712 });
+});
+
+afterAll(async () => {
+  await site?.close();
+});
+
+describe('docs/dead-letters.md', () => {
+  it('shows commands that do what they say, in their order', async () => {
+    expect(commands.length).toBeGreaterThan(8);
+    const results = [];
+    for (const args of commands) {
+      // The customer that the page gives to the first letter.
+      if (args.includes('scustomer=123'))
+        await site.db.execute(`insert into customers (id, name, currency) values (123, 'doc', 'USD')`);
+      const { code } = await site.dead(args);
+      results.push([args.join(' '), code]);
+    }
+    // These meet customers that still do not exist.
+    const isRefused = (args: string[]) => args.includes('--abort-over') || args.includes('--dry-run');
+    expect(results).toEqual(commands.map((args) => [args.join(' '), isRefused(args) ? 1 : 0]));
+    expect(await site.db.rows(`select scustomer::text, replayed_by from cdrs`)).toEqual([
+      { scustomer: '123', replayed_by: 'boss' },
+    ]);
+    expect(await site.db.rows(`select status from dead_letters order by id`)).toEqual([
+      { status: 'resolved' },
+      { status: 'discarded' },
+    ]);
+  });
+
+  it('shows pictures that exist', () => {
+    const pictures = [...page.matchAll(/\]\((images\/[^)]+)\)/g)].map(([, path = '']) => path);
+    expect(pictures).toHaveLength(4);
+    for (const path of pictures)
+      expect(existsSync(new URL(`../../docs/${path}`, import.meta.url))).toBe(true);
+  });
+
+  it('names every reason and every status', () => {
+    for (const word of [...deadReasons, ...letterStatuses]) expect(page).toContain(`\`${word}\``);
+  });
+});

@@ -1,0 +1,92 @@
+import { describe, expect, it } from 'vitest';
+import { whyNotSent } from '../../src/dead-letters/corrections.ts';
+import { messageOf } from '../../src/dead-letters/message.ts';
+import { readTicket, sealOf } from '../../src/domain/replay-header.ts';
+import type { Replayable } from '../../src/store/dead-letters/mark.ts';
+
+const TOKEN = 'A'.repeat(43);
+const row: Replayable = {
+  id: '7',
+  reason: 'rejected',
+  status: 'dead',
+  uniqueid: 'u-1',
+  scustomer: 9,
+  body: '{"auth_username":"switch","uniqueid":"u-1","scustomer":9,"cost":"1.50"}',
+  properties: { routingKey: 'cdrs.create.m' },
+  altered: [],
+  edits: {},
+  submittedBy: 'switch',
+  verified: true,
+  replays: 2,
+};
+const sent = (change: Partial<Replayable>) => messageOf({ ...row, ...change }, TOKEN).message;
+
+describe('a dead letter on its way', () => {
+  it('carries the ticket of its next attempt, whose seal fits its body', () => {
+    const { mark, message } = messageOf(row, TOKEN);
+    expect(readTicket(message.ticket)).toEqual({ letter: '7', attempt: 3, token: TOKEN });
+    expect(mark).toMatchObject({ id: '7', replays: 2, seal: sealOf(TOKEN, message.body) });
+  });
+
+  it('says the call with its corrections and without its sender', () => {
+    const { body, contentType } = sent({ edits: { scustomer: '2', note: 'moved' } });
+    expect(JSON.parse(body.toString())).toEqual({
+      uniqueid: 'u-1',
+      scustomer: '2',
+      cost: '1.50',
+      note: 'moved',
+    });
+    expect(contentType).toBe('application/json');
+  });
+
+  it('is JSON, however it came', () => {
+    const properties = { contentType: 'application/x-www-form-urlencoded', routingKey: 'cdrs.create' };
+    const { body, contentType } = sent({ body: '{"uniqueid":"u-1","machine":"a b"}', properties });
+    expect(JSON.parse(body.toString())).toEqual({ uniqueid: 'u-1', machine: 'a b' });
+    expect(contentType).toBe('application/json');
+  });
+
+  it('leaves the mask out that stands in place of its password', () => {
+    const { body } = sent({ body: '{"uniqueid":"u-1","auth_password":"***","machine":"m"}' });
+    expect(JSON.parse(body.toString())).toEqual({ uniqueid: 'u-1', machine: 'm' });
+  });
+
+  it('is none where its text is not what came, unless an operator sets all that is missing', () => {
+    const open = { status: 'dead' as const, edits: {} };
+    expect(whyNotSent({ ...open, altered: [] }, {})).toBeNull();
+    expect(whyNotSent({ ...open, altered: [''] }, { note: 'x' })).toContain('only its sender');
+    expect(whyNotSent({ ...open, altered: ['note', 'recording'] }, { note: 'x' })).toContain(
+      '--set recording',
+    );
+    expect(whyNotSent({ ...open, altered: ['note'] }, { note: 'x' })).toBeNull();
+    expect(whyNotSent({ ...open, altered: ['note'], edits: { note: 'x' } }, {})).toBeNull();
+    expect(whyNotSent({ status: 'resolved', altered: [], edits: {} }, {})).toBe('is resolved');
+  });
+
+  it('goes as it came where nobody can read it', () => {
+    const properties = { contentType: 'text/plain', routingKey: 'cdrs.create' };
+    expect(sent({ body: '{"uniqueid":', properties })).toMatchObject({
+      body: Buffer.from('{"uniqueid":'),
+      contentType: 'text/plain',
+    });
+  });
+
+  it('is answered where the switch first asked, under the name that its reply had', () => {
+    expect(sent({})).toMatchObject({ replyTo: null, correlationId: 'u-1' });
+    expect(sent({ properties: { messageId: 'm-1', replyTo: 'cdrs.reply.x' } })).toMatchObject({
+      replyTo: 'cdrs.reply.x',
+      correlationId: 'm-1',
+    });
+    expect(sent({ properties: { correlationId: 'c-1', messageId: 'm-1' } })).toMatchObject({
+      correlationId: 'c-1',
+    });
+  });
+
+  it('keeps its routing key where that leads to the calls, and its trace', () => {
+    expect(sent({})).toMatchObject({ routingKey: 'cdrs.create.m' });
+    expect(sent({ properties: { routingKey: 'cdr.create' } })).toMatchObject({ routingKey: 'cdrs.create' });
+    const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`;
+    expect(sent({ properties: { traceparent } })).toMatchObject({ traceparent });
+    expect(sent({})).not.toHaveProperty('traceparent');
+  });
+});

@@ -1,0 +1,101 @@
+import { describe, expect, it } from 'vitest';
+import { chooseForReplay } from '../../src/dead-letters/choice.ts';
+import { readEdits } from '../../src/dead-letters/corrections.ts';
+import { momentOf, readSelection, SelectionError } from '../../src/dead-letters/selection.ts';
+
+const NOW = new Date('2026-11-25T12:00:00Z');
+
+describe('a selection', () => {
+  it('leaves out what is empty, but an empty key is one', () => {
+    expect(readSelection({ reason: '', status: undefined, machine: '' }, NOW)).toEqual({});
+    expect(readSelection({ key: '' }, NOW)).toEqual({ key: '' });
+  });
+
+  it.each([
+    ['2h', '2026-11-25T10:00:00.000Z'],
+    ['7d', '2026-11-18T12:00:00.000Z'],
+    ['90d', '2026-08-27T12:00:00.000Z'],
+    ['2026-11-01', '2026-11-01T00:00:00.000Z'],
+    ['2026-11-01T08:30', '2026-11-01T08:30:00.000Z'],
+    ['2026-11-01T08:30:15.5Z', '2026-11-01T08:30:15.500Z'],
+    ['2026-11-01T08:30:00+02:00', '2026-11-01T06:30:00.000Z'],
+  ])('reads the time %s', (text, expected) => {
+    expect(momentOf('since', text, NOW).toISOString()).toBe(expected);
+  });
+
+  it.each([
+    { reason: 'bad' },
+    { reason: 'rejected,bad' },
+    { status: 'open' },
+    { code: '204' },
+    { customer: 'x' },
+    { customer: '2147483648' },
+    { customer: '-1' },
+    { since: 'yesterday' },
+    { since: '2026-13-01' },
+    { until: '1.5h' },
+    { machine: 'm\0' },
+    { uniqueid: '\0' },
+    { key: '\ud800' },
+    { reason: '\0' },
+    { since: '\0' },
+    { ids: ['x'] },
+    { ids: ['-1'] },
+    { ids: ['1234567890123456789'] },
+  ])('refuses %j', (text) => {
+    expect(() => readSelection(text, NOW)).toThrow(SelectionError);
+  });
+});
+
+describe('what a replay is about', () => {
+  it('is everything open but what nobody vouches for', () => {
+    const { filter } = chooseForReplay({}, false);
+    expect(filter.reasons).toEqual(['rejected', 'conflict', 'failed', 'poison', 'unroutable']);
+    expect(filter).toMatchObject({ statuses: ['dead', 'replaying'], verified: true });
+    expect(chooseForReplay({}, true).filter).not.toHaveProperty('verified');
+  });
+
+  it('is what is named, never what is closed', () => {
+    expect(chooseForReplay({ reasons: ['forbidden'] }, false).filter.reasons).toEqual(['forbidden']);
+    expect(() => chooseForReplay({ statuses: ['dead', 'resolved'] }, true)).toThrow(SelectionError);
+  });
+});
+
+describe('a letter that was named', () => {
+  const whyNot = (unverified: boolean, row: Parameters<ReturnType<typeof chooseForReplay>['whyNot']>[0]) =>
+    chooseForReplay({}, unverified).whyNot(row);
+
+  it('is told what it needs', () => {
+    const status = 'dead' as const;
+    expect(whyNot(false, { status, reason: 'rejected', verified: true })).toBeNull();
+    expect(whyNot(true, { status, reason: 'poison', verified: false })).toBeNull();
+    expect(whyNot(false, { status, reason: 'poison', verified: false })).toContain('--unverified');
+    expect(whyNot(true, { status, reason: 'forbidden', verified: true })).toContain('--reason forbidden');
+    expect(whyNot(false, { status, reason: 'unauthenticated', verified: false })).toMatch(
+      /--reason unauthenticated, and --unverified/,
+    );
+    expect(whyNot(true, { status: 'resolved', reason: 'rejected', verified: true })).toBe('is resolved');
+  });
+});
+
+describe('a correction', () => {
+  it('is name=value, where the value may hold anything that its parameter takes', () => {
+    expect(readEdits(['note=a=b', 'cost=1.5', 'taxes='])).toEqual({ note: 'a=b', cost: '1.5', taxes: '' });
+  });
+
+  it.each([
+    'cots=1',
+    'cost',
+    'cost=x',
+    'auth_username=x',
+    'auth_password=x',
+    'uniqueid=',
+    '__proto__=x',
+    'validation=1',
+    'validation=0',
+    'note=\0',
+    'note=\ud800',
+  ])('is not %s', (pair) => {
+    expect(() => readEdits([pair])).toThrow(SelectionError);
+  });
+});

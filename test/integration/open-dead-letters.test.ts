@@ -1,0 +1,64 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { readOpenLetters } from '../../src/store/dead-letters/open.ts';
+import { sqlOf } from '../../src/store/sql.ts';
+import { until } from '../support/broker.ts';
+import { metric } from '../support/faults.ts';
+import { type BillingDatabase, billingDatabase } from '../support/persisting.ts';
+import { startProcess, type WorkerProcess } from '../support/worker.ts';
+
+let db: BillingDatabase;
+let worker: WorkerProcess | undefined;
+beforeAll(async () => {
+  db = await billingDatabase('open_letters');
+});
+afterAll(async () => {
+  await worker?.stop();
+  await db?.drop();
+});
+
+/** So many letters of one reason and status, the first of which died so many days ago. */
+async function letters(reason: string, status: string, count: number, days: number): Promise<void> {
+  await db.rows(`insert into dead_letters (reason, status, body, digest, first_dead_at)
+    select '${reason}', '${status}', '', sha256(('${reason} ${status} ' || n)::bytea), now() - interval '${days} days'
+    from generate_series(1, ${count}) n returning id::text`);
+}
+
+const read = () => readOpenLetters(sqlOf(db.prisma));
+
+it('counts what is neither resolved nor discarded, and tells the age of the oldest', async () => {
+  expect((await read()).every(({ count, oldestSeconds }) => count === 0 && oldestSeconds === 0)).toBe(true);
+  await letters('rejected', 'dead', 30, 1);
+  await letters('rejected', 'replaying', 3, 2);
+  await letters('rejected', 'resolved', 500, 90);
+  await letters('failed', 'discarded', 5, 90);
+  await letters('poison', 'dead', 1, 3);
+  const found = new Map((await read()).map((row) => [row.reason, row]));
+  expect(found.get('rejected')?.count).toBe(33);
+  expect(found.get('failed')).toMatchObject({ count: 0, oldestSeconds: 0 });
+  expect(found.get('poison')?.count).toBe(1);
+  expect(Math.round((found.get('rejected')?.oldestSeconds ?? 0) / 86_400)).toBe(2);
+});
+
+it('shows them at /metrics of a worker', async () => {
+  worker = await startProcess(['worker'], {
+    DATABASE_URL: db.databaseUrl,
+    AMQP_URL: db.amqpUrl,
+    HTTP_PORT: '0',
+  });
+  const running = worker;
+  await running.logged('"state":"consuming"');
+  await until(async () => (await metric(running, 'cdr_ingest_open_dead_letters{reason="rejected"}')) === 33);
+  const oldest = await metric(running, 'cdr_ingest_oldest_open_dead_letter_seconds');
+  expect(Math.round(oldest / 86_400)).toBe(3);
+  // Every 15 s, so that what comes is seen without anybody's asking.
+  await letters('conflict', 'dead', 7, 1);
+  await until(async () => (await metric(running, 'cdr_ingest_open_dead_letters{reason="conflict"}')) === 7);
+});
+
+it('costs a look into an index, however many are closed', async () => {
+  await letters('unroutable', 'resolved', 50_000, 1);
+  await db.prisma.$executeRawUnsafe('vacuum analyze dead_letters');
+  const plan = await db.rows(`explain select count(*) from (select 1 from dead_letters d
+    where d.is_open and d.reason = 'unroutable' limit 100000) counted`);
+  expect(JSON.stringify(plan)).toContain('dead_letters_open_reason_first_dead_at_idx');
+});

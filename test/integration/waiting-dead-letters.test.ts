@@ -1,0 +1,42 @@
+import pino from 'pino';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { tryWaitingLetters } from '../../src/worker/waiting-dead-letters.ts';
+import { until } from '../support/broker.ts';
+import { type BillingDatabase, billingDatabase } from '../support/persisting.ts';
+
+let db: BillingDatabase;
+
+beforeAll(async () => {
+  db = await billingDatabase('waiting-letters');
+});
+afterAll(async () => {
+  await db?.drop();
+});
+
+async function waiting(uniqueid: string, more: object): Promise<void> {
+  const body = JSON.stringify({ uniqueid, machine: 'm', start: 1, scustomer: 1, cost: '2', ...more });
+  await db.execute(
+    `insert into dead_letters (reason, uniqueid, body, digest, verified, submitted_by, waits_for)
+     values ('failed', '${uniqueid}', '${body}', sha256('${uniqueid}'), true, 'switch', 'customer 1')`,
+  );
+}
+
+it('a letter that waited for a row is stored by itself, but one whose sender only asked is nobody’s to charge', async () => {
+  await waiting('asked', { validation: 1 });
+  await waiting('called', {});
+  const rules = { maxBodyBytes: 10_000, keptBodyBytes: 4096, ignored: new Set<string>() };
+  const trying = tryWaitingLetters({
+    prisma: db.prisma,
+    rules: { ...rules, systemCurrency: 'USD' },
+    everyMs: 20,
+    log: pino({ level: 'silent' }),
+  });
+  const letters = () => db.rows('select uniqueid, status from dead_letters order by id');
+  // The oldest of a row comes first: when the second is stored, the first has had its turn.
+  await until(async () => (await letters())[1]?.status === 'resolved').finally(trying.stop);
+  expect(await letters()).toEqual([
+    { uniqueid: 'asked', status: 'dead' },
+    { uniqueid: 'called', status: 'resolved' },
+  ]);
+  expect(await db.rows('select uniqueid from cdrs')).toEqual([{ uniqueid: 'called' }]);
+});

@@ -1,0 +1,177 @@
+import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { connect } from 'amqplib';
+import { hashPassword } from '../../src/auth/password.ts';
+import { type FrontDoor, openFrontDoor } from '../../src/broker/switch-client.ts';
+import { TICKET_HEADER } from '../../src/domain/replay-header.ts';
+import { upsertUser } from '../../src/store/users.ts';
+import { until } from './broker.ts';
+import { type BillingDatabase, billingDatabase } from './persisting.ts';
+import { startProcess, type WorkerProcess } from './worker.ts';
+
+const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
+
+/** What must never be seen anywhere. */
+export const PASSWORD = 'right-canary-7';
+
+export interface CommandResult {
+  stdout: string;
+  stderr: string;
+  code: number | null;
+}
+
+/** A worker at work, a switch, an operator and a viewer. */
+export interface DeskSite {
+  db: BillingDatabase;
+  worker: WorkerProcess;
+  door: FrontDoor;
+  environment: Record<string, string>;
+  /** Sends one call of customer 1 at the front door; the codes of the reply. */
+  submit: (parameters: Record<string, unknown>) => Promise<{ code: string; key: string }[]>;
+  /** `cdr-ingest dead …` as the operator. */
+  dead: (args: readonly string[], environment?: Record<string, string>) => Promise<CommandResult>;
+  /** The same with `--json`, read. */
+  deadJson: <Result>(args: readonly string[]) => Promise<Result>;
+  /** Starts it and leaves it running. */
+  startDead: (args: readonly string[]) => Promise<WorkerProcess>;
+  /** Ids of letters, oldest first. */
+  ids: (where: string) => Promise<string[]>;
+  close: () => Promise<void>;
+}
+
+export async function openDesk(name: string): Promise<DeskSite> {
+  const db = await billingDatabase(name);
+  const passwordHash = await hashPassword(PASSWORD);
+  for (const [username, role] of [
+    ['switch', 'system'],
+    ['boss', 'operator'],
+    ['auditor', 'viewer'],
+  ] as const)
+    await upsertUser(db.prisma, { username, role, passwordHash });
+  const services = { DATABASE_URL: db.databaseUrl, AMQP_URL: db.amqpUrl };
+  const environment = { ...services, CDR_USERNAME: 'boss', CDR_PASSWORD: PASSWORD };
+  const worker = await startProcess(['worker'], { ...services, HTTP_PORT: '0' });
+  await worker.logged('"queue":"cdrs.create","state":"consuming"');
+  const door = await openFrontDoor([db.amqpUrl], 'cdrs', 30_000);
+
+  const dead: DeskSite['dead'] = (args, more = {}) =>
+    runCommand(['dead', ...args], { ...environment, ...more });
+  return {
+    db,
+    worker,
+    door,
+    environment,
+    submit: async (parameters) => {
+      const { responses } = await door.submit({ body: JSON.stringify(callOf(parameters)) });
+      return responses.map(({ code, key }) => ({ code, key }));
+    },
+    dead,
+    deadJson: async (args) => {
+      const { stdout, stderr, code } = await dead([...args, '--json']);
+      if (stdout === '') throw new Error(`exit ${code}: ${stderr}`);
+      return JSON.parse(stdout);
+    },
+    startDead: (args) => startProcess(['dead', ...args], environment),
+    ids: async (where) => {
+      const rows = await db.rows(`select id::text from dead_letters where ${where} order by id`);
+      return rows.map(({ id }) => id ?? '');
+    },
+    close: async () => {
+      await door.close();
+      await worker.stop();
+      await db.drop();
+    },
+  };
+}
+
+export function callOf(parameters: Record<string, unknown>): Record<string, unknown> {
+  return {
+    auth_username: 'switch',
+    auth_password: PASSWORD,
+    machine: 'm-1',
+    start: 1_700_000_000,
+    scustomer: 1,
+    cost: '1.50',
+    ...parameters,
+  };
+}
+
+/** Runs a command, built as it ships, to its end. */
+export async function runCommand(
+  args: readonly string[],
+  environment: Record<string, string>,
+): Promise<CommandResult> {
+  const env = { PATH: process.env.PATH, ...environment };
+  const child = spawn(process.execPath, [CLI, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
+  const [stdout, stderr, code] = await Promise.all([text(child.stdout), text(child.stderr), ended]);
+  return { stdout, stderr, code };
+}
+
+export interface Heard {
+  code: string;
+  correlationId: string;
+  isDuplicate: boolean;
+}
+
+/** A switch that stays at its reply queue, and sees what else comes through the front door. */
+export interface Outpost {
+  replies: string;
+  heard: readonly Heard[];
+  /** Sends a call, or anything else, with or without a ticket. Resolves when the broker has it. */
+  send: (body: object | Buffer, correlationId: string, ticket?: string) => Promise<void>;
+  /** Resolves with the replies to this message when there are so many. */
+  answers: (correlationId: string, count?: number) => Promise<Heard[]>;
+  /** Messages with a ticket that came through the front door since the last time. */
+  overheard: () => Promise<{ ticket: string; body: Buffer }[]>;
+  close: () => Promise<void>;
+}
+
+export async function openOutpost(amqpUrl: string): Promise<Outpost> {
+  const connection = await connect(amqpUrl);
+  const channel = await connection.createConfirmChannel();
+  const { queue } = await channel.assertQueue('', { exclusive: true });
+  await channel.bindQueue(queue, 'cdrs', 'cdrs.create.#');
+  const { queue: replies } = await channel.assertQueue(`cdrs.reply.${randomUUID()}`, { exclusive: true });
+  const heard: Heard[] = [];
+  await channel.consume(
+    replies,
+    (message) => {
+      if (message === null) return;
+      const { responses } = JSON.parse(message.content.toString()) as { responses: { code: string }[] };
+      heard.push({
+        code: responses[0]?.code ?? '',
+        correlationId: String(message.properties.correlationId),
+        isDuplicate: message.properties.headers?.duplicate === true,
+      });
+    },
+    { noAck: true },
+  );
+  const to = (correlationId: string) => heard.filter((one) => one.correlationId === correlationId);
+  return {
+    replies,
+    heard,
+    send: async (body, correlationId, ticket) => {
+      const bytes = Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body));
+      const headers = ticket === undefined ? {} : { [TICKET_HEADER]: ticket };
+      channel.publish('cdrs', 'cdrs.create', bytes, { headers, replyTo: replies, correlationId });
+      await channel.waitForConfirms();
+    },
+    answers: async (correlationId, count = 1) => {
+      await until(() => to(correlationId).length >= count);
+      return to(correlationId);
+    },
+    overheard: async () => {
+      const found: { ticket: string; body: Buffer }[] = [];
+      for (;;) {
+        const message = await channel.get(queue, { noAck: true });
+        if (message === false) return found;
+        const ticket: unknown = message.properties.headers?.[TICKET_HEADER];
+        if (typeof ticket === 'string') found.push({ ticket, body: message.content });
+      }
+    },
+    close: () => connection.close(),
+  };
+}

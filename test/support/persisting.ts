@@ -1,0 +1,88 @@
+import { type Admitted, admit } from '../../src/worker/admission.ts';
+import { openDatabase } from '../../src/store/database.ts';
+import { migrate } from '../../src/store/migrate.ts';
+import { settle } from '../../src/store/persist/persist.ts';
+import { type Sql, sqlOf } from '../../src/store/sql.ts';
+import { testServices } from './stack.ts';
+
+export type Parameters = Record<string, unknown>;
+
+/** What a call needs at least; every test changes what it is about. */
+export const minimal: Parameters = {
+  auth_username: 'switch',
+  auth_password: 'right',
+  uniqueid: 'u-1',
+  machine: 'm-1',
+  start: 1_700_000_000,
+  scustomer: 1,
+};
+
+/** A message as the worker admits it, with a verifier that knows one switch and one viewer. */
+export function admitted(parameters: Parameters): Admitted {
+  const body = Buffer.from(JSON.stringify({ ...minimal, ...parameters }));
+  const properties = {
+    contentType: null,
+    replyTo: null,
+    correlationId: null,
+    messageId: null,
+    routingKey: 'cdrs.create',
+  };
+  const result = admit(
+    { body, bytes: body.length, properties },
+    {
+      maxBodyBytes: 65_536,
+      keptBodyBytes: 4096,
+      ignored: new Set(),
+      systemCurrency: 'USD',
+      verify: (username, password) =>
+        password === 'right'
+          ? { kind: 'ok', username, role: username === 'auditor' ? 'viewer' : 'system' }
+          : { kind: 'unauthenticated' },
+    },
+  );
+  if (result instanceof Promise) throw new Error('this verifier answers at once');
+  return result;
+}
+
+/** A migrated database of the test's own with a small billing system in it. */
+export async function billingDatabase(name: string) {
+  const services = await testServices(name);
+  await migrate(services.databaseUrl);
+  const database = openDatabase({
+    url: services.databaseUrl,
+    poolSize: 8,
+    statementTimeoutMs: 20_000,
+    connectTimeoutMs: 10_000,
+    applicationName: name,
+  });
+  const { prisma } = database;
+  const sql = sqlOf(prisma);
+  const execute = (text: string) => prisma.$executeRawUnsafe(text);
+  await execute(
+    `insert into currencies (code, rate) values ('USD', 1), ('EUR', 0.92), ('GBP', 0.79), ('JPY', 151.4)`,
+  );
+  await execute(`insert into customers (id, name, currency, balance) values
+    (1, 'one', 'USD', 100), (2, 'two', 'EUR', 100), (3, 'three', 'JPY', 0)`);
+  await execute(`insert into taxes (id, name, rate, flat) values (1, 'VAT', 20, 0), (2, 'levy', 0, 0.05)`);
+  await execute(`insert into peers (id, name) values (1, 'carrier')`);
+  await execute(`insert into invoices (id, customer, currency, period_start, period_end, status) values
+    (10, 1, 'EUR', to_timestamp(1699999000), to_timestamp(1700001000), 'open'),
+    (11, 1, 'USD', to_timestamp(1699999000), to_timestamp(1700001000), 'closed'),
+    (20, 2, 'EUR', to_timestamp(1600000000), to_timestamp(1600001000), 'open')`);
+  return {
+    ...services,
+    prisma,
+    sql,
+    execute,
+    /** Settles calls in one batch; the outcomes in their order. */
+    settle: (calls: readonly Parameters[], through: Sql = sql) => settle(through, calls.map(admitted), 'USD'),
+    /** Rows as text, for amounts that must be right to the last digit. */
+    rows: (text: string) => prisma.$queryRawUnsafe<Record<string, string | null>[]>(text),
+    drop: async () => {
+      await database.close(5000);
+      await services.drop();
+    },
+  };
+}
+
+export type BillingDatabase = Awaited<ReturnType<typeof billingDatabase>>;
