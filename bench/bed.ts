@@ -102,11 +102,11 @@ async function fillTemplate(url: string): Promise<void> {
   for (const statement of referenceStatements()) await database.prisma.$executeRawUnsafe(statement);
   const passwordHash = await hashPassword(sender.password);
   await upsertUser(database.prisma, { username: sender.username, role: 'system', passwordHash });
-  const deskHash = await hashPassword(operator.password);
+  const operatorHash = await hashPassword(operator.password);
   await upsertUser(database.prisma, {
     username: operator.username,
     role: 'operator',
-    passwordHash: deskHash,
+    passwordHash: operatorHash,
   });
   await database.close(10_000);
 }

@@ -1,4 +1,4 @@
-import { settle } from '../src/store/persist/persist.ts';
+import { persist } from '../src/store/persist/persist.ts';
 import { sqlOf } from '../src/store/sql.ts';
 import { admitted } from './admitted.ts';
 import { openBenchDatabase } from './bed.ts';
@@ -15,7 +15,7 @@ const database = openBenchDatabase(process.env.DATABASE_URL ?? '');
 const sql = sqlOf(database.prisma);
 for (let done = 0; done < submissions.length; ) {
   const batch = submissions.slice(done, done + BATCH);
-  await settle(sql, batch, 'USD');
+  await persist(sql, batch, 'USD');
   done += batch.length;
   process.send?.({ done });
 }

@@ -1,12 +1,12 @@
-import { admit } from '../src/worker/admission.ts';
 import { createVerifier } from '../src/auth/verifier.ts';
-import { replyTo } from '../src/worker/envelope.ts';
 import { readBody } from '../src/domain/body.ts';
 import { fingerprint, toCdr } from '../src/domain/cdr.ts';
 import { charge, type References } from '../src/domain/charge.ts';
 import { isDecimal } from '../src/domain/contract.ts';
 import { amount } from '../src/domain/money.ts';
 import { validate } from '../src/domain/validate.ts';
+import { admit } from '../src/worker/admission.ts';
+import { replyTo } from '../src/worker/envelope.ts';
 import { currencies, customers, sender, taxes, workload } from './workload.ts';
 
 const MESSAGES = 4000;

@@ -8,7 +8,7 @@ export interface Ratio {
   values: number[];
 }
 
-/** Steps between the bytes and the settling, and after it. */
+/** Steps between the bytes and the persisting, and after it. */
 const DECODE_TO_REPLY = ['admit, as a whole', 'reply'];
 /** The first second of a worker is start-up. */
 const START_UP_SAMPLES = 4;

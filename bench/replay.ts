@@ -36,7 +36,7 @@ export async function measureReplay(bed: Bed, count: number, seed: number): Prom
     if (program.pid !== undefined) process.kill(program.pid, 'SIGCONT');
     await Promise.race([untilReplies(bed, 2 * count), program.failure]);
     const ordinary = await rateOf(client, seed + 1);
-    await leaveLetters(client, count, seed + 2);
+    await leaveDeadLetters(client, count, seed + 2);
     const who = { CDR_USERNAME: operator.username, CDR_PASSWORD: operator.password };
     const env = { PATH: process.env.PATH, ...services, ...who };
     const child = spawn(process.execPath, [CLI, 'dead', 'replay', '--json'], { env, stdio: 'ignore' });
@@ -57,7 +57,7 @@ async function untilReplies(bed: Bed, count: number): Promise<void> {
 }
 
 /** Refused calls as the worker would have kept them: of a customer whom nobody knew yet. */
-async function leaveLetters(client: Client, count: number, seed: number): Promise<void> {
+async function leaveDeadLetters(client: Client, count: number, seed: number): Promise<void> {
   const bodies = workload(count, seed).messages.map(({ body }) => {
     const { auth_username, auth_password, ...call } = JSON.parse(body.toString()) as Record<string, unknown>;
     return JSON.stringify(call);

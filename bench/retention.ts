@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { Client } from 'pg';
 import { startPostgres } from '../dev/stack.ts';
-import type { Admitted } from '../src/worker/admission.ts';
 import { migrate } from '../src/store/migrate.ts';
+import { persist } from '../src/store/persist/persist.ts';
 import { monthsAgo, pagesOfCalls, prunePages } from '../src/store/prune.ts';
-import { settle } from '../src/store/persist/persist.ts';
 import { type Sql, sqlOf } from '../src/store/sql.ts';
+import type { Admitted } from '../src/worker/admission.ts';
 import { admitted } from './admitted.ts';
 import { openBenchDatabase } from './bed.ts';
 import { sample } from './meter.ts';
@@ -37,7 +37,7 @@ try {
   for (let round = 0; round < rounds; round += 1) {
     for (const [name, database] of Object.entries(databases)) {
       const before = used();
-      const spent = await settling(database.sql, batchOf(round, name.includes('UUID')));
+      const spent = await persisting(database.sql, batchOf(round, name.includes('UUID')));
       // The first rounds plan the statements and compile their code.
       if (round < rounds / 4) continue;
       times[name]?.push(spent);
@@ -61,12 +61,12 @@ try {
 /** How fast old calls go, and how long a batch takes while they do. */
 async function pruning(sql: Sql): Promise<void> {
   const fill = 100;
-  for (let round = 0; round < fill; round += 1) await settle(sql, batchOf(1000 + round, false), 'USD');
+  for (let round = 0; round < fill; round += 1) await persist(sql, batchOf(1000 + round, false), 'USD');
   const [stored] = await sql<{ count: number }>('select count(*)::int as count from cdrs', []);
   print(`a call takes ${await bytesPerRow(sql, 'cdrs', stored?.count ?? 1)} bytes with its indexes`);
   const alone: number[] = [];
   for (let round = 0; round < rounds / 2; round += 1)
-    alone.push(await settling(sql, batchOf(2000 + round, false)));
+    alone.push(await persisting(sql, batchOf(2000 + round, false)));
   await sql(`update cdrs set received_at = now() - interval '14 months' where uniqueid like '1___.%'`, []);
   await sql(`update invoices set status = 'closed' where id % 2 = 0`, []);
   const cutoff = await monthsAgo(sql, 13);
@@ -77,7 +77,8 @@ async function pruning(sql: Sql): Promise<void> {
   const beside: number[] = [];
   let isPruning = true;
   const ingesting = (async () => {
-    for (let round = 0; isPruning; round += 1) beside.push(await settling(sql, batchOf(3000 + round, false)));
+    for (let round = 0; isPruning; round += 1)
+      beside.push(await persisting(sql, batchOf(3000 + round, false)));
   })();
   for (let from = 0; from < pages; from += 128) {
     const begun = performance.now();
@@ -98,9 +99,9 @@ async function pruning(sql: Sql): Promise<void> {
   print(`ratio of the medians: ${(median(beside) / median(alone)).toFixed(2)}`);
 }
 
-async function settling(sql: Sql, batch: readonly Admitted[]): Promise<number> {
+async function persisting(sql: Sql, batch: readonly Admitted[]): Promise<number> {
   const begun = performance.now();
-  await settle(sql, batch, 'USD');
+  await persist(sql, batch, 'USD');
   return performance.now() - begun;
 }
 

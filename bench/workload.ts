@@ -24,7 +24,7 @@ export const CUSTOMERS = 1000;
 export const HOT_SHARE = 0.3;
 const DUPLICATE_SHARE = 0.2;
 const REFUSED_SHARE = 0.02;
-/** How far back a call that is sent again may lie: the same batch, or one long settled. */
+/** How far back a call that is sent again may lie: the same batch, or one long persisted. */
 const DUPLICATE_REACH = 5000;
 /** Every call starts within ten days of this; every customer's open invoice covers them. */
 const EPOCH = 1_760_000_000;

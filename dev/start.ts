@@ -2,14 +2,14 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import Table from 'cli-table3';
 import { hashPassword } from '../src/auth/password.ts';
-import { type FrontDoor, openFrontDoor } from '../src/broker/switch-client.ts';
+import { openSwitchClient, type SwitchClient } from '../src/broker/switch-client.ts';
 import { defaultNames } from '../src/broker/topology.ts';
-import { startWorker, type Worker, workerVariables } from '../src/worker/worker.ts';
 import { readConfig } from '../src/config.ts';
 import { createLogger } from '../src/ops/logger.ts';
 import { type Database, openDatabase } from '../src/store/database.ts';
 import { migrate } from '../src/store/migrate.ts';
 import { upsertUser } from '../src/store/users.ts';
+import { startWorker, type Worker, workerVariables } from '../src/worker/worker.ts';
 import { type Sample, sampleCalls } from './samples/calls.ts';
 import { startStack } from './stack.ts';
 
@@ -103,7 +103,7 @@ async function seed({ prisma }: Database): Promise<Passwords> {
 
 async function runSample(database: Database, amqpUrl: string, passwords: Passwords): Promise<void> {
   const before = await balances(database);
-  const door = await openFrontDoor([amqpUrl], defaultNames.exchange, REPLY_TIMEOUT_MS);
+  const door = await openSwitchClient([amqpUrl], defaultNames.exchange, REPLY_TIMEOUT_MS);
   const viewer = { auth_username: 'auditor', auth_password: passwords.viewer };
   const samples = sampleCalls(Math.floor(Date.now() / 1000), viewer);
   const table = new Table({
@@ -133,7 +133,7 @@ async function runSample(database: Database, amqpUrl: string, passwords: Passwor
   say(`\nDead letters: ${dead.map(({ reason, _count }) => `${_count} ${reason}`).join(', ')}.`);
 }
 
-async function send(door: FrontDoor, { call, as }: Sample, user: object): Promise<[string, string]> {
+async function send(door: SwitchClient, { call, as }: Sample, user: object): Promise<[string, string]> {
   const body = JSON.stringify({ ...user, ...as, ...call });
   const { responses, isDuplicate } = await door.submit({ body, machine: String(call.machine) });
   const lines = responses.map(({ key, message }) => (key === '' ? message : `${key}: ${message}`));

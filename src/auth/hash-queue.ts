@@ -65,7 +65,7 @@ interface Line {
  * taken in turn: a switch repeats its password with every call and overtakes whoever tries many, and a password
  * that has a place is looked at after at most `4 × PASSWORDS_PER_USER` turns of its user, whatever else comes.
  */
-export class HashLine {
+export class HashQueue {
   readonly #verify: (storedHash: string, password: string) => Promise<boolean>;
   readonly #places: Places;
   readonly #now: () => number;

@@ -1,7 +1,7 @@
 import { hash, randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { Confinement } from '../domain/confinement.ts';
-import { HashLine, type Places } from './hash-queue.ts';
+import { HashQueue, type Places } from './hash-queue.ts';
 import { DUMMY_HASH, isUsableHash, verifyPassword } from './password.ts';
 import { type KnownUser, type ReadUsers, UserCache } from './user-cache.ts';
 
@@ -100,7 +100,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
   // Expiry by our own clock: the library's would be another one than the tests'.
   const proofs = new LRUCache<string, Proof>({ max: cacheSize });
   const refused = new LRUCache<string, { at: number }>({ max: cacheSize });
-  const line = new HashLine(verify, places, now);
+  const line = new HashQueue(verify, places, now);
 
   function macOf(username: string, password: string, storedHash: string): string {
     const text = `${key}${username.length}:${username}${password.length}:${password}${storedHash}`;

@@ -17,7 +17,7 @@ export interface AckLedger {
   readonly withheld: number;
   delivered(tag: number, bytes: number): void;
   /** Marks as done. A tag that is not in hand, or was settled before, changes nothing. */
-  settled(tag: number): void;
+  ack(tag: number): void;
   /** Takes out what is answered in another way than by an acknowledgement. False where it is not in hand. */
   takeOut(tag: number): boolean;
   /**
@@ -78,7 +78,7 @@ export function createAckLedger(mayWait: number, now = () => performance.now()):
       unsettled.add(tag, bytes);
       inFlightBytes += bytes;
     },
-    settled(tag) {
+    ack(tag) {
       if (take(tag)) settled.push(tag);
     },
     takeOut: take,

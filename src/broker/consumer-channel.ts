@@ -16,7 +16,7 @@ export interface ConsumerChannel {
   /** Asks the broker to send no more; what is in hand stays in hand. @throws DeadlineError, or when it is gone. */
   unsubscribe(): Promise<void>;
   /** Nothing more needs to happen for a delivery. */
-  settled(tag: number): void;
+  ack(tag: number): void;
   /** Sends the acknowledgements that are due. */
   flush(): void;
   /** Refuses a delivery in hand: the broker moves it to the queue of what it gives up on. */
@@ -145,8 +145,8 @@ export async function openConsumerChannel(options: ConsumerChannelOptions): Prom
       consumerTag = ok.consumerTag;
     },
     unsubscribe,
-    settled(tag) {
-      ledger.settled(tag);
+    ack(tag) {
+      ledger.ack(tag);
       readOn();
     },
     flush: () => flush(false),

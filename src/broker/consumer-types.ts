@@ -31,7 +31,7 @@ export interface Consumer {
   /** Whether the delivery can still be acknowledged; if not, the broker gives it out again. */
   isLive(delivery: Delivery): boolean;
   /** Says that nothing more needs to happen for a delivery. Acknowledged with the next `flushAcks`. */
-  settled(delivery: Delivery): void;
+  ack(delivery: Delivery): void;
   /** Sends the acknowledgements of what was settled; once per batch. */
   flushAcks(): void;
   /**

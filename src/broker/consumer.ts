@@ -160,8 +160,8 @@ export function createConsumer(supervised: SupervisedConnection, options: Consum
       return channel?.ledger.inFlightBytes ?? 0;
     },
     isLive: (delivery) => channel?.epoch === delivery.epoch,
-    settled(delivery) {
-      if (channel?.epoch === delivery.epoch) channel.settled(delivery.tag);
+    ack(delivery) {
+      if (channel?.epoch === delivery.epoch) channel.ack(delivery.tag);
     },
     flushAcks: () => channel?.flush(),
     setAside(delivery) {

@@ -110,7 +110,7 @@ export class ContentHeader {
     const [before, after] = isKept ? [end, end] : [this.#tableAt, this.#afterTable];
     const frame = Buffer.concat([bytes.subarray(start, before), bytes.subarray(after, end)]);
     if (!isKept) frame.writeUInt16BE(flagsAt(bytes, start) & ~HEADERS_FLAG, FLAGS_AT);
-    return sealed(frame, bodySize);
+    return hashed(frame, bodySize);
   }
 
   /** Nothing of the properties can be kept. */
@@ -126,10 +126,10 @@ export function emptyHeader(bytes: Buffer, start: number, bodySize: number): Buf
   const frame = Buffer.alloc(PROPERTIES_AT + 1);
   bytes.copy(frame, 0, start, start + FRAME_HEADER_BYTES);
   frame.writeUInt16BE(BASIC, FRAME_HEADER_BYTES);
-  return sealed(frame, bodySize);
+  return hashed(frame, bodySize);
 }
 
-function sealed(frame: Buffer, bodySize: number): Buffer {
+function hashed(frame: Buffer, bodySize: number): Buffer {
   frame.writeUInt32BE(frame.length - FRAME_HEADER_BYTES - 1, 3);
   frame.writeBigUInt64BE(BigInt(bodySize), BODY_SIZE_AT);
   frame.writeUInt8(FRAME_END, frame.length - 1);

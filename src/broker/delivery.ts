@@ -1,6 +1,6 @@
 import type { ConsumeMessage, MessageProperties } from 'amqplib';
 import type { RequestProperties } from '../domain/properties.ts';
-import { TICKET_HEADER } from '../domain/replay-header.ts';
+import { REPLAY_HEADER } from '../domain/replay-header.ts';
 import { ECHO, type GuardedProperties, NOTE } from './guarded-decoding.ts';
 
 /** A message in this worker's hand until it is settled or its channel is gone. */
@@ -66,7 +66,7 @@ export function toDelivery(message: ConsumeMessage, epoch: number): Delivery {
       ...(correlationBytes && { correlationBytes }),
     },
     unreadable: note?.problem ? `expected headers that can be read, got ${note.problem}` : undefined,
-    oneTimeToken: tokenOf(headers[TICKET_HEADER]),
+    oneTimeToken: tokenOf(headers[REPLAY_HEADER]),
     exchange: fields.exchange,
     redelivered: fields.redelivered,
     deaths: deathsOf(headers),

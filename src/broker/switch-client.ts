@@ -10,18 +10,18 @@ export interface Answer {
 }
 
 /** A message to submit: the body as it goes out and, where the topology wants one, the machine in its key. */
-export interface Knock {
+export interface Probe {
   body: string | Buffer;
   contentType?: string;
   machine?: string;
 }
 
 /** The system seen from a switch: publish to the exchange, wait for the reply on a queue of one's own. */
-export interface FrontDoor {
+export interface SwitchClient {
   /** Resolves with the reply. Rejects when the message cannot be routed, or no reply came in time. */
-  submit(knock: Knock): Promise<Answer>;
+  submit(probe: Probe): Promise<Answer>;
   /** The same with a routing key of one's own, right or wrong. */
-  submitTo(routingKey: string, knock: Knock): Promise<Answer>;
+  submitTo(routingKey: string, probe: Probe): Promise<Answer>;
   close(): Promise<void>;
 }
 
@@ -34,15 +34,15 @@ const CONNECT_TIMEOUT_MS = 10_000;
 const HEARTBEAT_SECONDS = 10;
 
 /**
- * Opens the front door. The reply queue is exclusive, so it ends with the connection. Rejects with one line that
+ * Opens the switch client. The reply queue is exclusive, so it ends with the connection. Rejects with one line that
  * says what is wrong with the broker.
  */
-export async function openFrontDoor(
+export async function openSwitchClient(
   urls: readonly string[],
   exchange: string,
   replyTimeoutMs: number,
   tls?: BrokerTls,
-): Promise<FrontDoor> {
+): Promise<SwitchClient> {
   const connection = await openFirst({
     urls,
     name: 'cdr-ingest publish',
@@ -80,7 +80,7 @@ export async function openFrontDoor(
     { noAck: true },
   );
 
-  const submitTo: FrontDoor['submitTo'] = (routingKey, { body, contentType = 'application/json' }) => {
+  const submitTo: SwitchClient['submitTo'] = (routingKey, { body, contentType = 'application/json' }) => {
     const correlationId = String(next++);
     const answer = new Promise<Answer>((resolve, reject) => {
       waiting.set(correlationId, { resolve, reject });
@@ -101,7 +101,7 @@ export async function openFrontDoor(
 
   return {
     submitTo,
-    submit: (knock) => submitTo(routingKeyFor(knock.machine), knock),
+    submit: (probe) => submitTo(routingKeyFor(probe.machine), probe),
     close: () => connection.close(),
   };
 }

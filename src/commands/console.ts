@@ -1,15 +1,15 @@
 import type { Command } from 'commander';
 import { readConfig } from '../config.ts';
-import type { ConsoleDesk } from '../console/desk.ts';
+import { brokerOf, brokerVariables, databaseOf, databaseVariables } from '../connections.ts';
+import type { ConsoleContext } from '../console/desk.ts';
 import { serveConsole } from '../console/server.ts';
-import { rehearse } from '../dead-letters/dry-run.ts';
+import { dryRunReplays } from '../dead-letters/dry-run.ts';
+import { dryRunPorts, replayPorts } from '../dead-letters/ports.ts';
+import { BrokerError, openSender } from '../dead-letters/publisher.ts';
 import { replay } from '../dead-letters/replay.ts';
 import { createLogger } from '../ops/logger.ts';
 import { describeFailure, openDatabase } from '../store/database.ts';
 import { sqlOf } from '../store/sql.ts';
-import { rehearsalPorts, replayPorts } from '../dead-letters/ports.ts';
-import { BrokerError, openSender } from '../dead-letters/publisher.ts';
-import { brokerOf, brokerVariables, databaseOf, databaseVariables } from '../connections.ts';
 
 const variables = [
   ...databaseVariables,
@@ -43,10 +43,10 @@ export function registerConsole(program: Command): void {
         applicationName: 'cdr-ingest console',
       });
       const sql = sqlOf(database.prisma);
-      const desk: ConsoleDesk = {
+      const context: ConsoleContext = {
         sql,
         systemCurrency: config.SYSTEM_CURRENCY,
-        rehearse: (ids, edits) => rehearse(ids, edits, rehearsalPorts({ database, sql }, config)),
+        dryRunReplays: (ids, edits) => dryRunReplays(ids, edits, dryRunPorts({ database, sql }, config)),
         replay: async (ids, { operator, why, ...settings }, stop, onProgress) => {
           const sender = await openSender(brokerOf(config));
           try {
@@ -63,7 +63,7 @@ export function registerConsole(program: Command): void {
         host: config.CONSOLE_HOST,
         port: config.CONSOLE_PORT,
         trustedProxies: config.CONSOLE_TRUSTED_PROXIES,
-        desk,
+        context,
         describe: describeFailure,
         log: (fields, message) => log.info(fields, message),
       });

@@ -1,9 +1,9 @@
 import type { Health } from '../broker/health.ts';
+import type { databaseOf } from '../connections.ts';
 import { describeFailure, openDatabase } from '../store/database.ts';
 import { type DatabaseState, readDatabaseState } from '../store/health.ts';
 import { type MigrationState, migrationState } from '../store/migrate.ts';
 import { unsuitableIn } from '../store/suitability.ts';
-import type { databaseOf } from '../connections.ts';
 
 const TIMEOUT_MS = 10_000;
 /** Clocks further apart make times in logs, dead letters and calls hard to compare. */

@@ -15,9 +15,9 @@ import { permissionsHealth } from '../broker/permissions.ts';
 import { policiesHealth } from '../broker/policies.ts';
 import { checkTopology, defaultNames, type TopologyNames } from '../broker/topology.ts';
 import { type Config, readConfig } from '../config.ts';
+import { brokerOf, brokerVariables, databaseOf, databaseVariables } from '../connections.ts';
 import { examineDatabase } from './doctor-database.ts';
 import { printJson, printLine } from './print.ts';
-import { brokerOf, brokerVariables, databaseOf, databaseVariables } from '../connections.ts';
 
 const TIMEOUT_MS = 10_000;
 const HEARTBEAT_SECONDS = 10;

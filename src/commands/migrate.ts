@@ -1,12 +1,12 @@
 import type { Command } from 'commander';
 import { ConfigError, readConfig } from '../config.ts';
+import { databaseOf, databaseVariables } from '../connections.ts';
 import { DatabaseUrlError } from '../store/database.ts';
 import { describeFailure } from '../store/failures.ts';
 import { grant, type Part, parts } from '../store/grants.ts';
 import { MigrationError, migrate } from '../store/migrate.ts';
 import { refuseUnsuitable, UnsuitableDatabaseError } from '../store/suitability.ts';
 import { printJson, printLine } from './print.ts';
-import { databaseOf, databaseVariables } from '../connections.ts';
 
 /** `migrate`: brings the database to the current schema. */
 export function registerMigrate(program: Command): void {

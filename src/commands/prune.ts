@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { ConfigError, readConfig } from '../config.ts';
+import { databaseOf, databaseVariables } from '../connections.ts';
 import { classifyFailure, describeFailure, openDatabase } from '../store/database.ts';
 import { monthsAgo, type Pruned, pagesOfCalls, prunePages } from '../store/prune.ts';
 import { type Sql, sqlOf } from '../store/sql.ts';
 import { backoffMs } from '../worker/outage.ts';
 import { printJson, printLine, progressBar } from './print.ts';
-import { databaseOf, databaseVariables } from '../connections.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const STATEMENT_TIMEOUT_MS = 60_000;

@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
-import { type Answer, type FrontDoor, openFrontDoor } from '../broker/switch-client.ts';
+import { type Answer, openSwitchClient, type SwitchClient } from '../broker/switch-client.ts';
 import { defaultNames } from '../broker/topology.ts';
 import { ConfigError, readConfig } from '../config.ts';
+import { brokerOf, brokerVariables } from '../connections.ts';
 import { CallFileError, type FileCall, readCalls } from './calls.ts';
 import { complain, printJson, printLine, printTable, progressBar } from './print.ts';
-import { brokerOf, brokerVariables } from '../connections.ts';
 
 /** Calls that wait for their reply at once: enough to fill the worker's batches. */
 const WINDOW = 1000;
@@ -19,7 +19,7 @@ interface Summary {
   refused: { call: number; responses: Answer['responses'] }[];
 }
 
-/** `publish`: sends calls through the front door as a switch would and waits for the replies. */
+/** `publish`: sends calls through the switch client as a switch would and waits for the replies. */
 export function registerPublish(program: Command): void {
   program
     .command('publish')
@@ -35,7 +35,7 @@ export function registerPublish(program: Command): void {
       const credentials = { auth_username: config.CDR_USERNAME, auth_password: config.CDR_PASSWORD };
       const given = Object.fromEntries(Object.entries(credentials).filter(([, value]) => value !== ''));
       const { urls, tls } = brokerOf(config);
-      const door = await openFrontDoor(urls, defaultNames.exchange, seconds * 1000, tls);
+      const door = await openSwitchClient(urls, defaultNames.exchange, seconds * 1000, tls);
       try {
         const summary = await publishAll(door, files, given as typeof credentials);
         if (options.json) printJson(summary);
@@ -54,7 +54,7 @@ export function registerPublish(program: Command): void {
 }
 
 async function publishAll(
-  door: FrontDoor,
+  door: SwitchClient,
   files: readonly string[],
   credentials: Parameters<typeof readCalls>[1],
 ): Promise<Summary> {
@@ -85,7 +85,7 @@ async function publishAll(
   return summary;
 }
 
-async function submit(door: FrontDoor, call: FileCall, number: number, summary: Summary): Promise<void> {
+async function submit(door: SwitchClient, call: FileCall, number: number, summary: Summary): Promise<void> {
   try {
     const { text, machine } = call;
     const { responses, isDuplicate } = await door.submit({

@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import { readConfig } from '../config.ts';
+import { databaseOf, databaseVariables } from '../connections.ts';
 import { openDatabase } from '../store/database.ts';
 import { type Reconciliation, reconcile } from '../store/reconcile.ts';
 import { printJson, printLine, printTable } from './print.ts';
-import { databaseOf, databaseVariables } from '../connections.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const STATEMENT_TIMEOUT_MS = 3_600_000;

@@ -2,8 +2,8 @@ import type { Command } from 'commander';
 import { openFirst } from '../broker/connect.ts';
 import { checkTopology, declareTopology, defaultNames } from '../broker/topology.ts';
 import { readConfig } from '../config.ts';
-import { printJson, printTable } from './print.ts';
 import { brokerOf, brokerVariables } from '../connections.ts';
+import { printJson, printTable } from './print.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const HEARTBEAT_SECONDS = 10;

@@ -1,12 +1,12 @@
 import { type Command, Option } from 'commander';
 import { hashPassword } from '../auth/password.ts';
 import { ConfigError, readConfig } from '../config.ts';
+import { databaseOf, databaseVariables } from '../connections.ts';
 import { parameterRow, parameters } from '../domain/contract.ts';
 import { type Database, describeFailure, openDatabase } from '../store/database.ts';
 import { disableUser, listUsers, ROLES, type Role, roleOf, upsertUser } from '../store/users.ts';
 import { complain, printJson, printLine, printTable } from './print.ts';
 import { readSecret } from './secret.ts';
-import { databaseOf, databaseVariables } from '../connections.ts';
 
 const PASSWORD_MIN = 8;
 const PASSWORD_MAX_BYTES = 1024;

@@ -9,14 +9,14 @@ import {
   SelectionError,
 } from '../dead-letters/selection.ts';
 import type { Edits } from '../domain/kept.ts';
-import { correctLetters, discardLetters } from '../store/dead-letters/edit.ts';
-import type { LetterFilter } from '../store/dead-letters/list.ts';
+import { correctDeadLetters, discardDeadLetters } from '../store/dead-letters/edit.ts';
+import type { DeadLetterFilter } from '../store/dead-letters/list.ts';
 import { readReplayable, selectIds } from '../store/dead-letters/mark.ts';
 import { isStillOperator } from '../store/sessions.ts';
-import type { ConsoleDesk } from './desk.ts';
+import type { ConsoleContext } from './desk.ts';
 import type { Jobs } from './jobs.ts';
 import { type FilterText, filterNames } from './page-letters.ts';
-import { rehearsalPage } from './page-replay.ts';
+import { dryRunPage } from './page-replay.ts';
 import type { Answer } from './respond.ts';
 import type { Session } from './session.ts';
 
@@ -29,7 +29,7 @@ export function filterTextOf(parameters: URLSearchParams): FilterText {
   return Object.fromEntries(entries);
 }
 
-function selectionIn(form: URLSearchParams): LetterFilter {
+function selectionIn(form: URLSearchParams): DeadLetterFilter {
   return readSelection({ ...filterTextOf(form), ids: form.getAll('id') }, new Date());
 }
 
@@ -44,9 +44,9 @@ function whyIn(form: URLSearchParams): string | null {
   return why;
 }
 
-/** Saves a correction of one letter. Throws SelectionError for one that cannot be. */
+/** Saves a correction of one dead letter. Throws SelectionError for one that cannot be. */
 export async function correct(
-  { sql }: ConsoleDesk,
+  { sql }: ConsoleContext,
   form: URLSearchParams,
   { username }: Session,
 ): Promise<Answer> {
@@ -57,24 +57,24 @@ export async function correct(
   if (refusal !== null) throw new SelectionError(refusal);
   const { corrections, unreadable } = correctionsFor(rows, edits);
   if (unreadable.length > 0) throw new SelectionError('its body cannot be read, so nothing in it can be set');
-  const done = await correctLetters(sql, corrections, username, whyIn(form));
+  const done = await correctDeadLetters(sql, corrections, username, whyIn(form));
   if (done.size < corrections.length) throw new SelectionError('it changed meanwhile: look at it again');
   return { kind: 'go', to: `/letters/${ids[0] ?? ''}` };
 }
 
 export async function discard(
-  { sql }: ConsoleDesk,
+  { sql }: ConsoleContext,
   form: URLSearchParams,
   { username }: Session,
 ): Promise<Answer> {
   const filter = selectionIn(form);
-  await discardLetters(sql, filter, username, whyIn(form));
+  await discardDeadLetters(sql, filter, username, whyIn(form));
   const [only, ...others] = filter.ids ?? [];
   return { kind: 'go', to: only !== undefined && others.length === 0 ? `/letters/${only}` : '/letters' };
 }
 
 /** The frozen selection of a replay, and the correction that goes with it. Throws SelectionError. */
-async function orderIn({ sql }: ConsoleDesk, form: URLSearchParams) {
+async function orderIn({ sql }: ConsoleContext, form: URLSearchParams) {
   const { filter, whyNot } = chooseForReplay(selectionIn(form), form.get('unverified') === '1');
   const edits = editsIn(form);
   const why = whyIn(form);
@@ -95,25 +95,25 @@ async function orderIn({ sql }: ConsoleDesk, form: URLSearchParams) {
   return { ids, edits, why };
 }
 
-export async function tryOut(desk: ConsoleDesk, form: URLSearchParams): Promise<Answer> {
-  const { ids, edits } = await orderIn(desk, form);
-  return rehearsalPage(await desk.rehearse(ids, edits));
+export async function tryOut(context: ConsoleContext, form: URLSearchParams): Promise<Answer> {
+  const { ids, edits } = await orderIn(context, form);
+  return dryRunPage(await context.dryRunReplays(ids, edits));
 }
 
 export async function startReplay(
-  desk: ConsoleDesk,
+  context: ConsoleContext,
   jobs: Jobs,
   form: URLSearchParams,
   session: Session,
 ): Promise<Answer> {
   const { username } = session;
-  const { ids, edits, why } = await orderIn(desk, form);
+  const { ids, edits, why } = await orderIn(context, form);
   const rate = rateIn('rate', form.get('rate')) ?? null;
   const abortOver = percentIn('abort_over', form.get('abort_over')) ?? null;
   const order = { operator: username, why, edits, rate, abortOver };
-  const mayGoOn = () => isStillOperator(desk.sql, session);
+  const mayGoOn = () => isStillOperator(context.sql, session);
   const job = jobs.start(username, ids.length, mayGoOn, (stop, onProgress) =>
-    desk.replay(ids, order, stop, onProgress),
+    context.replay(ids, order, stop, onProgress),
   );
   return { kind: 'go', to: `/replays/${job.id}` };
 }

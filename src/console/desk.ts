@@ -1,4 +1,4 @@
-import type { Rehearsal } from '../dead-letters/dry-run.ts';
+import type { DryRun } from '../dead-letters/dry-run.ts';
 import type { ReplayProgress } from '../dead-letters/replay.ts';
 import type { Edits } from '../domain/kept.ts';
 import type { Sql } from '../store/sql.ts';
@@ -13,10 +13,10 @@ export interface ReplayOrder {
 }
 
 /** What the pages do with the world: the very functions that the commands call. */
-export interface ConsoleDesk {
+export interface ConsoleContext {
   sql: Sql;
   systemCurrency: string;
-  rehearse: (ids: readonly string[], edits: Edits) => Promise<Rehearsal>;
+  dryRunReplays: (ids: readonly string[], edits: Edits) => Promise<DryRun>;
   replay: (
     ids: readonly string[],
     order: ReplayOrder,

@@ -1,8 +1,8 @@
 import { answerOf, moneyOf, timeOf } from '../dead-letters/format.ts';
 import { editableNames } from '../domain/kept.ts';
 import { deadReasons } from '../domain/outcome.ts';
-import { letterStatuses } from '../domain/record.ts';
-import type { Cursor, LetterSummary } from '../store/dead-letters/list.ts';
+import { deadLetterStatuses } from '../domain/record.ts';
+import type { Cursor, DeadLetterSummary } from '../store/dead-letters/list.ts';
 import { fieldValue, type Html, html } from './html.ts';
 import { type Answer, csrfField } from './respond.ts';
 import type { Session } from './session.ts';
@@ -22,22 +22,25 @@ export const filterNames = [
 export type FilterText = Partial<Record<(typeof filterNames)[number], string>>;
 
 export interface ListPage {
-  letters: readonly LetterSummary[];
+  deadLetters: readonly DeadLetterSummary[];
   next: Cursor | undefined;
   filter: FilterText;
   systemCurrency: string;
 }
 
-export function lettersPage({ letters, next, filter, systemCurrency }: ListPage, session: Session): Answer {
+export function deadLettersPage(
+  { deadLetters, next, filter, systemCurrency }: ListPage,
+  session: Session,
+): Answer {
   const more = new URLSearchParams(filter);
   if (next !== undefined) more.set('after', `${next.id}@${next.at}`);
   return {
     kind: 'page',
     title: 'Dead letters',
     body: html`${filterForm(filter)}
-${letters.length === 0 ? html`<p>None.</p>` : table(letters, systemCurrency)}
+${deadLetters.length === 0 ? html`<p>None.</p>` : table(deadLetters, systemCurrency)}
 ${next && html`<p><a href="/letters?${more.toString()}" rel="next">Next page</a></p>`}
-${letters.length > 0 && session.role === 'operator' && selectionForms(filter, session)}`,
+${deadLetters.length > 0 && session.role === 'operator' && selectionForms(filter, session)}`,
   };
 }
 
@@ -48,24 +51,24 @@ ${options.map((option) => html`<option ${option === filter[name] && 'selected'}>
   const text = (name: keyof FilterText, hint: string) =>
     html`<label>${name} <input name="${name}" value="${fieldValue(filter[name])}" placeholder="${hint}"></label>`;
   return html`<form class="filters" method="get" action="/letters" role="search">
-${choice('status', letterStatuses)} ${choice('reason', deadReasons)}
+${choice('status', deadLetterStatuses)} ${choice('reason', deadReasons)}
 ${text('code', '400')} ${text('key', 'scustomer')} ${text('customer', '123')} ${text('machine', '')}
 ${text('uniqueid', '')} ${text('since', '2h')} ${text('until', '')}
 <button class="main">Show</button></form>`;
 }
 
-function table(letters: readonly LetterSummary[], systemCurrency: string): Html {
+function table(deadLetters: readonly DeadLetterSummary[], systemCurrency: string): Html {
   return html`<div class="scroll"><table>
 <thead><tr><th scope="col">id</th><th scope="col">last died (UTC)</th><th scope="col">reason</th><th scope="col">status</th>
 <th scope="col">uniqueid</th><th scope="col">customer</th><th scope="col" class="wide">machine</th><th scope="col">answer</th>
 <th scope="col">cost</th><th scope="col" class="wide">deaths</th></tr></thead>
-<tbody>${letters.map(
+<tbody>${deadLetters.map(
     (
-      letter,
-    ) => html`<tr><td><a href="/letters/${letter.id}">${letter.id}</a></td><td>${timeOf(letter.last_dead_at)}</td>
-<td>${letter.reason}</td><td class="${letter.status}">${letter.status}</td><td>${letter.uniqueid}</td><td class="number">${letter.scustomer}</td>
-<td class="wide">${letter.machine}</td><td>${answerOf(letter)}</td>
-<td class="number">${moneyOf(letter.cost, letter.currency, systemCurrency)}</td><td class="number wide">${letter.deaths}</td></tr>`,
+      deadLetter,
+    ) => html`<tr><td><a href="/letters/${deadLetter.id}">${deadLetter.id}</a></td><td>${timeOf(deadLetter.last_dead_at)}</td>
+<td>${deadLetter.reason}</td><td class="${deadLetter.status}">${deadLetter.status}</td><td>${deadLetter.uniqueid}</td><td class="number">${deadLetter.scustomer}</td>
+<td class="wide">${deadLetter.machine}</td><td>${answerOf(deadLetter)}</td>
+<td class="number">${moneyOf(deadLetter.cost, deadLetter.currency, systemCurrency)}</td><td class="number wide">${deadLetter.deaths}</td></tr>`,
   )}</tbody></table></div>`;
 }
 

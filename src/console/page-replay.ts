@@ -1,6 +1,6 @@
-import type { Rehearsal } from '../dead-letters/dry-run.ts';
-import { chargesOf, countsOf } from '../dead-letters/sums.ts';
+import type { DryRun } from '../dead-letters/dry-run.ts';
 import { timeOf } from '../dead-letters/format.ts';
+import { chargesOf, countsOf } from '../dead-letters/sums.ts';
 import { type Html, html } from './html.ts';
 import { type Job, numbersOf } from './jobs.ts';
 import { type Answer, csrfField } from './respond.ts';
@@ -9,7 +9,7 @@ import type { Session } from './session.ts';
 const SHOWN = 200;
 
 /** What a replay would do; nothing has happened. */
-export function rehearsalPage({ rows, leftAlone }: Rehearsal): Answer {
+export function dryRunPage({ rows, leftAlone }: DryRun): Answer {
   const charges = chargesOf(rows);
   return {
     kind: 'page',

@@ -1,12 +1,12 @@
-import { readStory } from '../dead-letters/look.ts';
+import { readDeadLetterHistory } from '../dead-letters/look.ts';
 import { readSelection } from '../dead-letters/selection.ts';
 import { type Cursor, readPage } from '../store/dead-letters/list.ts';
 import { readOverview } from '../store/overview.ts';
 import { correct, discard, filterTextOf, startReplay, tryOut } from './actions.ts';
-import type { ConsoleDesk } from './desk.ts';
+import type { ConsoleContext } from './desk.ts';
 import { type Jobs, numbersOf } from './jobs.ts';
-import { letterPage } from './page-letter.ts';
-import { lettersPage } from './page-letters.ts';
+import { deadLetterPage } from './page-letter.ts';
+import { deadLettersPage } from './page-letters.ts';
 import { overviewPage } from './page-overview.ts';
 import { jobPage, jobsPage } from './page-replay.ts';
 import { type Answer, problem } from './respond.ts';
@@ -17,7 +17,7 @@ export interface Visit {
   url: URL;
   form: URLSearchParams;
   session: Session;
-  desk: ConsoleDesk;
+  context: ConsoleContext;
   jobs: Jobs;
   /** What the path's pattern holds in brackets. */
   part: string;
@@ -34,14 +34,18 @@ const NOT_FOUND = problem(404, 'Not found', 'There is no such page.');
 
 /** Every page and every action. What is sent by a form changes something, and is for operators alone. */
 const routes: readonly Route[] = [
-  { method: 'GET', path: /^\/$/, answer: async ({ desk }) => overviewPage(await readOverview(desk.sql)) },
+  {
+    method: 'GET',
+    path: /^\/$/,
+    answer: async ({ context }) => overviewPage(await readOverview(context.sql)),
+  },
   { method: 'GET', path: /^\/letters$/, answer: list },
   {
     method: 'GET',
     path: /^\/letters\/(\d{1,18})$/,
-    answer: async ({ desk, part, session }) => {
-      const story = await readStory(desk.sql, part, desk.systemCurrency);
-      return story === undefined ? NOT_FOUND : letterPage(story, session);
+    answer: async ({ context, part, session }) => {
+      const deadLetterHistory = await readDeadLetterHistory(context.sql, part, context.systemCurrency);
+      return deadLetterHistory === undefined ? NOT_FOUND : deadLetterPage(deadLetterHistory, session);
     },
   },
   { method: 'GET', path: /^\/replays$/, answer: ({ jobs }) => jobsPage(jobs.all) },
@@ -69,13 +73,21 @@ const routes: readonly Route[] = [
       return { kind: 'go', to: `/replays/${part}` };
     },
   },
-  { method: 'POST', path: /^\/correct$/, answer: ({ desk, form, session }) => correct(desk, form, session) },
-  { method: 'POST', path: /^\/discard$/, answer: ({ desk, form, session }) => discard(desk, form, session) },
-  { method: 'POST', path: /^\/rehearse$/, answer: ({ desk, form }) => tryOut(desk, form) },
+  {
+    method: 'POST',
+    path: /^\/correct$/,
+    answer: ({ context, form, session }) => correct(context, form, session),
+  },
+  {
+    method: 'POST',
+    path: /^\/discard$/,
+    answer: ({ context, form, session }) => discard(context, form, session),
+  },
+  { method: 'POST', path: /^\/rehearse$/, answer: ({ context, form }) => tryOut(context, form) },
   {
     method: 'POST',
     path: /^\/replay$/,
-    answer: ({ desk, jobs, form, session }) => startReplay(desk, jobs, form, session),
+    answer: ({ context, jobs, form, session }) => startReplay(context, jobs, form, session),
   },
 ];
 
@@ -91,15 +103,15 @@ export async function visit(method: string, given: Omit<Visit, 'part'>): Promise
   return NOT_FOUND;
 }
 
-async function list({ url, desk, session }: Visit): Promise<Answer> {
+async function list({ url, context, session }: Visit): Promise<Answer> {
   const { searchParams } = url;
   // Without any choice the list shows what waits for somebody.
   const filter = searchParams.has('status')
     ? filterTextOf(searchParams)
     : { ...filterTextOf(searchParams), status: 'dead' };
   const selection = readSelection(filter, new Date());
-  const page = await readPage(desk.sql, selection, PAGE, cursorOf(searchParams.get('after')));
-  return lettersPage({ ...page, filter, systemCurrency: desk.systemCurrency }, session);
+  const page = await readPage(context.sql, selection, PAGE, cursorOf(searchParams.get('after')));
+  return deadLettersPage({ ...page, filter, systemCurrency: context.systemCurrency }, session);
 }
 
 function cursorOf(text: string | null): Cursor | undefined {

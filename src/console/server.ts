@@ -3,7 +3,7 @@ import { SelectionError } from '../dead-letters/selection.ts';
 import { type BoundedServer, serveBounded } from '../ops/bounded-server.ts';
 import { type ClientAddress, clientOf, trustedProxies } from '../ops/client.ts';
 import { css, js } from './assets.ts';
-import type { ConsoleDesk } from './desk.ts';
+import type { ConsoleContext } from './desk.ts';
 import { readForm } from './form.ts';
 import { Jobs } from './jobs.ts';
 import { type Answer, problem, send } from './respond.ts';
@@ -16,7 +16,7 @@ export interface ConsoleOptions {
   port: number;
   /** Addresses or networks whose X-Forwarded-… headers are believed. */
   trustedProxies: readonly string[];
-  desk: ConsoleDesk;
+  context: ConsoleContext;
   /** One line of a failure that shows no value of a call. */
   describe: (error: unknown) => string;
   log: (fields: object, message: string) => void;
@@ -34,10 +34,10 @@ const SILENT_MS = 600_000;
 
 /** Serves the console. Rejects when the port cannot be had. */
 export async function serveConsole(options: ConsoleOptions): Promise<BoundedServer> {
-  const { desk, describe, log } = options;
+  const { context, describe, log } = options;
   const jobs = new Jobs();
   const isTrusted = trustedProxies(options.trustedProxies);
-  const tryIn = createSignIn(desk.sql, log);
+  const tryIn = createSignIn(context.sql, log);
   let hasWarned = false;
 
   async function answer(request: IncomingMessage, client: ClientAddress): Promise<Answered> {
@@ -55,10 +55,10 @@ export async function serveConsole(options: ConsoleOptions): Promise<BoundedServ
     if (url.pathname === '/sign-in') {
       const entered = isPost ? await tryIn(form, client) : signInPage(200, null);
       // Whoever signs in anew has no use for the session before.
-      if (entered.kind === 'go') await leaveSession(desk.sql, request, client.isHttps);
+      if (entered.kind === 'go') await leaveSession(context.sql, request, client.isHttps);
       return { answer: entered };
     }
-    const session = await readSession(desk.sql, request, client.isHttps);
+    const session = await readSession(context.sql, request, client.isHttps);
     if (session === undefined) return { answer: unknownVisitor(url) };
     return { session, answer: await answerKnown(isPost ? 'POST' : 'GET', url, form, session, client) };
   }
@@ -73,9 +73,9 @@ export async function serveConsole(options: ConsoleOptions): Promise<BoundedServ
     if (method === 'POST' && !isOwnForm(session, form))
       return problem(403, 'Refused', 'This form is out of date: go back and load the page again.');
     if (method === 'POST' && url.pathname === '/sign-out')
-      return { kind: 'go', to: '/sign-in', cookie: await signOut(desk.sql, session, isHttps) };
+      return { kind: 'go', to: '/sign-in', cookie: await signOut(context.sql, session, isHttps) };
     try {
-      return await visit(method, { url, form, session, desk, jobs });
+      return await visit(method, { url, form, session, context, jobs });
     } catch (error) {
       if (error instanceof SelectionError) return problem(400, 'That does not go', error.message);
       log({ path: url.pathname }, describe(error));

@@ -59,7 +59,7 @@ export function correctionsFor(
   return { corrections, unreadable };
 }
 
-/** Why a selected letter is not sent again with these corrections, in one line; null where it is. */
+/** Why a selected dead letter is not sent again with these corrections, in one line; null where it is. */
 export function whyNotSent(
   { status, altered, edits: before }: Pick<Replayable, 'status' | 'altered' | 'edits'>,
   edits: Edits,

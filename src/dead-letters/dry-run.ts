@@ -5,7 +5,7 @@ import type { Submission } from '../domain/submission.ts';
 import type { Replayable } from '../store/dead-letters/mark.ts';
 import { correctionsFor, keptCall, whyNotSent } from './corrections.ts';
 
-/** What one settled call moved. */
+/** What one persisted call moved. */
 export interface Moved {
   uniqueid: string;
   customer: number;
@@ -14,16 +14,16 @@ export interface Moved {
   currency: string;
 }
 
-/** The outside world as a rehearsal sees it. */
-export interface RehearsalPorts {
+/** The outside world as a dry run sees it. */
+export interface DryRunPorts {
   read: (ids: readonly string[]) => Promise<Replayable[]>;
   admit: (body: Buffer, contentType: string | null) => Submission;
-  /** Settles in a transaction that is rolled back. */
+  /** Persists in a transaction that is rolled back. */
   tryOut: (submissions: readonly Submission[]) => Promise<{ outcomes: Outcome[]; moved: Moved[] }>;
 }
 
 /** What a dead letter would become. */
-export interface Rehearsed {
+export interface DryRunCall {
   id: string;
   uniqueid: string | null;
   becomes: Outcome['kind'];
@@ -34,24 +34,24 @@ export interface Rehearsed {
   customer: number | null;
 }
 
-export interface Rehearsal {
-  rows: Rehearsed[];
+export interface DryRun {
+  rows: DryRunCall[];
   leftAlone: { id: string; why: string }[];
 }
 
-/** Rows that one transaction settles: it holds the locks of their customers until it is rolled back. */
+/** Rows that one transaction persists: it holds the locks of their customers until it is rolled back. */
 const CHUNK = 200;
 
 /**
  * What a replay would do, without doing it. Rows that share a uniqueid are tried in one transaction, so that the
  * second of them meets the first.
  */
-export async function rehearse(
+export async function dryRunReplays(
   ids: readonly string[],
   edits: Edits,
-  ports: RehearsalPorts,
-): Promise<Rehearsal> {
-  const result: Rehearsal = { rows: [], leftAlone: [] };
+  ports: DryRunPorts,
+): Promise<DryRun> {
+  const result: DryRun = { rows: [], leftAlone: [] };
   const rows = (await ports.read(ids)).filter((row) => {
     const why = whyNotSent(row, edits);
     if (why !== null) result.leftAlone.push({ id: row.id, why });
@@ -67,24 +67,24 @@ export async function rehearse(
     }
     return [{ ...row, edits: wanted.get(row.id) ?? row.edits }];
   });
-  for (const chunk of chunksOf(open)) result.rows.push(...(await rehearseChunk(chunk, ports)));
+  for (const chunk of chunksOf(open)) result.rows.push(...(await dryRunChunk(chunk, ports)));
   const order = new Map(ids.map((id, index) => [id, index]));
   result.rows.sort((one, other) => (order.get(one.id) ?? 0) - (order.get(other.id) ?? 0));
   return result;
 }
 
-async function rehearseChunk(
+async function dryRunChunk(
   rows: readonly Replayable[],
-  { admit, tryOut }: RehearsalPorts,
-): Promise<Rehearsed[]> {
+  { admit, tryOut }: DryRunPorts,
+): Promise<DryRunCall[]> {
   const submissions = rows.map((row) => {
     const { body, contentType } = correctedBody(keptCall(row), row.edits);
-    // The row itself is the letter.
-    return { ...admit(Buffer.from(body), contentType), letter: () => null };
+    // The row itself is the dead letter.
+    return { ...admit(Buffer.from(body), contentType), deadLetter: () => null };
   });
   const { outcomes, moved } = await tryOut(submissions);
   const byUniqueid = new Map(moved.map((one) => [one.uniqueid, one]));
-  return rows.flatMap(({ id, uniqueid }, index): Rehearsed[] => {
+  return rows.flatMap(({ id, uniqueid }, index): DryRunCall[] => {
     const outcome = outcomes[index];
     const verdict = submissions[index]?.verdict;
     if (outcome === undefined || verdict === undefined) return [];

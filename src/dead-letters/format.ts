@@ -1,5 +1,5 @@
 import { shorten } from '../domain/text.ts';
-import type { LetterSummary } from '../store/dead-letters/list.ts';
+import type { DeadLetterSummary } from '../store/dead-letters/list.ts';
 
 /** To the second, in UTC. */
 export function timeOf(date: Date): string {
@@ -10,7 +10,7 @@ export function timeOf(date: Date): string {
 export function senderOf({
   submitted_by,
   verified,
-}: Pick<LetterSummary, 'submitted_by' | 'verified'>): string {
+}: Pick<DeadLetterSummary, 'submitted_by' | 'verified'>): string {
   if (submitted_by === null) return 'sent by (unknown)';
   return verified ? `sent by ${submitted_by}` : `claims to be ${submitted_by}`;
 }
@@ -20,7 +20,7 @@ export function moneyOf(cost: string | null, currency: string | null, systemCurr
 }
 
 /** What was answered, in few words: the code and the parameters at fault. */
-export function answerOf({ responses }: Pick<LetterSummary, 'responses'>): string {
+export function answerOf({ responses }: Pick<DeadLetterSummary, 'responses'>): string {
   const keys = responses.map(({ key }) => key).filter((key) => key !== '');
   return shorten([responses[0]?.code ?? '', keys.join(', ')].filter((part) => part).join(' '), 40);
 }

@@ -3,23 +3,23 @@ import { type Cdr, type Difference, differences, toCdr } from '../domain/cdr.ts'
 import { keptFields } from '../domain/kept.ts';
 import { shown } from '../domain/text.ts';
 import { validate } from '../domain/validate.ts';
-import type { LetterDetail, LetterEvent, StoredCall } from '../store/dead-letters/history.ts';
+import type { DeadLetterDetail, DeadLetterEvent, StoredCall } from '../store/dead-letters/history.ts';
 
 /** One step in the life of a dead letter. */
-export interface Chapter {
+export interface HistoryEvent {
   at: Date;
-  event: LetterEvent['event'];
+  event: DeadLetterEvent['event'];
   by: string | null;
   why: string | null;
   text: string;
 }
 
 /** A dead letter with all that is known of it. */
-export interface Story {
-  letter: LetterDetail;
+export interface DeadLetterHistory {
+  deadLetter: DeadLetterDetail;
   /** The parameters as they came; null where they cannot be read. */
   call: Fields | null;
-  history: Chapter[];
+  history: HistoryEvent[];
   /** The call that is stored under its uniqueid. */
   stored: StoredCall | null;
   /** Between the stored call and this one with its corrections. */
@@ -27,19 +27,19 @@ export interface Story {
 }
 
 /** Puts together what `show` and the page of one call tell. */
-export function storyOf(
-  letter: LetterDetail,
-  events: readonly LetterEvent[],
+export function deadLetterHistoryOf(
+  deadLetter: DeadLetterDetail,
+  events: readonly DeadLetterEvent[],
   stored: StoredCall | undefined,
   systemCurrency: string,
-): Story {
-  const call = letter.altered.includes('') ? null : keptFields(letter.body);
-  const received = call === null ? null : cdrOf({ ...call, ...letter.edits }, systemCurrency);
-  const differing = stored && received ? differences(stored.call, received) : (letter.differences ?? []);
+): DeadLetterHistory {
+  const call = deadLetter.altered.includes('') ? null : keptFields(deadLetter.body);
+  const received = call === null ? null : cdrOf({ ...call, ...deadLetter.edits }, systemCurrency);
+  const differing = stored && received ? differences(stored.call, received) : (deadLetter.differences ?? []);
   return {
-    letter,
+    deadLetter,
     call,
-    history: historyOf(letter, events),
+    history: historyOf(deadLetter, events),
     stored: stored ?? null,
     differences: stored === undefined ? [] : differing,
   };
@@ -51,18 +51,18 @@ function cdrOf(fields: Fields, systemCurrency: string): Cdr | null {
 }
 
 /** The deaths by the ordinary way are a number in the row: the first and the latest are told. */
-function historyOf(letter: LetterDetail, events: readonly LetterEvent[]): Chapter[] {
+function historyOf(deadLetter: DeadLetterDetail, events: readonly DeadLetterEvent[]): HistoryEvent[] {
   const first = events.find(({ event }) => event === 'replayed');
-  const before = first?.detail as Partial<Pick<LetterDetail, 'reason' | 'responses'>> | undefined;
-  const born: Chapter = {
-    at: letter.first_dead_at,
+  const before = first?.detail as Partial<Pick<DeadLetterDetail, 'reason' | 'responses'>> | undefined;
+  const born: HistoryEvent = {
+    at: deadLetter.first_dead_at,
     event: 'died',
     by: null,
     why: null,
-    text: answerText(before?.reason ?? letter.reason, before?.responses ?? letter.responses),
+    text: answerText(before?.reason ?? deadLetter.reason, before?.responses ?? deadLetter.responses),
   };
   const replayedDeaths = events.filter(({ event }) => event === 'died' || event === 'merged').length;
-  const ordinaryDeaths = letter.deaths - replayedDeaths;
+  const ordinaryDeaths = deadLetter.deaths - replayedDeaths;
   const told = events.map(({ at, event, by, why, ...rest }) => ({
     at,
     event,
@@ -70,28 +70,35 @@ function historyOf(letter: LetterDetail, events: readonly LetterEvent[]): Chapte
     why,
     text: textOf(event, rest),
   }));
-  const isLatestOrdinary = !events.some(({ event, at }) => event === 'died' && at >= letter.last_dead_at);
-  const again: Chapter[] =
+  const isLatestOrdinary = !events.some(({ event, at }) => event === 'died' && at >= deadLetter.last_dead_at);
+  const again: HistoryEvent[] =
     ordinaryDeaths > 1 && isLatestOrdinary
       ? [
           {
             ...born,
-            at: letter.last_dead_at,
+            at: deadLetter.last_dead_at,
             text: `sent again and refused again, ${ordinaryDeaths} deaths in all`,
           },
         ]
       : [];
-  const isByWorker = letter.status === 'resolved' && !events.some(({ event }) => event === 'resolved');
-  const resolved: Chapter[] =
-    isByWorker && letter.closed_at !== null
-      ? [{ ...born, at: letter.closed_at, event: 'resolved', text: 'tried once more by the worker, alone' }]
+  const isByWorker = deadLetter.status === 'resolved' && !events.some(({ event }) => event === 'resolved');
+  const resolved: HistoryEvent[] =
+    isByWorker && deadLetter.closed_at !== null
+      ? [
+          {
+            ...born,
+            at: deadLetter.closed_at,
+            event: 'resolved',
+            text: 'tried once more by the worker, alone',
+          },
+        ]
       : [];
   return [born, ...told, ...again, ...resolved].sort((one, other) => one.at.getTime() - other.at.getTime());
 }
 
 function textOf(
-  event: LetterEvent['event'],
-  { attempt, detail }: Pick<LetterEvent, 'attempt' | 'detail'>,
+  event: DeadLetterEvent['event'],
+  { attempt, detail }: Pick<DeadLetterEvent, 'attempt' | 'detail'>,
 ): string {
   switch (event) {
     case 'edited':

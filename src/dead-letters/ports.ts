@@ -1,16 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { admitKept } from '../worker/admission.ts';
 import type { Config } from '../config.ts';
-import type { RehearsalPorts } from './dry-run.ts';
-import type { ReplayPorts } from './replay.ts';
 import type { Database } from '../store/database.ts';
-import { correctLetters } from '../store/dead-letters/edit.ts';
-import { settleAndRollBack } from '../store/persist/dry-run.ts';
+import { correctDeadLetters } from '../store/dead-letters/edit.ts';
 import { markReplaying, readFinished, readReplayable } from '../store/dead-letters/mark.ts';
+import { persistAndRollBack } from '../store/persist/dry-run.ts';
 import type { Sql } from '../store/sql.ts';
-import { blame } from '../worker/queue.ts';
+import { admitKept } from '../worker/admission.ts';
 import { backoffMs } from '../worker/outage.ts';
+import { blame } from '../worker/queue.ts';
+import type { DryRunPorts } from './dry-run.ts';
+import type { ReplayPorts } from './replay.ts';
 
 const TOKEN_BYTES = 32;
 const TRIES = 8;
@@ -25,7 +25,7 @@ export function replayPorts(
 ): ReplayPorts {
   return {
     read: (ids) => patiently(() => readReplayable(sql, ids)),
-    correct: (corrections) => patiently(() => correctLetters(sql, corrections, operator, why)),
+    correct: (corrections) => patiently(() => correctDeadLetters(sql, corrections, operator, why)),
     mark: (marks) => patiently(() => markReplaying(sql, marks, operator, why)),
     finished: (attempts) => patiently(() => readFinished(sql, attempts)),
     send,
@@ -36,13 +36,13 @@ export function replayPorts(
   };
 }
 
-export function rehearsalPorts(
+export function dryRunPorts(
   { database, sql }: { database: Database; sql: Sql },
   config: Pick<Config, 'SYSTEM_CURRENCY' | 'MAX_BODY_BYTES' | 'IGNORED_PARAMETERS'>,
-): RehearsalPorts {
+): DryRunPorts {
   const rules = {
     maxBodyBytes: config.MAX_BODY_BYTES,
-    // A rehearsal keeps nothing.
+    // A dry run keeps nothing.
     keptBodyBytes: 0,
     ignored: new Set(config.IGNORED_PARAMETERS),
     systemCurrency: config.SYSTEM_CURRENCY,
@@ -51,7 +51,7 @@ export function rehearsalPorts(
     read: (ids) => readReplayable(sql, ids),
     admit: (body, contentType) => admitKept(body, contentType, rules),
     tryOut: (submissions) =>
-      patiently(() => settleAndRollBack(database.prisma, submissions, config.SYSTEM_CURRENCY, TIMEOUT_MS)),
+      patiently(() => persistAndRollBack(database.prisma, submissions, config.SYSTEM_CURRENCY, TIMEOUT_MS)),
   };
 }
 

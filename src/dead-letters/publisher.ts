@@ -2,15 +2,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createPublisher, type OutgoingMessage, type PublishResult } from '../broker/publisher.ts';
 import { superviseConnection } from '../broker/supervisor.ts';
 import { defaultNames } from '../broker/topology.ts';
-import type { ReplayMessage } from './message.ts';
-import { TICKET_HEADER } from '../domain/replay-header.ts';
-import { backoffMs } from '../worker/outage.ts';
 import type { brokerOf } from '../connections.ts';
+import { REPLAY_HEADER } from '../domain/replay-header.ts';
+import { backoffMs } from '../worker/outage.ts';
+import type { ReplayMessage } from './message.ts';
 
 /** The broker cannot be reached, or does not take what is sent. */
 export class BrokerError extends Error {}
 
-/** Dead letters on their way back through the front door. */
+/** Dead letters on their way back through the switch client. */
 export interface Sender {
   /** Resolves when the broker has confirmed all of them; rejects with BrokerError after 30 s without success. */
   send: (messages: readonly ReplayMessage[]) => Promise<void>;
@@ -76,7 +76,7 @@ function outgoing({
   traceparent,
   body,
   routingKey,
-  ticket,
+  replayHeader,
   contentType,
   replyTo,
   correlationId,
@@ -87,7 +87,7 @@ function outgoing({
     body,
     mandatory: true,
     properties: {
-      headers: { [TICKET_HEADER]: ticket, ...(traceparent === undefined ? {} : { traceparent }) },
+      headers: { [REPLAY_HEADER]: replayHeader, ...(traceparent === undefined ? {} : { traceparent }) },
       ...(contentType === null ? {} : { contentType }),
       ...(replyTo === null ? {} : { replyTo }),
       ...(correlationId === null ? {} : { correlationId }),

@@ -23,7 +23,7 @@ export interface ReplayPorts {
 
 export interface ReplaySettings {
   edits: Edits;
-  /** Calls a second at most; null for as fast as they are settled. */
+  /** Calls a second at most; null for as fast as they are persisted. */
   rate: number | null;
   /** Per cent of dead ones among the finished, above which no more are sent; null for no limit. */
   abortOver: number | null;
@@ -55,7 +55,7 @@ const CHUNK = 500;
 const LOOK = 1000;
 /** Parts that are marked and sent at once: while the broker confirms one, the database marks the next. */
 const LANES = 3;
-/** Marked and not settled: enough to fill the worker's batches. */
+/** Marked and not persisted: enough to fill the worker's batches. */
 const WINDOW = 6000;
 /** With a limit of failures: sent before so many results are known, and then how far ahead of them. */
 const SLOW_START = 20;
@@ -65,7 +65,7 @@ const LOOK_MS_A_ROW = 0.3;
 
 /**
  * Sends dead letters again: marks a part of them with a new attempt each, sends it, and watches the rows until the
- * worker has settled them. The database is what tells the results: a killed replay leaves rows `replaying`, and the
+ * worker has persisted them. The database is what tells the results: a killed replay leaves rows `replaying`, and the
  * next one takes them up with a new attempt, which makes whatever is still on its way worthless.
  */
 export async function replay(
@@ -187,7 +187,7 @@ async function corrected(
 }
 
 /**
- * Looks at the rows that were looked at longest ago, or sent: these are settled first. Returns how many of them are
+ * Looks at the rows that were looked at longest ago, or sent: these are persisted first. Returns how many of them are
  * still on their way.
  */
 async function look(

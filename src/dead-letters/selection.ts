@@ -1,8 +1,8 @@
 import type { DeadReason } from '../domain/outcome.ts';
 import { deadReasons } from '../domain/outcome.ts';
 import { jsonText } from '../domain/printable.ts';
-import { isReason, isStatus, type LetterStatus, letterStatuses } from '../domain/record.ts';
-import type { LetterFilter } from '../store/dead-letters/list.ts';
+import { type DeadLetterStatus, deadLetterStatuses, isReason, isStatus } from '../domain/record.ts';
+import type { DeadLetterFilter } from '../store/dead-letters/list.ts';
 
 /** A selection as it is written on a command line or in a URL; every part is text. */
 export interface SelectionText {
@@ -25,12 +25,13 @@ const CODES = ['400', '401', '402'];
 const INTEGER_MAX = 2_147_483_647;
 
 /** Reads a selection. Empty parts count as left out. Throws SelectionError. */
-export function readSelection(text: SelectionText, now: Date): LetterFilter {
+export function readSelection(text: SelectionText, now: Date): DeadLetterFilter {
   for (const [name, part] of Object.entries(text)) if (typeof part === 'string') expectStorable(name, part);
-  const filter: LetterFilter = {};
+  const filter: DeadLetterFilter = {};
   if (text.ids !== undefined && text.ids.length > 0) filter.ids = text.ids.map(idOf);
   if (text.reason) filter.reasons = list<DeadReason>('reason', text.reason, isReason, deadReasons);
-  if (text.status) filter.statuses = list<LetterStatus>('status', text.status, isStatus, letterStatuses);
+  if (text.status)
+    filter.statuses = list<DeadLetterStatus>('status', text.status, isStatus, deadLetterStatuses);
   if (text.code) filter.code = oneOf('code', text.code, CODES);
   if (text.key !== undefined) filter.key = text.key;
   if (text.customer) filter.customer = customerOf(text.customer);

@@ -1,5 +1,5 @@
 import { amount, plain, ZERO } from '../domain/money.ts';
-import type { Rehearsed } from './dry-run.ts';
+import type { DryRunCall } from './dry-run.ts';
 
 /** What would be charged to one customer in one currency. */
 export interface ChargeSum {
@@ -10,7 +10,7 @@ export interface ChargeSum {
 }
 
 /** Sums of the calls that would be stored, by customer and currency, exact. */
-export function chargesOf(rows: readonly Rehearsed[]): ChargeSum[] {
+export function chargesOf(rows: readonly DryRunCall[]): ChargeSum[] {
   const sums = new Map<string, { customer: number; currency: string; calls: number; sum: typeof ZERO }>();
   for (const { customer, currency, charged } of rows) {
     if (customer === null || currency === null || charged === null) continue;
@@ -24,7 +24,7 @@ export function chargesOf(rows: readonly Rehearsed[]): ChargeSum[] {
 }
 
 /** How many would become what, most first. */
-export function countsOf(rows: readonly Rehearsed[]): { becomes: string; count: number }[] {
+export function countsOf(rows: readonly DryRunCall[]): { becomes: string; count: number }[] {
   const counts = new Map<string, number>();
   for (const { becomes } of rows) counts.set(becomes, (counts.get(becomes) ?? 0) + 1);
   return [...counts]

@@ -10,7 +10,7 @@ export interface Content {
 
 /**
  * SHA-256 (hex) of a body as it came, with the value of its password taken out: the same call sent again with another
- * password is the same letter. The database puts its own key to it before it is kept (store/dead-letters/insert.ts).
+ * password is the same dead letter. The database puts its own key to it before it is kept (store/dead-letters/insert.ts).
  */
 export function contentDigest({ text, format }: Content): string {
   const rest = format === 'form' ? formWithoutPassword(text.trim()) : jsonWithoutPassword(text);

@@ -12,7 +12,7 @@ import {
 } from './secrets.ts';
 import { clean, cut, shorten, TEXT_MAX } from './text.ts';
 
-/** The body of a letter, and what in it is not as it came: parameters by name, '' for the body as a whole. */
+/** The body of a dead letter, and what in it is not as it came: parameters by name, '' for the body as a whole. */
 export interface KeptBody {
   body: string;
   altered: string[];

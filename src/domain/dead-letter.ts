@@ -8,7 +8,7 @@ import { maskCallText, maskCutText, maskText } from './secrets.ts';
 import { clean, cut } from './text.ts';
 
 /** What is kept of a message that could not be stored as a call; never its password. */
-export interface Letter {
+export interface DeadLetter {
   uniqueid: string | null;
   scustomer: number | null;
   machine: string | null;
@@ -25,7 +25,7 @@ export interface Letter {
    * not sent again as it stands.
    */
   altered: string[];
-  /** SHA-256 (hex) of the body as it came, its password apart: the same content again is the same letter. */
+  /** SHA-256 (hex) of the body as it came, its password apart: the same content again is the same dead letter. */
   digest: string;
   properties: KeptProperties;
 }
@@ -34,13 +34,13 @@ const IDENTIFIER_MAX = 255;
 const CURRENCY = /^[A-Z]{3}$/;
 const NO_MONEY = { cost: null, currency: null };
 
-/** The letter of a message whose parameters could be read. */
-export function letterOf(
+/** The dead letter of a message whose parameters could be read. */
+export function deadLetterOf(
   content: Content,
   fields: Fields,
   properties: RequestProperties,
   verified: boolean,
-): Letter {
+): DeadLetter {
   return {
     ...factsOf(fields),
     ...keepReadable(fields, leftoversIn(content)),
@@ -58,18 +58,18 @@ export interface Bytes {
 }
 
 /**
- * The letter of a message that could not be read: the beginning of its text with secrets masked, and what can be told of
+ * The dead letter of a message that could not be read: the beginning of its text with secrets masked, and what can be told of
  * the call all the same.
  *
  * @param fields parameters that could be read
  * @param keptBytes what is kept of the body, in bytes
  */
-export function letterOfBytes(
+export function deadLetterOfBytes(
   { body, bytes }: Bytes,
   fields: Fields,
   properties: RequestProperties,
   keptBytes: number,
-): Letter {
+): DeadLetter {
   const told = { ...readLoosely(beginningOf(body, keptBytes)), ...fields };
   return {
     ...factsOf(told),
@@ -89,7 +89,7 @@ function beginningOf(body: Buffer, bytes: number): string {
   return body.length > bytes ? `${text}${CUT_OFF}` : text;
 }
 
-/** Bytes that a minimal letter shows; its digest is of all of them. */
+/** Bytes that a minimal dead letter shows; its digest is of all of them. */
 const MINIMAL_BYTES = 2048;
 const NO_PROPERTIES: KeptProperties = {
   contentType: null,
@@ -100,13 +100,13 @@ const NO_PROPERTIES: KeptProperties = {
 };
 
 /**
- * The last resort, for a message whose letter the database refuses: the beginning of its bytes as hex, secrets masked,
+ * The last resort, for a message whose dead letter the database refuses: the beginning of its bytes as hex, secrets masked,
  * and nothing else. Plain ASCII of a known size, so that neither its content nor an encoding can be refused.
  *
  * @param body what is in hand of the body
  * @param bytes length of the body as it was sent
  */
-export function minimalLetter(body: Buffer, bytes: number): Letter {
+export function minimalDeadLetter(body: Buffer, bytes: number): DeadLetter {
   // Each byte is one character of Latin-1, so that nothing is lost between bytes, text and bytes.
   const start = body.toString('latin1', 0, MINIMAL_BYTES);
   const masked = (bytes > start.length ? maskCutText(start) : maskText(start)).text;
@@ -132,7 +132,7 @@ function factsOf(fields: Fields) {
   };
 }
 
-/** As a letter and the header of a reply have it; null where it is no text. */
+/** As a dead letter and the header of a reply have it; null where it is no text. */
 export function uniqueidOf(fields: Fields): string | null {
   return textOf(fields.uniqueid);
 }
@@ -144,7 +144,7 @@ function textOf(value: unknown): string | null {
 }
 
 /** Both or neither: a sum without its currency says nothing. */
-function moneyOf({ cost, currency }: Fields): Pick<Letter, 'cost' | 'currency'> {
+function moneyOf({ cost, currency }: Fields): Pick<DeadLetter, 'cost' | 'currency'> {
   const read = parameters.shape.cost.safeParse(cost);
   const isNamed = currency !== undefined && currency !== '';
   if (!read.success || (isNamed && !(typeof currency === 'string' && CURRENCY.test(currency))))

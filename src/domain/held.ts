@@ -11,13 +11,13 @@ export interface Held {
 }
 
 /**
- * How entries are settled: `ordinary`; `brief`, where one of them may be what makes a statement slow, so that it is ended
+ * How entries are persisted: `ordinary`; `brief`, where one of them may be what makes a statement slow, so that it is ended
  * early; `alone`, one message whose row is held, to see whether it still is, and as brief.
  */
 export type Manner = 'ordinary' | 'brief' | 'alone';
 
 /** What a message came to for now. */
-export type Settled = Outcome | Held;
+export type PersistResult = Outcome | Held;
 
 /** Whether something is held at the moment. */
 export type HeldBy = (row: string) => Held | undefined;
@@ -26,7 +26,7 @@ export const nothingHeld: HeldBy = () => undefined;
 
 export const customerRow = (id: number) => `customer ${id}`;
 export const invoiceRow = (id: number) => `invoice ${id}`;
-export const letterRow = (id: string) => `dead letter ${id}`;
+export const deadLetterRow = (id: string) => `dead letter ${id}`;
 
 /**
  * The calls that a failure of this one is taken to concern until another of them gets through: what fails for one customer's

@@ -1,7 +1,7 @@
 import type { Difference } from './cdr.ts';
 import type { ParameterError } from './validate.ts';
 
-/** What became of a message that no settling could store: parked for an operator. */
+/** What became of a message that no persisting could store: parked for an operator. */
 export type ParkedReason = Extract<DeadReason, 'failed' | 'poison' | 'unroutable'>;
 
 /** What became of a message. Each one decides the reply, the dead letter and the metric; nothing else does. */

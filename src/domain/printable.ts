@@ -1,7 +1,7 @@
 /**
  * Characters that a terminal, a log viewer or a browser obeys or hides in place of showing: controls (C0, DEL, C1),
  * format characters (bidirectional ones, zero-width ones, tags), separators of lines and paragraphs, lone
- * surrogates, letters and marks that are blank, and code points that are reserved to be hidden.
+ * surrogates, dead letters and marks that are blank, and code points that are reserved to be hidden.
  */
 const UNSAFE =
   /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]|\u034f|\u115f|\u1160|\u17b4|\u17b5|\u3164|\uffa0|\u2065|[\ufff0-\ufff8]|[\u{e0000}-\u{e00ff}]|[\u{e01f0}-\u{e0fff}]/gu;

@@ -2,14 +2,14 @@ import type { Difference } from './cdr.ts';
 import { type DeadReason, deadReasons, type Outcome } from './outcome.ts';
 import type { ResponseEntry } from './reply.ts';
 
-export const letterStatuses = ['dead', 'replaying', 'resolved', 'discarded'] as const;
-export type LetterStatus = (typeof letterStatuses)[number];
+export const deadLetterStatuses = ['dead', 'replaying', 'resolved', 'discarded'] as const;
+export type DeadLetterStatus = (typeof deadLetterStatuses)[number];
 /** Neither stored nor given up. Rows of a replay that was killed stay `replaying`. */
-export const openStatuses: readonly LetterStatus[] = ['dead', 'replaying'];
+export const openStatuses: readonly DeadLetterStatus[] = ['dead', 'replaying'];
 
 /** What a dead letter says of how its message was answered. */
 export interface AnswerOnRecord {
-  status: LetterStatus;
+  status: DeadLetterStatus;
   reason: DeadReason;
   responses: readonly Pick<ResponseEntry, 'key' | 'message'>[];
   differences: readonly Difference[] | null;
@@ -41,6 +41,6 @@ export function isReason(text: string): text is DeadReason {
   return (deadReasons as readonly string[]).includes(text);
 }
 
-export function isStatus(text: string): text is LetterStatus {
-  return (letterStatuses as readonly string[]).includes(text);
+export function isStatus(text: string): text is DeadLetterStatus {
+  return (deadLetterStatuses as readonly string[]).includes(text);
 }

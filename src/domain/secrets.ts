@@ -102,12 +102,12 @@ function isAlone(text: string, from: number, end: number): boolean {
 }
 
 /**
- * A letter, digit or _ written as an escape, escaped again or not: a key may be written so. Nothing else is resolved,
+ * A dead letter, digit or _ written as an escape, escaped again or not: a key may be written so. Nothing else is resolved,
  * because these separate nothing.
  */
 const ESCAPED = /%(?:25)*([0-7][\da-f])|(?<!\\)\\+(?:u00|x)([0-7][\da-f])/gi;
 
-/** Letters, digits and _ by the two hexadecimal digits of their escapes: one may be sent thousands of times. */
+/** Dead letters, digits and _ by the two hexadecimal digits of their escapes: one may be sent thousands of times. */
 const WORD_CHARACTERS: ReadonlyMap<string, string> = new Map(
   Array.from('_0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ').flatMap((character) => {
     const hex = character.charCodeAt(0).toString(16);
@@ -115,7 +115,7 @@ const WORD_CHARACTERS: ReadonlyMap<string, string> = new Map(
   }),
 );
 
-/** A text in which keys can be found: UTF-16 read as UTF-8 has a NUL beside each letter. */
+/** A text in which keys can be found: UTF-16 read as UTF-8 has a NUL beside each dead letter. */
 export function unescaped(text: string): string {
   return text
     .replaceAll('\0', '')
@@ -189,7 +189,7 @@ export function maskText(given: string): Masked {
   return { text: result, isAltered };
 }
 
-/** It begins with what is the same in every address: so the engine need not try every letter as the first of a scheme. */
+/** It begins with what is the same in every address: so the engine need not try every dead letter as the first of a scheme. */
 const STRICT_USER_INFO = /(:\/\/(?<=[a-z][a-z0-9+.-]{0,30}:\/\/)[^\s/?#:@]{0,256}:)[^\s/?#]{1,256}@/gi;
 const QUERY_VALUE = /([?&]([^\s=&?]{0,64})=)[^\s&]+/g;
 

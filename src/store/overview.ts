@@ -9,11 +9,11 @@ export interface Bucket {
 export interface Overview {
   /** Calls stored a minute, the last hour. */
   stored: Bucket[];
-  /** Letters that died last in each minute of the last hour. */
+  /** Dead letters that died last in each minute of the last hour. */
   refused: Bucket[];
   /** Dead letters by status. */
   statuses: { status: string; count: number }[];
-  /** Open letters of the last 24 hours by reason and by machine, hour by hour. */
+  /** Open dead letters of the last 24 hours by reason and by machine, hour by hour. */
   byReason: { name: string; hours: number[] }[];
   byMachine: { name: string; hours: number[] }[];
 }

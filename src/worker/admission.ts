@@ -1,18 +1,18 @@
 import { isAscii } from 'node:buffer';
-import { type Decoded, decode, type Request } from './envelope.ts';
 import { type Body, type Fields, readBody } from '../domain/body.ts';
 import { fingerprint, toCdr } from '../domain/cdr.ts';
 import { type Confinement, isOutside, isReadablyOutside } from '../domain/confinement.ts';
 import { leftoversIn } from '../domain/content.ts';
 import { isDecimal } from '../domain/contract.ts';
+import { type DeadLetter, deadLetterOf, deadLetterOfBytes, uniqueidOf } from '../domain/dead-letter.ts';
 import type { Call } from '../domain/decide.ts';
-import { type Letter, letterOf, letterOfBytes, uniqueidOf } from '../domain/dead-letter.ts';
 import type { Outcome } from '../domain/outcome.ts';
+import { readReplayHeader, tokenHashOf } from '../domain/replay-header.ts';
 import { MASK, shownName } from '../domain/secrets.ts';
 import type { Submission } from '../domain/submission.ts';
 import { clean } from '../domain/text.ts';
-import { readTicket, sealOf } from '../domain/replay-header.ts';
 import { type ParameterError, validate } from '../domain/validate.ts';
+import { type Decoded, decode, type Request } from './envelope.ts';
 
 /** Whether a sender is who it says: at once where that is known, later where a slow hash must be computed. */
 export type Verify<Result = Verdict> = (username: string, password: string) => Result | Promise<Result>;
@@ -33,12 +33,12 @@ export type Entry = Submission & {
   cleaned: number;
 };
 
-/** A message on its way to be settled. */
-export type Admitted = { letter: () => Letter } & Entry;
+/** A message on its way to be persisted. */
+export type Admitted = { deadLetter: () => DeadLetter } & Entry;
 
 export interface AdmissionRules {
   maxBodyBytes: number;
-  /** What a letter keeps of a body that cannot be read (KEPT_BODY_BYTES). */
+  /** What a dead letter keeps of a body that cannot be read (KEPT_BODY_BYTES). */
   keptBodyBytes: number;
   ignored: ReadonlySet<string>;
   systemCurrency: string;
@@ -92,15 +92,18 @@ const VERIFIED = true;
 const UNVERIFIED = false;
 
 /**
- * A replay of a dead letter: the ticket in its header stands in place of credentials and is checked where the
- * row it names is locked. A ticket of another form than ours is no credential at all.
+ * A replay of a dead letter: the replay header in its header stands in place of credentials and is checked where the
+ * row it names is locked. A replay header of another form than ours is no credential at all.
  */
 export function admitReplay(request: Request, header: unknown, rules: ReadingRules): Admitted {
   const message = read(request, rules.maxBodyBytes);
-  const ticket = readTicket(header);
-  if (ticket === null) return answered(message, { kind: 'unauthenticated' }, rules, UNVERIFIED);
-  const { letter, attempt, token } = ticket;
-  return { ...vouchedFor(message, rules), replay: { letter, attempt, seal: sealOf(token, request.body) } };
+  const replayHeader = readReplayHeader(header);
+  if (replayHeader === null) return answered(message, { kind: 'unauthenticated' }, rules, UNVERIFIED);
+  const { deadLetter, attempt, token } = replayHeader;
+  return {
+    ...vouchedFor(message, rules),
+    replay: { deadLetter, attempt, tokenHash: tokenHashOf(token, request.body) },
+  };
 }
 
 /** The body of a replay as the worker would read it. */
@@ -146,12 +149,12 @@ export type KeepingRules = Pick<AdmissionRules, 'maxBodyBytes' | 'keptBodyBytes'
  *
  * @param isVerified whether its sender's credentials were looked at and right
  */
-export function letterFor(request: Request, rules: KeepingRules, isVerified: boolean): Letter {
+export function deadLetterFor(request: Request, rules: KeepingRules, isVerified: boolean): DeadLetter {
   const decoded = decode(asAscii(request), rules.maxBodyBytes);
   const body = bodyOf(decoded);
   return body.kind === 'fields' && decoded.kind === 'text'
-    ? letterOf(decoded, body.fields, request.properties, isVerified)
-    : letterOfBytes(request, body.fields, request.properties, rules.keptBodyBytes);
+    ? deadLetterOf(decoded, body.fields, request.properties, isVerified)
+    : deadLetterOfBytes(request, body.fields, request.properties, rules.keptBodyBytes);
 }
 
 /** The same without its charset where every byte is ASCII, which is the same text in whatever charset it was declared. */
@@ -198,7 +201,7 @@ function submitted(
     uniqueid: cdr.uniqueid,
     verdict: { kind: 'call', call },
     // Read once more where one is written, which is seldom: what was read must not stay while the message is in hand.
-    letter: () => letterFor(request, rules, isVerified),
+    deadLetter: () => deadLetterFor(request, rules, isVerified),
     cleaned: validation.cleaned,
   };
 }
@@ -230,11 +233,11 @@ function answered(
 ): Admitted {
   const { validation } = body.fields;
   const validationOnly = validation === 1 || validation === '1';
-  const letter = () => letterFor(request, rules, isVerified);
+  const deadLetter = () => deadLetterFor(request, rules, isVerified);
   return {
-    uniqueid: body.kind === 'fields' ? uniqueidOf(body.fields) : letter().uniqueid,
+    uniqueid: body.kind === 'fields' ? uniqueidOf(body.fields) : deadLetter().uniqueid,
     verdict: { kind: 'answer', outcome, validationOnly },
-    letter,
+    deadLetter,
     cleaned: 0,
   };
 }

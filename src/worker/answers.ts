@@ -1,5 +1,5 @@
-import type { Reply, Request } from './envelope.ts';
 import type { Outcome } from '../domain/outcome.ts';
+import type { Reply, Request } from './envelope.ts';
 import type { InHand } from './isolation.ts';
 
 /** What the broker said of one reply. */
@@ -16,7 +16,7 @@ export interface AnswerPorts<Delivery> {
   acknowledge: (deliveries: readonly Delivery[]) => void;
   /** Whether an acknowledgement could still reach the broker; if not, the message comes again. */
   alive: (delivery: Delivery) => boolean;
-  unreceivable: (uniqueid: string | null, request: Request) => void;
+  unroutableReply: (uniqueid: string | null, request: Request) => void;
   /** Tells of replies that were not confirmed, and waits before the next try. */
   unconfirmed: (attempt: number) => Promise<void>;
 }
@@ -102,7 +102,7 @@ export class Answers<Delivery> {
         const elsewhere = this.#ports.fallback(message.request, uniqueid, outcome);
         const isLast = reply.exchange === elsewhere.exchange;
         if (result === 'returned' && isLast) {
-          this.#ports.unreceivable(uniqueid, message.request);
+          this.#ports.unroutableReply(uniqueid, message.request);
           return [];
         }
         // A failed direct reply is not tried again: its token may be what closed the connection.

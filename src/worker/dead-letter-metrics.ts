@@ -1,6 +1,6 @@
 import { Gauge, type Registry } from 'prom-client';
 
-/** What a metric needs to know of the open letters of one reason. */
+/** What a metric needs to know of the open dead letters of one reason. */
 export interface OpenCount {
   reason: string;
   count: number;
@@ -8,11 +8,11 @@ export interface OpenCount {
 }
 
 /**
- * What `/metrics` shows of letters that wait for somebody. They are read now and then, never at a scrape.
+ * What `/metrics` shows of dead letters that wait for somebody. They are read now and then, never at a scrape.
  *
  * @param reasons every value of the label `reason`: each series is there from the start
  */
-export function createLetterMetrics(registry: Registry, reasons: readonly string[]) {
+export function createDeadLetterMetrics(registry: Registry, reasons: readonly string[]) {
   const registers = [registry];
   const open = new Gauge({
     name: 'cdr_ingest_open_dead_letters',
@@ -27,9 +27,9 @@ export function createLetterMetrics(registry: Registry, reasons: readonly string
   });
   for (const reason of reasons) open.set({ reason }, 0);
   return {
-    set(letters: readonly OpenCount[]): void {
-      for (const { reason, count } of letters) open.set({ reason }, count);
-      oldest.set(Math.max(0, ...letters.map(({ oldestSeconds }) => oldestSeconds)));
+    set(deadLetters: readonly OpenCount[]): void {
+      for (const { reason, count } of deadLetters) open.set({ reason }, count);
+      oldest.set(Math.max(0, ...deadLetters.map(({ oldestSeconds }) => oldestSeconds)));
     },
   };
 }

@@ -3,12 +3,12 @@ import type { OpenCount } from './dead-letter-metrics.ts';
 const EVERY_MS = 15_000;
 
 /**
- * Reads how many letters are open, now and every 15 s, one reading at a time. A reading that fails leaves what was read
+ * Reads how many dead letters are open, now and every 15 s, one reading at a time. A reading that fails leaves what was read
  * before: the database's troubles have metrics of their own. Returns how to stop.
  */
-export function watchLetters(
+export function watchDeadLetters(
   read: () => Promise<OpenCount[]>,
-  set: (letters: readonly OpenCount[]) => void,
+  set: (deadLetters: readonly OpenCount[]) => void,
 ): () => Promise<void> {
   let reading: Promise<void> | undefined;
   const look = () => {

@@ -1,22 +1,22 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Admitted, type Entry, type KeepingRules, letterFor } from './admission.ts';
 import type { Delivery } from '../broker/consumer.ts';
 import { redeliveriesSince } from '../broker/delivery.ts';
-import type { Request } from './envelope.ts';
-import type { Settled } from '../domain/held.ts';
-import { type Letter, letterOfBytes, minimalLetter } from '../domain/dead-letter.ts';
+import { type DeadLetter, deadLetterOfBytes, minimalDeadLetter } from '../domain/dead-letter.ts';
+import type { PersistResult } from '../domain/held.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import type { Submission } from '../domain/submission.ts';
 import { clean, shorten } from '../domain/text.ts';
-import { type GivenUpPorts, takeIn, takeInReplay } from './quarantine.ts';
 import { describeFailure } from '../store/database.ts';
-import { closeTried, markTried, verifyLetter } from '../store/dead-letters/insert.ts';
-import type { PrismaClient } from '../store/generated/client.ts';
-import { settle as settleOrdinary } from '../store/persist/persist.ts';
-import { sqlOf } from '../store/sql.ts';
+import { closeTried, markTried, verifyDeadLetter } from '../store/dead-letters/insert.ts';
 import { waitFor } from '../store/dead-letters/waiting.ts';
-import { blame, isWell } from './queue.ts';
+import type { PrismaClient } from '../store/generated/client.ts';
+import { persist as persistOrdinary } from '../store/persist/persist.ts';
+import { sqlOf } from '../store/sql.ts';
+import { type Admitted, deadLetterFor, type Entry, type KeepingRules } from './admission.ts';
+import type { Request } from './envelope.ts';
 import { backoffMs } from './outage.ts';
+import { type QuarantinePorts, quarantineMessage, quarantineReplay } from './quarantine.ts';
+import { blame, isWell } from './queue.ts';
 
 export interface DeadQueueOptions {
   prisma: PrismaClient;
@@ -27,10 +27,10 @@ export interface DeadQueueOptions {
   reachable: () => Promise<boolean>;
   admit: (request: Request) => Admitted | Promise<Admitted>;
   admitReplay: (delivery: Delivery) => Admitted;
-  settle: (submissions: readonly Submission[]) => Promise<Settled[]>;
+  persist: (submissions: readonly Submission[]) => Promise<PersistResult[]>;
   /** Whether the broker still waits for the delivery's acknowledgement. */
   alive: (delivery: Delivery) => boolean;
-  /** Told of a message whose letter the database refuses in every form. */
+  /** Told of a message whose dead letter the database refuses in every form. */
   onUnkeepable: (description: string) => void;
 }
 
@@ -39,25 +39,25 @@ export interface DeadQueueOptions {
  * passwords of its user waited. A call like any other.
  */
 const NEVER_TRIED = new Set(['expired', 'maxlen', 'rejected']);
-/** What left this queue so often without being settled may be what ends workers, whatever it is called. */
+/** What left this queue so often without being persisted may be what ends workers, whatever it is called. */
 const ENDED_WORKERS = 3;
 const AGAIN_AFTER_MS = 10_000;
 
 /**
  * What is done with a message from the queue of what the broker gave up on. Calls that expired are admitted as calls are,
- * and what no queue wanted becomes a letter: both are settled in batches. Whoever forges the record of a death gains nothing:
+ * and what no queue wanted becomes a dead letter: both are persisted in batches. Whoever forges the record of a death gains nothing:
  * credentials are looked at all the same. What was delivered too often is taken in one at a time: kept, tried once, answered.
  */
 export function deadQueueAdmission(
   options: DeadQueueOptions,
 ): (delivery: Delivery) => Entry | Promise<Entry> {
-  const ports = givenUpPorts(options);
+  const ports = quarantinePorts(options);
   const inTurn = oneAtATime();
 
   async function poison(delivery: Delivery, redeliveries: number): Promise<Entry> {
     const message = { request: delivery, reason: 'poison' as const, redeliveries };
     for (;;) {
-      const taken = await inTurn(() => takeIn(message, ports));
+      const taken = await inTurn(() => quarantineMessage(message, ports));
       if (!('unkeepable' in taken)) return written(taken.outcome, taken.uniqueid);
       options.onUnkeepable(describeFailure(taken.unkeepable));
       // It stays in hand, out of the way of the others.
@@ -70,9 +70,9 @@ export function deadQueueAdmission(
   async function replay(delivery: Delivery, redeliveries: number): Promise<Entry> {
     const admitted = options.admitReplay(delivery);
     const reason = delivery.deaths.reason === null ? 'unroutable' : 'poison';
-    const settle = async (submission: Submission) => outcomeOf((await options.settle([submission]))[0]);
+    const persist = async (submission: Submission) => outcomeOf((await options.persist([submission]))[0]);
     const outcome = await inTurn(() =>
-      takeInReplay({ request: delivery, reason, redeliveries }, admitted, { ...ports, settle }),
+      quarantineReplay({ request: delivery, reason, redeliveries }, admitted, { ...ports, persist }),
     );
     return written(outcome, admitted.uniqueid);
   }
@@ -84,7 +84,7 @@ export function deadQueueAdmission(
     const isHarmless = redeliveries < ENDED_WORKERS;
     if (isHarmless && NEVER_TRIED.has(deaths.reason ?? '')) {
       if (isReplay) return options.admitReplay(delivery);
-      // One password at a time: those of the same user at the front door come first.
+      // One password at a time: those of the same user at the switch client come first.
       return deaths.reason === 'rejected'
         ? inTurn(async () => options.admit(delivery))
         : options.admit(delivery);
@@ -99,14 +99,14 @@ export function deadQueueAdmission(
 function unroutable(delivery: Delivery, keeping: KeepingRules): Entry {
   const key = shorten(clean(delivery.properties.routingKey), 100);
   const error = `published with the routing key ${JSON.stringify(key)}, which no queue is bound to`;
-  const letter = () => letterFor(delivery, keeping, false);
+  const deadLetter = () => deadLetterFor(delivery, keeping, false);
   const outcome: Outcome = { kind: 'failed', reason: 'unroutable', error };
-  return { uniqueid: letter().uniqueid, verdict: answer(outcome), letter, cleaned: 0 };
+  return { uniqueid: deadLetter().uniqueid, verdict: answer(outcome), deadLetter, cleaned: 0 };
 }
 
 /** Everything is written already; the reply is all that is left. */
 function written(outcome: Outcome, uniqueid: string | null): Entry {
-  return { uniqueid, verdict: answer(outcome), letter: () => null, cleaned: 0 };
+  return { uniqueid, verdict: answer(outcome), deadLetter: () => null, cleaned: 0 };
 }
 
 function answer(outcome: Outcome) {
@@ -114,39 +114,39 @@ function answer(outcome: Outcome) {
 }
 
 /** A replay that came here is not tried for long: its row keeps it. */
-function outcomeOf(settled: Settled | undefined): Outcome {
-  if (settled !== undefined && settled.kind !== 'held') return settled;
-  const error = settled === undefined ? 'was not settled' : `${settled.row}: ${settled.why}`;
+function outcomeOf(persisted: PersistResult | undefined): Outcome {
+  if (persisted !== undefined && persisted.kind !== 'held') return persisted;
+  const error = persisted === undefined ? 'was not settled' : `${persisted.row}: ${persisted.why}`;
   return { kind: 'failed', reason: 'poison', error };
 }
 
-function givenUpPorts(options: DeadQueueOptions): GivenUpPorts {
+function quarantinePorts(options: DeadQueueOptions): QuarantinePorts {
   const { prisma, systemCurrency, keeping } = options;
   const sql = sqlOf(prisma);
-  const keyOf = ({ digest }: Letter) => ({ reason: 'poison' as const, digest });
+  const keyOf = ({ digest }: DeadLetter) => ({ reason: 'poison' as const, digest });
   return {
-    letterOf: (request, reading) => {
-      if (reading === 'minimal') return minimalLetter(request.body, request.bytes);
-      return reading === 'plain' ? plainLetter(request, keeping) : letterFor(request, keeping, false);
+    deadLetterOf: (request, reading) => {
+      if (reading === 'minimal') return minimalDeadLetter(request.body, request.bytes);
+      return reading === 'plain' ? plainDeadLetter(request, keeping) : deadLetterFor(request, keeping, false);
     },
     keep: async (submission) => {
-      await settleOrdinary(sql, [submission], systemCurrency);
+      await persistOrdinary(sql, [submission], systemCurrency);
     },
-    markTried: (letter) => markTried(sql, keyOf(letter)),
+    markTried: (deadLetter) => markTried(sql, keyOf(deadLetter)),
     admit: async (request) => {
       const admitted = await options.admit(request);
-      const letter = admitted.letter();
-      if (letter?.verified) await verifyLetter(sql, keyOf(letter));
+      const deadLetter = admitted.deadLetter();
+      if (deadLetter?.verified) await verifyDeadLetter(sql, keyOf(deadLetter));
       return admitted;
     },
-    settleAndResolve: (submission, letter) =>
+    persistAndResolve: (submission, deadLetter) =>
       prisma.$transaction(async (transaction): Promise<Outcome> => {
-        const [outcome] = await settleOrdinary(sqlOf(transaction), [submission], systemCurrency);
+        const [outcome] = await persistOrdinary(sqlOf(transaction), [submission], systemCurrency);
         if (outcome === undefined) return { kind: 'failed', reason: 'poison', error: 'was not settled' };
-        await closeTried(sqlOf(transaction), keyOf(letter), outcome);
+        await closeTried(sqlOf(transaction), keyOf(deadLetter), outcome);
         return outcome;
       }),
-    waitFor: (letter, row) => waitFor(sql, keyOf(letter), row),
+    waitFor: (deadLetter, row) => waitFor(sql, keyOf(deadLetter), row),
     blame,
     isWell: (error) => isWell(error, options.reachable),
     pause: (_cause, attempt) => sleep(backoffMs(attempt, Math.random)),
@@ -164,6 +164,6 @@ function oneAtATime(): <Result>(work: () => Promise<Result>) => Promise<Result> 
 }
 
 /** Kept as bytes alone where reading it may be what ends workers. */
-function plainLetter(request: Request, { keptBodyBytes }: KeepingRules): Letter {
-  return letterOfBytes(request, {}, request.properties, keptBodyBytes);
+function plainDeadLetter(request: Request, { keptBodyBytes }: KeepingRules): DeadLetter {
+  return deadLetterOfBytes(request, {}, request.properties, keptBodyBytes);
 }

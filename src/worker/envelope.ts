@@ -1,8 +1,8 @@
+import { DIRECT_PREFIX } from '../broker/direct-address.ts';
 import type { BodyFormat } from '../domain/body.ts';
 import { codeOf, type Outcome } from '../domain/outcome.ts';
 import type { RequestProperties } from '../domain/properties.ts';
 import { envelope, responsesTo } from '../domain/reply.ts';
-import { DIRECT_PREFIX } from '../broker/direct-address.ts';
 
 /** A request as it came off the wire. */
 export interface Request {

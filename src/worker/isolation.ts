@@ -1,18 +1,18 @@
-import type { Entry } from './admission.ts';
-import type { Request } from './envelope.ts';
-import { callsLike, type Held, type Manner, type Settled } from '../domain/held.ts';
-import type { Letter } from '../domain/dead-letter.ts';
+import type { DeadLetter } from '../domain/dead-letter.ts';
+import { callsLike, type Held, type Manner, type PersistResult } from '../domain/held.ts';
 import { deadReasonOf, type Outcome } from '../domain/outcome.ts';
 import type { Submission } from '../domain/submission.ts';
+import type { Entry } from './admission.ts';
+import type { Request } from './envelope.ts';
 
 /**
- * What a failed settling says of itself: a passing collision, the database's state, or one message of the batch. The first
+ * What a failed persisting says of itself: a passing collision, the database's state, or one message of the batch. The first
  * two are believed for a while only: they may be one message's doing as well.
  */
 export type Blame = 'collision' | 'outage' | 'message';
 
 /** All or nothing per statement; what it did is safe to do again. Rejects with what `blame` judges. */
-export type Settle = () => Promise<Settled[]>;
+export type Persist = () => Promise<PersistResult[]>;
 
 /** A message on its way. */
 export interface InHand<Delivery> {
@@ -30,7 +30,7 @@ export interface Unkeepable {
 export interface BatchLimits {
   /** Messages that one transaction takes at most. */
   batchSize: number;
-  /** Bytes of their bodies at most; a larger message is settled alone. */
+  /** Bytes of their bodies at most; a larger message is persisted alone. */
   batchBytes: number;
 }
 
@@ -49,10 +49,10 @@ export function fitting(
 }
 
 /** What each message of a batch came to; what is missing is to be tried again. */
-export type Done<Delivery> = Map<InHand<Delivery>, Settled | Unkeepable>;
+export type Done<Delivery> = Map<InHand<Delivery>, PersistResult | Unkeepable>;
 
 export interface IsolationPorts<Delivery> {
-  prepare: (entries: readonly Submission[], manner?: Manner) => Settle;
+  prepare: (entries: readonly Submission[], manner?: Manner) => Persist;
   blame: (error: unknown) => Blame;
   /** One line that names no value of the call. */
   describe: (error: unknown) => string;
@@ -61,8 +61,8 @@ export interface IsolationPorts<Delivery> {
   /** From now on what is named so is left out of batches. */
   hold: (row: string, why: string) => Held;
   free: (row: string) => void;
-  /** The letter that nothing in its content can keep from being stored. */
-  minimal: (request: Request) => Letter;
+  /** The dead letter that nothing in its content can keep from being stored. */
+  minimal: (request: Request) => DeadLetter;
   /** Whether an acknowledgement could still reach the broker; if not, the message comes again. */
   alive: (delivery: Delivery) => boolean;
   /** Waits before another try. */
@@ -76,15 +76,15 @@ const BELIEVED: Readonly<Record<Exclude<Blame, 'message'>, number>> = { collisio
 const LONELY_COLLISIONS = 20;
 /** Times that a message must fail alone, one after the other, to be suspected. */
 const ALONE = 3;
-/** Tries of a refused message that is set aside, before its letter is taken to be at fault: some ten seconds. */
+/** Tries of a refused message that is set aside, before its dead letter is taken to be at fault: some ten seconds. */
 const OLD_SUSPECT = 4;
-/** Messages in a row that can be kept in no form: then those that are nothing but a letter are not tried one by one. */
+/** Messages in a row that can be kept in no form: then those that are nothing but a dead letter are not tried one by one. */
 const MOST_UNKEEPABLE = 8;
 /** Suspects in a row without any call stored: then it is the database after all. */
 const MOST_SUSPECTS = 8;
 
 /**
- * Settles batches whatever fails in them. A message that fails for a reason of its own is found by dividing its batch, and
+ * Persists batches whatever fails in them. A message that fails for a reason of its own is found by dividing its batch, and
  * kept as a dead letter; what says that it is a collision or an outage is believed for some rounds, and then looked at in the
  * same way: where one message fails, again and again, and a call can be stored right after it, then it is this message, or a
  * row of it, and it is set aside with the calls like it. Where no call can be stored, it is an outage, and nobody is blamed.
@@ -113,16 +113,16 @@ export class Isolation<Delivery> {
    *
    * @returns the outcomes in the order of the batch where all went well, else what each message came to
    */
-  async settle(batch: readonly InHand<Delivery>[], settle: Settle): Promise<Outcome[] | Done<Delivery>> {
+  async persist(batch: readonly InHand<Delivery>[], persist: Persist): Promise<Outcome[] | Done<Delivery>> {
     const done: Done<Delivery> = new Map();
     const first = batch.slice(0, fitting(batch, this.#limits));
     const isWhole = first.length === batch.length;
     let failure: Failure | undefined;
     try {
-      const settled = await (isWhole ? settle() : this.#prepare(first, 'ordinary')());
+      const persisted = await (isWhole ? persist() : this.#prepare(first, 'ordinary')());
       if (isWhole) this.#attempt = 0;
-      if (isWhole && settled.every(isOutcome)) return settled;
-      this.#note(first, settled, done);
+      if (isWhole && persisted.every(isOutcome)) return persisted;
+      this.#note(first, persisted, done);
     } catch (error) {
       failure = { error };
     }
@@ -147,7 +147,7 @@ export class Isolation<Delivery> {
   async alone(
     message: InHand<Delivery>,
     before: number,
-  ): Promise<{ result: Settled | undefined; why: string }> {
+  ): Promise<{ result: PersistResult | undefined; why: string }> {
     const done: Done<Delivery> = new Map();
     const failure = await this.#attemptAt([message], done, this.#ports.prepare([message.admitted], 'alone'));
     const isParked = failure !== undefined && (await this.#isToBeParked(message, failure.error, before));
@@ -157,7 +157,7 @@ export class Isolation<Delivery> {
     return { result, why: last === undefined ? '' : this.#ports.describe(last.error) };
   }
 
-  /** A refused message leaves nothing but its letter: where that fails again and again while others get through, it is kept smaller. */
+  /** A refused message leaves nothing but its dead letter: where that fails again and again while others get through, it is kept smaller. */
   async #isToBeParked({ admitted }: InHand<Delivery>, error: unknown, before: number): Promise<boolean> {
     if (this.#ports.blame(error) === 'message') return true;
     const isOld = admitted.verdict.kind === 'answer' && before >= OLD_SUSPECT;
@@ -179,7 +179,7 @@ export class Isolation<Delivery> {
     this.#attempt += 1;
   }
 
-  /** Settles what can be, keeps what cannot, sets aside what stops others. */
+  /** Persists what can be, keeps what cannot, sets aside what stops others. */
   async #divide(
     batch: readonly InHand<Delivery>[],
     done: Done<Delivery>,
@@ -187,15 +187,15 @@ export class Isolation<Delivery> {
     known: Failure | undefined,
   ): Promise<void> {
     const division: Division<Delivery> = { done, suspects: [], manner: isOwn ? 'ordinary' : 'brief' };
-    const letters = batch.filter(({ admitted }) => admitted.verdict.kind === 'answer');
-    if (isOwn && letters.length > 0 && letters.length < batch.length) {
-      // Letters may be what is refused: the calls do not wait until each of these is tried.
+    const deadLetters = batch.filter(({ admitted }) => admitted.verdict.kind === 'answer');
+    if (isOwn && deadLetters.length > 0 && deadLetters.length < batch.length) {
+      // Dead letters may be what is refused: the calls do not wait until each of these is tried.
       const calls = batch.filter(({ admitted }) => admitted.verdict.kind === 'call');
-      if (await this.#settleParts(calls, division)) await this.#settleParts(letters, division);
+      if (await this.#persistParts(calls, division)) await this.#persistParts(deadLetters, division);
     } else {
-      await this.#settleParts(batch, division, known);
+      await this.#persistParts(batch, division, known);
     }
-    this.#giveUpLetters(letters, division);
+    this.#giveUpDeadLetters(deadLetters, division);
     const unwitnessed = new Set(this.#unwitnessed(division.suspects));
     for (const suspect of division.suspects) {
       if (unwitnessed.has(suspect)) this.#acquit(suspect, done);
@@ -204,11 +204,11 @@ export class Isolation<Delivery> {
   }
 
   /**
-   * Settles part by part, in the order of arrival; what fails by itself is judged. False where it is of no use to go on.
+   * Persists part by part, in the order of arrival; what fails by itself is judged. False where it is of no use to go on.
    *
    * @param known how all of it failed
    */
-  async #settleParts(
+  async #persistParts(
     part: readonly InHand<Delivery>[],
     division: Division<Delivery>,
     known?: Failure,
@@ -225,13 +225,13 @@ export class Isolation<Delivery> {
         const suspect = await this.#judge(first, failure.error, done);
         if (suspect === 'unclear') return false;
         if (suspect !== undefined) suspects.push(suspect);
-        return !this.#areLettersRefused(suspects) && this.#unwitnessed(suspects).length < MOST_SUSPECTS;
+        return !this.#areDeadLettersRefused(suspects) && this.#unwitnessed(suspects).length < MOST_SUSPECTS;
       }
     }
     const half = Math.ceil(open.length / 2);
     return (
-      (await this.#settleParts(open.slice(0, half), division)) &&
-      (await this.#settleParts(open.slice(half), division))
+      (await this.#persistParts(open.slice(0, half), division)) &&
+      (await this.#persistParts(open.slice(half), division))
     );
   }
 
@@ -269,18 +269,18 @@ export class Isolation<Delivery> {
     return { message, row, isCall, isSure, stored: this.#stored, wrote: this.#wrote };
   }
 
-  /** Whether so many letters were refused in every form, and nothing was written meanwhile. */
-  #areLettersRefused(suspects: readonly Suspect<Delivery>[]): boolean {
+  /** Whether so many dead letters were refused in every form, and nothing was written meanwhile. */
+  #areDeadLettersRefused(suspects: readonly Suspect<Delivery>[]): boolean {
     const refused = suspects.filter(
       ({ isSure, row, wrote }) => isSure && row === null && wrote === this.#wrote,
     );
     return refused.length >= MOST_UNKEEPABLE;
   }
 
-  /** Leaves what is nothing but a letter as it is, where the database refuses all letters: it is tried again later. */
-  #giveUpLetters(letters: readonly InHand<Delivery>[], { done, suspects }: Division<Delivery>): void {
-    if (!this.#areLettersRefused(suspects)) return;
-    for (const message of letters)
+  /** Leaves what is nothing but a dead letter as it is, where the database refuses all dead letters: it is tried again later. */
+  #giveUpDeadLetters(deadLetters: readonly InHand<Delivery>[], { done, suspects }: Division<Delivery>): void {
+    if (!this.#areDeadLettersRefused(suspects)) return;
+    for (const message of deadLetters)
       if (!done.has(message))
         done.set(message, { kind: 'unkeepable', why: 'the database takes no dead letter' });
   }
@@ -331,7 +331,7 @@ export class Isolation<Delivery> {
     const own = await this.#insist(message, { ...admitted, verdict }, undefined, done);
     if (own === undefined) return undefined;
     const minimal = () => this.#ports.minimal(request);
-    return await this.#insist(message, { ...admitted, verdict, letter: minimal }, undefined, done);
+    return await this.#insist(message, { ...admitted, verdict, deadLetter: minimal }, undefined, done);
   }
 
   /** Tries one entry until it has failed often enough that chance is no excuse; at once where it blames itself. */
@@ -350,7 +350,7 @@ export class Isolation<Delivery> {
     return latest;
   }
 
-  #prepare(part: readonly InHand<Delivery>[], manner: Manner): Settle {
+  #prepare(part: readonly InHand<Delivery>[], manner: Manner): Persist {
     return this.#ports.prepare(
       part.map(({ admitted }) => admitted),
       manner,
@@ -360,19 +360,19 @@ export class Isolation<Delivery> {
   async #attemptAt(
     part: readonly InHand<Delivery>[],
     done: Done<Delivery>,
-    settle: Settle,
+    persist: Persist,
   ): Promise<Failure | undefined> {
     try {
-      this.#note(part, await settle(), done);
+      this.#note(part, await persist(), done);
       return undefined;
     } catch (error) {
       return { error };
     }
   }
 
-  #note(part: readonly InHand<Delivery>[], settled: readonly Settled[], done: Done<Delivery>): void {
+  #note(part: readonly InHand<Delivery>[], persisted: readonly PersistResult[], done: Done<Delivery>): void {
     part.forEach((message, index) => {
-      const result = settled[index];
+      const result = persisted[index];
       if (result === undefined) return;
       done.set(message, result);
       if (result.kind === 'held') return;
@@ -383,8 +383,8 @@ export class Isolation<Delivery> {
   }
 }
 
-function isOutcome(settled: Settled): settled is Outcome {
-  return settled.kind !== 'held';
+function isOutcome(persisted: PersistResult): persisted is Outcome {
+  return persisted.kind !== 'held';
 }
 
 interface Failure {

@@ -2,8 +2,8 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import { type LossCause, lossCauses } from '../broker/consumer-types.ts';
 import { codeOf, deadReasonOf, deadReasons } from '../domain/outcome.ts';
 import { diversions } from '../domain/reply.ts';
+import { createDeadLetterMetrics } from './dead-letter-metrics.ts';
 import type { PipelineEvent } from './pipeline.ts';
-import { createLetterMetrics } from './dead-letter-metrics.ts';
 import { createReplyMetrics } from './reply-metrics.ts';
 
 /** What a metric needs to know of a delivery. */
@@ -57,7 +57,7 @@ export function createMetrics(inFlight: () => number = () => 0) {
     help: 'Texts in which characters were replaced or which were cut.',
     registers,
   });
-  const unreceivable = new Counter({
+  const unroutableReply = new Counter({
     name: 'cdr_ingest_unreceivable_replies_total',
     help: 'Replies that nobody could receive.',
     registers,
@@ -79,7 +79,7 @@ export function createMetrics(inFlight: () => number = () => 0) {
     buckets: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000],
     registers,
   });
-  const settleSeconds = new Histogram({
+  const persistSeconds = new Histogram({
     name: 'cdr_ingest_settle_seconds',
     help: 'Time that settling a batch took, retries included.',
     buckets: DURATIONS,
@@ -161,13 +161,13 @@ export function createMetrics(inFlight: () => number = () => 0) {
 
   /** Sums a batch before it counts: a labelled counter costs more than everything else that is done here. */
   function observe(event: PipelineEvent, queue: string): void {
-    if (event.kind === 'unreceivable') unreceivable.inc();
+    if (event.kind === 'unroutable reply') unroutableReply.inc();
     else if (event.kind === 'trouble') troubles.inc({ cause: event.cause });
     else if (event.kind === 'waiting') waiting.set({ queue }, event.messages);
     else if (event.kind === 'unkeepable') unkeepable.inc();
-    if (event.kind !== 'settled') return;
+    if (event.kind !== 'persisted') return;
     batchSize.observe(event.outcomes.length);
-    settleSeconds.observe(event.settleMs / 1000);
+    persistSeconds.observe(event.persistMs / 1000);
     const codes = new Tally();
     const reasons = new Tally();
     let repeated = 0;
@@ -229,7 +229,7 @@ export function createMetrics(inFlight: () => number = () => 0) {
     waiting,
     setAside,
     replies: createReplyMetrics(registry, diversions),
-    letters: createLetterMetrics(registry, deadReasons),
+    deadLetters: createDeadLetterMetrics(registry, deadReasons),
   };
 }
 

@@ -27,7 +27,7 @@ export function backoffMs(attempt: number, random: () => number): number {
 /**
  * Waits out an outage of the database with the deliveries in hand: giving them back would count towards their
  * delivery limit. Only an outage in which nothing answers for long gives them back, once, and consuming starts again
- * when the database answers; it is over when something is settled.
+ * when the database answers; it is over when something is persisted.
  */
 export class OutageGuard {
   readonly #consumer: Pausable;
@@ -57,7 +57,7 @@ export class OutageGuard {
     await sleep(backoffMs(attempt, this.#settings.random));
   }
 
-  /** A batch was settled. */
+  /** A batch was persisted. */
   over(): void {
     if (this.#returned !== undefined) return;
     this.#hasReturned = false;

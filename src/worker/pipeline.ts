@@ -1,7 +1,7 @@
+import type { Outcome } from '../domain/outcome.ts';
 import type { Entry, SetAside } from './admission.ts';
 import { type AnswerPorts, Answers } from './answers.ts';
 import type { Request } from './envelope.ts';
-import type { Outcome } from '../domain/outcome.ts';
 import {
   type BatchLimits,
   type Blame,
@@ -10,21 +10,21 @@ import {
   type InHand,
   Isolation,
   type IsolationPorts,
-  type Settle,
+  type Persist,
 } from './isolation.ts';
-import type { QuarantineSettings } from './waiting-list.ts';
+import type { WaitingListSettings } from './waiting-list.ts';
 import { WaitingMessages, type WaitingPorts } from './waiting-messages.ts';
 
 export type { Published } from './answers.ts';
-export type { Blame, Settle } from './isolation.ts';
+export type { Blame, Persist } from './isolation.ts';
 
 /** The outside world as the pipeline sees it; a delivery is whatever the broker side made it. */
 export interface Ports<Delivery>
   extends Omit<IsolationPorts<Delivery>, 'pause' | 'trouble'>,
-    Omit<AnswerPorts<Delivery>, 'unreceivable' | 'unconfirmed'>,
+    Omit<AnswerPorts<Delivery>, 'unroutableReply' | 'unconfirmed'>,
     Pick<WaitingPorts<Delivery>, 'isHeld' | 'isRefused' | 'look' | 'now'> {
   admit: (request: Request, delivery: Delivery) => Entry | SetAside | Promise<Entry | SetAside>;
-  /** Sends a delivery out of hand, to where it is settled later. */
+  /** Sends a delivery out of hand, to where it is persisted later. */
   setAside: (delivery: Delivery) => void;
   /** Waits before another try. */
   pause: (cause: Exclude<Blame, 'message'> | 'broker', attempt: number) => Promise<void>;
@@ -33,33 +33,33 @@ export interface Ports<Delivery>
 
 export type PipelineEvent =
   | {
-      kind: 'settled';
+      kind: 'persisted';
       outcomes: readonly Outcome[];
       admitted: readonly Entry[];
       requests: readonly Request[];
-      settleMs: number;
+      persistMs: number;
     }
-  | { kind: 'unreceivable'; uniqueid: string | null; request: Request }
+  | { kind: 'unroutable reply'; uniqueid: string | null; request: Request }
   | { kind: 'trouble'; cause: Blame | 'broker'; description: string }
   /** How many messages are in hand whose rows are held by others. */
   | { kind: 'waiting'; messages: number }
   /** A message whose dead letter the database refuses in every form. It stays in hand. */
   | { kind: 'unkeepable'; description: string };
 
-export interface PipelineSettings extends QuarantineSettings, BatchLimits {
-  /** Batches whose replies may be on their way while the next one settles. */
+export interface PipelineSettings extends WaitingListSettings, BatchLimits {
+  /** Batches whose replies may be on their way while the next one persists. */
   repliesInFlight: number;
 }
 
 interface Prepared<Delivery> {
   batch: readonly InHand<Delivery>[];
-  settle: Settle;
+  persist: Persist;
 }
 
 /**
- * The way of a message: decode → parse → authenticate → settle → reply → acknowledge. A batch is whatever has
- * arrived while the one before was settled, so that nothing waits at low load and batches fill by themselves at
- * high load. A full one is prepared while the one before is settled. What is done where settling fails is in
+ * The way of a message: decode → parse → authenticate → persist → reply → acknowledge. A batch is whatever has
+ * arrived while the one before was persisted, so that nothing waits at low load and batches fill by themselves at
+ * high load. A full one is prepared while the one before is persisted. What is done where persisting fails is in
  * `worker/isolation.ts`, who waits for a row that somebody else holds in `worker/waiting-messages.ts`, reply and acknowledgement, in the order
  * that is promised, in `worker/answers.ts`.
  */
@@ -72,7 +72,7 @@ export class Pipeline<Delivery> {
   #ready: InHand<Delivery>[] = [];
   #next: Prepared<Delivery> | undefined;
   #admitting = new Set<Promise<void>>();
-  #settling: Promise<void> | undefined;
+  #persisting: Promise<void> | undefined;
   #failed: (error: unknown) => void = () => undefined;
   /** Rejects on the first error that the pipeline does not expect; the process should end then. */
   readonly failure: Promise<never>;
@@ -88,7 +88,7 @@ export class Pipeline<Delivery> {
         ...ports,
         goOn: (messages) => this.#putFirst(messages),
         answer: (message, outcome) => {
-          this.#observeSettled([message], [outcome], 0);
+          this.#observePersisted([message], [outcome], 0);
           return this.#answers.begin([message], [outcome]);
         },
         changed: (messages) => ports.observe({ kind: 'waiting', messages }),
@@ -100,7 +100,8 @@ export class Pipeline<Delivery> {
     this.#answers = new Answers(
       {
         ...ports,
-        unreceivable: (uniqueid, request) => ports.observe({ kind: 'unreceivable', uniqueid, request }),
+        unroutableReply: (uniqueid, request) =>
+          ports.observe({ kind: 'unroutable reply', uniqueid, request }),
         unconfirmed: (attempt) => this.#trouble('broker', 'replies were not confirmed', attempt),
       },
       settings.repliesInFlight,
@@ -137,7 +138,7 @@ export class Pipeline<Delivery> {
   async idle(): Promise<void> {
     for (;;) {
       const busy = [
-        this.#settling,
+        this.#persisting,
         this.#waiting.trying,
         ...this.#admitting,
         ...this.#answers.pending,
@@ -172,7 +173,7 @@ export class Pipeline<Delivery> {
     this.#work();
   }
 
-  /** What has waited, or could not be settled, goes before everything that came later. */
+  /** What has waited, or could not be persisted, goes before everything that came later. */
   #putFirst(messages: readonly InHand<Delivery>[]): void {
     if (messages.length === 0) return;
     this.#unprepare();
@@ -181,13 +182,13 @@ export class Pipeline<Delivery> {
   }
 
   #work(): void {
-    if (this.#settling !== undefined) {
+    if (this.#persisting !== undefined) {
       this.#prepareAhead();
       return;
     }
     // Deferred, so that all deliveries of one read from the socket make one batch.
-    this.#settling = new Promise<void>((resolve) => setImmediate(resolve))
-      .then(() => this.#settleReady())
+    this.#persisting = new Promise<void>((resolve) => setImmediate(resolve))
+      .then(() => this.#persistReady())
       .catch((error) => this.#failed(error));
   }
 
@@ -210,7 +211,7 @@ export class Pipeline<Delivery> {
     const batch = taken.filter(
       (message) => this.#ports.alive(message.delivery) && !this.#waiting.staysBehind(message),
     );
-    return { batch, settle: this.#ports.prepare(batch.map(({ admitted }) => admitted)) };
+    return { batch, persist: this.#ports.prepare(batch.map(({ admitted }) => admitted)) };
   }
 
   #takeNext(): Prepared<Delivery> | undefined {
@@ -219,26 +220,26 @@ export class Pipeline<Delivery> {
     return next;
   }
 
-  async #settleReady(): Promise<void> {
+  async #persistReady(): Promise<void> {
     for (let next = this.#takeNext(); next !== undefined; next = this.#takeNext()) {
-      const { batch, settle } = next;
+      const { batch, persist } = next;
       if (!batch.some(({ delivery }) => this.#ports.alive(delivery))) continue;
       this.#prepareAhead();
       const started = performance.now();
-      const done = await this.#isolation.settle(batch, settle);
-      const { settled, outcomes } = Array.isArray(done)
-        ? { settled: batch, outcomes: done }
+      const done = await this.#isolation.persist(batch, persist);
+      const { persisted, outcomes } = Array.isArray(done)
+        ? { persisted: batch, outcomes: done }
         : this.#partOf(batch, done);
-      if (settled.length === 0) continue;
-      this.#observeSettled(settled, outcomes, performance.now() - started);
-      await this.#answers.begin(settled, outcomes);
+      if (persisted.length === 0) continue;
+      this.#observePersisted(persisted, outcomes, performance.now() - started);
+      await this.#answers.begin(persisted, outcomes);
     }
-    this.#settling = undefined;
+    this.#persisting = undefined;
   }
 
   /** What of a batch can be answered. The rest waits for what holds it, or is tried again. */
   #partOf(batch: readonly InHand<Delivery>[], done: Done<Delivery>) {
-    const settled: InHand<Delivery>[] = [];
+    const persisted: InHand<Delivery>[] = [];
     const outcomes: Outcome[] = [];
     const again: InHand<Delivery>[] = [];
     let isHeld = false;
@@ -252,23 +253,23 @@ export class Pipeline<Delivery> {
         isHeld = true;
         again.push(...this.#waiting.add(message, result.row, result.why));
       } else {
-        settled.push(message);
+        persisted.push(message);
         outcomes.push(result);
       }
     }
     if (isHeld) this.#unprepare();
     this.#putFirst(again);
-    return { settled, outcomes };
+    return { persisted, outcomes };
   }
 
-  #observeSettled(
-    settled: readonly InHand<Delivery>[],
+  #observePersisted(
+    persisted: readonly InHand<Delivery>[],
     outcomes: readonly Outcome[],
-    settleMs: number,
+    persistMs: number,
   ): void {
-    const admitted = settled.map((message) => message.admitted);
-    const requests = settled.map(({ request }) => request);
-    this.#ports.observe({ kind: 'settled', outcomes, admitted, requests, settleMs });
+    const admitted = persisted.map((message) => message.admitted);
+    const requests = persisted.map(({ request }) => request);
+    this.#ports.observe({ kind: 'persisted', outcomes, admitted, requests, persistMs });
   }
 
   async #trouble(

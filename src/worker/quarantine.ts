@@ -1,13 +1,13 @@
-import type { Admitted } from './admission.ts';
-import type { Request } from './envelope.ts';
+import type { DeadLetter } from '../domain/dead-letter.ts';
 import { callsLike } from '../domain/held.ts';
-import type { Letter } from '../domain/dead-letter.ts';
 import type { Outcome, ParkedReason } from '../domain/outcome.ts';
 import type { Submission } from '../domain/submission.ts';
+import type { Admitted } from './admission.ts';
+import type { Request } from './envelope.ts';
 import type { Blame } from './isolation.ts';
 
 /** A message that the broker gave up on, with what it counted. */
-export interface GivenUp {
+export interface Quarantined {
   request: Request;
   /** Whether it was delivered too often, or no queue wanted it. */
   reason: 'poison' | 'unroutable';
@@ -24,18 +24,18 @@ export interface Patience {
 }
 
 /** The outside world as a message that was given up on needs it. */
-export interface GivenUpPorts extends Patience {
-  /** The letter of a message; `plain` reads nothing but its text, for a body that may be what crashes. */
-  letterOf: (request: Request, reading: 'parsed' | 'plain' | 'minimal') => Letter;
-  /** Keeps a letter, committed. */
+export interface QuarantinePorts extends Patience {
+  /** The dead letter of a message; `plain` reads nothing but its text, for a body that may be what crashes. */
+  deadLetterOf: (request: Request, reading: 'parsed' | 'plain' | 'minimal') => DeadLetter;
+  /** Keeps a dead letter, committed. */
   keep: (submission: Submission) => Promise<void>;
-  /** False if this letter was tried before. Committed. */
-  markTried: (letter: Letter) => Promise<boolean>;
+  /** False if this dead letter was tried before. Committed. */
+  markTried: (deadLetter: DeadLetter) => Promise<boolean>;
   admit: (request: Request) => Admitted | Promise<Admitted>;
-  /** Settles one message and resolves the letter, in one transaction. */
-  settleAndResolve: (submission: Submission, letter: Letter) => Promise<Outcome>;
-  /** Has the letter wait for what kept its call from being stored; it is tried again by itself. */
-  waitFor: (letter: Letter, row: string) => Promise<void>;
+  /** Persists one message and resolves the dead letter, in one transaction. */
+  persistAndResolve: (submission: Submission, deadLetter: DeadLetter) => Promise<Outcome>;
+  /** Has the dead letter wait for what kept its call from being stored; it is tried again by itself. */
+  waitFor: (deadLetter: DeadLetter, row: string) => Promise<void>;
 }
 
 const WHY: Readonly<Record<Exclude<ParkedReason, 'failed'>, string>> = {
@@ -43,8 +43,8 @@ const WHY: Readonly<Record<Exclude<ParkedReason, 'failed'>, string>> = {
   unroutable: 'published with a routing key that no queue is bound to',
 };
 
-/** What became of a message; `unkeepable` where the database refuses its letter in every form. */
-export type TakenIn = { outcome: Outcome; uniqueid: string | null } | { unkeepable: unknown };
+/** What became of a message; `unkeepable` where the database refuses its dead letter in every form. */
+export type QuarantineResult = { outcome: Outcome; uniqueid: string | null } | { unkeepable: unknown };
 
 /**
  * What becomes of a message that was delivered too often. It is kept first, in whatever form it can be kept in, so that
@@ -53,44 +53,47 @@ export type TakenIn = { outcome: Outcome; uniqueid: string | null } | { unkeepab
  *
  * @returns the outcome to answer with, and the uniqueid where it could be read
  */
-export async function takeIn(message: GivenUp, ports: GivenUpPorts): Promise<TakenIn> {
+export async function quarantineMessage(
+  message: Quarantined,
+  ports: QuarantinePorts,
+): Promise<QuarantineResult> {
   const { request } = message;
   const parked: Outcome = { kind: 'failed', reason: 'poison', error: WHY.poison };
   const kept = await keepAnyhow(message, parked, ports);
   if ('unkeepable' in kept) return kept;
-  const { letter } = kept;
-  const { uniqueid } = letter;
-  if (!(await persistently(() => ports.markTried(letter), ports))) return { outcome: parked, uniqueid };
+  const { deadLetter } = kept;
+  const { uniqueid } = deadLetter;
+  if (!(await persistently(() => ports.markTried(deadLetter), ports))) return { outcome: parked, uniqueid };
 
   const admitted = await persistently(async () => ports.admit(request), ports);
   try {
-    const outcome = await persistently(() => ports.settleAndResolve(admitted, letter), ports);
+    const outcome = await persistently(() => ports.persistAndResolve(admitted, deadLetter), ports);
     return { outcome, uniqueid };
   } catch (error) {
-    // Its own fault again, and the letter is there already; or somebody's who has its row.
+    // Its own fault again, and the dead letter is there already; or somebody's who has its row.
     const { verdict } = admitted;
     if (ports.blame(error) !== 'message' && verdict.kind === 'call')
-      await persistently(() => ports.waitFor(letter, callsLike(verdict.call.cdr)), ports);
+      await persistently(() => ports.waitFor(deadLetter, callsLike(verdict.call.cdr)), ports);
     return { outcome: parked, uniqueid };
   }
 }
 
-/** Keeps the letter, in the least form where the database refuses another. */
+/** Keeps the dead letter, in the least form where the database refuses another. */
 async function keepAnyhow(
-  { request, redeliveries }: GivenUp,
+  { request, redeliveries }: Quarantined,
   outcome: Outcome,
-  ports: GivenUpPorts,
-): Promise<{ letter: Letter } | { unkeepable: unknown }> {
+  ports: QuarantinePorts,
+): Promise<{ deadLetter: DeadLetter } | { unkeepable: unknown }> {
   let failure: unknown;
   for (const reading of [redeliveries > 1 ? 'plain' : 'parsed', 'minimal'] as const) {
-    const letter = ports.letterOf(request, reading);
+    const deadLetter = ports.deadLetterOf(request, reading);
     const kept: Submission = {
       verdict: { kind: 'answer', outcome, validationOnly: false },
-      letter: () => letter,
+      deadLetter: () => deadLetter,
     };
     try {
       await persistently(() => ports.keep(kept), ports);
-      return { letter };
+      return { deadLetter };
     } catch (error) {
       failure = error;
     }
@@ -103,22 +106,22 @@ async function keepAnyhow(
  * tried once, alone, as an ordinary message is: when it leaves this queue a second time, that may be what it does to
  * workers. Else its row is dead again, for this reason.
  */
-export async function takeInReplay(
-  message: GivenUp,
+export async function quarantineReplay(
+  message: Quarantined,
   replay: Admitted,
-  ports: Patience & { settle: (submission: Submission) => Promise<Outcome> },
+  ports: Patience & { persist: (submission: Submission) => Promise<Outcome> },
 ): Promise<Outcome> {
   const { reason } = message;
   const outcome: Outcome = { kind: 'failed', reason, error: WHY[reason] };
   if (reason === 'poison' && message.redeliveries === 0) {
     try {
-      return await persistently(() => ports.settle(replay), ports);
+      return await persistently(() => ports.persist(replay), ports);
     } catch {
       // Its own fault again.
     }
   }
   const verdict = { kind: 'answer' as const, outcome, validationOnly: false };
-  return await persistently(() => ports.settle({ ...replay, verdict }), ports);
+  return await persistently(() => ports.persist({ ...replay, verdict }), ports);
 }
 
 /** Tries of what fails while the database is well. */

@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Entry, SetAside } from './admission.ts';
 import {
   type Consumer,
   type ConsumerState,
@@ -7,21 +6,22 @@ import {
   type Delivery,
   IN_HAND_BYTES,
 } from '../broker/consumer.ts';
-import { type Reply, type ReplyRules, type Request, replyTo, resultFor } from './envelope.ts';
 import type { SupervisedConnection } from '../broker/supervisor.ts';
+import { minimalDeadLetter } from '../domain/dead-letter.ts';
 import type { Manner } from '../domain/held.ts';
-import { minimalLetter } from '../domain/dead-letter.ts';
 import { codeOf } from '../domain/outcome.ts';
 import { responsesTo } from '../domain/reply.ts';
 import type { Submission } from '../domain/submission.ts';
 import type { Logger } from '../ops/logger.ts';
-import type { Metrics } from './metrics.ts';
-import { type Blame, Pipeline, type PipelineEvent, type Ports, type Settle } from './pipeline.ts';
 import { classifyFailure, describeFailure } from '../store/database.ts';
 import { LockedTable } from '../store/failures.ts';
 import type { HeldRows } from '../store/persist/held-rows.ts';
+import type { Entry, SetAside } from './admission.ts';
 import { BoundedLines } from './bounded-lines.ts';
+import { type Reply, type ReplyRules, type Request, replyTo, resultFor } from './envelope.ts';
+import type { Metrics } from './metrics.ts';
 import { backoffMs, OutageGuard } from './outage.ts';
+import { type Blame, type Persist, Pipeline, type PipelineEvent, type Ports } from './pipeline.ts';
 
 /** What every queue that a worker consumes shares. */
 export interface Surroundings {
@@ -41,32 +41,32 @@ export interface Surroundings {
 }
 
 /** One queue and what is done with its messages. */
-export interface IntakeOptions {
+export interface QueueWorkerOptions {
   /** For this queue alone: what ends it must not end another queue's. */
   connection: SupervisedConnection;
   queue: string;
   prefetch: number;
-  /** What leaves this queue unsettled would be lost: so it stays in hand. */
+  /** What leaves this queue unacknowledged would be lost: so it stays in hand. */
   isLast: boolean;
   admit: (delivery: Delivery) => Entry | SetAside | Promise<Entry | SetAside>;
-  prepare: (submissions: readonly Submission[], manner?: Manner) => Settle;
+  prepare: (submissions: readonly Submission[], manner?: Manner) => Persist;
   onState?: (state: ConsumerState) => void;
 }
 
 /** A queue being consumed. */
-export interface Intake {
+export interface QueueWorker {
   consumer: Consumer;
   failure: Promise<never>;
   isPaused: () => boolean;
   /** Messages in hand whose rows somebody else holds. */
   waiting: () => number;
-  /** Takes no more, settles and answers what is in hand, acknowledges it, and leaves. Gives up after `graceMs`. */
+  /** Takes no more, persists and answers what is in hand, acknowledges it, and leaves. Gives up after `graceMs`. */
   drain: (graceMs: number) => Promise<void>;
 }
 
 const REPLIES_IN_FLIGHT = 3;
 /**
- * Bytes of bodies that one transaction settles at most. A full batch of ordinary calls has half of it; read, written as
+ * Bytes of bodies that one transaction persists at most. A full batch of ordinary calls has half of it; read, written as
  * JSON and sent to the database they take several times as much.
  */
 const BATCH_BYTES = 524_288;
@@ -87,7 +87,7 @@ export async function isWell(error: unknown, reachable: () => Promise<boolean>):
 }
 
 /** Puts a pipeline between a queue and the database. */
-export function openIntake(options: IntakeOptions, surroundings: Surroundings): Intake {
+export function openQueueWorker(options: QueueWorkerOptions, surroundings: Surroundings): QueueWorker {
   const { rules, metrics, log } = surroundings;
   const answered = metrics.answeredFrom(options.queue);
   const lines = linesTo(log);
@@ -96,9 +96,9 @@ export function openIntake(options: IntakeOptions, surroundings: Surroundings): 
     {
       admit: (_, delivery) => options.admit(delivery),
       prepare: (submissions, manner) => {
-        const settle = options.prepare(submissions, manner);
+        const persist = options.prepare(submissions, manner);
         return async () => {
-          const outcomes = await settle();
+          const outcomes = await persist();
           outage.over();
           return outcomes;
         };
@@ -116,7 +116,7 @@ export function openIntake(options: IntakeOptions, surroundings: Surroundings): 
         await surroundings.probe().catch(() => undefined);
       },
       now: () => performance.now(),
-      minimal: ({ body, bytes }) => minimalLetter(body, bytes),
+      minimal: ({ body, bytes }) => minimalDeadLetter(body, bytes),
       // The sender hears of the latest replay alone.
       reply: (request, uniqueid, outcome) =>
         (outcome.kind === 'superseded' ? resultFor : replyTo)(request.properties, uniqueid, outcome, rules),
@@ -124,7 +124,7 @@ export function openIntake(options: IntakeOptions, surroundings: Surroundings): 
       publish: surroundings.publish,
       isSlow: surroundings.isSlow,
       acknowledge: (deliveries) => {
-        for (const delivery of deliveries) consumer.settled(delivery);
+        for (const delivery of deliveries) consumer.ack(delivery);
         consumer.flushAcks();
         answered(deliveries);
       },
@@ -192,7 +192,7 @@ export function openIntake(options: IntakeOptions, surroundings: Surroundings): 
 /** Of single messages, whose number is their senders' choice. */
 interface Lines {
   refused: BoundedLines;
-  unreceivable: BoundedLines;
+  unroutableReply: BoundedLines;
 }
 
 function linesTo(log: Logger): Lines {
@@ -201,14 +201,14 @@ function linesTo(log: Logger): Lines {
       line: (fields) => log.info(fields, 'refused'),
       more: (count, codes) => log.info(`and ${count} more refused: ${codes}`),
     }),
-    unreceivable: new BoundedLines({
+    unroutableReply: new BoundedLines({
       line: (fields) => log.warn(fields, 'nobody can receive the reply'),
       more: (count) => log.warn(`and ${count} more replies that nobody can receive`),
     }),
   };
 }
 
-/** Says that a message can be neither settled nor kept. */
+/** Says that a message can be neither persisted nor kept. */
 export function reportUnkeepable(description: string, { metrics, log }: Surroundings): void {
   const event: PipelineEvent = { kind: 'unkeepable', description };
   metrics.observe(event, '');
@@ -235,15 +235,15 @@ function report(event: PipelineEvent, log: Logger, lines: Lines): void {
     );
     return;
   }
-  if (event.kind === 'unreceivable') {
-    lines.unreceivable.write('', () => ({ uniqueid: event.uniqueid, ...tracing(event.request) }));
+  if (event.kind === 'unroutable reply') {
+    lines.unroutableReply.write('', () => ({ uniqueid: event.uniqueid, ...tracing(event.request) }));
     return;
   }
   const [first] = event.requests;
   log.info(
     {
       messages: event.outcomes.length,
-      settleMs: Math.round(event.settleMs),
+      persistMs: Math.round(event.persistMs),
       ...(first !== undefined && tracing(first)),
     },
     'batch settled',

@@ -1,9 +1,9 @@
 import { DirectReplies, type DirectResult } from '../broker/direct-replies.ts';
-import type { Reply } from './envelope.ts';
 import { ExchangeLeave } from '../broker/exchange-leave.ts';
 import { createPublisher, type PublishResult } from '../broker/publisher.ts';
 import type { SupervisedConnection } from '../broker/supervisor.ts';
 import type { Diversion } from '../domain/reply.ts';
+import type { Reply } from './envelope.ts';
 import type { Published } from './pipeline.ts';
 
 /** Replies that may wait for their confirm at once. */

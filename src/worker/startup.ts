@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BrokerConnection } from '../broker/supervisor.ts';
 import { declareTopology, type TopologyNames } from '../broker/topology.ts';
+import type { databaseOf } from '../connections.ts';
 import type { Logger } from '../ops/logger.ts';
 import { describeFailure } from '../store/database.ts';
 import { pendingMigrations } from '../store/migrate.ts';
 import { refuseUnsuitable, UnsuitableDatabaseError } from '../store/suitability.ts';
 import { backoffMs } from './outage.ts';
-import type { databaseOf } from '../connections.ts';
 
 /** A promise and the way to resolve it. */
 export function later(): { promise: Promise<void>; resolve: () => void } {

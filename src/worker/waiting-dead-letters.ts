@@ -1,22 +1,22 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { admitKept, type ReadingRules } from './admission.ts';
 import { correctedBody, isQuestion } from '../domain/kept.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import type { Submission } from '../domain/submission.ts';
 import type { Logger } from '../ops/logger.ts';
-import { classifyFailure, describeFailure } from '../store/failures.ts';
-import type { PrismaClient } from '../store/generated/client.ts';
-import { settle } from '../store/persist/persist.ts';
-import { sqlOf } from '../store/sql.ts';
 import {
   beginTrying,
   goOnWaiting,
   resolveWaiting,
-  type WaitingLetter,
-  waitingLetters,
+  type WaitingDeadLetter,
+  waitingDeadLetters,
 } from '../store/dead-letters/waiting.ts';
+import { classifyFailure, describeFailure } from '../store/failures.ts';
+import type { PrismaClient } from '../store/generated/client.ts';
+import { persist } from '../store/persist/persist.ts';
+import { sqlOf } from '../store/sql.ts';
+import { admitKept, type ReadingRules } from './admission.ts';
 
-export interface WaitingLettersOptions {
+export interface WaitingDeadLettersOptions {
   prisma: PrismaClient;
   rules: ReadingRules;
   everyMs: number;
@@ -27,7 +27,7 @@ export interface WaitingLettersOptions {
  * Tries the calls again, once, that became dead letters because somebody held their row for too long. Any worker does it, and
  * a worker that has gone leaves nothing undone. Never rejects.
  */
-export function tryWaitingLetters(options: WaitingLettersOptions): { stop: () => Promise<void> } {
+export function tryWaitingDeadLetters(options: WaitingDeadLettersOptions): { stop: () => Promise<void> } {
   const ended = new AbortController();
   const work = async () => {
     while (!ended.signal.aborted) {
@@ -49,43 +49,49 @@ export function tryWaitingLetters(options: WaitingLettersOptions): { stop: () =>
   };
 }
 
-/** One letter of each row. Returns how many are stored now. */
-async function tryEach(options: WaitingLettersOptions): Promise<number> {
+/** One dead letter of each row. Returns how many are stored now. */
+async function tryEach(options: WaitingDeadLettersOptions): Promise<number> {
   const sql = sqlOf(options.prisma);
   let stored = 0;
-  for (const letter of await waitingLetters(sql)) {
-    if (!(await beginTrying(sql, letter.id))) continue;
-    const { id, row } = letter;
+  for (const deadLetter of await waitingDeadLetters(sql)) {
+    if (!(await beginTrying(sql, deadLetter.id))) continue;
+    const { id, row } = deadLetter;
     // Its sender only asked: nobody but an operator makes a call of it.
-    if (isQuestion(letter.body)) continue;
+    if (isQuestion(deadLetter.body)) continue;
     try {
-      const outcome = await tryOnce(letter, options);
+      const outcome = await tryOnce(deadLetter, options);
       if (outcome.kind === 'accepted' || outcome.kind === 'duplicate') stored += 1;
       options.log.info(
-        { letter: id, row, outcome: outcome.kind },
+        { deadLetter: id, row, outcome: outcome.kind },
         'a dead letter was tried again: its row is free',
       );
     } catch (error) {
       // What holds the row is none of the call's fault; anything else it was tried for, once.
       if (classifyFailure(error) !== 'isolate') await goOnWaiting(sql, id);
-      options.log.debug({ letter: id, row }, `a dead letter was tried in vain: ${describeFailure(error)}`);
+      options.log.debug(
+        { deadLetter: id, row },
+        `a dead letter was tried in vain: ${describeFailure(error)}`,
+      );
     }
   }
   return stored;
 }
 
-/** Stores the call and resolves its letter, both or neither. */
-function tryOnce(letter: WaitingLetter, { prisma, rules }: WaitingLettersOptions): Promise<Outcome> {
-  const { body, contentType } = correctedBody({ body: letter.body, contentType: null }, {});
+/** Stores the call and resolves its dead letter, both or neither. */
+function tryOnce(
+  deadLetter: WaitingDeadLetter,
+  { prisma, rules }: WaitingDeadLettersOptions,
+): Promise<Outcome> {
+  const { body, contentType } = correctedBody({ body: deadLetter.body, contentType: null }, {});
   const { verdict } = admitKept(Buffer.from(body), contentType, rules);
   if (verdict.kind === 'answer') return Promise.resolve(verdict.outcome);
-  const call = { ...verdict.call, submittedBy: letter.submittedBy };
-  const submission: Submission = { verdict: { kind: 'call', call }, letter: () => null };
+  const call = { ...verdict.call, submittedBy: deadLetter.submittedBy };
+  const submission: Submission = { verdict: { kind: 'call', call }, deadLetter: () => null };
   return prisma.$transaction(async (transaction): Promise<Outcome> => {
     const within = sqlOf(transaction);
-    const [outcome] = await settle(within, [submission], rules.systemCurrency);
+    const [outcome] = await persist(within, [submission], rules.systemCurrency);
     if (outcome?.kind === 'accepted' || outcome?.kind === 'duplicate')
-      await resolveWaiting(within, letter.id);
+      await resolveWaiting(within, deadLetter.id);
     return outcome ?? { kind: 'failed', reason: 'failed', error: 'was not settled' };
   });
 }

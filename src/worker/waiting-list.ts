@@ -7,7 +7,7 @@ export interface Waiting<Message> {
   readonly bytes: number;
   /** What comes later with it stays behind it; null where nothing does. */
   readonly uniqueid: string | null;
-  /** Null where it waits for nothing but itself: only trying it tells whether it can be settled. */
+  /** Null where it waits for nothing but itself: only trying it tells whether it can be persisted. */
   row: string | null;
   why: string;
   /** Monotonic milliseconds. */
@@ -20,7 +20,7 @@ export interface Waiting<Message> {
   isTried: boolean;
 }
 
-export interface QuarantineSettings {
+export interface WaitingListSettings {
   /** Messages that may wait at once. */
   limit: number;
   /** Bytes of their bodies: what waits must not be what keeps everything else from being read. */
@@ -39,13 +39,13 @@ const LONGEST_MS = 5000;
  * The messages whose rows are held by somebody else, in the order of their arrival, bounded in number and time. Knows
  * neither broker nor database: it says who may go, whose time is up, and who is to be tried next.
  */
-export class Quarantine<Message> {
-  readonly #settings: QuarantineSettings;
+export class WaitingList<Message> {
+  readonly #settings: WaitingListSettings;
   #waiting: Waiting<Message>[] = [];
   /** By row, or by what waits for itself: when a call may be tried next, and how many tries were in vain. */
   readonly #tries = new Map<string | Waiting<Message>, { next: number; failures: number }>();
 
-  constructor(settings: QuarantineSettings) {
+  constructor(settings: WaitingListSettings) {
     this.#settings = settings;
   }
 
@@ -97,7 +97,7 @@ export class Quarantine<Message> {
     });
   }
 
-  /** Takes out what waits because its letter was refused: one of them got through. */
+  /** Takes out what waits because its dead letter was refused: one of them got through. */
   takeEndless(): Waiting<Message>[] {
     return this.#take(({ isEndless, isTried }) => isEndless && !isTried);
   }

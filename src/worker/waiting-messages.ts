@@ -1,7 +1,7 @@
 import { callsLike, type HeldBy } from '../domain/held.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import type { InHand, Isolation } from './isolation.ts';
-import { Quarantine, type QuarantineSettings, type Waiting } from './waiting-list.ts';
+import { type Waiting, WaitingList, type WaitingListSettings } from './waiting-list.ts';
 
 export interface WaitingPorts<Delivery> {
   /** What is held at the moment, and whether only one of the calls that wait for it can tell that it is free. */
@@ -13,11 +13,11 @@ export interface WaitingPorts<Delivery> {
   /** Monotonic milliseconds. */
   now: () => number;
   alive: (delivery: Delivery) => boolean;
-  /** Sends a delivery out of hand, to where it is settled later. */
+  /** Sends a delivery out of hand, to where it is persisted later. */
   setAside: (delivery: Delivery) => void;
-  /** Has messages settled, before everything that came later. */
+  /** Has messages persisted, before everything that came later. */
   goOn: (messages: readonly InHand<Delivery>[]) => void;
-  /** Answers what was settled beside the batches. */
+  /** Answers what was persisted beside the batches. */
   answer: (message: InHand<Delivery>, outcome: Outcome) => Promise<void>;
   /** Tells how many wait. */
   changed: (messages: number) => void;
@@ -28,21 +28,21 @@ export interface WaitingPorts<Delivery> {
 export class WaitingMessages<Delivery> {
   readonly #ports: WaitingPorts<Delivery>;
   readonly #isolation: Isolation<Delivery>;
-  readonly #quarantine: Quarantine<InHand<Delivery>>;
+  readonly #waitingList: WaitingList<InHand<Delivery>>;
   #watching: Promise<void> | undefined;
   #trying: Promise<void> | undefined;
 
-  constructor(ports: WaitingPorts<Delivery>, isolation: Isolation<Delivery>, settings: QuarantineSettings) {
+  constructor(ports: WaitingPorts<Delivery>, isolation: Isolation<Delivery>, settings: WaitingListSettings) {
     this.#ports = ports;
     this.#isolation = isolation;
-    this.#quarantine = new Quarantine(settings);
+    this.#waitingList = new WaitingList(settings);
   }
 
   get size(): number {
-    return this.#quarantine.size;
+    return this.#waitingList.size;
   }
 
-  /** One of them that is being settled at the moment. */
+  /** One of them that is being persisted at the moment. */
   get trying(): Promise<void> | undefined {
     return this.#trying;
   }
@@ -50,7 +50,7 @@ export class WaitingMessages<Delivery> {
   /** Whether an older message with its uniqueid waits: then it does too, or is kept where too many do. */
   staysBehind(message: InHand<Delivery>): boolean {
     const { verdict, uniqueid } = message.admitted;
-    const before = verdict.kind === 'call' ? this.#quarantine.behind(uniqueid) : undefined;
+    const before = verdict.kind === 'call' ? this.#waitingList.behind(uniqueid) : undefined;
     if (before === undefined) return false;
     const [kept] = this.add(message, before.row, before.why);
     if (kept !== undefined) message.admitted = kept.admitted;
@@ -74,7 +74,7 @@ export class WaitingMessages<Delivery> {
       isEndless,
       isTried: false,
     };
-    if (!this.#quarantine.add(waiting)) {
+    if (!this.#waitingList.add(waiting)) {
       if (!isEndless) return [kept(waiting, 'too many calls wait')];
       this.#ports.setAside(message.delivery);
       return [];
@@ -89,17 +89,17 @@ export class WaitingMessages<Delivery> {
 
   /** As long as messages wait: lets those go whose rows are free, keeps those that waited too long, tries others. */
   async #watch(): Promise<void> {
-    while (this.#quarantine.size > 0) {
-      this.#ports.changed(this.#quarantine.size);
+    while (this.#waitingList.size > 0) {
+      this.#ports.changed(this.#waitingList.size);
       await this.#ports.look();
-      this.#quarantine.keepOnly(({ delivery }) => this.#ports.alive(delivery));
-      const free = this.#quarantine.takeFree(this.#ports.isHeld).map(({ message }) => message);
+      this.#waitingList.keepOnly(({ delivery }) => this.#ports.alive(delivery));
+      const free = this.#waitingList.takeFree(this.#ports.isHeld).map(({ message }) => message);
       const now = this.#ports.now();
-      const overdue = this.#quarantine
+      const overdue = this.#waitingList
         .takeOverdue(now)
         .map((waiting) => kept(waiting, 'waited as long as a call may'));
       this.#ports.goOn([...free, ...overdue]);
-      const next = this.#quarantine.next(now, this.#ports.isRefused);
+      const next = this.#waitingList.next(now, this.#ports.isRefused);
       if (next === undefined || this.#trying !== undefined) continue;
       this.#trying = this.#try(next)
         .catch((error) => this.#ports.failed(error))
@@ -117,14 +117,14 @@ export class WaitingMessages<Delivery> {
     const { result, why } = await this.#isolation.alone(message, waiting.failures);
     waiting.isTried = false;
     if (result === undefined || result.kind === 'held') {
-      this.#quarantine.failed(waiting, result?.why ?? why, this.#ports.now());
+      this.#waitingList.failed(waiting, result?.why ?? why, this.#ports.now());
       return;
     }
-    this.#quarantine.remove(waiting);
+    this.#waitingList.remove(waiting);
     if (row !== null) this.#ports.free(row);
     // What failed where another got through fails for a reason of its own.
-    if (result.kind !== 'failed') for (const guilty of this.#quarantine.guiltyOf(row)) guilty.row = null;
-    if (waiting.isEndless) this.#ports.goOn(this.#quarantine.takeEndless().map((one) => one.message));
+    if (result.kind !== 'failed') for (const guilty of this.#waitingList.guiltyOf(row)) guilty.row = null;
+    if (waiting.isEndless) this.#ports.goOn(this.#waitingList.takeEndless().map((one) => one.message));
     await this.#ports.answer(message, result);
   }
 }

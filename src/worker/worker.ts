@@ -1,29 +1,29 @@
-import { admit, admitReplay, admitSoon } from './admission.ts';
 import { hashPlaces } from '../auth/hash-queue.ts';
 import { createVerifier } from '../auth/verifier.ts';
 import type { Delivery } from '../broker/consumer.ts';
-import type { ReplyRules, Request } from './envelope.ts';
 import { defaultNames } from '../broker/topology.ts';
 import type { Config } from '../config.ts';
+import { brokerOf, brokerVariables, databaseOf, databaseVariables } from '../connections.ts';
 import { serveOps } from '../ops/http.ts';
 import type { Logger } from '../ops/logger.ts';
-import { createMetrics } from './metrics.ts';
 import { databaseReachable, openDatabase, WORKER_NAME } from '../store/database.ts';
+import { readOpenDeadLetters } from '../store/dead-letters/open.ts';
+import { attemptsOn, createPersistAroundLocks } from '../store/persist/around-locks.ts';
 import { HeldRows } from '../store/persist/held-rows.ts';
-import { readOpenLetters } from '../store/dead-letters/open.ts';
-import { attemptsOn, createSettleHeld } from '../store/persist/around-locks.ts';
 import { createPrepare } from '../store/persist/read-ahead.ts';
 import { sqlOf } from '../store/sql.ts';
 import { readUsers } from '../store/users.ts';
+import { admit, admitReplay, admitSoon } from './admission.ts';
 import { createConnect, replyConnections } from './connections.ts';
+import { watchDeadLetters } from './dead-letter-watch.ts';
 import { deadQueueAdmission } from './dead-queue.ts';
-import { type Intake, openIntake, reportUnkeepable } from './queue.ts';
-import { watchLetters } from './dead-letter-watch.ts';
+import type { ReplyRules, Request } from './envelope.ts';
+import { createMetrics } from './metrics.ts';
+import { openQueueWorker, type QueueWorker, reportUnkeepable } from './queue.ts';
 import { createReplies } from './replies.ts';
 import { reportReplies } from './reply-reports.ts';
-import { brokerOf, brokerVariables, databaseOf, databaseVariables } from '../connections.ts';
 import { declareOrUse, later, untilMigrated } from './startup.ts';
-import { tryWaitingLetters } from './waiting-dead-letters.ts';
+import { tryWaitingDeadLetters } from './waiting-dead-letters.ts';
 
 export const workerVariables = [
   ...databaseVariables,
@@ -58,14 +58,14 @@ export interface Worker {
   port: number;
   /** Resolves when the worker consumes for the first time. */
   consuming: Promise<void>;
-  /** Drains: what is in hand is settled, answered and acknowledged. Resolves when the worker has ended. */
+  /** Drains: what is in hand is persisted, answered and acknowledged. Resolves when the worker has ended. */
   stop: () => Promise<void>;
   /** Rejects when the worker cannot go on; the process should end then. */
   failure: Promise<never>;
 }
 
 /**
- * Of the queue of what the broker gave up on: calls that expired are settled in batches. Few, because what ends a worker there
+ * Of the queue of what the broker gave up on: calls that expired are persisted in batches. Few, because what ends a worker there
  * counts against all that are in hand, and passwords wait in turn.
  */
 const DEAD_PREFETCH = 50;
@@ -117,7 +117,7 @@ export async function startWorker(config: WorkerConfig, log: Logger, signal: Abo
 
   const connect = createConnect(brokers, metrics, log);
   const consuming = connect('consume');
-  const consumingGivenUp = connect('consume given up');
+  const consumingDead = connect('consume given up');
   const names = { ...defaultNames, deliveryLimit: config.DELIVERY_LIMIT };
   const replies = createReplies(
     replyConnections(connect, log),
@@ -151,7 +151,7 @@ export async function startWorker(config: WorkerConfig, log: Logger, signal: Abo
   const admitRequest = (request: Request) => admit(request, admission);
   const admitAsReplay = (delivery: Delivery) => admitReplay(delivery, delivery.oneTimeToken, admission);
   const rows = new HeldRows();
-  const settleBatch = createSettleHeld(
+  const persistBatch = createPersistAroundLocks(
     attemptsOn(database.prisma, config.SYSTEM_CURRENCY, config.STATEMENT_TIMEOUT_MS),
     rows,
     Math.min(PATIENCE_MS, Math.ceil(config.STATEMENT_TIMEOUT_MS / 2)),
@@ -173,10 +173,10 @@ export async function startWorker(config: WorkerConfig, log: Logger, signal: Abo
   };
   const begun = later();
   // Before the consumers, so that their queues are there when they come up.
-  const leaveSetup = [consuming, consumingGivenUp].map((each) =>
+  const leaveSetup = [consuming, consumingDead].map((each) =>
     each.attach({ onUp: (connection) => declareOrUse(connection, names, log) }),
   );
-  const calls = openIntake(
+  const calls = openQueueWorker(
     {
       connection: consuming,
       queue: names.queue,
@@ -184,16 +184,16 @@ export async function startWorker(config: WorkerConfig, log: Logger, signal: Abo
       isLast: false,
       admit: (delivery) =>
         delivery.oneTimeToken === undefined ? admitSoon(delivery, admission) : admitAsReplay(delivery),
-      prepare: createPrepare(sqlOf(database.prisma), config.SYSTEM_CURRENCY, settleBatch),
+      prepare: createPrepare(sqlOf(database.prisma), config.SYSTEM_CURRENCY, persistBatch),
       onState: (state) => {
         if (state === 'consuming') begun.resolve();
       },
     },
     surroundings,
   );
-  const givenUp: Intake = openIntake(
+  const quarantined: QueueWorker = openQueueWorker(
     {
-      connection: consumingGivenUp,
+      connection: consumingDead,
       queue: names.deadQueue,
       prefetch: Math.min(config.PREFETCH, DEAD_PREFETCH),
       isLast: true,
@@ -205,37 +205,40 @@ export async function startWorker(config: WorkerConfig, log: Logger, signal: Abo
         reachable,
         admit: admitRequest,
         admitReplay: admitAsReplay,
-        settle: settleBatch,
-        alive: (delivery) => givenUp.consumer.isLive(delivery),
+        persist: persistBatch,
+        alive: (delivery) => quarantined.consumer.isLive(delivery),
         onUnkeepable: (description) => reportUnkeepable(description, surroundings),
       }),
-      prepare: createPrepare(sqlOf(database.prisma), config.SYSTEM_CURRENCY, settleBatch),
+      prepare: createPrepare(sqlOf(database.prisma), config.SYSTEM_CURRENCY, persistBatch),
     },
     surroundings,
   );
-  const stopWatching = watchLetters(() => readOpenLetters(sqlOf(database.prisma)), metrics.letters.set);
-  const waitingLetters = tryWaitingLetters({
+  const stopWatching = watchDeadLetters(
+    () => readOpenDeadLetters(sqlOf(database.prisma)),
+    metrics.deadLetters.set,
+  );
+  const waitingDeadLetters = tryWaitingDeadLetters({
     prisma: database.prisma,
     rules: admission,
     everyMs: WAITING_LETTERS_MS,
     log,
   });
   isConsuming = () => calls.consumer.consuming && !calls.isPaused();
-  waiting = () => calls.waiting() + givenUp.waiting();
-  inHand = () => calls.consumer.inFlight + givenUp.consumer.inFlight;
+  waiting = () => calls.waiting() + quarantined.waiting();
+  inHand = () => calls.consumer.inFlight + quarantined.consumer.inFlight;
 
   return {
     port: ops.port,
-    failure: Promise.race([calls.failure, givenUp.failure]),
+    failure: Promise.race([calls.failure, quarantined.failure]),
     consuming: begun.promise,
     stop: async () => {
       log.info('draining');
       await Promise.all([
-        waitingLetters.stop(),
-        ...[calls, givenUp].map((intake) => intake.drain(config.SHUTDOWN_GRACE_MS)),
+        waitingDeadLetters.stop(),
+        ...[calls, quarantined].map((intake) => intake.drain(config.SHUTDOWN_GRACE_MS)),
       ]);
       for (const leave of leaveSetup) leave();
-      await Promise.all([consuming.stop(), consumingGivenUp.stop(), replies.stop()]);
+      await Promise.all([consuming.stop(), consumingDead.stop(), replies.stop()]);
       verifier.stop();
       await stopWatching();
       await database.close(CONNECT_TIMEOUT_MS);

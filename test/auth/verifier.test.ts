@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { HashLine, hashPlaces } from '../../src/auth/hash-queue.ts';
+import { HashQueue, hashPlaces } from '../../src/auth/hash-queue.ts';
 import { DUMMY_HASH } from '../../src/auth/password.ts';
 import { createVerifier, type KnownUser, type Verdict, type Verifier } from '../../src/auth/verifier.ts';
 
@@ -66,14 +66,14 @@ const ok = (username: string, role = 'system'): Verdict => ({
 });
 
 /** Lets everything go on that does not wait for a hash that is held. */
-function settled(): Promise<void> {
+function persisted(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
 /** Ends the slow hash under way. */
 async function releaseOne(): Promise<void> {
   release.shift()?.();
-  await settled();
+  await persisted();
 }
 
 describe('a check', () => {
@@ -163,7 +163,7 @@ describe('many checks at once', () => {
   test('hash one after the other', async () => {
     isHeld = true;
     const verdicts = ['a', 'b', 'right'].map((password) => verifier.check('switch', password));
-    await settled();
+    await persisted();
     expect(hashes).toHaveLength(1);
     await releaseOne();
     expect(hashes).toHaveLength(2);
@@ -176,9 +176,9 @@ describe('many checks at once', () => {
     user('other', 'right too');
     isHeld = true;
     const storm = Array.from({ length: 50 }, (_, index) => verifier.check('switch', `guess ${index}`));
-    await settled();
+    await persisted();
     const other = verifier.check('other', 'right too');
-    await settled();
+    await persisted();
     await releaseOne();
     await releaseOne();
     expect(hashes.slice(0, 3).map(([, password]) => password)).toContain('right too');
@@ -204,11 +204,11 @@ describe('a storm of wrong credentials', () => {
   async function underStorm(storm: () => void, then: () => Promise<void>): Promise<void> {
     isHeld = true;
     storm();
-    await settled();
+    await persisted();
     await then();
     isHeld = false;
     for (const each of release.splice(0)) each();
-    await settled();
+    await persisted();
   }
 
   const invented = (count: number) =>
@@ -238,7 +238,7 @@ describe('a storm of wrong credentials', () => {
       () => void invented(3000),
       async () => {
         real = verifier.checkSoon('switch', 'right');
-        await settled();
+        await persisted();
         for (let turns = 0; turns < 3; turns += 1) await releaseOne();
         expect(hashes.map(([, password]) => password)).toContain('right');
       },
@@ -256,7 +256,7 @@ describe('a storm of wrong credentials', () => {
       async () => {
         expect(verifier.checkSoon('switch', 'right')).toEqual(ok('switch'));
         expect(verifier.checkSoon('nobody', 'guess')).toBeInstanceOf(Promise);
-        await settled();
+        await persisted();
         expect(verifier.checkSoon('nobody', 'other')).toEqual(THROTTLED);
       },
     );
@@ -292,7 +292,7 @@ describe('a storm of wrong credentials', () => {
 
   test('leaves three quarters of the time to others, and a user his turn at once', async () => {
     const times: [password: string, at: number][] = [];
-    const line = new HashLine(
+    const line = new HashQueue(
       async (_, password) => {
         times.push([password, now]);
         now += 30;
@@ -303,7 +303,7 @@ describe('a storm of wrong credentials', () => {
     );
     const guesses = ['a', 'b', 'c'].map((guess) => line.guess(guess, 'hash', guess));
     await guesses[0];
-    await settled();
+    await persisted();
     expect(times).toEqual([['a', 0]]);
     expect(await line.join('switch', 'key', 'hash', 'right')).toBe(true);
     expect(times).toEqual([
@@ -432,7 +432,7 @@ describe('a storm of wrong credentials', () => {
       async () => {
         user('late', 'right');
         const late = verifier.checkSoon('late', 'right');
-        await settled();
+        await persisted();
         isHeld = false;
         for (const each of release.splice(0)) each();
         expect(await late).toEqual(ok('late'));
@@ -447,7 +447,7 @@ describe('a storm of wrong credentials', () => {
     }
     isHeld = true;
     const storm = invented(50);
-    await settled();
+    await persisted();
     const verdicts = storm.filter((verdict) => verdict instanceof Promise);
     isHeld = false;
     for (const each of release.splice(0)) each();

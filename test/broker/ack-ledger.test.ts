@@ -10,7 +10,7 @@ function ledgerOf(count: number, mayWait = 0, now = () => 0) {
 describe('the ledger of acknowledgements', () => {
   it('covers a settled batch with one frame', () => {
     const ledger = ledgerOf(100);
-    for (let tag = 1; tag <= 60; tag += 1) ledger.settled(tag);
+    for (let tag = 1; tag <= 60; tag += 1) ledger.ack(tag);
     expect(ledger.due()).toEqual([{ tag: 60, multiple: true }]);
     expect(ledger.due()).toEqual([]);
     expect([ledger.inFlight, ledger.inFlightBytes]).toEqual([40, 400]);
@@ -18,36 +18,36 @@ describe('the ledger of acknowledgements', () => {
 
   it('acknowledges one by one what was settled past an unsettled delivery, and never that one', () => {
     const ledger = ledgerOf(6);
-    for (const tag of [1, 2, 4, 6]) ledger.settled(tag);
+    for (const tag of [1, 2, 4, 6]) ledger.ack(tag);
     expect(ledger.due()).toEqual([
       { tag: 2, multiple: true },
       { tag: 4, multiple: false },
       { tag: 6, multiple: false },
     ]);
-    ledger.settled(3);
+    ledger.ack(3);
     // 4 is gone already: the frame has to name a delivery that the broker still knows.
     expect(ledger.due()).toEqual([{ tag: 3, multiple: true }]);
-    ledger.settled(5);
+    ledger.ack(5);
     expect(ledger.due()).toEqual([{ tag: 5, multiple: true }]);
   });
 
   it('lets a few that were settled out of turn wait for the one before them', () => {
     const ledger = ledgerOf(10, 3);
-    for (const tag of [2, 3, 4]) ledger.settled(tag);
+    for (const tag of [2, 3, 4]) ledger.ack(tag);
     expect(ledger.due()).toEqual([]);
     expect(ledger.withheld).toBe(3);
-    ledger.settled(1);
+    ledger.ack(1);
     expect(ledger.due()).toEqual([{ tag: 4, multiple: true }]);
     expect(ledger.withheld).toBe(0);
-    for (const tag of [6, 7, 8, 9]) ledger.settled(tag);
+    for (const tag of [6, 7, 8, 9]) ledger.ack(tag);
     expect(ledger.due().map(({ tag }) => tag)).toEqual([6, 7, 8, 9]);
-    ledger.settled(5);
+    ledger.ack(5);
     expect(ledger.due()).toEqual([{ tag: 5, multiple: true }]);
   });
 
   it('acknowledges everything that is settled where it is told to', () => {
     const ledger = ledgerOf(3, 3);
-    ledger.settled(3);
+    ledger.ack(3);
     expect(ledger.due()).toEqual([]);
     expect(ledger.due(true)).toEqual([{ tag: 3, multiple: false }]);
     expect(ledger.due(true)).toEqual([]);
@@ -56,29 +56,29 @@ describe('the ledger of acknowledgements', () => {
   it('lets nothing wait for a slow delivery for longer than its patience, and not again while that one is open', () => {
     let now = 0;
     const ledger = ledgerOf(9, 100, () => now);
-    ledger.settled(4);
+    ledger.ack(4);
     expect(ledger.due()).toEqual([]);
     now = PATIENCE_MS - 1;
-    ledger.settled(5);
+    ledger.ack(5);
     expect(ledger.due()).toEqual([]);
     now = PATIENCE_MS;
     expect(ledger.due().map(({ tag }) => tag)).toEqual([4, 5]);
-    ledger.settled(6);
+    ledger.ack(6);
     expect(ledger.due()).toEqual([{ tag: 6, multiple: false }]);
     // 1 is done, 2 and 3 were overtaken with it.
-    ledger.settled(1);
-    ledger.settled(7);
+    ledger.ack(1);
+    ledger.ack(7);
     expect(ledger.due()).toEqual([
       { tag: 1, multiple: true },
       { tag: 7, multiple: false },
     ]);
-    ledger.settled(2);
-    ledger.settled(3);
+    ledger.ack(2);
+    ledger.ack(3);
     expect(ledger.due()).toEqual([{ tag: 3, multiple: true }]);
     // 8 has not been overtaken yet: a batch answered out of turn waits again.
-    ledger.settled(9);
+    ledger.ack(9);
     expect(ledger.due()).toEqual([]);
-    ledger.settled(8);
+    ledger.ack(8);
     expect(ledger.due()).toEqual([{ tag: 9, multiple: true }]);
   });
 
@@ -86,20 +86,20 @@ describe('the ledger of acknowledgements', () => {
     const ledger = ledgerOf(3);
     expect(ledger.takeOut(1)).toBe(true);
     expect(ledger.takeOut(1)).toBe(false);
-    ledger.settled(1);
+    ledger.ack(1);
     expect([ledger.inFlight, ledger.inFlightBytes]).toEqual([2, 20]);
-    ledger.settled(2);
+    ledger.ack(2);
     expect(ledger.due()).toEqual([{ tag: 2, multiple: true }]);
   });
 
   it('counts a delivery once, however often it is settled', () => {
     const ledger = ledgerOf(2);
-    ledger.settled(1);
-    ledger.settled(1);
-    ledger.settled(7);
+    ledger.ack(1);
+    ledger.ack(1);
+    ledger.ack(7);
     expect(ledger.inFlight).toBe(1);
     expect(ledger.due()).toEqual([{ tag: 1, multiple: true }]);
-    ledger.settled(1);
+    ledger.ack(1);
     expect(ledger.due()).toEqual([]);
   });
 
@@ -152,7 +152,7 @@ describe('the ledger of acknowledgements', () => {
           const open = [...outstanding].filter((tag) => !settled.has(tag) && !stuck.has(tag)).slice(0, 30);
           const tag = open[Math.floor(random() * open.length)];
           if (tag === undefined) continue;
-          ledger.settled(tag);
+          ledger.ack(tag);
           settled.add(tag);
         } else if (choice < 0.92) {
           const [tag] = stuck;

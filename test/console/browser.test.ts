@@ -3,25 +3,25 @@ import { fileURLToPath } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openBrowser } from '../support/browser.ts';
-import { type DeskSite, openDesk, PASSWORD } from '../support/operators.ts';
+import { type OperatorSite, openOperatorSite, PASSWORD } from '../support/operators.ts';
 import { startProcess, type WorkerProcess } from '../support/worker.ts';
 
 /** Where pictures go when they are wanted: `SCREENSHOTS=docs/images npm test -- test/console/browser.test.ts`. */
 const PICTURES = process.env.SCREENSHOTS;
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
-let site: DeskSite;
-let desk: WorkerProcess;
+let site: OperatorSite;
+let operators: WorkerProcess;
 let browser: Browser;
 let page: Page;
 let origin: string;
 const problems: string[] = [];
 
 beforeAll(async () => {
-  site = await openDesk('console-browser');
+  site = await openOperatorSite('console-browser');
   const { CDR_USERNAME, CDR_PASSWORD, ...services } = site.environment;
-  desk = await startProcess(['console'], { ...services, CONSOLE_PORT: '0' });
-  origin = `http://127.0.0.1:${await desk.port()}`;
+  operators = await startProcess(['console'], { ...services, CONSOLE_PORT: '0' });
+  origin = `http://127.0.0.1:${await operators.port()}`;
   browser = await openBrowser();
   page = await browser.newPage({ viewport: { width: 1200, height: 850 } });
   page.on('pageerror', (error) => problems.push(error.message));
@@ -62,7 +62,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await browser?.close();
-  await desk?.stop();
+  await operators?.stop();
   await site?.close();
 });
 
@@ -200,6 +200,6 @@ describe('the console in a browser', () => {
 
   it('met no error, no refused script or style, and logged no password', () => {
     expect(problems).toEqual([]);
-    expect(desk.output()).not.toContain('canary');
+    expect(operators.output()).not.toContain('canary');
   });
 });

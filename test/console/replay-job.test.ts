@@ -1,27 +1,27 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { hashPassword } from '../../src/auth/password.ts';
 import { upsertUser } from '../../src/store/users.ts';
-import { type DeskSite, openDesk, PASSWORD } from '../support/operators.ts';
+import { type OperatorSite, openOperatorSite, PASSWORD } from '../support/operators.ts';
 import { startProcess, type WorkerProcess } from '../support/worker.ts';
 
-let site: DeskSite;
-let desk: WorkerProcess;
+let site: OperatorSite;
+let operators: WorkerProcess;
 let origin: string;
 
 beforeAll(async () => {
-  site = await openDesk('console-replay-job');
+  site = await openOperatorSite('console-replay-job');
   await upsertUser(site.db.prisma, {
     username: 'leaver',
     role: 'operator',
     passwordHash: await hashPassword(PASSWORD),
   });
   const { CDR_USERNAME, CDR_PASSWORD, ...services } = site.environment;
-  desk = await startProcess(['console'], { ...services, CONSOLE_PORT: '0' });
-  origin = `http://127.0.0.1:${await desk.port()}`;
+  operators = await startProcess(['console'], { ...services, CONSOLE_PORT: '0' });
+  origin = `http://127.0.0.1:${await operators.port()}`;
 });
 
 afterAll(async () => {
-  await desk?.stop();
+  await operators?.stop();
   await site?.close();
 });
 

@@ -8,7 +8,7 @@ import { type BillingDatabase, billingDatabase } from '../support/persisting.ts'
 import { startProcess, type WorkerProcess } from '../support/worker.ts';
 
 let db: BillingDatabase;
-let desk: WorkerProcess;
+let operators: WorkerProcess;
 let origin: string;
 
 beforeAll(async () => {
@@ -24,16 +24,16 @@ beforeAll(async () => {
   await db.execute(
     `insert into dead_letters (reason, uniqueid, body, digest) values ('rejected', 'u-1', '{}', '\\x01')`,
   );
-  desk = await startProcess(['console'], {
+  operators = await startProcess(['console'], {
     DATABASE_URL: db.databaseUrl,
     AMQP_URL: db.amqpUrl,
     CONSOLE_PORT: '0',
   });
-  origin = `http://127.0.0.1:${await desk.port()}`;
+  origin = `http://127.0.0.1:${await operators.port()}`;
 });
 
 afterAll(async () => {
-  await desk?.stop();
+  await operators?.stop();
   await db?.drop();
 });
 
@@ -201,7 +201,7 @@ describe('what a scanner sends', () => {
   ])('%s is answered with %i', async (line, status) => {
     const [head] = (await raw(`${line} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`)).split('\r\n');
     expect(head).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
-    expect(desk.output()).not.toContain('Invalid URL');
+    expect(operators.output()).not.toContain('Invalid URL');
   });
 
   it.each([
@@ -224,7 +224,7 @@ describe('what a scanner sends', () => {
     const late = await Promise.all([raw(head), raw(`${head}ngth: 100\r\n\r\nusername=`)]);
     expect(performance.now() - begun).toBeLessThan(30_000);
     expect(late.map((answer) => answer.slice(0, 13))).toEqual(['HTTP/1.1 408 ', 'HTTP/1.1 408 ']);
-    expect(desk.output()).not.toContain('aborted');
+    expect(operators.output()).not.toContain('aborted');
     expect(await raw('GET /letters HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(3000))).toBe('');
     expect((await get('/sign-in')).status).toBe(200);
   });

@@ -11,7 +11,7 @@ import { startProcess, type WorkerProcess } from '../support/worker.ts';
 
 let db: BillingDatabase;
 /** Two replicas behind a proxy, which is this test at 127.0.0.1; 127.0.0.2 is a stranger. */
-let desks: WorkerProcess[];
+let sites: WorkerProcess[];
 let ports: number[];
 let passwordHash: string;
 
@@ -24,12 +24,12 @@ beforeAll(async () => {
     CONSOLE_PORT: '0',
     CONSOLE_TRUSTED_PROXIES: '127.0.0.1',
   };
-  desks = await Promise.all([1, 2].map(() => startProcess(['console'], environment)));
-  ports = await Promise.all(desks.map((desk) => desk.port()));
+  sites = await Promise.all([1, 2].map(() => startProcess(['console'], environment)));
+  ports = await Promise.all(sites.map((operators) => operators.port()));
 });
 
 afterAll(async () => {
-  await Promise.all((desks ?? []).map((desk) => desk.stop()));
+  await Promise.all((sites ?? []).map((operators) => operators.stop()));
   await db?.drop();
 });
 
@@ -355,7 +355,7 @@ describe('what a proxy says', () => {
     const https = { headers: { 'x-forwarded-proto': 'https' } };
     const other = await signIn(await newUser(), PASSWORD, '', { ...https, localAddress: '127.0.0.4' });
     expect(other.cookie).toMatch(/^cdr_desk=/);
-    expect(desks.map((desk) => desk.output()).join('')).toContain('see CONSOLE_TRUSTED_PROXIES');
+    expect(sites.map((operators) => operators.output()).join('')).toContain('see CONSOLE_TRUSTED_PROXIES');
   });
 
   it('is believed of its last hop, not of what the client sent along', async () => {
@@ -384,8 +384,8 @@ it('no password is logged, nor a name that is nobody’s: it may be a password i
   await signIn('canary-in-the-name', 'x', newAddress());
   await signIn('a\0b', 'x', newAddress());
   await signIn(username, 'x'.repeat(2000), newAddress());
-  await desks[0]?.logged(`"username":"${username}"`);
-  const output = desks.map((desk) => desk.output()).join('');
+  await sites[0]?.logged(`"username":"${username}"`);
+  const output = sites.map((operators) => operators.output()).join('');
   expect(output).toContain('"username":null');
   expect(output).not.toMatch(/canary|xxxxx/);
   expect(output).not.toContain('"level":50');

@@ -1,18 +1,18 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { deadReasons } from '../../src/domain/outcome.ts';
-import { letterStatuses } from '../../src/domain/record.ts';
-import { type DeskSite, openDesk } from '../support/operators.ts';
+import { deadLetterStatuses } from '../../src/domain/record.ts';
+import { type OperatorSite, openOperatorSite } from '../support/operators.ts';
 
 const page = readFileSync(new URL('../../docs/dead-letters.md', import.meta.url), 'utf8');
 const commands = [...page.matchAll(/^cdr-ingest dead (.+)$/gm)].map(([, line = '']) =>
   [...line.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, bare]) => quoted ?? bare ?? ''),
 );
 
-let site: DeskSite;
+let site: OperatorSite;
 
 beforeAll(async () => {
-  site = await openDesk('desk-doc');
+  site = await openOperatorSite('desk-doc');
   await site.submit({ uniqueid: 'doc-1', scustomer: 4711 });
   await site.submit({ uniqueid: 'doc-2', scustomer: 4712 });
 });
@@ -26,7 +26,7 @@ describe('docs/dead-letters.md', () => {
     expect(commands.length).toBeGreaterThan(8);
     const results = [];
     for (const args of commands) {
-      // The customer that the page gives to the first letter.
+      // The customer that the page gives to the first dead letter.
       if (args.includes('scustomer=123'))
         await site.db.execute(`insert into customers (id, name, currency) values (123, 'doc', 'USD')`);
       const { code } = await site.dead(args);
@@ -52,6 +52,6 @@ describe('docs/dead-letters.md', () => {
   });
 
   it('names every reason and every status', () => {
-    for (const word of [...deadReasons, ...letterStatuses]) expect(page).toContain(`\`${word}\``);
+    for (const word of [...deadReasons, ...deadLetterStatuses]) expect(page).toContain(`\`${word}\``);
   });
 });

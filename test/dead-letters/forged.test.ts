@@ -1,7 +1,7 @@
 import { connect } from 'amqplib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { until } from '../support/broker.ts';
-import { callOf, type DeskSite, openDesk, PASSWORD } from '../support/operators.ts';
+import { callOf, type OperatorSite, openOperatorSite, PASSWORD } from '../support/operators.ts';
 import { startProcess, type WorkerProcess } from '../support/worker.ts';
 
 const FORM = 'application/x-www-form-urlencoded';
@@ -15,15 +15,15 @@ const X_DEATH = [
   },
 ];
 
-let site: DeskSite;
-let desk: WorkerProcess;
+let site: OperatorSite;
+let operators: WorkerProcess;
 let origin: string;
 let session: { cookie: string; csrf: string };
 
 beforeAll(async () => {
-  site = await openDesk('desk-forged');
-  desk = await startProcess(['console'], { ...site.environment, CONSOLE_PORT: '0' });
-  origin = `http://127.0.0.1:${await desk.port()}`;
+  site = await openOperatorSite('desk-forged');
+  operators = await startProcess(['console'], { ...site.environment, CONSOLE_PORT: '0' });
+  origin = `http://127.0.0.1:${await operators.port()}`;
   const signIn = await post('/sign-in', { username: 'boss', password: PASSWORD });
   const cookie = (signIn.headers.get('set-cookie') ?? '').split(';')[0] ?? '';
   const page = await (await fetch(origin, { headers: { cookie } })).text();
@@ -31,7 +31,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await desk?.stop();
+  await operators?.stop();
   await site?.close();
 });
 
@@ -57,7 +57,7 @@ async function publish(
   await connection.close();
 }
 
-const letter = async (uniqueid: string): Promise<Record<string, string | null> | undefined> => {
+const deadLetter = async (uniqueid: string): Promise<Record<string, string | null> | undefined> => {
   const rows = await site.db.rows(
     `select id::text, reason, status, verified::text, altered::text from dead_letters
      where uniqueid = '${uniqueid}' and status in ('dead', 'replaying') and reason <> 'poison'`,
@@ -67,7 +67,7 @@ const letter = async (uniqueid: string): Promise<Record<string, string | null> |
 const stored = (uniqueid: string) =>
   site.db.rows(`select submitted_by, replayed_by from cdrs where uniqueid = '${uniqueid}'`);
 
-/** A call that nobody sent with the password of `switch`, by what its letter is told from. */
+/** A call that nobody sent with the password of `switch`, by what its dead letter is told from. */
 const forged: [string, (uniqueid: string) => Promise<void>][] = [
   [
     'without a password',
@@ -118,8 +118,8 @@ describe.each(forged)('a call %s', (kind, send) => {
 
   beforeAll(async () => {
     await send(uniqueid);
-    await until(async () => (await letter(uniqueid)) !== undefined);
-    const row = await letter(uniqueid);
+    await until(async () => (await deadLetter(uniqueid)) !== undefined);
+    const row = await deadLetter(uniqueid);
     id = row?.id ?? '';
     reason = row?.reason ?? '';
   });
@@ -152,7 +152,7 @@ describe.each(forged)('a call %s', (kind, send) => {
       expect(await answer.text()).toContain('nobody verified who sent it');
     }
     expect(await stored(uniqueid)).toEqual([]);
-    expect(await letter(uniqueid)).toMatchObject({ status: 'dead' });
+    expect(await deadLetter(uniqueid)).toMatchObject({ status: 'dead' });
   });
 
   it('is stored in the name of that operator, once', async () => {
@@ -168,7 +168,7 @@ describe.each(forged)('a call %s', (kind, send) => {
 
 it('a call whose sender was verified is sent again as before', async () => {
   await site.submit({ uniqueid: 'honest-1', scustomer: 600 });
-  const { id = '' } = (await letter('honest-1')) ?? {};
+  const { id = '' } = (await deadLetter('honest-1')) ?? {};
   expect((await site.dead(['show', id ?? ''])).stdout).toContain('sent by switch');
   expect(await site.deadJson(['list', '--group-by', 'sender', '--uniqueid', 'honest-1'])).toMatchObject([
     { at_stake: [{ currency: 'USD', cost: '1.5' }] },
@@ -182,12 +182,12 @@ it('an unverified call that is refused again stays unverified', async () => {
   await publish(
     JSON.stringify({ ...callOf({ uniqueid: 'again-1', scustomer: 601 }), auth_password: undefined }),
   );
-  await until(async () => (await letter('again-1')) !== undefined);
-  const before = await letter('again-1');
+  await until(async () => (await deadLetter('again-1')) !== undefined);
+  const before = await deadLetter('again-1');
   expect(before).toMatchObject({ verified: 'false', status: 'dead' });
   const result = await site.deadJson(['replay', '--uniqueid', 'again-1', '--unverified']);
   expect(result).toMatchObject({ resolved: 0, dead: 1 });
-  expect(await letter('again-1')).toMatchObject({ verified: 'false', status: 'dead' });
+  expect(await deadLetter('again-1')).toMatchObject({ verified: 'false', status: 'dead' });
 });
 
 describe('a call whose text is not what came', () => {
@@ -196,8 +196,8 @@ describe('a call whose text is not what came', () => {
       callOf({ uniqueid: 'BYPASS-6', note: 'password: none' }) as Record<string, string>,
     );
     await publish(`${form}`, { contentType: `${FORM}; charset=iso-8859-1` });
-    await until(async () => (await letter('BYPASS-6')) !== undefined);
-    expect(await letter('BYPASS-6')).toMatchObject({ altered: '{}' });
+    await until(async () => (await deadLetter('BYPASS-6')) !== undefined);
+    expect(await deadLetter('BYPASS-6')).toMatchObject({ altered: '{}' });
     await site.deadJson(['replay', '--uniqueid', 'BYPASS-6', '--unverified']);
     expect(await stored('BYPASS-6')).toHaveLength(1);
     expect(await site.submit({ uniqueid: 'BYPASS-6', note: 'password: none' })).toEqual([
@@ -223,8 +223,8 @@ describe('a call whose text is not what came', () => {
     ],
   ])('is not sent again: %s', async (_, body, contentType, uniqueid) => {
     await publish(body, { contentType });
-    await until(async () => (await letter(uniqueid)) !== undefined);
-    const { id = '' } = (await letter(uniqueid)) ?? {};
+    await until(async () => (await deadLetter(uniqueid)) !== undefined);
+    const { id = '' } = (await deadLetter(uniqueid)) ?? {};
     const all = ['replay', id ?? '', '--unverified'];
     expect(await site.deadJson([...all, '--dry-run'])).toMatchObject({
       rows: [],
@@ -235,14 +235,14 @@ describe('a call whose text is not what came', () => {
     expect((await site.dead(['show', id ?? ''])).stdout).toContain('not sent again');
     const page = await (await fetch(`${origin}/letters/${id}`, { headers: session })).text();
     expect(page).toContain('It is not sent again');
-    expect(await letter(uniqueid)).toMatchObject({ status: 'dead' });
+    expect(await deadLetter(uniqueid)).toMatchObject({ status: 'dead' });
   });
 
   it('is sent again with what an operator set in place of a masked address', async () => {
     const recording = `ftp://me:${PASSWORD}@host/1.wav`;
     await site.submit({ uniqueid: 'ftp-1', scustomer: 602, recording });
     await site.db.execute(`insert into customers (id, name, currency) values (602, 'new', 'USD')`);
-    expect(await letter('ftp-1')).toMatchObject({ altered: '{recording}', verified: 'true' });
+    expect(await deadLetter('ftp-1')).toMatchObject({ altered: '{recording}', verified: 'true' });
     expect(await site.deadJson(['replay', '--uniqueid', 'ftp-1'])).toMatchObject({
       sent: 0,
       leftAlone: [{ why: expect.stringContaining('--set recording') }],
@@ -256,7 +256,8 @@ describe('a call whose text is not what came', () => {
 it('a call with a forged record of its death is believed as far as its credentials go', async () => {
   const headers = { 'x-death': X_DEATH };
   await publish(JSON.stringify(callOf({ uniqueid: 'mine-1' })), { routingKey: 'cdr.create', headers });
-  const isThere = async () => (await stored('mine-1')).length > 0 || (await letter('mine-1')) !== undefined;
+  const isThere = async () =>
+    (await stored('mine-1')).length > 0 || (await deadLetter('mine-1')) !== undefined;
   await until(isThere);
   // RabbitMQ 4 takes no record of a death from a client: the call is unroutable there.
   for (const { submitted_by } of await stored('mine-1')) expect(submitted_by).toBe('switch');
@@ -267,7 +268,7 @@ it('lets no password out, whatever was forged', async () => {
     `select (select string_agg(d::text, '') from dead_letters d) a, (select string_agg(e::text, '') from dead_letter_events e) b`,
   );
   const { stdout } = await site.dead(['export']);
-  expect([JSON.stringify(tables), stdout, site.worker.output(), desk.output()].join('\n')).not.toContain(
+  expect([JSON.stringify(tables), stdout, site.worker.output(), operators.output()].join('\n')).not.toContain(
     'canary',
   );
 });

@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { reconcile } from '../../src/store/reconcile.ts';
 import { outsider, until } from '../support/broker.ts';
-import { type DeskSite, openDesk } from '../support/operators.ts';
+import { type OperatorSite, openOperatorSite } from '../support/operators.ts';
 import { startProcess } from '../support/worker.ts';
 
-let site: DeskSite;
+let site: OperatorSite;
 const LETTERS = 10_000;
 
 beforeAll(async () => {
-  site = await openDesk('desk-kill');
+  site = await openOperatorSite('desk-kill');
   // What a worker would have left behind, without waiting for it.
   await site.db.execute(`insert into dead_letters
       (reason, uniqueid, scustomer, machine, submitted_by, verified, responses, body, digest, cost)
@@ -48,7 +48,7 @@ it('kill -9 of a replay of 10,000, and then of the worker: the same command fini
   expect(await count(`cdrs where replayed_by = 'boss' and submitted_by = 'switch'`)).toBe(LETTERS);
   const charged = 'select calls::text, trim_scale(charged)::text as charged from customers where id = 5';
   expect(await site.db.rows(charged)).toEqual([{ calls: String(LETTERS), charged: '100' }]);
-  // Messages of the killed replay are worth nothing by now: no letter of them, and none is left.
+  // Messages of the killed replay are worth nothing by now: no dead letter of them, and none is left.
   const broker = await outsider(site.db.amqpUrl);
   await until(async () => (await broker.depth('cdrs.create')) === 0);
   await broker.close();

@@ -3,15 +3,15 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { readStory } from '../../src/dead-letters/look.ts';
+import { readDeadLetterHistory } from '../../src/dead-letters/look.ts';
 import { readSelection, type SelectionText } from '../../src/dead-letters/selection.ts';
 import { type Cursor, readPage } from '../../src/store/dead-letters/list.ts';
-import { type DeskSite, openDesk, PASSWORD, runCommand } from '../support/operators.ts';
+import { type OperatorSite, openOperatorSite, PASSWORD, runCommand } from '../support/operators.ts';
 
-let site: DeskSite;
+let site: OperatorSite;
 
 beforeAll(async () => {
-  site = await openDesk('desk-look');
+  site = await openOperatorSite('desk-look');
   await site.submit({ uniqueid: 'a-1', scustomer: 700, machine: 'm-2', cost: '2.5' });
   await site.submit({ uniqueid: 'a-2', scustomer: 701, cost: '10', currency: 'EUR' });
   await site.submit({ uniqueid: 'a-3', scustomer: 701, cots: 1, cost: 'x' });
@@ -33,8 +33,8 @@ interface Row {
 
 /** What a selection finds, by the very functions that the command calls. */
 const found = async (text: SelectionText, limit = 100) => {
-  const { letters } = await readPage(site.db.sql, readSelection(text, new Date()), limit);
-  return letters.map(({ uniqueid }) => uniqueid);
+  const { deadLetters } = await readPage(site.db.sql, readSelection(text, new Date()), limit);
+  return deadLetters.map(({ uniqueid }) => uniqueid);
 };
 
 describe('dead list', () => {
@@ -79,8 +79,8 @@ describe('dead list', () => {
     expect(rows.map(({ uniqueid }) => uniqueid)).toEqual(['a-3']);
     const pages: (string | null)[] = [];
     for (let after: Cursor | undefined; ; ) {
-      const { letters, next } = await readPage(site.db.sql, {}, 3, after);
-      pages.push(...letters.map(({ uniqueid }) => uniqueid));
+      const { deadLetters, next } = await readPage(site.db.sql, {}, 3, after);
+      pages.push(...deadLetters.map(({ uniqueid }) => uniqueid));
       if (next === undefined) break;
       after = next;
     }
@@ -194,7 +194,7 @@ describe('dead export', () => {
 });
 
 describe('dead discard and dead prune', () => {
-  it('gives letters up with who and why, and removes them when they are old enough', async () => {
+  it('gives dead letters up with who and why, and removes them when they are old enough', async () => {
     const [id = ''] = await site.ids(`uniqueid = 'a-1'`);
     expect((await site.dead(['discard'])).code).toBe(2);
     expect(await site.deadJson(['discard', id, '--why', 'a test call'])).toEqual({
@@ -235,7 +235,7 @@ it('lets no password out of table, command, export or log', async () => {
     outputs.push(stdout, stderr);
   }
   for (const each of await site.ids('true'))
-    outputs.push(JSON.stringify(await readStory(site.db.sql, each, 'USD')));
+    outputs.push(JSON.stringify(await readDeadLetterHistory(site.db.sql, each, 'USD')));
   const tables = await site.db.rows(
     `select (select string_agg(d::text, '') from dead_letters d) a, (select string_agg(e::text, '') from dead_letter_events e) b`,
   );

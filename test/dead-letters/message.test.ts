@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { whyNotSent } from '../../src/dead-letters/corrections.ts';
 import { messageOf } from '../../src/dead-letters/message.ts';
-import { readTicket, sealOf } from '../../src/domain/replay-header.ts';
+import { readReplayHeader, tokenHashOf } from '../../src/domain/replay-header.ts';
 import type { Replayable } from '../../src/store/dead-letters/mark.ts';
 
 const TOKEN = 'A'.repeat(43);
@@ -22,10 +22,10 @@ const row: Replayable = {
 const sent = (change: Partial<Replayable>) => messageOf({ ...row, ...change }, TOKEN).message;
 
 describe('a dead letter on its way', () => {
-  it('carries the ticket of its next attempt, whose seal fits its body', () => {
+  it('carries the replay header of its next attempt, whose token hash fits its body', () => {
     const { mark, message } = messageOf(row, TOKEN);
-    expect(readTicket(message.ticket)).toEqual({ letter: '7', attempt: 3, token: TOKEN });
-    expect(mark).toMatchObject({ id: '7', replays: 2, seal: sealOf(TOKEN, message.body) });
+    expect(readReplayHeader(message.replayHeader)).toEqual({ deadLetter: '7', attempt: 3, token: TOKEN });
+    expect(mark).toMatchObject({ id: '7', replays: 2, tokenHash: tokenHashOf(TOKEN, message.body) });
   });
 
   it('says the call with its corrections and without its sender', () => {

@@ -1,12 +1,18 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { reconcile } from '../../src/store/reconcile.ts';
-import { callOf, type DeskSite, type Outpost, openDesk, openOutpost } from '../support/operators.ts';
+import {
+  callOf,
+  type OperatorSite,
+  type Outpost,
+  openOperatorSite,
+  openOutpost,
+} from '../support/operators.ts';
 
-let site: DeskSite;
+let site: OperatorSite;
 let outpost: Outpost;
 
 beforeAll(async () => {
-  site = await openDesk('desk-replay');
+  site = await openOperatorSite('desk-replay');
   outpost = await openOutpost(site.db.amqpUrl);
 });
 
@@ -15,7 +21,7 @@ afterAll(async () => {
   await site?.close();
 });
 
-const lettersOf = (uniqueid: string) =>
+const deadLettersOf = (uniqueid: string) =>
   site.db.rows(
     `select id::text, reason, status, replays::text, deaths::text, edits::text from dead_letters
      where uniqueid = '${uniqueid}' order by id`,
@@ -29,7 +35,7 @@ const eventsOf = (uniqueid: string) =>
     `select event, e.by, why, attempt::text from dead_letter_events e join dead_letters d on d.id = dead_letter
      where uniqueid = '${uniqueid}' order by e.id`,
   );
-/** A refused call; resolves when its letter is there. */
+/** A refused call; resolves when its dead letter is there. */
 async function refused(parameters: Record<string, unknown>): Promise<string> {
   const correlationId = `ask ${parameters.uniqueid}`;
   const before = outpost.heard.filter((one) => one.correlationId === correlationId).length;
@@ -52,7 +58,7 @@ describe('a replay', () => {
     expect(await storedAs('new-1')).toEqual([
       { submitted_by: 'switch', replayed_by: 'boss', scustomer: '77', cost: '1.5' },
     ]);
-    expect(await lettersOf('new-1')).toMatchObject([
+    expect(await deadLettersOf('new-1')).toMatchObject([
       { id, reason: 'rejected', status: 'resolved', replays: '1' },
     ]);
     expect((await outpost.answers('ask new-1', 2)).map((answer) => answer.code)).toEqual(['400', '204']);
@@ -88,7 +94,7 @@ describe('a replay', () => {
     expect(JSON.parse(dry.stdout)).toMatchObject({ rows: [{ becomes: 'accepted', charged: '1.5' }] });
     expect(await site.deadJson(replay)).toMatchObject({ resolved: 1 });
     expect(await storedAs('asked-1')).toMatchObject([{ replayed_by: 'boss' }]);
-    expect(await lettersOf('asked-1')).toMatchObject([{ status: 'resolved' }]);
+    expect(await deadLettersOf('asked-1')).toMatchObject([{ status: 'resolved' }]);
   });
 
   it('counts a call that the switch sent again itself as resolved', async () => {
@@ -97,7 +103,7 @@ describe('a replay', () => {
     expect(await site.submit({ uniqueid: 'again-1', scustomer: 78 })).toEqual([{ code: '204', key: '' }]);
     expect(await site.deadJson(['replay', '--uniqueid', 'again-1'])).toMatchObject({ resolved: 1 });
     expect(await storedAs('again-1')).toMatchObject([{ replayed_by: null }]);
-    expect(await lettersOf('again-1')).toMatchObject([{ status: 'resolved' }]);
+    expect(await deadLettersOf('again-1')).toMatchObject([{ status: 'resolved' }]);
   });
 
   it('corrects a parameter and keeps the original with who and why', async () => {
@@ -123,16 +129,18 @@ describe('a replay', () => {
     await site.submit({ uniqueid: 'worse-1', scustomer: 1 });
     const { code } = await site.dead(['replay', '--uniqueid', 'worse-1']);
     expect(code).toBe(1);
-    expect(await lettersOf('worse-1')).toMatchObject([{ reason: 'conflict', status: 'dead', deaths: '2' }]);
+    expect(await deadLettersOf('worse-1')).toMatchObject([
+      { reason: 'conflict', status: 'dead', deaths: '2' },
+    ]);
     expect((await outpost.answers('ask worse-1', 2)).map((answer) => answer.code)).toEqual(['400', '400']);
   });
 
-  it('meets a letter of the same reason and content in that one', async () => {
+  it('meets a dead letter of the same reason and content in that one', async () => {
     const id = await refused({ uniqueid: 'twin-1', scustomer: 997 });
     await site.submit({ uniqueid: 'twin-1', scustomer: 1 });
     const twin = await refused({ uniqueid: 'twin-1', scustomer: 997 });
     await site.dead(['replay', id]);
-    expect(await lettersOf('twin-1')).toMatchObject([
+    expect(await deadLettersOf('twin-1')).toMatchObject([
       { id, reason: 'rejected', status: 'discarded' },
       { id: twin, reason: 'conflict', status: 'dead', deaths: '2' },
     ]);
@@ -155,13 +163,13 @@ describe('a replay', () => {
 
   it('sends a call with a mistyped routing key by the right one', async () => {
     await site.door.submitTo('cdr.create', { body: JSON.stringify(callOf({ uniqueid: 'lost-1' })) });
-    expect(await lettersOf('lost-1')).toMatchObject([{ reason: 'unroutable' }]);
+    expect(await deadLettersOf('lost-1')).toMatchObject([{ reason: 'unroutable' }]);
     expect((await site.dead(['replay', '--uniqueid', 'lost-1', '--unverified'])).code).toBe(0);
     expect(await storedAs('lost-1')).toMatchObject([{ replayed_by: 'boss' }]);
   });
 });
 
-describe('a ticket', () => {
+describe('a replay header', () => {
   it('lets its message in once, and tells a second copy what became of the first', async () => {
     await refused({ uniqueid: 'once-1', scustomer: 80 });
     await site.db.execute(`insert into customers (id, name, currency) values (80, 'once', 'USD')`);
@@ -170,7 +178,7 @@ describe('a ticket', () => {
     const [message] = await outpost.overheard();
     if (message === undefined) throw new Error('the replay did not come through the front door');
     expect(message.body.toString()).not.toContain('auth_');
-    await outpost.send(message.body, 'copy', message.ticket);
+    await outpost.send(message.body, 'copy', message.replayHeader);
     expect(await outpost.answers('copy')).toMatchObject([{ code: '204', isDuplicate: true }]);
     expect(await site.db.rows(`select calls::text from customers where id = 80`)).toEqual([{ calls: '1' }]);
   });
@@ -187,25 +195,27 @@ describe('a ticket', () => {
     const other = Buffer.from(
       JSON.stringify({ uniqueid: 'evil-1', machine: 'm', start: 1, scustomer: 1, cost: 1 }),
     );
-    await outpost.send(other, 'other body', second.ticket);
+    await outpost.send(other, 'other body', second.replayHeader);
     await outpost.send(other, 'made up', `${id}.3.${'A'.repeat(43)}`);
     await outpost.send(other, 'no ticket at all', 'let me in');
     for (const name of ['other body', 'made up', 'no ticket at all'])
       expect(await outpost.answers(name)).toMatchObject([{ code: '401' }]);
-    expect(await lettersOf('evil-1')).toMatchObject([
+    expect(await deadLettersOf('evil-1')).toMatchObject([
       { reason: 'unauthenticated', status: 'dead', deaths: '3' },
     ]);
     expect(await storedAs('evil-1')).toEqual([]);
-    await outpost.send(first.body, 'older attempt', first.ticket);
-    // Its answer is not the sender's business any more: it goes to cdrs.results, and leaves no letter.
-    await outpost.send(second.body, 'latest attempt', second.ticket);
+    await outpost.send(first.body, 'older attempt', first.replayHeader);
+    // Its answer is not the sender's business any more: it goes to cdrs.results, and leaves no dead letter.
+    await outpost.send(second.body, 'latest attempt', second.replayHeader);
     expect(await outpost.answers('latest attempt')).toMatchObject([{ code: '400' }]);
     expect(outpost.heard.filter(({ correlationId }) => correlationId === 'older attempt')).toEqual([]);
-    expect(await lettersOf('old-1')).toMatchObject([{ reason: 'rejected', status: 'dead', replays: '2' }]);
+    expect(await deadLettersOf('old-1')).toMatchObject([
+      { reason: 'rejected', status: 'dead', replays: '2' },
+    ]);
   });
 });
 
-describe('a rehearsal', () => {
+describe('a dry run', () => {
   it('says what each would become and what would be charged, and changes nothing', async () => {
     const ids = [
       await refused({ uniqueid: 'dry-1', scustomer: 90, cost: '1.25', taxes: '1' }),
@@ -214,12 +224,12 @@ describe('a rehearsal', () => {
     ];
     await site.db.execute(`insert into customers (id, name, currency) values (90, 'dry', 'EUR')`);
     const before = await site.db.rows(`select * from dead_letters where scustomer = 90 order by id`);
-    const rehearsal = await site.deadJson<{ rows: { id: string; becomes: string; charged: string }[] }>([
+    const dryRunResult = await site.deadJson<{ rows: { id: string; becomes: string; charged: string }[] }>([
       'replay',
       ...ids,
       '--dry-run',
     ]);
-    expect(rehearsal.rows).toMatchObject([
+    expect(dryRunResult.rows).toMatchObject([
       { id: ids[0], becomes: 'accepted', customer: 90, charged: '1.38', currency: 'EUR' },
       { id: ids[1], becomes: 'rejected', code: '400', charged: null },
       { id: ids[2], becomes: 'conflict', code: '400', charged: null },

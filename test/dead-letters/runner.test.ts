@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { outsider, until } from '../support/broker.ts';
-import { type DeskSite, openDesk } from '../support/operators.ts';
+import { type OperatorSite, openOperatorSite } from '../support/operators.ts';
 
-let site: DeskSite;
+let site: OperatorSite;
 
 beforeAll(async () => {
-  site = await openDesk('desk-runner');
+  site = await openOperatorSite('desk-runner');
   await site.db.execute(`insert into customers (id, name, currency) values (5, 'five', 'USD')`);
 });
 
@@ -14,7 +14,7 @@ afterAll(async () => {
 });
 
 /** Refused calls as a worker leaves them behind: of a customer that exists by now, or that does not. */
-async function letters(prefix: string, count: number, customer: number): Promise<void> {
+async function deadLetters(prefix: string, count: number, customer: number): Promise<void> {
   await site.db.execute(`insert into dead_letters (reason, uniqueid, scustomer, machine, submitted_by, verified, responses, body, digest)
     select 'rejected', '${prefix}-' || n, ${customer}, '${prefix}', 'switch', true, '[]',
       json_build_object('uniqueid', '${prefix}-' || n, 'machine', 'm', 'start', 1700000000, 'scustomer', ${customer})::text,
@@ -26,7 +26,7 @@ const count = async (where: string) => (await site.ids(where)).length;
 
 describe('dead replay', () => {
   it('sends no more when too many are refused again', async () => {
-    await letters('bad', 300, 404);
+    await deadLetters('bad', 300, 404);
     const progress = await site.deadJson<{ sent: number; dead: number; ended: string }>([
       'replay',
       '--machine',
@@ -41,7 +41,7 @@ describe('dead replay', () => {
   });
 
   it('keeps to its rate and to its limit, and tells how far it is in plain lines', async () => {
-    await letters('slow', 40, 5);
+    await deadLetters('slow', 40, 5);
     const { code, stderr } = await site.dead([
       'replay',
       '--machine',
@@ -61,8 +61,8 @@ describe('dead replay', () => {
     expect(await count(`machine = 'slow' and status = 'dead'`)).toBe(10);
   });
 
-  it('stops on Ctrl-C with what is on its way settled, and the same command finishes the rest', async () => {
-    await letters('int', 200, 5);
+  it('stops on Ctrl-C with what is on its way persisted, and the same command finishes the rest', async () => {
+    await deadLetters('int', 200, 5);
     const args = ['replay', '--machine', 'int', '--rate', '40'];
     const command = await site.startDead(args);
     await until(async () => (await count(`machine = 'int' and status = 'resolved'`)) > 10);
@@ -76,7 +76,7 @@ describe('dead replay', () => {
   });
 
   it('never takes up what died after it had started', async () => {
-    await letters('early', 20, 5);
+    await deadLetters('early', 20, 5);
     const command = await site.startDead([
       'replay',
       '--customer',
@@ -97,7 +97,7 @@ describe('dead replay', () => {
   });
 
   it('takes up rows that a killed replay left behind without having sent them', async () => {
-    await letters('stuck', 3, 5);
+    await deadLetters('stuck', 3, 5);
     await site.db.execute(
       `update dead_letters set status = 'replaying', replays = 1 where machine = 'stuck'`,
     );
@@ -105,7 +105,7 @@ describe('dead replay', () => {
   });
 
   it('says in one line that there is no broker, and changes nothing', async () => {
-    await letters('alone', 1, 5);
+    await deadLetters('alone', 1, 5);
     const result = await site.dead(['replay', '--machine', 'alone'], { AMQP_URL: 'amqp://x:y@127.0.0.1:1' });
     expect(result.code).toBe(1);
     expect(result.stderr).toMatch(/^cdr-ingest: .*127\.0\.0\.1:1.*\n$/);
@@ -114,7 +114,7 @@ describe('dead replay', () => {
 });
 
 it('a replay that no queue takes is dead again, as unroutable', async () => {
-  await letters('poison', 1, 5);
+  await deadLetters('poison', 1, 5);
   const other = await outsider(site.db.amqpUrl);
   await other.apart(async (channel) => {
     await channel.unbindQueue('cdrs.create', 'cdrs', 'cdrs.create.#');

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readSelection } from '../../src/dead-letters/selection.ts';
-import type { LetterFilter } from '../../src/store/dead-letters/list.ts';
-import { groupLetters, pageStatement, readPage } from '../../src/store/dead-letters/list.ts';
-import { readOverview } from '../../src/store/overview.ts';
+import type { DeadLetterFilter } from '../../src/store/dead-letters/list.ts';
+import { groupDeadLetters, pageStatement, readPage } from '../../src/store/dead-letters/list.ts';
 import { readFinished } from '../../src/store/dead-letters/mark.ts';
+import { readOverview } from '../../src/store/overview.ts';
 import { type BillingDatabase, billingDatabase } from '../support/persisting.ts';
 
 let db: BillingDatabase;
@@ -26,7 +26,7 @@ afterAll(async () => {
   await db?.drop();
 });
 
-async function planOf(filter: LetterFilter): Promise<string> {
+async function planOf(filter: DeadLetterFilter): Promise<string> {
   const { text, values } = pageStatement(filter, 50);
   const rows = await db.prisma.$queryRawUnsafe<Record<string, string>[]>(
     `explain (analyze, buffers off) ${text}`,
@@ -65,7 +65,7 @@ describe('at 100,000 dead letters', () => {
   it('grouping by reason, key and customer is done while one waits', async () => {
     for (const field of ['reason', 'key', 'customer', 'day'] as const) {
       const started = performance.now();
-      const groups = await groupLetters(db.sql, {}, field, 'USD');
+      const groups = await groupDeadLetters(db.sql, {}, field, 'USD');
       process.stdout.write(`group by ${field}: ${Math.round(performance.now() - started)} ms\n`);
       expect(groups.reduce((sum, { count }) => sum + count, 0)).toBe(LETTERS);
     }

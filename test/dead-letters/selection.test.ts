@@ -61,7 +61,7 @@ describe('what a replay is about', () => {
   });
 });
 
-describe('a letter that was named', () => {
+describe('a dead letter that was named', () => {
   const whyNot = (unverified: boolean, row: Parameters<ReturnType<typeof chooseForReplay>['whyNot']>[0]) =>
     chooseForReplay({}, unverified).whyNot(row);
 

@@ -1,6 +1,6 @@
+import { responsesTo } from '../../src/domain/reply.ts';
 import { type AdmissionRules, type Admitted, admit, type Verdict } from '../../src/worker/admission.ts';
 import type { Request } from '../../src/worker/envelope.ts';
-import { responsesTo } from '../../src/domain/reply.ts';
 
 export const MAX_BYTES = 1000;
 export const CALL = {

@@ -46,13 +46,13 @@ describe('the bytes of a message', () => {
     const admitted = await admitBytes(broken);
     expect(answersOf(admitted)).toEqual(['400']);
     expect(messageOf(admitted)).toContain('UTF-8');
-    expect(admitted.letter().body).toContain('\uFFFD');
+    expect(admitted.deadLetter().body).toContain('\uFFFD');
   });
 
   it('are refused where another charset is declared, even if they could be read', async () => {
     const admitted = await admitBytes(whole, 'application/json; charset=iso-8859-1');
     expect(answersOf(admitted)).toEqual(['400']);
-    expect(admitted.letter().body).not.toContain('right');
+    expect(admitted.deadLetter().body).not.toContain('right');
   });
 
   it('are refused where they are more than allowed, and their beginning is kept without the password', async () => {
@@ -64,8 +64,8 @@ describe('the bytes of a message', () => {
     const admitted = await admitBytes(filled(MAX_BYTES + 1));
     expect(answersOf(admitted)).toEqual(['400']);
     expect(messageOf(admitted)).toContain('at most 1000 bytes, got 1001');
-    expect(admitted.letter().body).toMatch(/"machine":"1"/);
-    expect(admitted.letter().body).not.toContain('right');
+    expect(admitted.deadLetter().body).toMatch(/"machine":"1"/);
+    expect(admitted.deadLetter().body).not.toContain('right');
   });
 
   it('are measured by what was sent where only the beginning came in', async () => {

@@ -1,29 +1,32 @@
 import { describe, expect, it } from 'vitest';
 import { type BodyFormat, readBody } from '../../src/domain/body.ts';
 import { isDecimal } from '../../src/domain/contract.ts';
-import { type Letter, minimalLetter } from '../../src/domain/dead-letter.ts';
+import { type DeadLetter, minimalDeadLetter } from '../../src/domain/dead-letter.ts';
 import { responsesTo } from '../../src/domain/reply.ts';
 import { admitBytes } from './admitting.ts';
 
 const CANARY = 'canary';
 const FORM = 'application/x-www-form-urlencoded';
 
-/** The letter of a message as admission writes it for a sender with the right password, and what a reply would say. */
+/** The dead letter of a message as admission writes it for a sender with the right password, and what a reply would say. */
 async function keptBytes(
   body: Buffer,
   contentType: string | null = null,
-): Promise<{ letter: Letter; reply: unknown }> {
-  const { verdict, letter } = await admitBytes(body, contentType, {
+): Promise<{ deadLetter: DeadLetter; reply: unknown }> {
+  const { verdict, deadLetter } = await admitBytes(body, contentType, {
     maxBodyBytes: 10_000_000,
     verify: (username) => ({ kind: 'ok', username, role: 'system' }),
   });
-  return { letter: letter(), reply: verdict.kind === 'call' ? 'stored' : responsesTo(verdict.outcome) };
+  return {
+    deadLetter: deadLetter(),
+    reply: verdict.kind === 'call' ? 'stored' : responsesTo(verdict.outcome),
+  };
 }
 
 const kept = (text: string, format: BodyFormat = 'json') =>
   keptBytes(Buffer.from(text), format === 'form' ? FORM : null);
 
-describe('a letter', () => {
+describe('a dead letter', () => {
   const readable: [string, BodyFormat][] = [
     [`{"auth_username":"u","auth_password":"${CANARY}"}`, 'json'],
     [`{"auth_username":"u","auth_p\\u0061ssword":"${CANARY}"}`, 'json'],
@@ -69,8 +72,8 @@ describe('a letter', () => {
   it.each([...readable, ...unreadable])(
     'and a reply never hold the password: %s as %s',
     async (text, format) => {
-      const { letter, reply } = await kept(text, format);
-      const everything = JSON.stringify([letter, reply]);
+      const { deadLetter, reply } = await kept(text, format);
+      const everything = JSON.stringify([deadLetter, reply]);
       expect(everything).not.toContain(CANARY);
       expect(everything.replaceAll('\uFFFD', '')).not.toContain(CANARY);
     },
@@ -78,32 +81,32 @@ describe('a letter', () => {
 
   it.each(unreadable)('is never sent again where the body cannot be read: %s as %s', async (text, format) => {
     expect(readBody(text, format, isDecimal)).toMatchObject({ kind: 'unreadable' });
-    const { letter } = await kept(text, format);
-    expect(letter).toMatchObject({ verified: false, scustomer: null, machine: null });
+    const { deadLetter } = await kept(text, format);
+    expect(deadLetter).toMatchObject({ verified: false, scustomer: null, machine: null });
     // Only where its password alone is missing, in its quotes, is the rest known to be what came.
-    if (letter.altered.length === 0)
-      expect(letter.body).toBe(text.replace(/("auth_password":)"[^"]*"/, '$1"***"'));
+    if (deadLetter.altered.length === 0)
+      expect(deadLetter.body).toBe(text.replace(/("auth_password":)"[^"]*"/, '$1"***"'));
   });
 
   it('never holds the password wherever the message was cut off', async () => {
     const whole = `{"auth_username":"u","uniqueid":"1","auth_password":"${CANARY}","machine":"1"}`;
     for (let length = 0; length < whole.length; length += 1) {
-      const { letter } = await kept(whole.slice(0, length));
-      expect(letter.body).not.toMatch(/"c/);
+      const { deadLetter } = await kept(whole.slice(0, length));
+      expect(deadLetter.body).not.toMatch(/"c/);
     }
   });
 
   it('keeps everything else of a body that could be read', async () => {
     const text = `{"auth_username":"u","auth_password":"x","uniqueid":"1","machine":"m","scustomer":"7","cost":1.5,"x":[1]}`;
-    const { letter } = await kept(text);
-    expect(letter).toMatchObject({
+    const { deadLetter } = await kept(text);
+    expect(deadLetter).toMatchObject({
       uniqueid: '1',
       scustomer: 7,
       machine: 'm',
       submittedBy: 'u',
       altered: [],
     });
-    expect(JSON.parse(letter.body)).toEqual({
+    expect(JSON.parse(deadLetter.body)).toEqual({
       auth_username: 'u',
       uniqueid: '1',
       machine: 'm',
@@ -115,54 +118,56 @@ describe('a letter', () => {
 
   it('keeps the parameters beside the password of a body that could not be read', async () => {
     const text = '{"uniqueid":"1","auth_password":"x","machine":"m",}';
-    expect((await kept(text)).letter).toMatchObject({
+    expect((await kept(text)).deadLetter).toMatchObject({
       body: '{"uniqueid":"1","auth_password":"***","machine":"m",}',
       altered: [],
     });
     const form = 'uniqueid=1;auth_password=x;machine=m;machine=m';
-    expect((await kept(form, 'form')).letter).toMatchObject({
+    expect((await kept(form, 'form')).deadLetter).toMatchObject({
       body: 'uniqueid=1;auth_password=***;machine=m;machine=m',
       altered: [''],
     });
   });
 
   it('keeps a number that no parameter can hold as it was written', async () => {
-    expect(JSON.parse((await kept('{"cost":1e400,"start":1.00000000000000000001}')).letter.body)).toEqual({
-      cost: '1e400',
-      start: '1.00000000000000000001',
-    });
+    expect(JSON.parse((await kept('{"cost":1e400,"start":1.00000000000000000001}')).deadLetter.body)).toEqual(
+      {
+        cost: '1e400',
+        start: '1.00000000000000000001',
+      },
+    );
     expect((await kept('{"cost":1e400}')).reply).toEqual(
       expect.arrayContaining([{ code: '400', key: 'cost', message: expect.stringMatching(/, got 1e400$/) }]),
     );
   });
 
   it('can be stored: it has no NUL, no lone surrogate and no identifier over 255 code points', async () => {
-    const { letter } = await kept(
+    const { deadLetter } = await kept(
       `{"uniqueid":"a\\u0000${'\u{1F600}'.repeat(300)}","machine":"\\ud800","x":"\\u0000"}`,
     );
-    expect(letter.uniqueid).toBe(`a\uFFFD${'\u{1F600}'.repeat(253)}`);
-    expect(letter.machine).toBe('\uFFFD');
-    expect(`${letter.body}${letter.uniqueid}`).not.toMatch(/\0|\p{Cs}|\\u/u);
-    expect((await kept('\0\ud800{')).letter.body).toBe('\uFFFD{');
+    expect(deadLetter.uniqueid).toBe(`a\uFFFD${'\u{1F600}'.repeat(253)}`);
+    expect(deadLetter.machine).toBe('\uFFFD');
+    expect(`${deadLetter.body}${deadLetter.uniqueid}`).not.toMatch(/\0|\p{Cs}|\\u/u);
+    expect((await kept('\0\ud800{')).deadLetter.body).toBe('\uFFFD{');
   });
 
   it('has no customer that would not fit its column', async () => {
     for (const value of ['2147483648', '"2147483648"', '-1e20', '1.5', 'null', '[1]', '"x"'])
-      expect((await kept(`{"scustomer":${value}}`)).letter.scustomer).toBeNull();
+      expect((await kept(`{"scustomer":${value}}`)).deadLetter.scustomer).toBeNull();
   });
 
   it('of a body that cannot be read keeps a few kilobytes, whatever was sent', async () => {
     for (const part of ['a', '\u0001', '"', '\\', '\u{1F600}', '{"pass":"', '%61']) {
-      const { letter } = await kept(part.repeat(300_000 / part.length));
-      expect(Buffer.byteLength(letter.body)).toBeLessThanOrEqual(4096);
-      expect(letter.altered).toEqual(['']);
+      const { deadLetter } = await kept(part.repeat(300_000 / part.length));
+      expect(Buffer.byteLength(deadLetter.body)).toBeLessThanOrEqual(4096);
+      expect(deadLetter.altered).toEqual(['']);
     }
   });
 });
 
-describe('the digest of a letter', () => {
+describe('the digest of a dead letter', () => {
   const digest = async (text: string, format: BodyFormat = 'json') =>
-    (await kept(text, format)).letter.digest;
+    (await kept(text, format)).deadLetter.digest;
 
   it.each<[string, string, BodyFormat]>([
     ['{"uniqueid":"1","auth_password":"x"}', '{"uniqueid":"1","auth_password":"y\\"z"}', 'json'],
@@ -191,29 +196,29 @@ describe('the digest of a letter', () => {
     const [one, other] = await Promise.all(
       [0xe9, 0xe8].map((byte) => keptBytes(latin(byte), `${FORM}; charset=iso-8859-1`)),
     );
-    expect(one?.letter.body).toBe(other?.letter.body);
-    expect(one?.letter.digest).not.toBe(other?.letter.digest);
+    expect(one?.deadLetter.body).toBe(other?.deadLetter.body);
+    expect(one?.deadLetter.digest).not.toBe(other?.deadLetter.digest);
   });
 
   it('of a body that is too long counts what is not in hand by its length', async () => {
     const sent = (bytes: number) => admitBytes(Buffer.from('{"uniqueid"'), null, {}, bytes);
     const [one, other] = await Promise.all([sent(2000), sent(2001)]);
-    expect(one.letter().digest).not.toBe(other.letter().digest);
+    expect(one.deadLetter().digest).not.toBe(other.deadLetter().digest);
   });
 });
 
-describe('a minimal letter', () => {
+describe('a minimal dead letter', () => {
   it('is ASCII alone, says nothing but bytes, and is bounded, whatever they are', () => {
     for (const body of [Buffer.alloc(100_000, 1), Buffer.from('\0\ud800é'), Buffer.alloc(0)]) {
-      const letter = minimalLetter(body, 300_000);
-      expect(JSON.stringify(letter)).toMatch(/^[ -~]{1,5000}$/);
-      expect(letter).toMatchObject({ uniqueid: null, submittedBy: null, properties: { replyTo: null } });
+      const deadLetter = minimalDeadLetter(body, 300_000);
+      expect(JSON.stringify(deadLetter)).toMatch(/^[ -~]{1,5000}$/);
+      expect(deadLetter).toMatchObject({ uniqueid: null, submittedBy: null, properties: { replyTo: null } });
     }
-    expect(minimalLetter(Buffer.from([0xff, 1]), 2).body).toBe('2 bytes, as hex: ff01');
+    expect(minimalDeadLetter(Buffer.from([0xff, 1]), 2).body).toBe('2 bytes, as hex: ff01');
   });
 
   it('never holds the password, not as hex either', () => {
-    const { body } = minimalLetter(Buffer.from(`{"auth_password":"${CANARY}","machine":"m"}`), 43);
+    const { body } = minimalDeadLetter(Buffer.from(`{"auth_password":"${CANARY}","machine":"m"}`), 43);
     expect(Buffer.from(body.split(' ').at(-1) ?? '', 'hex').toString()).toBe(
       '{"auth_password":"***","machine":"m"}',
     );
@@ -221,8 +226,8 @@ describe('a minimal letter', () => {
 
   it('is another one for other bytes, beyond what it shows and by their number', () => {
     const long = (end: string) => Buffer.concat([Buffer.alloc(5000, 0x61), Buffer.from(end)]);
-    const digests = [long('b'), long('c')].map((body) => minimalLetter(body, 9000).digest);
-    digests.push(minimalLetter(long('b'), 9001).digest);
+    const digests = [long('b'), long('c')].map((body) => minimalDeadLetter(body, 9000).digest);
+    digests.push(minimalDeadLetter(long('b'), 9001).digest);
     expect(new Set(digests).size).toBe(3);
   });
 });

@@ -66,8 +66,12 @@ function millionths(value: Charge['tax']): bigint {
   return (over * 1_000_000n) / under;
 }
 
-/** Settles the calls batch by batch as a store would: what is decided to be stored is stored and moves. */
-function settled(cdrs: readonly Cdr[], [order, batch]: [number[], number], { rates, taxes }: Terms): Ledger {
+/** Persists the calls batch by batch as a store would: what is decided to be stored is stored and moves. */
+function persisted(
+  cdrs: readonly Cdr[],
+  [order, batch]: [number[], number],
+  { rates, taxes }: Terms,
+): Ledger {
   const known = taxes.map((tax, index) => ({
     id: index + 1,
     name: `t${index}`,
@@ -141,8 +145,8 @@ it('calls in any order, repeated at will, in any batches, move what the rules sa
   fuzz(
     fc.property(arrivals, terms, ([cdrs, one, other], rules) => {
       const expected = modelled(cdrs, rules);
-      expect(settled(cdrs, one, rules)).toEqual(expected);
-      expect(settled(cdrs, other, rules)).toEqual(expected);
+      expect(persisted(cdrs, one, rules)).toEqual(expected);
+      expect(persisted(cdrs, other, rules)).toEqual(expected);
     }),
   );
 });
@@ -156,7 +160,7 @@ it('debits and credits of the same calls leave nothing behind', () => {
         cost: cdr.cost.startsWith('-') ? cdr.cost.slice(1) : `-${cdr.cost}`,
       }));
       const both = [...cdrs, ...credits].filter(({ cost }) => !/^-?0\.0*$/.test(cost));
-      const left = settled(both, [[...both.keys()], 5], rules);
+      const left = persisted(both, [[...both.keys()], 5], rules);
       const moved = Object.entries(left).filter(([account]) => !account.startsWith('tax'));
       for (const [, sum] of moved) expect(sum).toBe('0');
     }),

@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { z } from 'zod';
-import { type AdmissionRules, type Admitted, admit } from '../../src/worker/admission.ts';
 import { readBody } from '../../src/domain/body.ts';
 import { type Cdr, fingerprint, toCdr } from '../../src/domain/cdr.ts';
 import { isDecimal, parameterNames, parameters } from '../../src/domain/contract.ts';
 import { responsesTo } from '../../src/domain/reply.ts';
 import { validate } from '../../src/domain/validate.ts';
+import { type AdmissionRules, type Admitted, admit } from '../../src/worker/admission.ts';
 import { TABLE } from './contract-table.ts';
 import { fuzz } from './fuzzing.ts';
 
@@ -31,13 +31,15 @@ function admitAt(body: Buffer, contentType: string | null): Admitted {
 /** Everything that is stored, answered or shown of a message. */
 function expectOneVerdict(admitted: Admitted): string {
   const { verdict } = admitted;
-  const letter = admitted.letter();
-  expect(`${letter.body}${letter.uniqueid}${letter.machine}${letter.submittedBy}`).not.toMatch(/\0|\p{Cs}/u);
-  if (verdict.kind === 'call') return JSON.stringify([verdict, letter]);
+  const deadLetter = admitted.deadLetter();
+  expect(
+    `${deadLetter.body}${deadLetter.uniqueid}${deadLetter.machine}${deadLetter.submittedBy}`,
+  ).not.toMatch(/\0|\p{Cs}/u);
+  if (verdict.kind === 'call') return JSON.stringify([verdict, deadLetter]);
   const responses = responsesTo(verdict.outcome);
   expect(responses.length).toBeGreaterThan(0);
   for (const { code } of responses) expect(['400', '401', '402']).toContain(code);
-  return JSON.stringify([verdict, letter, responses]);
+  return JSON.stringify([verdict, deadLetter, responses]);
 }
 
 const contentTypes = fc.constantFrom(
@@ -118,7 +120,7 @@ it('any JSON gets exactly one verdict', () => {
   );
 });
 
-it('the password is in no verdict, letter or reply, wherever a message is broken', () => {
+it('the password is in no verdict, dead letter or reply, wherever a message is broken', () => {
   const broken = fc.tuple(
     fc.oneof(jsonText, callText),
     fc.nat(),

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import { contentDigest, leftoversIn } from '../../src/domain/content.ts';
-import { type Letter, minimalLetter } from '../../src/domain/dead-letter.ts';
+import { type DeadLetter, minimalDeadLetter } from '../../src/domain/dead-letter.ts';
 import { readLoosely } from '../../src/domain/loose.ts';
 import { responsesTo } from '../../src/domain/reply.ts';
 import { looksSecret, maskCallText, maskText } from '../../src/domain/secrets.ts';
@@ -11,14 +11,14 @@ import { fuzz } from './fuzzing.ts';
 const FORM = 'application/x-www-form-urlencoded';
 const CALL = { auth_username: 'switch', uniqueid: 'u-1', machine: 'm', note: 'late', scustomer: 'nobody' };
 
-/** Everything that a message leaves behind: its letter, its last resort, and what a reply says. */
+/** Everything that a message leaves behind: its dead letter, its last resort, and what a reply says. */
 async function traces(body: Buffer, contentType: string | null): Promise<string> {
-  const { verdict, letter, uniqueid } = await admitBytes(body, contentType, {
+  const { verdict, deadLetter, uniqueid } = await admitBytes(body, contentType, {
     maxBodyBytes: 100_000,
     verify: (username) => ({ kind: 'ok', username, role: 'system' }),
   });
-  const { digest, ...kept }: Letter = letter();
-  const bytes = minimalLetter(body, body.length).body.split(' ').at(-1) ?? '';
+  const { digest, ...kept }: DeadLetter = deadLetter();
+  const bytes = minimalDeadLetter(body, body.length).body.split(' ').at(-1) ?? '';
   const reply = verdict.kind === 'call' ? [] : responsesTo(verdict.outcome);
   return JSON.stringify([kept, reply, uniqueid, Buffer.from(bytes, 'hex').toString()]);
 }
@@ -163,8 +163,8 @@ describe('what looks like a secret', () => {
       `${name} \n = \n 'CANARY`,
     ])
       expect(maskText(text).text).not.toMatch(/CANARY/);
-    const { letter } = await admitBytes(Buffer.from(JSON.stringify({ ...CALL, [name]: 'CANARY' })));
-    expect(letter().body).not.toContain('CANARY');
+    const { deadLetter } = await admitBytes(Buffer.from(JSON.stringify({ ...CALL, [name]: 'CANARY' })));
+    expect(deadLetter().body).not.toContain('CANARY');
   });
 
   it.each(['auth_username', 'machine', 'spresent', 'upward', 'uniqueid', 'recording', 'key', 'taxes'])(
@@ -177,10 +177,10 @@ describe('what looks like a secret', () => {
   it('is what stands in an address before its host, whatever the parameter', async () => {
     for (const name of ['recording', 'note', 'url']) {
       const value = 'see amqp://user:CANARY@host/x and http://host:80/a@b?to=c@d';
-      const { letter } = await admitBytes(Buffer.from(JSON.stringify({ ...CALL, [name]: value })));
-      expect(letter().body).not.toContain('CANARY');
-      expect(letter().body).toContain('@host/x and http://');
-      expect(letter().altered).toEqual(name === 'url' ? [] : [name]);
+      const { deadLetter } = await admitBytes(Buffer.from(JSON.stringify({ ...CALL, [name]: value })));
+      expect(deadLetter().body).not.toContain('CANARY');
+      expect(deadLetter().body).toContain('@host/x and http://');
+      expect(deadLetter().altered).toEqual(name === 'url' ? [] : [name]);
     }
     expect(maskCallText('https://host/r?a=1&password=CANARY&token=x')).toBe(
       'https://host/r?a=1&password=***&token=x',
@@ -201,9 +201,9 @@ describe('what looks like a secret', () => {
       [`${new URLSearchParams(call)}`, FORM],
       [`${new URLSearchParams(call)}`, `${FORM}; charset=iso-8859-1`],
     ] as const) {
-      const { letter } = await admitBytes(Buffer.from(body), type);
-      expect(JSON.parse(letter().body)).toEqual(call);
-      expect(letter()).toMatchObject({ altered: [], uniqueid: 'BYPASS-6' });
+      const { deadLetter } = await admitBytes(Buffer.from(body), type);
+      expect(JSON.parse(deadLetter().body)).toEqual(call);
+      expect(deadLetter()).toMatchObject({ altered: [], uniqueid: 'BYPASS-6' });
     }
   });
 });
@@ -211,11 +211,11 @@ describe('what looks like a secret', () => {
 describe('a name', () => {
   it('that a sender made up never becomes one of the contract, nor disturbs what shows it', async () => {
     const body = `{"uniqueid":"1","%75niqueid":"2","unique\\u0000id":"3","\\u001b]0;x\\u0007":1,"\\ud800":2,"\\u0085":3}`;
-    const { letter } = await admitBytes(Buffer.from(body));
-    const kept = JSON.parse(letter().body);
+    const { deadLetter } = await admitBytes(Buffer.from(body));
+    const kept = JSON.parse(deadLetter().body);
     expect(kept.uniqueid).toBe('1');
     expect(Object.keys(kept).join(' ')).not.toMatch(/[\p{Cc}\p{Cs}]/u);
-    expect(letter().body).not.toMatch(/\\u|[\p{Cc}\p{Cs}]/u);
+    expect(deadLetter().body).not.toMatch(/\\u|[\p{Cc}\p{Cs}]/u);
   });
 });
 
@@ -232,22 +232,22 @@ describe('what can be told of a body that cannot be read', () => {
     ['nothing', null, null, null],
   ])('is found in %s', async (text, uniqueid, scustomer, cost) => {
     const bytes = Buffer.from(text, 'latin1');
-    const { letter } = await admitBytes(bytes, text.startsWith('uniqueid') ? FORM : null);
+    const { deadLetter } = await admitBytes(bytes, text.startsWith('uniqueid') ? FORM : null);
     const isReadable = /^uniqueid=(call|x:)/.test(text);
-    if (!isReadable) expect(letter()).toMatchObject({ uniqueid, scustomer, cost });
+    if (!isReadable) expect(deadLetter()).toMatchObject({ uniqueid, scustomer, cost });
     expect(readLoosely(text).uniqueid ?? null).toBe(uniqueid);
   });
 });
 
 describe('a body without credentials', () => {
-  /** Characters in which secrets are looked for, from the bytes to the letter. */
+  /** Characters in which secrets are looked for, from the bytes to the dead letter. */
   async function looked(text: string, contentType: string | null): Promise<number> {
     const found = vi.spyOn(RegExp.prototype, 'exec');
     const tested = vi.spyOn(RegExp.prototype, 'test');
     const decoded = vi.spyOn(globalThis, 'URLSearchParams');
     try {
-      const { letter } = await admitBytes(Buffer.from(text), contentType, { maxBodyBytes: 100_000 });
-      letter();
+      const { deadLetter } = await admitBytes(Buffer.from(text), contentType, { maxBodyBytes: 100_000 });
+      deadLetter();
       return found.mock.calls.length + tested.mock.calls.length + decoded.mock.calls.length;
     } finally {
       vi.restoreAllMocks();
@@ -271,19 +271,19 @@ describe('a body without credentials', () => {
     for (let before = 3990; before < 4100; before += 3) {
       const address = `${'x'.repeat(before)} amqp://user:CANARY-CANARY-CANARY@host/${'y'.repeat(4000)}`;
       for (const text of [`{${address}`, JSON.stringify({ remark: address })]) {
-        const { letter } = await admitBytes(Buffer.from(text), null, { maxBodyBytes: 100_000 });
-        expect(letter().body).not.toMatch(/CAN|user/);
+        const { deadLetter } = await admitBytes(Buffer.from(text), null, { maxBodyBytes: 100_000 });
+        expect(deadLetter().body).not.toMatch(/CAN|user/);
       }
     }
     const beginning = Buffer.from(`${'x'.repeat(2020)} amqp://user:CANARY@host/`);
-    const hex = minimalLetter(beginning, beginning.length).body.split(' ').at(-1) ?? '';
+    const hex = minimalDeadLetter(beginning, beginning.length).body.split(' ').at(-1) ?? '';
     expect(Buffer.from(hex, 'hex').toString()).not.toMatch(/CAN/);
   });
 
   it('tells nothing out of half a value at the end of what is looked at', async () => {
     const text = `{${' '.repeat(4080)}uniqueid=abcdefghij,`;
-    const { letter } = await admitBytes(Buffer.from(text), null, { maxBodyBytes: 100_000 });
-    expect(letter().uniqueid).toBeNull();
+    const { deadLetter } = await admitBytes(Buffer.from(text), null, { maxBodyBytes: 100_000 });
+    expect(deadLetter().uniqueid).toBeNull();
   });
 });
 

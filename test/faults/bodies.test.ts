@@ -69,6 +69,6 @@ it('a body that is no call gets one reply, is kept once, and holds nobody up', a
     ...site.calls.heard(what).map(({ code, key }) => `${code} ${key}`),
   ]);
   expect(replies).toEqual(hostile.map(([what, , key]) => [what, `400 ${key}`]));
-  const letters = await site.rows('select reason, status, deaths::text from dead_letters');
-  expect(letters).toEqual(sent.map(() => ({ reason: 'rejected', status: 'dead', deaths: '1' })));
+  const deadLetters = await site.rows('select reason, status, deaths::text from dead_letters');
+  expect(deadLetters).toEqual(sent.map(() => ({ reason: 'rejected', status: 'dead', deaths: '1' })));
 });

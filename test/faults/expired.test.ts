@@ -35,7 +35,7 @@ async function publish(
 
 const codesOf = ({ correlationId }: Message) => site.calls.heard(correlationId).map(({ code }) => code);
 const areAnswered = (messages: readonly Message[]) => () => messages.every((one) => codesOf(one).length > 0);
-const letters = () => site.rows('select reason, status, error from dead_letters order by id');
+const deadLetters = () => site.rows('select reason, status, error from dead_letters order by id');
 
 it('calls that expired while no worker ran are stored in batches, as the calls that they are', async () => {
   // Declares what the switch publishes to.
@@ -57,7 +57,7 @@ it('what no queue wanted is kept and named so, with its routing key', async () =
   await publish(messages, 'cdr.create.\u001b[31m');
   await until(areAnswered(messages));
   expect(new Set(messages.flatMap(codesOf))).toEqual(new Set(['400']));
-  const found = await letters();
+  const found = await deadLetters();
   expect(new Set(found.map(({ reason }) => reason))).toEqual(new Set(['unroutable']));
   expect(new Set(found.map(({ error }) => error))).toEqual(
     new Set(['published with the routing key "cdr.create.\uFFFD[31m", which no queue is bound to']),

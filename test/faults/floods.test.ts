@@ -129,7 +129,7 @@ it.each(floods)(
     // The peak begins anew.
     writeFileSync(`/proc/${worker.child.pid}/clear_refs`, '5');
     const honest = site.calls.make(20);
-    // Nothing is settled at first, so that as much comes in hand as may.
+    // Nothing is persisted at first, so that as much comes in hand as may.
     const blocker = await block(site, 'lock table cdrs, dead_letters in exclusive mode');
     const sending = (async () => {
       for (let sent = 0; sent < count; sent += 20) {

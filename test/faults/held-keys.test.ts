@@ -60,8 +60,8 @@ async function publishGarbage(): Promise<void> {
 
 it('while somebody holds the row of a dead letter, only the message that dies again as the same waits', async () => {
   await publishGarbage();
-  const letters = () => site.rows(`select deaths::text from dead_letters where body = 'garbage'`);
-  await until(async () => (await letters()).length === 1);
+  const deadLetters = () => site.rows(`select deaths::text from dead_letters where body = 'garbage'`);
+  await until(async () => (await deadLetters()).length === 1);
   const blocker = await block(site, `update dead_letters set error = error where body = 'garbage'`);
   await publishGarbage();
   const messages = site.calls.make(100);
@@ -69,7 +69,7 @@ it('while somebody holds the row of a dead letter, only the message that dies ag
   await until(() => areAnswered(messages), 6000);
   await until(async () => (await metric(worker, WAITING)) === 1);
   await blocker.end();
-  await until(async () => (await letters())[0]?.deaths === '2', 30_000);
+  await until(async () => (await deadLetters())[0]?.deaths === '2', 30_000);
   await expectFaultless(site, { deadLetters: expect.any(Array) });
 });
 

@@ -20,7 +20,7 @@ beforeEach(async () => {
 afterEach(() => site?.close());
 
 /** A dead letter that the database does not take as long as `condition` holds of it. */
-async function refuseLetters(condition: string, code = '22P05'): Promise<void> {
+async function refuseDeadLetters(condition: string, code = '22P05'): Promise<void> {
   await site.rows(`create function refuse_letters() returns trigger language plpgsql as $$
     begin if ${condition} then raise exception using errcode = '${code}', message = 'no'; end if; return new; end $$`);
   await site.rows(`create trigger refuses before insert on dead_letters
@@ -40,37 +40,41 @@ async function othersAreServed(): Promise<void> {
   await site.allAnswered();
 }
 
-const letters = () => site.rows('select reason, status, body from dead_letters order by id');
+const deadLetters = () => site.rows('select reason, status, body from dead_letters order by id');
 
 it.each([
   ['as wrong', '22P05'],
   ['as if the disk were full', '53100'],
-])('a message whose letter the database refuses %s is kept as its bytes alone', async (_, code) => {
-  await refuseLetters(`new.body not like '% bytes, as hex: %'`, code);
+])('a message whose dead letter the database refuses %s is kept as its bytes alone', async (_, code) => {
+  await refuseDeadLetters(`new.body not like '% bytes, as hex: %'`, code);
   await publish('cdrs', 'cdrs.create', 'garbage');
   await othersAreServed();
-  await until(async () => (await letters()).length > 0);
+  await until(async () => (await deadLetters()).length > 0);
   const hex = Buffer.from('garbage').toString('hex');
-  expect(await letters()).toEqual([{ reason: 'failed', status: 'dead', body: `7 bytes, as hex: ${hex}` }]);
+  expect(await deadLetters()).toEqual([
+    { reason: 'failed', status: 'dead', body: `7 bytes, as hex: ${hex}` },
+  ]);
   await until(async () => (await metric(worker, 'cdr_ingest_in_flight_messages')) === 0);
   await expectFaultless(site, { deadLetters: expect.any(Array) });
 });
 
 it('a message that the database keeps in no form stays in hand beside all others, until it can be kept', async () => {
-  await refuseLetters(`new.body like '%garbage%' or new.body like '%' || encode('garbage', 'hex') || '%'`);
+  await refuseDeadLetters(
+    `new.body like '%garbage%' or new.body like '%' || encode('garbage', 'hex') || '%'`,
+  );
   await publish('cdrs', 'cdrs.create', 'garbage');
   await othersAreServed();
   await until(async () => (await metric(worker, UNKEEPABLE)) > 0);
   await worker.logged('no dead letter of a message can be kept');
   await othersAreServed();
-  expect(await letters()).toEqual([]);
+  expect(await deadLetters()).toEqual([]);
   await until(async () => (await metric(worker, 'cdr_ingest_in_flight_messages')) === 1);
   await site.rows('drop trigger refuses on dead_letters');
-  await until(async () => (await letters()).length > 0, 30_000);
+  await until(async () => (await deadLetters()).length > 0, 30_000);
   await expectFaultless(site, { deadLetters: expect.any(Array) });
 });
 
-it('a letter that a trigger leaves out without an error is not taken to be kept', async () => {
+it('a dead letter that a trigger leaves out without an error is not taken to be kept', async () => {
   await site.rows(
     `create function leave_out() returns trigger language plpgsql as $$ begin return null; end $$`,
   );
@@ -82,12 +86,12 @@ it('a letter that a trigger leaves out without an error is not taken to be kept'
   await worker.logged('dead letters that the database leaves out without an error');
   await until(async () => (await metric(worker, 'cdr_ingest_in_flight_messages')) === 1);
   await site.rows('drop trigger refuses on dead_letters');
-  await until(async () => (await letters()).length > 0, 30_000);
+  await until(async () => (await deadLetters()).length > 0, 30_000);
   await expectFaultless(site, { deadLetters: expect.any(Array) });
 });
 
 it('more messages that can be kept in no form than the worker takes at once stop no call, and none of them is lost', async () => {
-  await refuseLetters('true', 'P0001');
+  await refuseDeadLetters('true', 'P0001');
   const connection = await connect(site.amqpUrl);
   const channel = await connection.createConfirmChannel();
   for (let index = 0; index < FLOOD; index += 1)
@@ -103,14 +107,16 @@ it('more messages that can be kept in no form than the worker takes at once stop
 });
 
 it('the same among those that the broker gave up on blocks no other of them', async () => {
-  await refuseLetters(`new.body like '%garbage%' or new.body like '%' || encode('garbage', 'hex') || '%'`);
+  await refuseDeadLetters(
+    `new.body like '%garbage%' or new.body like '%' || encode('garbage', 'hex') || '%'`,
+  );
   const tooOften = { 'x-death': [{ count: 1, reason: 'delivery_limit', queue: 'cdrs.create' }] };
   await publish('', 'cdrs.dead', 'garbage', tooOften);
   await until(async () => (await metric(worker, UNKEEPABLE)) > 0);
   await publish('', 'cdrs.dead', 'rubbish', tooOften);
   // Kept, tried, found to be no call, and kept as that.
-  await until(async () => (await letters()).length === 2);
-  expect(await letters()).toEqual([
+  await until(async () => (await deadLetters()).length === 2);
+  expect(await deadLetters()).toEqual([
     { reason: 'poison', status: 'discarded', body: 'rubbish' },
     { reason: 'rejected', status: 'dead', body: 'rubbish' },
   ]);

@@ -12,7 +12,7 @@ vi.setConfig({ testTimeout: 180_000 });
 const RESULTS = 'cdrs.results';
 const LEAST = documentedPermissions('worker');
 
-/** Where a switch may not publish to: past the front door, or in the place of the worker. */
+/** Where a switch may not publish to: past the switch client, or in the place of the worker. */
 const FORBIDDEN = [
   ['', 'cdrs.create'],
   ['cdrs.dead', 'x'],

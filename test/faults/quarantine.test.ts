@@ -33,7 +33,7 @@ beforeEach(async () => {
 });
 afterEach(() => site?.close());
 
-const letters = () => site.rows('select uniqueid, status from dead_letters order by id');
+const deadLetters = () => site.rows('select uniqueid, status from dead_letters order by id');
 const poisonOf = (found: { uniqueid?: string | null }[]) => found.map(({ uniqueid }) => `poison ${uniqueid}`);
 const repliesTo = ({ correlationId }: Message) => site.calls.heard(correlationId).map(({ code }) => code);
 
@@ -47,7 +47,7 @@ it('calls that were in hand whenever a worker died are stored in the end, whoeve
   const blocker = await block(site, `select pg_advisory_xact_lock(${MARKING})`);
   const killed = await site.worker();
   await blocker.workerWaits();
-  expect((await letters()).map(({ status }) => status)).toEqual(['dead']);
+  expect((await deadLetters()).map(({ status }) => status)).toEqual(['dead']);
   await site.kill(killed);
   await endStatements(site);
   await workersGone(site);
@@ -56,8 +56,8 @@ it('calls that were in hand whenever a worker died are stored in the end, whoeve
   await site.worker();
   await site.allAnswered();
   expect(messages.map(repliesTo)).toEqual(messages.map(() => ['204']));
-  expect(new Set((await letters()).map(({ status }) => status))).toEqual(new Set(['resolved']));
-  const found = await letters();
+  expect(new Set((await deadLetters()).map(({ status }) => status))).toEqual(new Set(['resolved']));
+  const found = await deadLetters();
   expect(new Set(found.map(({ uniqueid }) => uniqueid))).toEqual(
     new Set(messages.map(({ call }) => call.uniqueid)),
   );
@@ -74,11 +74,11 @@ it('a call that a worker dies over even alone is kept, and its neighbours are st
 
   await site.worker();
   await site.allAnswered();
-  const kept = (await letters())
+  const kept = (await deadLetters())
     .filter(({ status }) => status === 'dead')
     .map(({ uniqueid }) => uniqueid ?? '');
   expect(kept).toHaveLength(1);
   for (const message of messages)
     expect(repliesTo(message)).toEqual([kept.includes(message.call.uniqueid) ? '400' : '204']);
-  await expectFaultless(site, { lost: kept, deadLetters: poisonOf(await letters()) });
+  await expectFaultless(site, { lost: kept, deadLetters: poisonOf(await deadLetters()) });
 });

@@ -176,13 +176,13 @@ it('a call that fails alone is parked and answered, and its neighbours are store
   const others = messages.filter((message) => !failing.includes(message));
   expect(new Set(repliesTo(others).map(({ code }) => code))).toEqual(new Set(['204']));
   const failed = new Set(failing.map(({ call }) => call.uniqueid));
-  const letters = await site.rows(
+  const deadLetters = await site.rows(
     `select uniqueid, reason, status, error from dead_letters where reason = 'failed'`,
   );
   const parked = { reason: 'failed', status: 'dead', error: 'number out of range (SQLSTATE 22003)' };
   const expected = [...failed].map((uniqueid) => ({ uniqueid, ...parked }));
-  expect(letters).toHaveLength(expected.length);
-  expect(letters).toEqual(expect.arrayContaining(expected));
+  expect(deadLetters).toHaveLength(expected.length);
+  expect(deadLetters).toEqual(expect.arrayContaining(expected));
   // With the balance back where it was, everything but those calls is as it should be.
   await site.rows('update customers set balance = -charged where id = 3');
   await expectFaultless(site, {

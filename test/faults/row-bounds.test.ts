@@ -19,14 +19,14 @@ afterEach(() => site?.close());
 
 const isHeld = ({ call }: Message) => call.customer === HELD;
 const codesOf = ({ correlationId }: Message) => site.calls.heard(correlationId).map(({ code }) => code);
-const letters = () =>
+const deadLetters = () =>
   site.rows(`select reason, status, uniqueid, error, waits_for, submitted_by from dead_letters order by id`);
 
-/** The letters of these calls are stored by themselves, each once, and nothing else is left of the lock. */
+/** The dead letters of these calls are stored by themselves, each once, and nothing else is left of the lock. */
 async function expectResolved(messages: readonly Message[]): Promise<void> {
   const uniqueids = [...new Set(messages.map(({ call }) => call.uniqueid))];
-  await until(async () => (await letters()).every(({ status }) => status === 'resolved'), 30_000);
-  const found = await letters();
+  await until(async () => (await deadLetters()).every(({ status }) => status === 'resolved'), 30_000);
+  const found = await deadLetters();
   expect(new Set(found.map(({ uniqueid }) => uniqueid))).toEqual(new Set(uniqueids));
   expect(
     await site.rows(
@@ -51,8 +51,8 @@ it('more calls than a quarter of PREFETCH do not wait: they are dead letters tha
   const kept = held.filter((message) => codesOf(message).length > 0);
   expect(new Set(kept.flatMap(codesOf))).toEqual(new Set(['400']));
   expect(new Set(messages.filter((message) => !isHeld(message)).flatMap(codesOf))).toEqual(new Set(['204']));
-  for (const letter of await letters())
-    expect(letter).toMatchObject({
+  for (const deadLetter of await deadLetters())
+    expect(deadLetter).toMatchObject({
       reason: 'failed',
       status: 'dead',
       waits_for: `customer ${HELD}`,
@@ -75,7 +75,7 @@ it('a call that waits longer than it may is a dead letter, and is stored when it
   await site.allAnswered();
   const kept = messages.filter(isHeld);
   expect(new Set(kept.flatMap(codesOf))).toEqual(new Set(['400']));
-  for (const { error } of await letters()) expect(error).toMatch(/; waited as long as a call may$/);
+  for (const { error } of await deadLetters()) expect(error).toMatch(/; waited as long as a call may$/);
   expect(await first.stop()).toBe(0);
   await site.worker();
   await blocker.end();

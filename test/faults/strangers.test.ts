@@ -65,7 +65,7 @@ function freshForgery(): Buffer {
   return Buffer.from(JSON.stringify({ ...call, machine: 'm', start: 1, scustomer: 1, cost: '1' }));
 }
 
-const settled = async () => {
+const persisted = async () => {
   const page = await metricsOf(worker);
   const count = (code: string) => sampleOf(page, `cdr_ingest_results_total{code="${code}"}`);
   return { stored: count('204'), refused: count('400'), forged: count('401') };
@@ -76,15 +76,15 @@ const losses = async () => {
     .filter((line) => /^cdr_ingest_consumer_losses_total.* [^0]/.test(line));
 };
 
-/** Honest calls around them, and all of them: settled, with nobody's subscription lost. */
+/** Honest calls around them, and all of them: persisted, with nobody's subscription lost. */
 async function sendAmongHonest(messages: readonly RawMessage[]): Promise<void> {
-  const before = await settled();
+  const before = await persisted();
   const honest = site.calls.make(50);
   await Promise.all([stranger.publish(messages), site.calls.send(honest)]);
   await site.allAnswered(LIMIT_MS);
   const total = ({ stored, refused, forged }: typeof before) => stored + refused + forged;
   await until(
-    async () => total(await settled()) === total(before) + messages.length + honest.length,
+    async () => total(await persisted()) === total(before) + messages.length + honest.length,
     LIMIT_MS,
   );
   expect(await losses()).toEqual([]);
@@ -92,7 +92,7 @@ async function sendAmongHonest(messages: readonly RawMessage[]): Promise<void> {
 
 describe('what a stranger writes into a message', () => {
   it.each(Object.entries(HOSTILE))('as any property costs nobody anything: %s', async (_, bytes) => {
-    const before = { ...(await settled()), letters: await lettersKept() };
+    const before = { ...(await persisted()), deadLetters: await deadLettersKept() };
     const properties: RawProperties[] = [...TEXT_PROPERTIES.map((name) => ({ [name]: bytes })), ...NUMBERS];
     const routed = Buffer.concat([Buffer.from('cdrs.create.'), bytes]).subarray(0, 255);
     const messages = [freshCall, freshGarbage, freshForgery].flatMap((body) => [
@@ -106,20 +106,20 @@ describe('what a stranger writes into a message', () => {
     await sendAmongHonest(messages);
     // A content_type that is none of ours is JSON.
     const each = messages.length / 3;
-    const after = await settled();
+    const after = await persisted();
     expect([after.refused - before.refused, after.forged - before.forged]).toEqual([each, each]);
-    expect((await lettersKept()) - before.letters).toBe(2 * each);
+    expect((await deadLettersKept()) - before.deadLetters).toBe(2 * each);
   });
 
   it('as a routing key that leads nowhere is kept, whatever bytes', async () => {
-    const before = await lettersKept();
+    const before = await deadLettersKept();
     const messages = Object.values(HOSTILE).map((bytes) => ({
       routingKey: Buffer.concat([Buffer.from('nowhere.'), bytes]).subarray(0, 255),
       body: freshGarbage(),
       properties: { correlationId: bytes, replyTo: bytes, messageId: bytes, contentType: bytes },
     }));
     await sendAmongHonest(messages);
-    expect((await lettersKept()) - before).toBe(messages.length);
+    expect((await deadLettersKept()) - before).toBe(messages.length);
   });
 
   it('as headers of any depth costs its own message alone, in both queues', async () => {
@@ -139,12 +139,12 @@ describe('what a stranger writes into a message', () => {
         replyTo: Buffer.from(REPLIES),
       },
     }));
-    const before = await lettersKept();
+    const before = await deadLettersKept();
     await sendAmongHonest(messages);
     await until(() => cases.every(({ id }) => site.calls.heard(id).length > 0), LIMIT_MS);
     const answers = cases.map(({ id }) => [id, site.calls.heard(id)[0]?.code, site.calls.heard(id)[0]?.key]);
     expect(answers).toEqual(cases.map((each) => [each.id, isCall(each) ? '204' : '400', '']));
-    expect((await lettersKept()) - before).toBe(cases.filter((each) => !isCall(each)).length);
+    expect((await deadLettersKept()) - before).toBe(cases.filter((each) => !isCall(each)).length);
   });
 
   it('as a correlation id comes back with the reply, byte for byte', async () => {
@@ -178,7 +178,7 @@ describe('what a stranger writes into a message', () => {
     );
     const sent = ids.flatMap((id) => Array.from({ length: 6 }, () => id.toString('hex')));
     expect(echoes.sort()).toEqual(sent.sort());
-    for (const delivery of heard) consumer.settled(delivery);
+    for (const delivery of heard) consumer.ack(delivery);
     await consumer.close();
     await Promise.all([supervised.stop(), other.close()]);
   });
@@ -200,7 +200,7 @@ describe('what a stranger writes into a message', () => {
   });
 });
 
-async function lettersKept(): Promise<number> {
+async function deadLettersKept(): Promise<number> {
   const [row] = await site.rows('select count(*)::text as count from dead_letters');
   return Number(row?.count);
 }

@@ -1,15 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { callOf, type DeskSite, openDesk, PASSWORD, runCommand } from '../support/operators.ts';
+import { callOf, type OperatorSite, openOperatorSite, PASSWORD, runCommand } from '../support/operators.ts';
 import { startProcess, type WorkerProcess } from '../support/worker.ts';
 
-let site: DeskSite;
+let site: OperatorSite;
 /** Knows users as they were when it started. */
 let worker: WorkerProcess;
 
 const ANY = { machines: null, customers: null };
 
 beforeAll(async () => {
-  site = await openDesk('confinement');
+  site = await openOperatorSite('confinement');
   worker = site.worker;
 });
 afterAll(async () => {
@@ -76,10 +76,10 @@ describe('a user who is confined', () => {
     expect(responses).toEqual([
       { code: '400', key: 'uniqueid', message: 'stored before with different content' },
     ]);
-    const [letter] = await site.db.rows(
+    const [deadLetter] = await site.db.rows(
       `select differences -> 0 ->> 'parameter' as parameter from dead_letters where uniqueid = 'theirs'`,
     );
-    expect(letter).toEqual({ parameter: 'scustomer' });
+    expect(deadLetter).toEqual({ parameter: 'scustomer' });
   });
 
   it('to nothing at all stores nothing', async () => {

@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type Admitted, admit } from '../../src/worker/admission.ts';
-import { replyTo } from '../../src/worker/envelope.ts';
 import type { Outcome } from '../../src/domain/outcome.ts';
 import { type Database, openDatabase } from '../../src/store/database.ts';
 import { migrate } from '../../src/store/migrate.ts';
-import { settle } from '../../src/store/persist/persist.ts';
+import { persist } from '../../src/store/persist/persist.ts';
 import { sqlOf } from '../../src/store/sql.ts';
+import { type Admitted, admit } from '../../src/worker/admission.ts';
+import { replyTo } from '../../src/worker/envelope.ts';
 import { testServices } from '../support/stack.ts';
 
 interface Block {
@@ -129,7 +129,7 @@ it.each(examples)(
   async ({ heading, into, out }) => {
     const contentType = into.language === 'form' ? 'application/x-www-form-urlencoded' : 'application/json';
     const entry = await admitted(into.text, contentType);
-    const [outcome] = await settle(sqlOf(database.prisma), [entry], 'USD');
+    const [outcome] = await persist(sqlOf(database.prisma), [entry], 'USD');
     const reply = outcome === undefined ? undefined : replyOf(outcome);
     expect(reply?.envelope).toEqual(JSON.parse(out.text));
     expect(reply?.envelope.responses[0].code).toBe(heading.slice(0, 3));

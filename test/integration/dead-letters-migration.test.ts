@@ -19,7 +19,7 @@ afterAll(async () => {
 });
 
 const response = (key: string) => JSON.stringify([{ code: '400', key, message: 'x' }]);
-/** Letters as the version before left them: their names say what they must become. */
+/** Dead letters as the version before left them: their names say what they must become. */
 const LETTERS: [name: string, reason: string, sender: string | null, responses: string, body: string][] = [
   ['verified', 'rejected', 'switch', response('scustomer'), '{"uniqueid":"1"}'],
   ['verified', 'conflict', 'switch', response('uniqueid'), '{"uniqueid":"1"}'],
@@ -37,7 +37,7 @@ const LETTERS: [name: string, reason: string, sender: string | null, responses: 
   ['unverified, altered', 'poison', null, response(''), '[1]'],
 ];
 
-it('letters from before are verified where that can be told, and sent again where they are as they came', async () => {
+it('dead letters from before are verified where that can be told, and sent again where they are as they came', async () => {
   for (const [index, [, reason, sender, responses, body]] of LETTERS.entries())
     await db.prisma.$executeRaw`insert into dead_letters (id, reason, submitted_by, responses, body, digest)
       values (${1000 + index}, ${reason}, ${sender}, ${responses}::jsonb, ${body}, sha256(${`${index}`}::bytea))`;

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { admit } from '../../src/worker/admission.ts';
-import { minimalLetter } from '../../src/domain/dead-letter.ts';
+import { minimalDeadLetter } from '../../src/domain/dead-letter.ts';
 import type { RequestProperties } from '../../src/domain/properties.ts';
 import type { Submission } from '../../src/domain/submission.ts';
-import { LetterRows } from '../../src/store/dead-letters/insert.ts';
-import { settle } from '../../src/store/persist/persist.ts';
+import { DeadLetterRows } from '../../src/store/dead-letters/insert.ts';
+import { persist } from '../../src/store/persist/persist.ts';
+import { admit } from '../../src/worker/admission.ts';
 import { RULES } from '../domain/admitting.ts';
 import { type BillingDatabase, billingDatabase, minimal } from '../support/persisting.ts';
 
@@ -32,9 +32,9 @@ const PROPERTIES: RequestProperties = {
   routingKey: 'cdrs.create',
 };
 
-/** A message as the worker admits it, settled. */
+/** A message as the worker admits it, persisted. */
 async function send(body: Buffer | object, properties: Partial<RequestProperties> = {}): Promise<void> {
-  await settle(db.sql, [entry(body, properties)], 'USD');
+  await persist(db.sql, [entry(body, properties)], 'USD');
 }
 
 function entry(body: Buffer | object, properties: Partial<RequestProperties> = {}): Submission {
@@ -45,7 +45,7 @@ function entry(body: Buffer | object, properties: Partial<RequestProperties> = {
   return admitted;
 }
 
-const letters = () =>
+const deadLetters = () =>
   db.rows(
     `select reason, status, uniqueid, verified::text, deaths::text, submitted_by, responses -> 0 ->> 'key' as key,
       properties ->> 'replyTo' as "replyTo" from dead_letters order by id`,
@@ -89,7 +89,7 @@ describe('verified', () => {
     ],
   ])('is what the worker knows of %s', async (_, body, properties, reason, verified) => {
     await send(body, properties);
-    expect(await letters()).toMatchObject([{ reason, verified: String(verified) }]);
+    expect(await deadLetters()).toMatchObject([{ reason, verified: String(verified) }]);
   });
 });
 
@@ -99,61 +99,66 @@ describe('a repeat', () => {
   /** The same content under the same reason: as the broker gives it up, before anybody looks at its sender. */
   const parked = (body: Buffer, verified: boolean, replyTo: string | null): Submission => {
     const outcome = { kind: 'failed' as const, reason: 'failed' as const, error: `by ${replyTo}` };
-    const { letter } = entry(body, { replyTo });
-    const kept = letter();
+    const { deadLetter } = entry(body, { replyTo });
+    const kept = deadLetter();
     if (kept === null) throw new Error('there should be a letter');
     return {
       verdict: { kind: 'answer', outcome, validationOnly: false },
-      letter: () => ({ ...kept, verified }),
+      deadLetter: () => ({ ...kept, verified }),
     };
   };
   const park = (verified: boolean, replyTo: string) =>
-    settle(db.sql, [parked(right, verified, replyTo)], 'USD');
+    persist(db.sql, [parked(right, verified, replyTo)], 'USD');
   const errors = () => db.rows('select error from dead_letters');
 
-  it('of a verified sender makes an unverified letter his', async () => {
+  it('of a verified sender makes an unverified dead letter his', async () => {
     await park(false, 'a');
     await park(true, 'b');
-    expect(await letters()).toMatchObject([{ verified: 'true', deaths: '2', status: 'dead', replyTo: 'b' }]);
+    expect(await deadLetters()).toMatchObject([
+      { verified: 'true', deaths: '2', status: 'dead', replyTo: 'b' },
+    ]);
     expect(await errors()).toEqual([{ error: 'by b' }]);
   });
 
-  it('that nobody verified takes nothing from a letter, and changes nothing in it', async () => {
+  it('that nobody verified takes nothing from a dead letter, and changes nothing in it', async () => {
     await park(true, 'a');
     const before = await db.rows(
       'select last_dead_at::text, responses::text, properties::text from dead_letters',
     );
     await park(false, 'b');
-    expect(await letters()).toMatchObject([{ verified: 'true', deaths: '2', replyTo: 'a' }]);
+    expect(await deadLetters()).toMatchObject([{ verified: 'true', deaths: '2', replyTo: 'a' }]);
     expect(await errors()).toEqual([{ error: 'by a' }]);
     expect(
       await db.rows('select last_dead_at::text, responses::text, properties::text from dead_letters'),
     ).toEqual(before);
   });
 
-  it.each(['resolved', 'discarded'])('that nobody verified does not open a %s letter', async (status) => {
-    for (const verified of [true, false]) {
-      await db.execute('truncate dead_letters');
-      await park(verified, 'a');
-      await db.execute(`update dead_letters set status = '${status}', closed_at = now()`);
-      await park(false, 'b');
-      expect(await letters()).toMatchObject([{ status, deaths: '2', replyTo: 'a' }]);
-    }
-  });
+  it.each(['resolved', 'discarded'])(
+    'that nobody verified does not open a %s dead letter',
+    async (status) => {
+      for (const verified of [true, false]) {
+        await db.execute('truncate dead_letters');
+        await park(verified, 'a');
+        await db.execute(`update dead_letters set status = '${status}', closed_at = now()`);
+        await park(false, 'b');
+        expect(await deadLetters()).toMatchObject([{ status, deaths: '2', replyTo: 'a' }]);
+      }
+    },
+  );
 
-  it('of a verified sender opens a resolved letter again', async () => {
+  it('of a verified sender opens a resolved dead letter again', async () => {
     await park(true, 'a');
     await db.execute(`update dead_letters set status = 'resolved', closed_at = now()`);
     await park(true, 'b');
-    expect(await letters()).toMatchObject([{ status: 'dead', deaths: '2' }]);
+    expect(await deadLetters()).toMatchObject([{ status: 'dead', deaths: '2' }]);
   });
 
   it.each([
     [[true, false], 'a'],
     [[false, true], 'b'],
   ])('within one batch is the same as one after the other: %j', async ([first, second], replyTo) => {
-    await settle(db.sql, [parked(right, first === true, 'a'), parked(right, second === true, 'b')], 'USD');
-    expect(await letters()).toMatchObject([{ verified: 'true', deaths: '2', replyTo }]);
+    await persist(db.sql, [parked(right, first === true, 'a'), parked(right, second === true, 'b')], 'USD');
+    expect(await deadLetters()).toMatchObject([{ verified: 'true', deaths: '2', replyTo }]);
   });
 });
 
@@ -163,18 +168,18 @@ describe('the digest in a row', () => {
   it('is the same with another password, and another one for what is masked to the same text', async () => {
     await send(call({ uniqueid: 'd-1', auth_password: 'wrong' }));
     await send(call({ uniqueid: 'd-1', auth_password: 'wrong too' }));
-    expect(await letters()).toMatchObject([{ deaths: '2' }]);
+    expect(await deadLetters()).toMatchObject([{ deaths: '2' }]);
     for (const byte of [0xe8, 0xe9])
       await send(Buffer.concat([Buffer.from('uniqueid=call-'), Buffer.from([byte])]), {
         contentType: 'application/x-www-form-urlencoded; charset=iso-8859-1',
       });
-    expect(await letters()).toHaveLength(3);
+    expect(await deadLetters()).toHaveLength(3);
   });
 
   it('is made with a key of the database, which nobody but the owner of the tables needs to read', async () => {
     const body = Buffer.from('{"auth_password":"guess me",');
     await send(body);
-    const { digest } = entry(body).letter() ?? {};
+    const { digest } = entry(body).deadLetter() ?? {};
     expect(await digests()).not.toEqual([{ digest }]);
     expect(await db.rows(`select encode(letter_digest('\\x${digest}'), 'hex') as digest`)).toEqual(
       await digests(),
@@ -228,7 +233,7 @@ describe('a row', () => {
     'of a batch of the most bytes that it may have (1 MiB) makes a statement of a known size: %s',
     async (_, names, part) => {
       for (const size of [2048, 65_536]) {
-        const rows = new LetterRows();
+        const rows = new DeadLetterRows();
         const each = part.repeat(Math.floor(size / names / Buffer.byteLength(part) / 2));
         const fields = Array.from({ length: names }, (_, index): [string, string] => [`${index}`, each]);
         for (let left = 1_048_576, index = 0; left > 0 && index < 500; left -= size, index += 1) {
@@ -238,10 +243,10 @@ describe('a row', () => {
             JSON.stringify(Object.fromEntries([['id', index], ...fields])),
             `${index}${each}`,
           ]) {
-            const { verdict, letter } = entry(Buffer.from(body), {
+            const { verdict, deadLetter } = entry(Buffer.from(body), {
               contentType: body === form ? FORM : null,
             });
-            if (verdict.kind === 'answer') rows.add(verdict.outcome, false, letter);
+            if (verdict.kind === 'answer') rows.add(verdict.outcome, false, deadLetter);
           }
         }
         expect(rows.rows.length).toBeGreaterThan(15);
@@ -253,8 +258,12 @@ describe('a row', () => {
   it('of the last resort is stored for any bytes', async () => {
     for (const body of [Buffer.alloc(70_000, 0), Buffer.from('\ud800\0'), Buffer.from([0xff, 0xfe])]) {
       const outcome = { kind: 'failed' as const, reason: 'failed' as const, error: 'x' };
-      const letter = () => minimalLetter(body, body.length);
-      await settle(db.sql, [{ verdict: { kind: 'answer', outcome, validationOnly: false }, letter }], 'USD');
+      const deadLetter = () => minimalDeadLetter(body, body.length);
+      await persist(
+        db.sql,
+        [{ verdict: { kind: 'answer', outcome, validationOnly: false }, deadLetter }],
+        'USD',
+      );
     }
     expect(await db.rows('select altered::text, verified::text from dead_letters')).toEqual(
       Array(3).fill({ altered: '{""}', verified: 'false' }),

@@ -11,12 +11,12 @@ async function isInMemory(): Promise<boolean> {
   return CANARY.test(await text(getHeapSnapshot()));
 }
 
-it('of a call that is settled nothing stays in memory', async () => {
+it('of a call that is persisted nothing stays in memory', async () => {
   const db = await billingDatabase('forget');
   const note = () => ['kept', 'as', 'a', 'canary', randomInt(1e11, 1e12)].join('-');
   await db.sql('select $1::text as said', [note()]);
   expect(await isInMemory()).toBe(true);
-  await db.settle([{ note: note() }]);
+  await db.persist([{ note: note() }]);
   await db.sql('select 1 as one', []);
   expect(await isInMemory()).toBe(false);
   await db.drop();

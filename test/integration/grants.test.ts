@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hashPassword } from '../../src/auth/password.ts';
-import { type FrontDoor, openFrontDoor } from '../../src/broker/switch-client.ts';
+import { openSwitchClient, type SwitchClient } from '../../src/broker/switch-client.ts';
 import { openDatabase } from '../../src/store/database.ts';
 import { upsertUser } from '../../src/store/users.ts';
 import { type Outsider, outsider, until } from '../support/broker.ts';
@@ -21,7 +21,7 @@ const SECRET = 'letters-and-digits-1';
 let db: BillingDatabase;
 let broker: Outsider;
 let worker: WorkerProcess;
-let door: FrontDoor;
+let door: SwitchClient;
 
 beforeAll(async () => {
   db = await billingDatabase('grants');
@@ -65,7 +65,7 @@ async function codesOf(parameters: Record<string, unknown>): Promise<string[]> {
 }
 
 const dead = (...args: string[]) => runCommand(['dead', ...args], environmentOf('console'));
-const letterOf = async (uniqueid: string) =>
+const deadLetterOf = async (uniqueid: string) =>
   (await db.rows(`select reason, status from dead_letters where uniqueid = '${uniqueid}' order by id`)).map(
     ({ reason, status }) => `${reason} ${status}`,
   );
@@ -108,7 +108,7 @@ describe('a worker with the least grants', () => {
     });
     worker = await startProcess(['worker'], { ...environmentOf('worker'), HTTP_PORT: '0' });
     await worker.logged('"queue":"cdrs.create","state":"consuming"');
-    door = await openFrontDoor([db.amqpUrl], 'cdrs', 30_000);
+    door = await openSwitchClient([db.amqpUrl], 'cdrs', 30_000);
 
     expect(await codesOf({ uniqueid: 'stored', taxes: '1' })).toEqual(['204']);
     expect(await codesOf({ uniqueid: 'stored', taxes: '1' })).toEqual(['204']);
@@ -124,14 +124,14 @@ describe('a worker with the least grants', () => {
       async () => (await db.rows(`select uniqueid from cdrs where uniqueid = 'poison'`)).length === 1,
     );
     broker.channel.publish('cdrs', 'no.such.key', Buffer.from(JSON.stringify(callOf({ uniqueid: 'lost' }))));
-    await until(async () => (await letterOf('lost')).length === 1);
+    await until(async () => (await deadLetterOf('lost')).length === 1);
 
     expect(await db.rows('select uniqueid from cdrs order by uniqueid')).toEqual([
       { uniqueid: 'poison' },
       { uniqueid: 'stored' },
     ]);
-    expect(await letterOf('refused')).toEqual(['rejected dead']);
-    expect(await letterOf('lost')).toEqual(['unroutable dead']);
+    expect(await deadLetterOf('refused')).toEqual(['rejected dead']);
+    expect(await deadLetterOf('lost')).toEqual(['unroutable dead']);
   });
 
   it('lets nobody but its own calls wait for a row that somebody else holds', async () => {
@@ -144,12 +144,12 @@ describe('a worker with the least grants', () => {
     expect(await held).toEqual(['204']);
   });
 
-  it('settles the replays of an operator who has the least grants himself', async () => {
+  it('persists the replays of an operator who has the least grants himself', async () => {
     await db.execute(`insert into customers (id, name, currency) values (77, 'new', 'USD')`);
     const tried = await dead('replay', '--uniqueid', 'refused', '--dry-run');
     expect({ ...tried, stdout: '' }).toEqual({ code: 0, stderr: '', stdout: '' });
     expect((await dead('replay', '--uniqueid', 'refused')).code).toBe(0);
-    expect(await letterOf('refused')).toEqual(['rejected resolved']);
+    expect(await deadLetterOf('refused')).toEqual(['rejected resolved']);
     expect((await dead('discard', '--uniqueid', 'past', '--why', 'known')).code).toBe(0);
     expect((await dead('list')).code).toBe(0);
     expect((await dead('show', '1')).code).toBe(0);
@@ -221,8 +221,8 @@ describe('a worker with the least grants', () => {
 
 describe('the console with the least grants', () => {
   it('signs somebody in, shows the dead letters and signs him out', async () => {
-    const desk = await startProcess(['console'], { ...environmentOf('console'), CONSOLE_PORT: '0' });
-    const origin = `http://127.0.0.1:${await desk.port()}`;
+    const operators = await startProcess(['console'], { ...environmentOf('console'), CONSOLE_PORT: '0' });
+    const origin = `http://127.0.0.1:${await operators.port()}`;
     const post = (path: string, form: Record<string, string>, headers: Record<string, string> = {}) =>
       fetch(`${origin}${path}`, {
         method: 'POST',
@@ -239,7 +239,7 @@ describe('the console with the least grants', () => {
     const csrf = /name="csrf" value="([^"]+)"/.exec(await page.text())?.[1] ?? '';
     expect((await fetch(`${origin}/letters`, { headers: { cookie } })).status).toBe(200);
     expect((await post('/sign-out', { csrf }, { cookie })).status).toBe(303);
-    expect(await desk.stop()).toBe(0);
+    expect(await operators.stop()).toBe(0);
   });
 
   it.each([
@@ -278,7 +278,7 @@ describe('upkeep with the least grants', () => {
       expect({ command, code, stderr }).toMatchObject({ command, code: 0 });
     }
     expect(await db.rows(`select uniqueid from past_calls where uniqueid = 'stored'`)).toHaveLength(1);
-    expect(await letterOf('past')).toEqual([]);
+    expect(await deadLetterOf('past')).toEqual([]);
   });
 
   it.each([

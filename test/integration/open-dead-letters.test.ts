@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { readOpenLetters } from '../../src/store/dead-letters/open.ts';
+import { readOpenDeadLetters } from '../../src/store/dead-letters/open.ts';
 import { sqlOf } from '../../src/store/sql.ts';
 import { until } from '../support/broker.ts';
 import { metric } from '../support/faults.ts';
@@ -16,22 +16,22 @@ afterAll(async () => {
   await db?.drop();
 });
 
-/** So many letters of one reason and status, the first of which died so many days ago. */
-async function letters(reason: string, status: string, count: number, days: number): Promise<void> {
+/** So many dead letters of one reason and status, the first of which died so many days ago. */
+async function deadLetters(reason: string, status: string, count: number, days: number): Promise<void> {
   await db.rows(`insert into dead_letters (reason, status, body, digest, first_dead_at)
     select '${reason}', '${status}', '', sha256(('${reason} ${status} ' || n)::bytea), now() - interval '${days} days'
     from generate_series(1, ${count}) n returning id::text`);
 }
 
-const read = () => readOpenLetters(sqlOf(db.prisma));
+const read = () => readOpenDeadLetters(sqlOf(db.prisma));
 
 it('counts what is neither resolved nor discarded, and tells the age of the oldest', async () => {
   expect((await read()).every(({ count, oldestSeconds }) => count === 0 && oldestSeconds === 0)).toBe(true);
-  await letters('rejected', 'dead', 30, 1);
-  await letters('rejected', 'replaying', 3, 2);
-  await letters('rejected', 'resolved', 500, 90);
-  await letters('failed', 'discarded', 5, 90);
-  await letters('poison', 'dead', 1, 3);
+  await deadLetters('rejected', 'dead', 30, 1);
+  await deadLetters('rejected', 'replaying', 3, 2);
+  await deadLetters('rejected', 'resolved', 500, 90);
+  await deadLetters('failed', 'discarded', 5, 90);
+  await deadLetters('poison', 'dead', 1, 3);
   const found = new Map((await read()).map((row) => [row.reason, row]));
   expect(found.get('rejected')?.count).toBe(33);
   expect(found.get('failed')).toMatchObject({ count: 0, oldestSeconds: 0 });
@@ -51,12 +51,12 @@ it('shows them at /metrics of a worker', async () => {
   const oldest = await metric(running, 'cdr_ingest_oldest_open_dead_letter_seconds');
   expect(Math.round(oldest / 86_400)).toBe(3);
   // Every 15 s, so that what comes is seen without anybody's asking.
-  await letters('conflict', 'dead', 7, 1);
+  await deadLetters('conflict', 'dead', 7, 1);
   await until(async () => (await metric(running, 'cdr_ingest_open_dead_letters{reason="conflict"}')) === 7);
 });
 
 it('costs a look into an index, however many are closed', async () => {
-  await letters('unroutable', 'resolved', 50_000, 1);
+  await deadLetters('unroutable', 'resolved', 50_000, 1);
   await db.prisma.$executeRawUnsafe('vacuum analyze dead_letters');
   const plan = await db.rows(`explain select count(*) from (select 1 from dead_letters d
     where d.is_open and d.reason = 'unroutable' limit 100000) counted`);

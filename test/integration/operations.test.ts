@@ -7,7 +7,7 @@ import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { postgresBinaries } from '../../dev/stack/binaries.ts';
 import { type Isolated, type PostgresServer, startPostgres } from '../../dev/stack.ts';
-import { type FrontDoor, openFrontDoor } from '../../src/broker/switch-client.ts';
+import { openSwitchClient, type SwitchClient } from '../../src/broker/switch-client.ts';
 import { testServices } from '../support/stack.ts';
 import { startProcess, type WorkerProcess } from '../support/worker.ts';
 
@@ -17,7 +17,7 @@ const directory = mkdtempSync(join(tmpdir(), 'cdr-ingest-operations-'));
 /** Of its own, because the dump wants tools of the server's version. */
 let postgres: PostgresServer;
 let services: Isolated;
-let door: FrontDoor;
+let door: SwitchClient;
 let databaseUrl: string;
 const workers = new Set<WorkerProcess>();
 
@@ -37,7 +37,7 @@ beforeAll(async () => {
     `insert into currencies (code, rate) values ('USD', 1)`,
     `insert into customers (id, name, currency, balance) values (1, 'one', 'USD', 100)`,
   );
-  door = await openFrontDoor([services.amqpUrl], 'cdrs', 30_000);
+  door = await openSwitchClient([services.amqpUrl], 'cdrs', 30_000);
 });
 afterAll(async () => {
   await door?.close();

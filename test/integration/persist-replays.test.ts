@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Admitted, admitReplay } from '../../src/worker/admission.ts';
+import { tokenHashOf } from '../../src/domain/replay-header.ts';
 import type { Submission } from '../../src/domain/submission.ts';
-import { sealOf } from '../../src/domain/replay-header.ts';
-import { takeInReplay } from '../../src/worker/quarantine.ts';
 import { classifyFailure } from '../../src/store/database.ts';
 import { markReplaying, readReplayable } from '../../src/store/dead-letters/mark.ts';
-import { settleAll, settleReplays } from '../../src/store/persist/replays.ts';
+import { persistAll, persistReplays } from '../../src/store/persist/replays.ts';
 import { sqlOf } from '../../src/store/sql.ts';
+import { type Admitted, admitReplay } from '../../src/worker/admission.ts';
+import { quarantineReplay } from '../../src/worker/quarantine.ts';
 import { admitted, type BillingDatabase, billingDatabase } from '../support/persisting.ts';
 
 let db: BillingDatabase;
@@ -27,7 +27,7 @@ beforeEach(async () => {
 
 /** A refused call, marked by an operator; what its replay is as the worker admits it. */
 async function replayOf(parameters: Record<string, unknown>): Promise<Admitted> {
-  await db.settle([{ ...parameters, scustomer: 99 }]);
+  await db.persist([{ ...parameters, scustomer: 99 }]);
   const [latest] = await db.rows('select id::text from dead_letters order by id desc limit 1');
   const id = latest?.id ?? '';
   const [row] = await readReplayable(db.sql, [id]);
@@ -35,7 +35,7 @@ async function replayOf(parameters: Record<string, unknown>): Promise<Admitted> 
   const token = randomBytes(32).toString('base64url');
   const call = { machine: 'm', start: 1_700_000_000, scustomer: 1, ...parameters };
   const body = Buffer.from(JSON.stringify(call));
-  await markReplaying(db.sql, [{ ...row, seal: sealOf(token, body) }], 'boss', null);
+  await markReplaying(db.sql, [{ ...row, tokenHash: tokenHashOf(token, body) }], 'boss', null);
   const properties = {
     contentType: null,
     replyTo: null,
@@ -52,18 +52,19 @@ async function replayOf(parameters: Record<string, unknown>): Promise<Admitted> 
   return admitReplay({ body, bytes: body.length, properties }, `${id}.${row.replays + 1}.${token}`, rules);
 }
 
-/** As the pipeline does it: what only collided with another worker is settled again. */
-async function settleBatch(entries: readonly Admitted[]): Promise<string[]> {
+/** As the pipeline does it: what only collided with another worker is persisted again. */
+async function persistBatch(entries: readonly Admitted[]): Promise<string[]> {
   for (;;) {
     try {
-      return (await settleAll(db.prisma, entries, 'USD', 20_000)).map(({ kind }) => kind);
+      return (await persistAll(db.prisma, entries, 'USD', 20_000)).map(({ kind }) => kind);
     } catch (error) {
       if (classifyFailure(error) !== 'stale' && classifyFailure(error) !== 'retry') throw error;
     }
   }
 }
 
-const letters = () => db.rows('select uniqueid, reason, status, replays::text from dead_letters order by id');
+const deadLetters = () =>
+  db.rows('select uniqueid, reason, status, replays::text from dead_letters order by id');
 const stored = () => db.rows('select uniqueid, submitted_by, replayed_by from cdrs order by uniqueid');
 
 describe('a batch', () => {
@@ -71,7 +72,7 @@ describe('a batch', () => {
     const one = await replayOf({ uniqueid: 'r-1' });
     const two = await replayOf({ uniqueid: 'r-2', cost: 'x' });
     expect(
-      await settleBatch([
+      await persistBatch([
         admitted({ uniqueid: 'o-1' }),
         one,
         admitted({ uniqueid: 'o-2', scustomer: 98 }),
@@ -82,7 +83,7 @@ describe('a batch', () => {
       { uniqueid: 'o-1', submitted_by: 'switch', replayed_by: null },
       { uniqueid: 'r-1', submitted_by: 'switch', replayed_by: 'boss' },
     ]);
-    expect(await letters()).toEqual([
+    expect(await deadLetters()).toEqual([
       { uniqueid: 'r-1', reason: 'rejected', status: 'resolved', replays: '1' },
       { uniqueid: 'r-2', reason: 'rejected', status: 'dead', replays: '1' },
       { uniqueid: 'o-2', reason: 'rejected', status: 'dead', replays: '0' },
@@ -91,14 +92,14 @@ describe('a batch', () => {
 
   it('answers two copies of a replay in it, and a third one later, without charging again', async () => {
     const replay = await replayOf({ uniqueid: 'r-1', cost: 2 });
-    expect(await settleBatch([replay, replay])).toEqual(['accepted', 'duplicate']);
-    expect(await settleBatch([replay])).toEqual(['duplicate']);
+    expect(await persistBatch([replay, replay])).toEqual(['accepted', 'duplicate']);
+    expect(await persistBatch([replay])).toEqual(['duplicate']);
     expect(await db.rows('select trim_scale(charged)::text as charged from customers where id = 1')).toEqual([
       { charged: '2' },
     ]);
     const refused = await replayOf({ uniqueid: 'r-2', cost: 'x' });
-    expect(await settleBatch([refused, refused])).toEqual(['rejected', 'rejected']);
-    expect(await settleBatch([refused])).toEqual(['rejected']);
+    expect(await persistBatch([refused, refused])).toEqual(['rejected', 'rejected']);
+    expect(await persistBatch([refused])).toEqual(['rejected']);
     expect(await db.rows(`select deaths::text from dead_letters where uniqueid = 'r-2'`)).toEqual([
       { deaths: '2' },
     ]);
@@ -110,7 +111,7 @@ describe('a replay', () => {
     const replay = await replayOf({ uniqueid: 'r-1', cost: 2 });
     for (let round = 1; round <= 10; round += 1) {
       const mine = round === 1 ? replay : await replayOf({ uniqueid: `r-${round}`, cost: 2 });
-      const outcomes = await Promise.all(Array.from({ length: 4 }, () => settleBatch([mine])));
+      const outcomes = await Promise.all(Array.from({ length: 4 }, () => persistBatch([mine])));
       expect(outcomes.flat().sort()).toEqual(['accepted', 'duplicate', 'duplicate', 'duplicate']);
     }
     expect(await db.rows('select calls::text from customers where id = 1')).toEqual([{ calls: '10' }]);
@@ -120,16 +121,16 @@ describe('a replay', () => {
     expect(resolved).toEqual([{ events: '10' }]);
   });
 
-  it('whose transaction does not come to its end has neither a call nor a new state, and is settled later', async () => {
+  it('whose transaction does not come to its end has neither a call nor a new state, and is persisted later', async () => {
     const replay = await replayOf({ uniqueid: 'r-1' });
     const work = db.prisma.$transaction(async (transaction) => {
-      await settleReplays(sqlOf(transaction), [replay as never], 'USD');
+      await persistReplays(sqlOf(transaction), [replay as never], 'USD');
       throw new Error('killed');
     });
     await expect(work).rejects.toThrow('killed');
     expect(await stored()).toEqual([]);
-    expect(await letters()).toMatchObject([{ status: 'replaying' }]);
-    expect(await settleBatch([replay])).toEqual(['accepted']);
+    expect(await deadLetters()).toMatchObject([{ status: 'replaying' }]);
+    expect(await persistBatch([replay])).toEqual(['accepted']);
   });
 
   it('of an older attempt is superseded and changes nothing', async () => {
@@ -138,19 +139,19 @@ describe('a replay', () => {
       (await db.rows('select id::text from dead_letters'))[0]?.id ?? '',
     ]);
     if (row === undefined) throw new Error('there should be a letter');
-    await markReplaying(db.sql, [{ ...row, seal: '00'.repeat(32) }], 'boss', null);
-    expect(await settleBatch([older])).toEqual(['superseded']);
-    expect(await letters()).toMatchObject([{ status: 'replaying', replays: '2' }]);
+    await markReplaying(db.sql, [{ ...row, tokenHash: '00'.repeat(32) }], 'boss', null);
+    expect(await persistBatch([older])).toEqual(['superseded']);
+    expect(await deadLetters()).toMatchObject([{ status: 'replaying', replays: '2' }]);
     expect(await stored()).toEqual([]);
   });
 
   it('that the database refuses is dead again as failed when it is parked', async () => {
     const replay = await replayOf({ uniqueid: 'r-1', cost: '1' });
     await db.execute('update customers set balance = -999999999999999999999999.999999 where id = 1');
-    await expect(settleBatch([replay])).rejects.toThrow();
+    await expect(persistBatch([replay])).rejects.toThrow();
     const outcome = { kind: 'failed' as const, reason: 'failed' as const, error: 'number out of range' };
     const parked = { ...replay, verdict: { kind: 'answer' as const, outcome, validationOnly: false } };
-    expect(await settleBatch([parked])).toEqual(['failed']);
+    expect(await persistBatch([parked])).toEqual(['failed']);
     expect(await db.rows('select reason, status, error from dead_letters')).toEqual([
       { reason: 'failed', status: 'dead', error: 'number out of range' },
     ]);
@@ -158,24 +159,24 @@ describe('a replay', () => {
 
   it('of a message that only asked is a call, and stored', async () => {
     const asking = await replayOf({ uniqueid: 'q-1', auth_username: 'auditor', validation: 1 });
-    expect(await settleBatch([asking])).toEqual(['accepted']);
-    expect(await letters()).toMatchObject([{ reason: 'forbidden', status: 'resolved' }]);
+    expect(await persistBatch([asking])).toEqual(['accepted']);
+    expect(await deadLetters()).toMatchObject([{ reason: 'forbidden', status: 'resolved' }]);
     expect(await stored()).toMatchObject([{ uniqueid: 'q-1' }]);
   });
 
   it('that was answered without being stored is never resolved', async () => {
     const replay = await replayOf({ uniqueid: 'q-2' });
     const answer = { kind: 'answer', outcome: { kind: 'validated' }, validationOnly: true } as const;
-    expect(await settleBatch([{ ...replay, verdict: answer }])).toEqual(['validated']);
-    expect(await letters()).toMatchObject([{ reason: 'failed', status: 'dead' }]);
+    expect(await persistBatch([{ ...replay, verdict: answer }])).toEqual(['validated']);
+    expect(await deadLetters()).toMatchObject([{ reason: 'failed', status: 'dead' }]);
     expect(await stored()).toEqual([]);
   });
 
-  it('whose letter is gone is refused as one that was made up', async () => {
+  it('whose dead letter is gone is refused as one that was made up', async () => {
     const replay = await replayOf({ uniqueid: 'r-1' });
     await db.execute('truncate dead_letters, dead_letter_events');
-    expect(await settleBatch([replay])).toEqual(['unauthenticated']);
-    expect(await letters()).toMatchObject([{ reason: 'unauthenticated', status: 'dead' }]);
+    expect(await persistBatch([replay])).toEqual(['unauthenticated']);
+    expect(await deadLetters()).toMatchObject([{ reason: 'unauthenticated', status: 'dead' }]);
   });
 });
 
@@ -186,34 +187,34 @@ describe('a replay that the broker gave up on', () => {
     properties: { contentType: null, replyTo: null, correlationId: null, messageId: null, routingKey: '' },
   };
   async function takenIn(replay: Admitted, redeliveries: number, isFaulty = false) {
-    const settle = async (submission: Submission) => {
+    const persist = async (submission: Submission) => {
       if (isFaulty && submission.verdict.kind === 'call') throw new Error('its own fault');
-      const [outcome] = await settleAll(db.prisma, [submission], 'USD', 20_000);
+      const [outcome] = await persistAll(db.prisma, [submission], 'USD', 20_000);
       if (outcome?.kind === 'held') throw new Error('nothing is held here');
       if (outcome === undefined) throw new Error('there should be an outcome');
       return outcome;
     };
     const message = { request, reason: 'poison' as const, redeliveries };
     const ports = {
-      settle,
+      persist,
       blame: () => 'message' as const,
       isWell: async () => true,
       pause: () => Promise.resolve(),
     };
-    return (await takeInReplay(message, replay, ports)).kind;
+    return (await quarantineReplay(message, replay, ports)).kind;
   }
 
   it('is tried once, alone', async () => {
     expect(await takenIn(await replayOf({ uniqueid: 'g-1' }), 0)).toBe('accepted');
     expect(await stored()).toEqual([{ uniqueid: 'g-1', submitted_by: 'switch', replayed_by: 'boss' }]);
-    expect(await letters()).toMatchObject([{ uniqueid: 'g-1', status: 'resolved' }]);
+    expect(await deadLetters()).toMatchObject([{ uniqueid: 'g-1', status: 'resolved' }]);
   });
 
   it('is dead again, as poison, where it may have taken a worker with it, or fails by its own fault', async () => {
     expect(await takenIn(await replayOf({ uniqueid: 'g-2' }), 1)).toBe('failed');
     expect(await takenIn(await replayOf({ uniqueid: 'g-3' }), 0, true)).toBe('failed');
     expect(await stored()).toEqual([]);
-    expect(await letters()).toMatchObject([
+    expect(await deadLetters()).toMatchObject([
       { uniqueid: 'g-2', status: 'dead', reason: 'poison' },
       { uniqueid: 'g-3', status: 'dead', reason: 'poison' },
     ]);

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { classifyFailure } from '../../src/store/database.ts';
-import { settle } from '../../src/store/persist/persist.ts';
+import { persist } from '../../src/store/persist/persist.ts';
 import type { Sql } from '../../src/store/sql.ts';
 import { admitted, type BillingDatabase, billingDatabase } from '../support/persisting.ts';
 
@@ -19,7 +19,7 @@ const invoice = (id: number) =>
 
 describe('a call', () => {
   it('is stored with its charge, and balance and open invoice move by it', async () => {
-    const outcomes = await db.settle([{ cost: '1.5', currency: 'GBP', taxes: '1,levy', peer: 1 }]);
+    const outcomes = await db.persist([{ cost: '1.5', currency: 'GBP', taxes: '1,levy', peer: 1 }]);
     expect(kinds(outcomes)).toEqual(['accepted']);
     // Tax: 1.5 × 20 % = 0.3, and 0.05 USD = 0.0395 GBP. In USD: 1.5 / 0.79 = 1.898734, 0.3395 / 0.79 = 0.429747.
     expect(await db.rows('select tax::text, charged::text, invoice::text, peer::text from cdrs')).toEqual([
@@ -32,7 +32,7 @@ describe('a call', () => {
 
   it('moves nothing where it says so, and is stored all the same', async () => {
     const still = { cost: '1.5', update_balance: 0, update_invoices: 0 };
-    expect(kinds(await db.settle([still, { ...still, uniqueid: 'u-2', invoice: 11 }]))).toEqual([
+    expect(kinds(await db.persist([still, { ...still, uniqueid: 'u-2', invoice: 11 }]))).toEqual([
       'accepted',
       'accepted',
     ]);
@@ -48,13 +48,13 @@ describe('a call', () => {
 
   it('is cancelled to the last digit by its credit', async () => {
     const call = { cost: '0.333333', currency: 'JPY', taxes: '1,2' };
-    await db.settle([call, { ...call, uniqueid: 'credit', cost: '-0.333333' }]);
+    await db.persist([call, { ...call, uniqueid: 'credit', cost: '-0.333333' }]);
     expect(await customer(1)).toEqual([{ balance: '100.000000', charged: '0.000000', calls: '2' }]);
     expect(await invoice(10)).toEqual([{ calls: '2', cost: '0.000000', tax: '0.000000', total: '0.000000' }]);
   });
 
   it('that only asks changes nothing, whatever the answer', async () => {
-    const outcomes = await db.settle([
+    const outcomes = await db.persist([
       { validation: 1 },
       { validation: 1, scustomer: 99 },
       { validation: 1, cost: 'x' },
@@ -68,7 +68,7 @@ describe('a call', () => {
   });
 
   it('names everything that does not exist, at once', async () => {
-    const [outcome] = await db.settle([
+    const [outcome] = await db.persist([
       { scustomer: 98, dcustomer: 99, peer: 9, currency: 'XXX', taxes: '7', invoice: 77 },
     ]);
     const keys = outcome?.kind === 'rejected' ? outcome.errors.map(({ key }) => key) : [];
@@ -80,7 +80,7 @@ describe('a call', () => {
     ["another customer's", { invoice: 20 }],
     ["another customer's, even if nothing moves", { invoice: 20, update_invoices: 0 }],
   ])('is refused when it names an invoice that is %s', async (_, call) => {
-    const [outcome] = await db.settle([call]);
+    const [outcome] = await db.persist([call]);
     expect(outcome).toMatchObject({ kind: 'rejected', errors: [{ key: 'invoice' }] });
   });
 
@@ -89,14 +89,14 @@ describe('a call', () => {
     const broken = admitted({ note: 'one' });
     if (broken.verdict.kind !== 'call') throw new Error('expected a call');
     broken.verdict.call.cdr.note = 'one\ttwo';
-    const error = await settle(db.sql, [broken], 'USD').catch((failure: unknown) => failure);
+    const error = await persist(db.sql, [broken], 'USD').catch((failure: unknown) => failure);
     expect(classifyFailure(error)).toBe('isolate');
     expect(await db.rows('select uniqueid from cdrs')).toEqual([]);
   });
 
   it('is refused for an amount that fits no column', async () => {
     await db.execute(`update currencies set rate = 0.0000000001 where code = 'EUR'`);
-    const [outcome] = await db.settle([{ cost: '999999999999', currency: 'EUR', update_invoices: 0 }]);
+    const [outcome] = await db.persist([{ cost: '999999999999', currency: 'EUR', update_invoices: 0 }]);
     expect(outcome).toMatchObject({ kind: 'rejected', errors: [{ key: 'cost' }] });
   });
 });
@@ -104,25 +104,25 @@ describe('a call', () => {
 describe('the same uniqueid again', () => {
   it('is a duplicate after its invoice closed, its tax vanished, its rate moved and its customer left', async () => {
     const call = { cost: '1', currency: 'EUR', taxes: 'VAT', peer: 1, invoice: 10 };
-    await db.settle([call]);
+    await db.persist([call]);
     await db.execute(`update invoices set status = 'closed'`);
     await db.execute('delete from taxes');
     await db.execute('delete from peers');
     await db.execute(`update currencies set rate = rate * 2 where code <> 'USD'`);
     await db.execute('delete from customers where id <> 1');
-    expect(kinds(await db.settle([call, { ...call, validation: 1 }]))).toEqual(['duplicate', 'validated']);
+    expect(kinds(await db.persist([call, { ...call, validation: 1 }]))).toEqual(['duplicate', 'validated']);
     expect(await customer(1)).toMatchObject([{ calls: '1' }]);
   });
 
   it('with other content is a conflict that says what differs, within a batch and after it', async () => {
-    const outcomes = await db.settle([{ cost: '1' }, { cost: '1.0' }, { cost: '2', note: 'n' }]);
+    const outcomes = await db.persist([{ cost: '1' }, { cost: '1.0' }, { cost: '2', note: 'n' }]);
     expect(kinds(outcomes)).toEqual(['accepted', 'duplicate', 'conflict']);
-    expect(kinds(await db.settle([{ cost: '2', note: 'n' }, { cost: 1 }]))).toEqual([
+    expect(kinds(await db.persist([{ cost: '2', note: 'n' }, { cost: 1 }]))).toEqual([
       'conflict',
       'duplicate',
     ]);
-    const letters = await db.prisma.deadLetter.findMany();
-    expect(letters).toMatchObject([
+    const deadLetters = await db.prisma.deadLetter.findMany();
+    expect(deadLetters).toMatchObject([
       {
         reason: 'conflict',
         uniqueid: 'u-1',
@@ -138,7 +138,7 @@ describe('the same uniqueid again', () => {
 
   it('at many workers at once is stored and charged once', async () => {
     const calls = Array.from({ length: 40 }, (_, index) => ({ uniqueid: `u-${index % 20}`, cost: '1' }));
-    const workers = await Promise.all(Array.from({ length: 8 }, () => db.settle(calls)));
+    const workers = await Promise.all(Array.from({ length: 8 }, () => db.persist(calls)));
     const all = workers.flat().map(({ kind }) => kind);
     expect(all.filter((kind) => kind === 'accepted')).toHaveLength(20);
     expect(all.filter((kind) => kind === 'duplicate')).toHaveLength(300);
@@ -168,7 +168,7 @@ describe('what changes between reading and writing', () => {
     ['a peer that is gone', 'delete from peers where id = 1'],
   ])('is seen by the statement that writes: %s', async (_, change) => {
     const calls = [{ cost: '1', currency: 'EUR', taxes: '1', peer: 1 }];
-    const stale = db.settle(
+    const stale = db.persist(
       calls,
       between(db.sql, () => db.execute(change)),
     );
@@ -181,9 +181,9 @@ describe('what changes between reading and writing', () => {
     const open = () =>
       db.execute(`insert into invoices (id, customer, currency, period_start, period_end, status)
         values (30, 3, 'JPY', to_timestamp(0), to_timestamp(1800000000), 'open')`);
-    const stale = db.settle([{ scustomer: 3, cost: '1' }], between(db.sql, open));
+    const stale = db.persist([{ scustomer: 3, cost: '1' }], between(db.sql, open));
     await expect(stale.catch((error: unknown) => classifyFailure(error))).resolves.toBe('stale');
-    expect(kinds(await db.settle([{ scustomer: 3, cost: '1' }]))).toEqual(['accepted']);
+    expect(kinds(await db.persist([{ scustomer: 3, cost: '1' }]))).toEqual(['accepted']);
     expect(await invoice(30)).toMatchObject([{ calls: '1', cost: '151.400000' }]);
   });
 });
@@ -191,25 +191,25 @@ describe('what changes between reading and writing', () => {
 describe('dead letters', () => {
   it('are one row for the same reason and content, its deaths counted, without the password', async () => {
     const wrong = { cost: 'x' };
-    await db.settle([wrong, wrong, { auth_password: 'wrong-canary' }, { auth_username: 'auditor' }]);
-    await db.settle([wrong]);
-    const letters = await db.prisma.deadLetter.findMany({ orderBy: { id: 'asc' } });
-    expect(letters.map(({ reason, deaths, status }) => [reason, deaths, status]).sort()).toEqual([
+    await db.persist([wrong, wrong, { auth_password: 'wrong-canary' }, { auth_username: 'auditor' }]);
+    await db.persist([wrong]);
+    const deadLetters = await db.prisma.deadLetter.findMany({ orderBy: { id: 'asc' } });
+    expect(deadLetters.map(({ reason, deaths, status }) => [reason, deaths, status]).sort()).toEqual([
       ['forbidden', 1, 'dead'],
       ['rejected', 3, 'dead'],
       ['unauthenticated', 1, 'dead'],
     ]);
     expect(
-      JSON.stringify(letters, (_, value) => (typeof value === 'bigint' ? String(value) : value)),
+      JSON.stringify(deadLetters, (_, value) => (typeof value === 'bigint' ? String(value) : value)),
     ).not.toMatch(/wrong-canary|right/);
   });
 
   it('that were resolved open again when the same message dies again; discarded ones stay discarded', async () => {
-    await db.settle([{ cost: 'x' }, { cost: 'y' }]);
+    await db.persist([{ cost: 'x' }, { cost: 'y' }]);
     await db.execute(
       `update dead_letters set status = case when body like '%"x"%' then 'resolved' else 'discarded' end`,
     );
-    await db.settle([{ cost: 'x' }, { cost: 'y' }]);
+    await db.persist([{ cost: 'x' }, { cost: 'y' }]);
     expect(await db.rows('select status, deaths::text from dead_letters order by status')).toEqual([
       { status: 'dead', deaths: '2' },
       { status: 'discarded', deaths: '2' },
@@ -224,7 +224,7 @@ describe('the work of a batch', () => {
       statements += 1;
       return db.sql(text, values);
     };
-    await db.settle(
+    await db.persist(
       Array.from({ length: 200 }, (_, index) => ({
         uniqueid: `u-${index}`,
         cost: index % 7 === 0 ? 'x' : '1',

@@ -12,7 +12,7 @@ import { HOSTILE, unsafeIn } from '../support/unsafe.ts';
 import { startProcess, type WorkerProcess } from '../support/worker.ts';
 
 let db: BillingDatabase;
-let desk: WorkerProcess;
+let operators: WorkerProcess;
 let origin: string;
 let directory: string;
 let environment: Record<string, string>;
@@ -26,7 +26,7 @@ beforeAll(async () => {
   for (const username of [HOSTILE, `second ${HOSTILE}`])
     await upsertUser(db.prisma, { username, role: 'viewer', passwordHash });
   const stored = `stored-${HOSTILE}`.replace(/\p{Cc}/gu, '');
-  const [outcome] = await db.settle([{ uniqueid: stored, note: HOSTILE, sname: HOSTILE, cost: '1' }]);
+  const [outcome] = await db.persist([{ uniqueid: stored, note: HOSTILE, sname: HOSTILE, cost: '1' }]);
   expect(outcome?.kind).toBe('accepted');
   await db.execute(
     `update cdrs set submitted_by = ${quoted(HOSTILE)}, replayed_by = ${quoted(HOSTILE)}, charged = 7`,
@@ -39,9 +39,9 @@ beforeAll(async () => {
     start: '1',
     cost: '2',
   };
-  await letter(stored, JSON.stringify({ uniqueid: stored, ...parameters }), 'conflict');
-  await letter(HOSTILE, JSON.stringify({ uniqueid: HOSTILE, ...parameters }), 'rejected');
-  await letter(HOSTILE, HOSTILE, 'poison');
+  await deadLetter(stored, JSON.stringify({ uniqueid: stored, ...parameters }), 'conflict');
+  await deadLetter(HOSTILE, JSON.stringify({ uniqueid: HOSTILE, ...parameters }), 'rejected');
+  await deadLetter(HOSTILE, HOSTILE, 'poison');
   await db.execute(`update dead_letters set verified = true where reason <> 'poison'`);
   await db.execute(`insert into dead_letter_events (dead_letter, event, "by", why, detail)
     select id, 'edited', ${quoted(HOSTILE)}, ${quoted(HOSTILE)}, ${quoted(JSON.stringify({ set: { [HOSTILE]: { from: HOSTILE, to: HOSTILE } } }))}::jsonb
@@ -52,19 +52,19 @@ beforeAll(async () => {
     CDR_USERNAME: 'boss',
     CDR_PASSWORD: PASSWORD,
   };
-  desk = await startProcess(['console'], { ...environment, CONSOLE_PORT: '0' });
-  origin = `http://127.0.0.1:${await desk.port()}`;
+  operators = await startProcess(['console'], { ...environment, CONSOLE_PORT: '0' });
+  origin = `http://127.0.0.1:${await operators.port()}`;
 });
 
 afterAll(async () => {
-  await desk?.stop();
+  await operators?.stop();
   await db?.drop();
   await rm(directory, { recursive: true, force: true });
 });
 
 const quoted = (text: string) => `'${text.replaceAll("'", "''")}'`;
 
-async function letter(uniqueid: string, body: string, reason: string): Promise<void> {
+async function deadLetter(uniqueid: string, body: string, reason: string): Promise<void> {
   const responses = JSON.stringify([{ code: '400', key: HOSTILE, message: HOSTILE }]);
   const properties = JSON.stringify({
     contentType: null,
@@ -178,12 +178,12 @@ describe('with texts that are hostile in every place', () => {
       /name="csrf" value="([^"]+)"/.exec(
         await (await fetch(`${origin}/`, { headers: { cookie } })).text(),
       )?.[1] ?? '';
-    const rehearsed = await fetch(`${origin}/rehearse`, {
+    const tried = await fetch(`${origin}/rehearse`, {
       method: 'POST',
       headers: { cookie },
       body: new URLSearchParams({ csrf: await csrf() }),
     });
-    const pages = [await rehearsed.text()];
+    const pages = [await tried.text()];
     for (const path of [
       '/',
       '/letters',
@@ -205,7 +205,7 @@ describe('with texts that are hostile in every place', () => {
   it('the log of the console shows who could not sign in, safely', async () => {
     const form = new URLSearchParams({ username: `second ${HOSTILE}`, password: 'wrong-one' });
     await fetch(`${origin}/sign-in`, { method: 'POST', body: form });
-    await desk.logged('"username":"second evil');
-    expect(unsafeIn(desk.output())).toEqual([]);
+    await operators.logged('"username":"second evil');
+    expect(unsafeIn(operators.output())).toEqual([]);
   });
 });

@@ -12,7 +12,7 @@ const FAR_FUTURE = 253_402_300_799;
 let db: BillingDatabase;
 beforeAll(async () => {
   db = await billingDatabase('prune');
-  await db.settle(calls(0, CALLS));
+  await db.persist(calls(0, CALLS));
 });
 afterAll(() => db?.drop());
 
@@ -85,15 +85,15 @@ describe('prune', () => {
   it('leaves a uniqueid taken: the same call again is a duplicate and moves nothing', async () => {
     const before = await books();
     const again = calls(0, CALLS).slice(0, 50);
-    expect(new Set((await db.settle(again)).map(({ kind }) => kind))).toEqual(new Set(['duplicate']));
+    expect(new Set((await db.persist(again)).map(({ kind }) => kind))).toEqual(new Set(['duplicate']));
     const asked = again.map((call) => ({ ...call, validation: 1 }));
-    expect(new Set((await db.settle(asked)).map(({ kind }) => kind))).toEqual(new Set(['validated']));
+    expect(new Set((await db.persist(asked)).map(({ kind }) => kind))).toEqual(new Set(['validated']));
     expect(await books()).toEqual(before);
   });
 
   it('answers other content under such a uniqueid as a conflict, though nobody can say in what it differs', async () => {
     const before = await books();
-    const [outcome] = await db.settle([{ uniqueid: 'p-0', cost: '99', scustomer: 1 }]);
+    const [outcome] = await db.persist([{ uniqueid: 'p-0', cost: '99', scustomer: 1 }]);
     expect(outcome).toEqual({ kind: 'conflict', differences: [] });
     expect(outcome && responsesTo(outcome)).toEqual([
       { code: '400', key: 'uniqueid', message: 'stored before with different content' },
@@ -102,7 +102,7 @@ describe('prune', () => {
   });
 
   it('goes by when a call was received, so that one whose start is far in the future breaks nothing', async () => {
-    await db.settle([
+    await db.persist([
       { uniqueid: 'p-9001', start: FAR_FUTURE, end: FAR_FUTURE, scustomer: 1, cost: '3' },
       { uniqueid: 'p-9002', start: 0, end: 0, scustomer: 1, cost: '4' },
     ]);
@@ -114,7 +114,7 @@ describe('prune', () => {
 
   it('leaves a call until its invoice is closed', async () => {
     await db.execute(`update invoices set status = 'open' where id = 10`);
-    await db.settle([{ uniqueid: 'p-9003', scustomer: 1, invoice: 10, cost: '5' }]);
+    await db.persist([{ uniqueid: 'p-9003', scustomer: 1, invoice: 10, cost: '5' }]);
     await age(14, `uniqueid = 'p-9003'`);
     const { output } = await prune('--months', '13', '--json');
     expect(JSON.parse(output)).toMatchObject({ calls: 0, kept: 1 });
@@ -128,7 +128,7 @@ describe('prune', () => {
   });
 
   it('killed at any moment it has taken whole spans or nothing, and running it again finishes', async () => {
-    await db.settle(calls(10_000, 13_000));
+    await db.persist(calls(10_000, 13_000));
     await age(14, `${numberOf('uniqueid')} >= 10000`);
     const before = await books();
     const command = await startProcess(['prune', '--months', '13'], { DATABASE_URL: db.databaseUrl });
@@ -148,7 +148,7 @@ describe('prune', () => {
   });
 
   it('beside ingestion: new calls come in, old ones sent again are duplicates, nothing is counted twice', async () => {
-    await db.settle(calls(20_000, 21_000));
+    await db.persist(calls(20_000, 21_000));
     await age(14, `${numberOf('uniqueid')} between 20000 and 20999`);
     const cutoff = await monthsAgo(db.sql, 13);
     let isPruning = true;
@@ -164,9 +164,9 @@ describe('prune', () => {
     let stored = 0;
     for (let round = 0; isPruning; round += 1) {
       const again = calls(20_000, 21_000).filter((_, index) => index % 10 === round % 10);
-      for (const { kind } of await db.settle(again)) kinds.add(kind);
+      for (const { kind } of await db.persist(again)) kinds.add(kind);
       const fresh = calls(30_000 + round * 20, 30_020 + round * 20);
-      stored += (await db.settle(fresh)).filter(({ kind }) => kind === 'accepted').length;
+      stored += (await db.persist(fresh)).filter(({ kind }) => kind === 'accepted').length;
     }
     expect(await pruning).toBe(1000);
     expect(kinds).toEqual(new Set(['duplicate']));

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { hashPassword } from '../../src/auth/password.ts';
 import { openConnection } from '../../src/broker/connect.ts';
-import { openFrontDoor } from '../../src/broker/switch-client.ts';
+import { openSwitchClient } from '../../src/broker/switch-client.ts';
 import { upsertUser } from '../../src/store/users.ts';
 import { type BillingDatabase, billingDatabase } from '../support/persisting.ts';
 import { startProcess, type WorkerProcess } from '../support/worker.ts';
@@ -40,7 +40,7 @@ const call = (uniqueid: string) =>
   });
 
 it('keeps a call with a mistyped routing key as unroutable and says so', async () => {
-  const door = await openFrontDoor([db.amqpUrl], 'cdrs', 30_000);
+  const door = await openSwitchClient([db.amqpUrl], 'cdrs', 30_000);
   const reply = await door.submitTo('cdr.create', { body: call('lost-1') });
   expect(reply.responses).toMatchObject([{ code: '400', key: '', message: expect.stringContaining('kept') }]);
   expect(await db.rows('select reason, status, uniqueid from dead_letters')).toEqual([
@@ -89,7 +89,7 @@ function later<Result>() {
   return { promise, resolve };
 }
 
-it('keeps what was delivered too often as poison first, then stores it and resolves the letter', async () => {
+it('keeps what was delivered too often as poison first, then stores it and resolves the dead letter', async () => {
   expect(await poisoned(call('innocent-1'))).toEqual({
     responses: [{ code: '204', key: '', message: 'OK' }],
   });
@@ -112,9 +112,9 @@ it.each([
 ])('never says that a poison message is resolved that %s', async (_name, uniqueid, more, code, others) => {
   const body = JSON.stringify({ ...JSON.parse(call(uniqueid)), ...more });
   expect(await poisoned(body)).toMatchObject({ responses: [{ code }] });
-  const letters = await db.rows(
+  const deadLetters = await db.rows(
     `select concat(reason, ' ', status) as letter from dead_letters where uniqueid = '${uniqueid}' order by id`,
   );
-  expect(letters.map(({ letter }) => letter)).toEqual(['poison discarded', ...others]);
+  expect(deadLetters.map(({ deadLetter }) => deadLetter)).toEqual(['poison discarded', ...others]);
   expect(await db.rows(`select uniqueid from cdrs where uniqueid = '${uniqueid}'`)).toEqual([]);
 });

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { classifyFailure } from '../../src/store/database.ts';
-import { settle } from '../../src/store/persist/persist.ts';
+import { persist } from '../../src/store/persist/persist.ts';
 import { createPrepare } from '../../src/store/persist/read-ahead.ts';
 import type { Sql } from '../../src/store/sql.ts';
 import { admitted, type BillingDatabase, billingDatabase, type Parameters } from '../support/persisting.ts';
@@ -25,12 +25,12 @@ beforeEach(async () => {
   const prepareEntries = createPrepare(
     counting,
     'USD',
-    (entries, known) => settle(counting, entries, 'USD', known),
+    (entries, known) => persist(counting, entries, 'USD', known),
     () => now,
   );
   prepare = (...calls) => {
-    const settlePrepared = prepareEntries(calls.map(admitted));
-    return async () => (await settlePrepared()).map(({ kind }) => kind);
+    const persistPrepared = prepareEntries(calls.map(admitted));
+    return async () => (await persistPrepared()).map(({ kind }) => kind);
   };
 });
 afterEach(() => db.drop());
@@ -54,7 +54,7 @@ it('a call that the batch in front stored is known without asking again', async 
 it('a call that somebody else stored meanwhile is found by the statement that writes', async () => {
   const prepared = prepare({ uniqueid: 'u-1' }, { uniqueid: 'u-2' });
   await answer;
-  await db.settle([{ uniqueid: 'u-1' }]);
+  await db.persist([{ uniqueid: 'u-1' }]);
   expect(await prepared()).toEqual(['duplicate', 'accepted']);
   expect(await db.rows('select calls::text from customers where id = 1')).toEqual([{ calls: '2' }]);
 });

@@ -17,7 +17,7 @@ beforeAll(async () => {
     update_balance: index % 11 === 0 ? 0 : 1,
     update_invoices: index % 5 === 0 ? 0 : 1,
   }));
-  await db.settle(calls);
+  await db.persist(calls);
 });
 afterAll(() => db?.drop());
 

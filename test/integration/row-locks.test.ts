@@ -3,8 +3,8 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { customerRow, type HeldBy } from '../../src/domain/held.ts';
 import { WORKER_NAME } from '../../src/store/database.ts';
 import { unmovedRows } from '../../src/store/failures.ts';
+import { persistUnheld } from '../../src/store/persist/persist.ts';
 import { lockedRows } from '../../src/store/persist/row-locks.ts';
-import { settleUnheld } from '../../src/store/persist/persist.ts';
 import { admitted, type BillingDatabase, billingDatabase, type Parameters } from '../support/persisting.ts';
 
 let db: BillingDatabase;
@@ -28,7 +28,7 @@ async function holding(applicationName: string, ...statements: string[]): Promis
   return Number((await client.query('select pg_backend_pid() as pid')).rows[0].pid);
 }
 
-const ALL = { customers: [1, 2, 3], invoiced: [1], invoices: [20], letters: [] };
+const ALL = { customers: [1, 2, 3], invoiced: [1], invoices: [20], deadLetters: [] };
 const found = async () =>
   (await lockedRows(db.sql, ALL)).map(({ of, id, pid, isPassing }) => `${of} ${id} ${pid} ${isPassing}`);
 
@@ -79,14 +79,14 @@ it('says that no lock is in the way of a foreign key', async () => {
   expect(await found()).toEqual([]);
 });
 
-const settled = async (isHeld: HeldBy, ...calls: Parameters[]) =>
-  (await settleUnheld(db.sql, calls.map(admitted), 'USD', isHeld)).map(({ kind }) => kind);
+const persisted = async (isHeld: HeldBy, ...calls: Parameters[]) =>
+  (await persistUnheld(db.sql, calls.map(admitted), 'USD', isHeld)).map(({ kind }) => kind);
 
 it('what is held is left alone, and what comes after it with its uniqueid', async () => {
   const isHeld: HeldBy = (row) =>
     row === customerRow(1) ? { kind: 'held', row, why: 'somebody' } : undefined;
   expect(
-    await settled(
+    await persisted(
       isHeld,
       { uniqueid: 'u-1', scustomer: 1 },
       { uniqueid: 'u-2', scustomer: 2 },
@@ -106,7 +106,7 @@ it('names the rows that a trigger keeps where they are, and stores nothing then'
   await db.execute(`create function veto() returns trigger language plpgsql as $$ begin return null; end $$`);
   await db.execute('create trigger veto before update on customers for each row execute function veto()');
   const failure = await db
-    .settle([
+    .persist([
       { uniqueid: 'u-1', scustomer: 1 },
       { uniqueid: 'u-2', scustomer: 2 },
     ])

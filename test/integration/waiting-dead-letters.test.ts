@@ -1,6 +1,6 @@
 import pino from 'pino';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { tryWaitingLetters } from '../../src/worker/waiting-dead-letters.ts';
+import { tryWaitingDeadLetters } from '../../src/worker/waiting-dead-letters.ts';
 import { until } from '../support/broker.ts';
 import { type BillingDatabase, billingDatabase } from '../support/persisting.ts';
 
@@ -21,20 +21,20 @@ async function waiting(uniqueid: string, more: object): Promise<void> {
   );
 }
 
-it('a letter that waited for a row is stored by itself, but one whose sender only asked is nobody’s to charge', async () => {
+it('a dead letter that waited for a row is stored by itself, but one whose sender only asked is nobody’s to charge', async () => {
   await waiting('asked', { validation: 1 });
   await waiting('called', {});
   const rules = { maxBodyBytes: 10_000, keptBodyBytes: 4096, ignored: new Set<string>() };
-  const trying = tryWaitingLetters({
+  const trying = tryWaitingDeadLetters({
     prisma: db.prisma,
     rules: { ...rules, systemCurrency: 'USD' },
     everyMs: 20,
     log: pino({ level: 'silent' }),
   });
-  const letters = () => db.rows('select uniqueid, status from dead_letters order by id');
+  const deadLetters = () => db.rows('select uniqueid, status from dead_letters order by id');
   // The oldest of a row comes first: when the second is stored, the first has had its turn.
-  await until(async () => (await letters())[1]?.status === 'resolved').finally(trying.stop);
-  expect(await letters()).toEqual([
+  await until(async () => (await deadLetters())[1]?.status === 'resolved').finally(trying.stop);
+  expect(await deadLetters()).toEqual([
     { uniqueid: 'asked', status: 'dead' },
     { uniqueid: 'called', status: 'resolved' },
   ]);

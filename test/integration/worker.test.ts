@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hashPassword } from '../../src/auth/password.ts';
-import { type FrontDoor, openFrontDoor } from '../../src/broker/switch-client.ts';
+import { openSwitchClient, type SwitchClient } from '../../src/broker/switch-client.ts';
 import { upsertUser } from '../../src/store/users.ts';
 import { type BillingDatabase, billingDatabase } from '../support/persisting.ts';
 import { startProcess, type WorkerProcess } from '../support/worker.ts';
 
 let db: BillingDatabase;
 let worker: WorkerProcess;
-let door: FrontDoor;
+let door: SwitchClient;
 
 beforeAll(async () => {
   db = await billingDatabase('worker');
@@ -23,7 +23,7 @@ beforeAll(async () => {
     HTTP_PORT: '0',
   });
   await worker.logged('"state":"consuming"');
-  door = await openFrontDoor([db.amqpUrl], 'cdrs', 30_000);
+  door = await openSwitchClient([db.amqpUrl], 'cdrs', 30_000);
 });
 
 afterAll(async () => {

@@ -64,7 +64,7 @@ describe.skipIf(!hasKubectl).each(overlays)('kubectl kustomize of %s', (overlay)
     expect(() => readConfig(Object.keys(settings) as VariableName[], settings)).not.toThrow();
   });
 
-  it('lets a worker settle, confirm and drain before it is killed', () => {
+  it('lets a worker persist, confirm and drain before it is killed', () => {
     const config = readConfig(names, settingsOf(manifests));
     const worker = ownPods(manifests).find(({ of }) => of === 'Deployment cdr-ingest');
     const graceMs = (worker?.pod.terminationGracePeriodSeconds ?? 0) * 1000;

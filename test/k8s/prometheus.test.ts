@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { identify, isRunning } from '../../dev/stack/process.ts';
 import { type PrometheusServer, startPrometheus } from '../../dev/stack/prometheus.ts';
 import { hashPassword } from '../../src/auth/password.ts';
-import { openFrontDoor } from '../../src/broker/switch-client.ts';
+import { openSwitchClient } from '../../src/broker/switch-client.ts';
 import { upsertUser } from '../../src/store/users.ts';
 import { until } from '../support/broker.ts';
 import { type BillingDatabase, billingDatabase } from '../support/persisting.ts';
@@ -41,7 +41,7 @@ afterAll(async () => {
 });
 
 async function callsOfEveryKind(): Promise<void> {
-  const door = await openFrontDoor([db.amqpUrl], 'cdrs', 30_000);
+  const door = await openSwitchClient([db.amqpUrl], 'cdrs', 30_000);
   const call = { auth_username: 'switch', auth_password: 'right-one', machine: 'm', start: 1, scustomer: 1 };
   const submit = (parameters: object) =>
     door.submit({ body: JSON.stringify({ ...call, ...parameters }), machine: 'm' });

@@ -1,13 +1,13 @@
 import { expect, it } from 'vitest';
 import { pipelineWith, request } from './ideal-world.ts';
 
-it('settles, answers and acknowledges what came in one turn of the event loop as one batch each', async () => {
-  const settled: number[] = [];
+it('persists, answers and acknowledges what came in one turn of the event loop as one batch each', async () => {
+  const persisted: number[] = [];
   const published: number[] = [];
   const acknowledged: number[] = [];
   const pipeline = pipelineWith({
     prepare: (entries) => async () => {
-      settled.push(entries.length);
+      persisted.push(entries.length);
       return entries.map(() => ({ kind: 'unauthenticated' }));
     },
     publish: async (replies) => {
@@ -19,14 +19,14 @@ it('settles, answers and acknowledges what came in one turn of the event loop as
   // One more than two batches of ten.
   for (let number = 0; number < 21; number += 1) pipeline.accept(`delivery ${number}`, request);
   await pipeline.idle();
-  expect({ settled, published, acknowledged }).toEqual({
-    settled: [10, 10, 1],
+  expect({ persisted, published, acknowledged }).toEqual({
+    persisted: [10, 10, 1],
     published: [10, 10, 1],
     acknowledged: [10, 10, 1],
   });
 });
 
-it('prepares a full batch while the one before is settled, and leaves what does not fill one to grow', async () => {
+it('prepares a full batch while the one before is persisted, and leaves what does not fill one to grow', async () => {
   const prepared: number[] = [];
   let begin = (): void => undefined;
   const begun = new Promise<void>((resolve) => {

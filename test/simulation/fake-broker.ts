@@ -6,8 +6,8 @@ import type { Scheduler } from './scheduler.ts';
 /** Whoever watches what the broker does. */
 export interface BrokerWatcher {
   replied: (id: string, code: string) => void;
-  unreceivable: (id: string) => void;
-  givenUp: (id: string) => void;
+  unroutableReply: (id: string) => void;
+  quarantined: (id: string) => void;
   acknowledged: (id: string) => void;
   violate: (what: string) => void;
 }
@@ -33,7 +33,7 @@ export class FakeBroker {
     this.dead = new FakeQueue(clock, watcher, () => false);
     this.input = new FakeQueue(clock, watcher, ({ id, request, failures }) => {
       if (failures <= deliveryLimit) return false;
-      watcher.givenUp(id);
+      watcher.quarantined(id);
       this.dead.publish(id, request);
       return true;
     });
@@ -45,7 +45,7 @@ export class FakeBroker {
     if (exchange === '' && routingKey === MALFORMED_DIRECT) return 'closed';
     if (exchange === '' && routingKey === GONE_QUEUE) return 'unroutable';
     if (exchange !== '' && !this.resultsBound) {
-      this.#watcher.unreceivable(correlationId);
+      this.#watcher.unroutableReply(correlationId);
       return 'unroutable';
     }
     const { responses } = JSON.parse(body.toString()) as { responses: { code: string }[] };

@@ -59,8 +59,8 @@ export class FakeConsumer {
     return this.#channel !== null && delivery.epoch === this.#epoch;
   }
 
-  settled(delivery: SimDelivery): void {
-    if (this.isLive(delivery)) this.#ledger.settled(delivery.tag);
+  ack(delivery: SimDelivery): void {
+    if (this.isLive(delivery)) this.#ledger.ack(delivery.tag);
   }
 
   /** @param everything also what may wait for an older delivery. */

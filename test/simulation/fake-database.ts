@@ -27,7 +27,7 @@ export interface StoredCall extends Omit<Cdr, 'invoice' | 'peer'> {
   fingerprint: string;
 }
 
-export interface StoredLetter {
+export interface StoredDeadLetter {
   reason: string;
   digest: string;
   body: string;
@@ -62,16 +62,16 @@ export function databaseError(sqlState: string, message: string): Error {
 /** What the statement that writes a batch is given. */
 export function written(
   values: readonly unknown[],
-): [calls: StoredCall[], terms: WrittenTerms, letters: StoredLetter[]] {
-  const [lines = '', terms = '', letters = '[]'] = values.map(String);
-  return [callsIn(lines), JSON.parse(terms) as WrittenTerms, JSON.parse(letters) as StoredLetter[]];
+): [calls: StoredCall[], terms: WrittenTerms, deadLetters: StoredDeadLetter[]] {
+  const [lines = '', terms = '', deadLetters = '[]'] = values.map(String);
+  return [callsIn(lines), JSON.parse(terms) as WrittenTerms, JSON.parse(deadLetters) as StoredDeadLetter[]];
 }
 
 /** The tables, and the statements of the worker on them, each of which happens at once and whole or not at all. */
 export class FakeDatabase {
   /** In the order of insertion. */
   readonly calls: StoredCall[] = [];
-  readonly letters = new Map<string, StoredLetter>();
+  readonly deadLetters = new Map<string, StoredDeadLetter>();
   readonly billing: Billing = billingSystem();
   down = false;
   /** Whether `UNKEEPABLE_FOR_NOW` still holds. */
@@ -110,8 +110,12 @@ export class FakeDatabase {
   }
 
   /** Stores calls and dead letters and moves the money; returns the uniqueids that were there before. */
-  write(calls: readonly StoredCall[], terms: WrittenTerms, letters: readonly StoredLetter[]): string[] {
-    const inserted = this.insert(calls, terms, letters);
+  write(
+    calls: readonly StoredCall[],
+    terms: WrittenTerms,
+    deadLetters: readonly StoredDeadLetter[],
+  ): string[] {
+    const inserted = this.insert(calls, terms, deadLetters);
     this.move(inserted);
     return this.lostOf(calls, inserted);
   }
@@ -132,26 +136,33 @@ export class FakeDatabase {
     return termsProblem(terms, this.billing);
   }
 
-  insert(calls: readonly StoredCall[], terms: WrittenTerms, letters: readonly StoredLetter[]): StoredCall[] {
+  insert(
+    calls: readonly StoredCall[],
+    terms: WrittenTerms,
+    deadLetters: readonly StoredDeadLetter[],
+  ): StoredCall[] {
     const problem = this.problemOf(terms);
     if (problem !== null) throw databaseError('CDR01', problem);
-    if (calls.some(({ note }) => note === POISON) || letters.some((letter) => this.#refuses(letter))) {
+    if (
+      calls.some(({ note }) => note === POISON) ||
+      deadLetters.some((deadLetter) => this.#refuses(deadLetter))
+    ) {
       throw databaseError('22021', 'character that cannot be stored');
     }
     if (calls.some(({ note }) => note === STUBBORN))
       throw databaseError('40001', 'could not serialize access');
     const inserted = calls.filter(({ uniqueid }) => this.admits(uniqueid));
     this.checkObstacles(inserted);
-    for (const letter of letters) {
-      const key = `${letter.reason} ${letter.digest}`;
-      const before = this.letters.get(key);
-      const deaths = (before?.deaths ?? 0) + letter.deaths;
-      this.letters.set(key, {
-        ...letter,
+    for (const deadLetter of deadLetters) {
+      const key = `${deadLetter.reason} ${deadLetter.digest}`;
+      const before = this.deadLetters.get(key);
+      const deaths = (before?.deaths ?? 0) + deadLetter.deaths;
+      this.deadLetters.set(key, {
+        ...deadLetter,
         deaths,
-        status: letter.verified ? 'dead' : (before?.status ?? 'dead'),
-        waits_for: letter.waits_for ?? before?.waits_for ?? null,
-        tried: letter.waits_for === null && (before?.tried ?? false),
+        status: deadLetter.verified ? 'dead' : (before?.status ?? 'dead'),
+        waits_for: deadLetter.waits_for ?? before?.waits_for ?? null,
+        tried: deadLetter.waits_for === null && (before?.tried ?? false),
       });
     }
     this.calls.push(...inserted);
@@ -198,24 +209,24 @@ export class FakeDatabase {
   }
 
   #markTried(key: string): { id: string }[] {
-    const letter = this.letters.get(key);
-    if (letter === undefined || letter.tried) return [];
-    letter.tried = true;
+    const deadLetter = this.deadLetters.get(key);
+    if (deadLetter === undefined || deadLetter.tried) return [];
+    deadLetter.tried = true;
     return [{ id: key }];
   }
 
   #waitFor([reason, digest, row]: readonly string[]): { id: string }[] {
-    const letter = this.letters.get(`${reason} ${digest}`);
-    if (letter?.status !== 'dead') return [];
-    letter.waits_for = row ?? null;
-    letter.tried = false;
+    const deadLetter = this.deadLetters.get(`${reason} ${digest}`);
+    if (deadLetter?.status !== 'dead') return [];
+    deadLetter.waits_for = row ?? null;
+    deadLetter.tried = false;
     return [{ id: `${reason} ${digest}` }];
   }
 
   #resolve(key: string): { id: string }[] {
-    const letter = this.letters.get(key);
-    if (letter?.status !== 'dead') return [];
-    letter.status = 'resolved';
+    const deadLetter = this.deadLetters.get(key);
+    if (deadLetter?.status !== 'dead') return [];
+    deadLetter.status = 'resolved';
     return [{ id: key }];
   }
 
@@ -233,7 +244,7 @@ export class FakeDatabase {
     ];
   }
 
-  #refuses({ body, reason }: StoredLetter): boolean {
+  #refuses({ body, reason }: StoredDeadLetter): boolean {
     const shown = /^\d+ bytes, as hex: ([\da-f]*)$/.exec(body)?.[1];
     const text = shown === undefined ? body : Buffer.from(shown, 'hex').toString();
     if (text.includes(UNKEEPABLE_FOR_NOW)) return this.hostile;

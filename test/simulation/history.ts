@@ -1,8 +1,8 @@
+import { bytesDigest } from '../../src/domain/content.ts';
+import { minimalDeadLetter } from '../../src/domain/dead-letter.ts';
+import type { DeadReason } from '../../src/domain/outcome.ts';
 import { type Admitted, admit, type Verdict } from '../../src/worker/admission.ts';
 import type { Request } from '../../src/worker/envelope.ts';
-import { bytesDigest } from '../../src/domain/content.ts';
-import { minimalLetter } from '../../src/domain/dead-letter.ts';
-import type { DeadReason } from '../../src/domain/outcome.ts';
 import { NAMED_INVOICE, PERIOD } from './billing.ts';
 import { GONE_QUEUE, MALFORMED_DIRECT } from './fake-broker.ts';
 import { POISON, STUBBORN, UNKEEPABLE, UNKEEPABLE_FOR_NOW, UNREADABLE } from './fake-database.ts';
@@ -154,12 +154,12 @@ function submit(random: Random, id: string, { body, expected }: Draft): Submitte
     routingKey: 'cdrs.create',
   };
   const request: Request = { body: bytes, bytes: bytes.length, properties };
-  const { verdict, uniqueid, letter } = admit(request, { ...ADMISSION, verify: judge }) as Admitted;
-  const minimalDigest = minimalLetter(bytes, bytes.length).digest;
+  const { verdict, uniqueid, deadLetter } = admit(request, { ...ADMISSION, verify: judge }) as Admitted;
+  const minimalDigest = minimalDeadLetter(bytes, bytes.length).digest;
   const plainDigest = bytesDigest(bytes, bytes.length);
   const expectation: Expectation =
     expected !== 'call'
       ? expected
       : { kind: 'call', fingerprint: verdict.kind === 'call' ? verdict.call.fingerprint : 'not a call' };
-  return { id, request, uniqueid, digest: letter().digest, plainDigest, minimalDigest, expectation };
+  return { id, request, uniqueid, digest: deadLetter().digest, plainDigest, minimalDigest, expectation };
 }

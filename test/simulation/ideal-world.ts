@@ -1,7 +1,7 @@
 import type { Admitted } from '../../src/worker/admission.ts';
 import type { Request } from '../../src/worker/envelope.ts';
 import { Pipeline, type Ports } from '../../src/worker/pipeline.ts';
-import { settled } from './scheduler.ts';
+import { persisted } from './scheduler.ts';
 
 const properties = {
   contentType: null,
@@ -11,7 +11,7 @@ const properties = {
   routingKey: 'cdrs.create',
 };
 export const request: Request = { body: Buffer.alloc(0), bytes: 0, properties };
-const letter = {
+const deadLetter = {
   uniqueid: null,
   scustomer: null,
   machine: null,
@@ -27,7 +27,7 @@ const letter = {
 export const refused: Admitted = {
   uniqueid: null,
   verdict: { kind: 'answer', outcome: { kind: 'unauthenticated' }, validationOnly: false },
-  letter: () => letter,
+  deadLetter: () => deadLetter,
   cleaned: 0,
 };
 const reply = {
@@ -59,10 +59,10 @@ export function pipelineWith(ports: Partial<Ports<string>>): Pipeline<string> {
     free: () => undefined,
     isHeld: () => undefined,
     isRefused: () => false,
-    look: settled,
+    look: persisted,
     now: () => performance.now() * 1000,
-    minimal: () => letter,
-    pause: settled,
+    minimal: () => deadLetter,
+    pause: persisted,
     observe: () => undefined,
   };
   return new Pipeline(

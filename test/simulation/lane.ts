@@ -1,12 +1,12 @@
+import { minimalDeadLetter } from '../../src/domain/dead-letter.ts';
+import type { Manner } from '../../src/domain/held.ts';
+import type { Submission } from '../../src/domain/submission.ts';
+import { classifyFailure, describeFailure } from '../../src/store/failures.ts';
+import type { HeldRows } from '../../src/store/persist/held-rows.ts';
 import type { Entry } from '../../src/worker/admission.ts';
 import { type Reply, type ReplyRules, replyTo, resultFor } from '../../src/worker/envelope.ts';
 import { backoffMs } from '../../src/worker/outage.ts';
-import type { Manner } from '../../src/domain/held.ts';
-import { minimalLetter } from '../../src/domain/dead-letter.ts';
-import type { Submission } from '../../src/domain/submission.ts';
-import { type Blame, Pipeline, type Ports, type Published, type Settle } from '../../src/worker/pipeline.ts';
-import { classifyFailure, describeFailure } from '../../src/store/failures.ts';
-import type { HeldRows } from '../../src/store/persist/held-rows.ts';
+import { type Blame, type Persist, Pipeline, type Ports, type Published } from '../../src/worker/pipeline.ts';
 import { FakeConsumer, type SimDelivery } from './fake-consumer.ts';
 import type { FakeQueue } from './fake-queue.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -28,7 +28,7 @@ export interface LaneOptions {
   queue: FakeQueue;
   prefetch: number;
   admit: (delivery: SimDelivery) => Entry | Promise<Entry>;
-  prepare: (entries: readonly Submission[], manner?: Manner) => Settle;
+  prepare: (entries: readonly Submission[], manner?: Manner) => Persist;
   rows: HeldRows;
   /** Looks whether locked rows are free. */
   probe: () => Promise<void>;
@@ -78,9 +78,9 @@ export class Lane {
       // No password has to wait here.
       setAside: () => undefined,
       prepare: (entries, manner) => {
-        const settle = prepare(entries, manner);
+        const persist = prepare(entries, manner);
         return async () => {
-          const outcomes = await settle();
+          const outcomes = await persist();
           this.#outageSince = undefined;
           return outcomes;
         };
@@ -97,7 +97,7 @@ export class Lane {
         await probe().catch(() => undefined);
       },
       now: () => scheduler.now,
-      minimal: ({ body, bytes }) => minimalLetter(body, bytes),
+      minimal: ({ body, bytes }) => minimalDeadLetter(body, bytes),
       reply: (request, uniqueid, outcome) => replyTo(request.properties, uniqueid, outcome, RULES),
       fallback: (request, uniqueid, outcome) => resultFor(request.properties, uniqueid, outcome, RULES),
       publish: (replies) => Promise.all(replies.map((reply) => this.#publish(reply))),
@@ -138,7 +138,7 @@ export class Lane {
     const { faults } = this.#world;
     if (faults.strikes('crash')) this.#process.crash();
     if (this.#process.isDead) return;
-    for (const delivery of deliveries) this.consumer.settled(delivery);
+    for (const delivery of deliveries) this.consumer.ack(delivery);
     this.consumer.flushAcks();
     if (faults.strikes('crash')) this.#process.crash();
   }

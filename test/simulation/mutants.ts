@@ -1,8 +1,8 @@
 import type { Submission } from '../../src/domain/submission.ts';
 import type { SimDelivery } from './fake-consumer.ts';
 import { FakeDatabase, type StoredCall, written } from './fake-database.ts';
-import { letterFor } from './quarantine.ts';
 import type { SimPorts } from './lane.ts';
+import { deadLetterFor } from './quarantine.ts';
 import type { Mutant } from './world.ts';
 
 /** Finds the delivery of a submission, for the orders that need it where the real one does not. */
@@ -54,11 +54,11 @@ class WithoutMarks extends FakeDatabase {
 }
 
 class WithoutPoison extends FakeDatabase {
-  override insert(...[calls, terms, letters]: Parameters<FakeDatabase['insert']>) {
+  override insert(...[calls, terms, deadLetters]: Parameters<FakeDatabase['insert']>) {
     return super.insert(
       calls,
       terms,
-      letters.filter(({ reason }) => reason !== 'poison'),
+      deadLetters.filter(({ reason }) => reason !== 'poison'),
     );
   }
 }
@@ -71,10 +71,10 @@ export const mutants: Readonly<Record<string, Mutant>> = {
       return {
         ...ports,
         prepare: (entries) => {
-          const settle = ports.prepare(entries);
+          const persist = ports.prepare(entries);
           return () => {
             ports.acknowledge(entries.flatMap(deliveryOf));
-            return settle();
+            return persist();
           };
         },
       };
@@ -120,21 +120,21 @@ export const mutants: Readonly<Record<string, Mutant>> = {
       ...ports,
       hold: (row) => ({ kind: 'held', row, why: 'nobody' }),
       prepare: (entries, manner) => async () =>
-        (await ports.prepare(entries, manner)()).map((settled) =>
-          settled.kind === 'held' ? { kind: 'failed', reason: 'failed', error: settled.why } : settled,
+        (await ports.prepare(entries, manner)()).map((persisted) =>
+          persisted.kind === 'held' ? { kind: 'failed', reason: 'failed', error: persisted.why } : persisted,
         ),
     }),
   },
   'keeps nothing smaller where a dead letter is refused': {
-    mutate: (ports) => ({ ...ports, minimal: (request) => letterFor(request, 'parsed') }),
+    mutate: (ports) => ({ ...ports, minimal: (request) => deadLetterFor(request, 'parsed') }),
   },
   'charges outside of the transaction': {
     statement: async (process, database, text, values) => {
       if (!text.includes('insert into cdrs')) {
         return process.request('statement', () => database.execute(text, values));
       }
-      const [calls, terms, letters] = written(values);
-      const stored = await process.request('insert', () => database.insert(calls, terms, letters));
+      const [calls, terms, deadLetters] = written(values);
+      const stored = await process.request('insert', () => database.insert(calls, terms, deadLetters));
       await process.request('charge', () => database.move(stored));
       return [{ lost: JSON.stringify(database.lostOf(calls, stored)) }];
     },

@@ -13,10 +13,10 @@ export class Oracle {
   readonly #submitted: ReadonlyMap<string, Submitted>;
   /** Codes of the replies to a message that somebody can read. */
   readonly #replies = new Map<string, Set<string>>();
-  readonly #unreceivable = new Set<string>();
+  readonly #unroutableReply = new Set<string>();
   readonly #acknowledged = new Set<string>();
   /** What the broker gave up on: kept first, then tried once. */
-  readonly #givenUp = new Set<string>();
+  readonly #quarantined = new Set<string>();
   /** The content that a uniqueid was first stored with. */
   readonly #first = new Map<string, string>();
   #database: FakeDatabase | undefined;
@@ -40,19 +40,19 @@ export class Oracle {
     this.#check(id, code, 'answered');
   }
 
-  unreceivable(id: string): void {
-    this.#unreceivable.add(id);
+  unroutableReply(id: string): void {
+    this.#unroutableReply.add(id);
   }
 
-  givenUp(id: string): void {
-    this.#givenUp.add(id);
+  quarantined(id: string): void {
+    this.#quarantined.add(id);
   }
 
   /** The broker has forgotten a message: it must be answered. */
   acknowledged(id: string): void {
     this.#acknowledged.add(id);
     const codes = this.#replies.get(id);
-    if (codes === undefined && !this.#unreceivable.has(id))
+    if (codes === undefined && !this.#unroutableReply.has(id))
       this.violate(`${id} acknowledged without a reply`);
     const effects = this.#effects(id);
     if (effects.length === 0) this.violate(`${id} acknowledged without an effect`);
@@ -81,7 +81,7 @@ export class Oracle {
     if (left.length > 0) this.violate(`left in the queue or in flight: ${left.join(', ')}`);
     for (const id of this.#submitted.keys()) this.#judgeMessage(id);
     this.#judgeCalls(database.calls);
-    this.#judgeLetters(database);
+    this.#judgeDeadLetters(database);
     this.violations.push(...moneyProblems(database));
   }
 
@@ -90,7 +90,7 @@ export class Oracle {
     // So may a call that was kept because a row was held for too long, by another copy of it.
     // What the broker gave up on may be done already, unacknowledged: it can come to be parked beside that, and
     // be answered again. Every answer was held against the effects of its moment.
-    if (this.#givenUp.has(id) || this.#hasWaited(id)) return;
+    if (this.#quarantined.has(id) || this.#hasWaited(id)) return;
     const codes = [...(this.#replies.get(id) ?? [])];
     const effects = this.#effects(id);
     const isQuestion = this.#submitted.get(id)?.expectation.kind === 'question';
@@ -101,8 +101,8 @@ export class Oracle {
 
   /** Whether the call is kept because of a row that somebody held. */
   #hasWaited(id: string): boolean {
-    const letter = this.#database?.letters.get(`failed ${this.#submitted.get(id)?.digest}`);
-    return letter?.waits_for !== undefined && letter.waits_for !== null;
+    const deadLetter = this.#database?.deadLetters.get(`failed ${this.#submitted.get(id)?.digest}`);
+    return deadLetter?.waits_for !== undefined && deadLetter.waits_for !== null;
   }
 
   #check(id: string, code: string, verb: string): void {
@@ -116,12 +116,12 @@ export class Oracle {
     const message = this.#submitted.get(id);
     if (message === undefined) return [];
     const { expectation, digest, plainDigest, minimalDigest } = message;
-    const kept = (key: string) => this.#database?.letters.get(key)?.status === 'dead';
+    const kept = (key: string) => this.#database?.deadLetters.get(key)?.status === 'dead';
     // Resolved or not: another message with the same content may be on its way beside this one.
     const isParked = [digest, plainDigest, minimalDigest].some((one) =>
-      this.#database?.letters.has(`poison ${one}`),
+      this.#database?.deadLetters.has(`poison ${one}`),
     );
-    const parked = this.#givenUp.has(id) && isParked ? ['400 parked'] : [];
+    const parked = this.#quarantined.has(id) && isParked ? ['400 parked'] : [];
     if (expectation.kind === 'question')
       return [...parked, ...expectation.codes.map((code) => `${code} answered`)];
     if (expectation.kind === 'refused') {
@@ -151,10 +151,10 @@ export class Oracle {
     }
   }
 
-  #judgeLetters({ letters }: FakeDatabase): void {
+  #judgeDeadLetters({ deadLetters }: FakeDatabase): void {
     const deserved = new Set<string>();
     for (const { id, expectation, digest, plainDigest, minimalDigest } of this.#submitted.values()) {
-      if (this.#givenUp.has(id))
+      if (this.#quarantined.has(id))
         for (const one of [digest, plainDigest, minimalDigest]) deserved.add(`poison ${one}`);
       if (expectation.kind === 'call') deserved.add(`conflict ${digest}`);
       if (this.#hasWaited(id)) deserved.add(`failed ${digest}`);
@@ -162,7 +162,7 @@ export class Oracle {
         for (const reason of expectation.reasons)
           deserved.add(`${reason} ${digest}`).add(`${reason} ${minimalDigest}`);
     }
-    for (const [key, { body, waits_for }] of letters) {
+    for (const [key, { body, waits_for }] of deadLetters) {
       if (waits_for !== null && !this.#wasObstructed(waits_for))
         this.violate(`${key} waits for ${waits_for}`);
       if (!deserved.has(key)) this.violate(`nothing deserves the dead letter ${key}: ${body}`);

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import type { Submission } from '../../src/domain/submission.ts';
 import { pipelineWith, refused, request } from './ideal-world.ts';
-import { settled } from './scheduler.ts';
+import { persisted } from './scheduler.ts';
 
 const uniqueidOf = (entry: Submission) => ('uniqueid' in entry ? entry.uniqueid : null);
 
@@ -24,7 +24,7 @@ it('a message that cannot even be kept stays in hand beside the others, until it
   expect(told).toContain('unkeepable');
   expect(pipeline.waiting).toBe(1);
   isRefused = false;
-  while (pipeline.waiting > 0) await settled();
+  while (pipeline.waiting > 0) await persisted();
   await pipeline.idle();
   expect(acknowledged).toEqual(['two', 'three', 'one']);
 });
@@ -40,7 +40,7 @@ it('a message that cannot even be kept is forgotten once the broker has it again
   await pipeline.idle();
   expect(pipeline.waiting).toBe(1);
   isAlive = false;
-  while (pipeline.waiting > 0) await settled();
+  while (pipeline.waiting > 0) await persisted();
 });
 
 it('gives up replies that nobody confirms, once the broker has their messages again', async () => {

@@ -33,14 +33,14 @@ export class Scheduler {
       this.now = task.at;
       this.note(task.label);
       task.run();
-      await settled();
+      await persisted();
     }
     return false;
   }
 }
 
 /** Two turns of the event loop: promises have gone as far as they can, and so has what `setImmediate` put off. */
-export async function settled(): Promise<void> {
+export async function persisted(): Promise<void> {
   await new Promise<void>((resolve) => setImmediate(resolve));
   await new Promise<void>((resolve) => setImmediate(resolve));
 }

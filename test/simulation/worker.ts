@@ -1,20 +1,20 @@
-import { type Admitted, admit, type Verdict } from '../../src/worker/admission.ts';
-import type { Request } from '../../src/worker/envelope.ts';
+import { createPersistAroundLocks } from '../../src/store/persist/around-locks.ts';
 import { HeldRows } from '../../src/store/persist/held-rows.ts';
-import { settleUnheld } from '../../src/store/persist/persist.ts';
-import { createSettleHeld } from '../../src/store/persist/around-locks.ts';
+import { persistUnheld } from '../../src/store/persist/persist.ts';
 import { createPrepare } from '../../src/store/persist/read-ahead.ts';
 import type { Sql } from '../../src/store/sql.ts';
+import { type Admitted, admit, type Verdict } from '../../src/worker/admission.ts';
+import type { Request } from '../../src/worker/envelope.ts';
 import { databaseError } from './fake-database.ts';
-import { takeGivenUp } from './quarantine.ts';
 import { ADMISSION, judge, LETHAL } from './history.ts';
 import { Lane } from './lane.ts';
+import { takeQuarantined } from './quarantine.ts';
 import type { Surroundings } from './surroundings.ts';
 
 const connectionLost = () => databaseError('08006', 'connection lost');
 
 /**
- * One process of a worker: the real pipelines, admission, settling and reply rules over the simulated broker and
+ * One process of a worker: the real pipelines, admission, persisting and reply rules over the simulated broker and
  * database. Every wait is a step at which the process may be held up or end; what has ended does nothing more.
  */
 export class WorkerProcess {
@@ -37,13 +37,13 @@ export class WorkerProcess {
     const rows = new HeldRows(() => world.scheduler.now);
     const probe = () => rows.probe(sql);
     const { systemCurrency } = ADMISSION;
-    const settleHeld = createSettleHeld(
+    const persistHeld = createPersistAroundLocks(
       {
         sql,
-        plain: (entries, isHeld, known) => settleUnheld(sql, entries, systemCurrency, isHeld, known),
+        plain: (entries, isHeld, known) => persistUnheld(sql, entries, systemCurrency, isHeld, known),
         limited: () => (entries, isHeld) =>
           this.request('transaction', () =>
-            settleUnheld(
+            persistUnheld(
               async <Row>(text: string, values: readonly unknown[]) =>
                 world.database.execute(text, values) as Row[],
               entries,
@@ -63,7 +63,7 @@ export class WorkerProcess {
         queue: broker.input,
         prefetch: random.pick([1, 4, 20]),
         admit: (delivery) => this.admit(delivery),
-        prepare: createPrepare(sql, ADMISSION.systemCurrency, settleHeld, () => world.scheduler.now),
+        prepare: createPrepare(sql, ADMISSION.systemCurrency, persistHeld, () => world.scheduler.now),
         rows,
         probe,
       }),
@@ -71,7 +71,7 @@ export class WorkerProcess {
         name: `${name} (given up)`,
         queue: broker.dead,
         prefetch: 1,
-        admit: (delivery) => takeGivenUp(world, this, delivery),
+        admit: (delivery) => takeQuarantined(world, this, delivery),
         // Everything is written by then.
         prepare: (entries) => async () =>
           entries.flatMap(({ verdict }) => (verdict.kind === 'answer' ? [verdict.outcome] : [])),

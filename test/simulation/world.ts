@@ -6,7 +6,7 @@ import type { SimPorts } from './lane.ts';
 import { planLastingFaults } from './lasting-faults.ts';
 import { Oracle } from './oracle.ts';
 import { Random } from './random.ts';
-import { Scheduler, settled } from './scheduler.ts';
+import { persisted, Scheduler } from './scheduler.ts';
 import type { Surroundings } from './surroundings.ts';
 import { WorkerProcess } from './worker.ts';
 
@@ -114,7 +114,7 @@ async function judgeIdle({ oracle }: Surroundings, processes: readonly WorkerPro
     void Promise.all(lanes.map(({ pipeline }) => pipeline.idle())).then(() => {
       isIdle = true;
     });
-    await settled();
+    await persisted();
     if (!isIdle) oracle.violate('a pipeline is not idle at rest');
     if (inFlight > 0) oracle.violate(`${inFlight} deliveries in hand at rest`);
   }

@@ -101,7 +101,9 @@ export async function openSite(name: string, seed: number, options: SiteOptions 
   async function verdict(): Promise<Verdict> {
     const exits = await Promise.all([...running].map((worker) => worker.stop()));
     const stored = new Set((await rows('select uniqueid from cdrs')).map(({ uniqueid }) => uniqueid ?? ''));
-    const letters = await rows(`select reason || ' ' || uniqueid as letter from dead_letters order by id`);
+    const deadLetters = await rows(
+      `select reason || ' ' || uniqueid as letter from dead_letters order by id`,
+    );
     const customers = await rows(
       'select id::text, balance::text, charged::text, calls::text from customers order by id',
     );
@@ -122,7 +124,7 @@ export async function openSite(name: string, seed: number, options: SiteOptions 
         return isRight ? [] : [`${JSON.stringify(customer)}, expected ${JSON.stringify(due)}`];
       }),
       drift: proofs.reduce((sum, proof) => sum + proof.drift, 0),
-      deadLetters: letters.map(({ letter }) => letter ?? ''),
+      deadLetters: deadLetters.map(({ deadLetter }) => deadLetter ?? ''),
       left: [await depth(INPUT), await depth(DEAD)],
     };
   }

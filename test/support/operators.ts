@@ -4,8 +4,8 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { connect } from 'amqplib';
 import { hashPassword } from '../../src/auth/password.ts';
-import { type FrontDoor, openFrontDoor } from '../../src/broker/switch-client.ts';
-import { TICKET_HEADER } from '../../src/domain/replay-header.ts';
+import { openSwitchClient, type SwitchClient } from '../../src/broker/switch-client.ts';
+import { REPLAY_HEADER } from '../../src/domain/replay-header.ts';
 import { upsertUser } from '../../src/store/users.ts';
 import { until } from './broker.ts';
 import { type BillingDatabase, billingDatabase } from './persisting.ts';
@@ -23,12 +23,12 @@ export interface CommandResult {
 }
 
 /** A worker at work, a switch, an operator and a viewer. */
-export interface DeskSite {
+export interface OperatorSite {
   db: BillingDatabase;
   worker: WorkerProcess;
-  door: FrontDoor;
+  door: SwitchClient;
   environment: Record<string, string>;
-  /** Sends one call of customer 1 at the front door; the codes of the reply. */
+  /** Sends one call of customer 1 at the switch client; the codes of the reply. */
   submit: (parameters: Record<string, unknown>) => Promise<{ code: string; key: string }[]>;
   /** `cdr-ingest dead …` as the operator. */
   dead: (args: readonly string[], environment?: Record<string, string>) => Promise<CommandResult>;
@@ -36,12 +36,12 @@ export interface DeskSite {
   deadJson: <Result>(args: readonly string[]) => Promise<Result>;
   /** Starts it and leaves it running. */
   startDead: (args: readonly string[]) => Promise<WorkerProcess>;
-  /** Ids of letters, oldest first. */
+  /** Ids of dead letters, oldest first. */
   ids: (where: string) => Promise<string[]>;
   close: () => Promise<void>;
 }
 
-export async function openDesk(name: string): Promise<DeskSite> {
+export async function openOperatorSite(name: string): Promise<OperatorSite> {
   const db = await billingDatabase(name);
   const passwordHash = await hashPassword(PASSWORD);
   for (const [username, role] of [
@@ -54,9 +54,9 @@ export async function openDesk(name: string): Promise<DeskSite> {
   const environment = { ...services, CDR_USERNAME: 'boss', CDR_PASSWORD: PASSWORD };
   const worker = await startProcess(['worker'], { ...services, HTTP_PORT: '0' });
   await worker.logged('"queue":"cdrs.create","state":"consuming"');
-  const door = await openFrontDoor([db.amqpUrl], 'cdrs', 30_000);
+  const door = await openSwitchClient([db.amqpUrl], 'cdrs', 30_000);
 
-  const dead: DeskSite['dead'] = (args, more = {}) =>
+  const dead: OperatorSite['dead'] = (args, more = {}) =>
     runCommand(['dead', ...args], { ...environment, ...more });
   return {
     db,
@@ -116,16 +116,16 @@ export interface Heard {
   isDuplicate: boolean;
 }
 
-/** A switch that stays at its reply queue, and sees what else comes through the front door. */
+/** A switch that stays at its reply queue, and sees what else comes through the switch client. */
 export interface Outpost {
   replies: string;
   heard: readonly Heard[];
-  /** Sends a call, or anything else, with or without a ticket. Resolves when the broker has it. */
-  send: (body: object | Buffer, correlationId: string, ticket?: string) => Promise<void>;
+  /** Sends a call, or anything else, with or without a replay header. Resolves when the broker has it. */
+  send: (body: object | Buffer, correlationId: string, replayHeader?: string) => Promise<void>;
   /** Resolves with the replies to this message when there are so many. */
   answers: (correlationId: string, count?: number) => Promise<Heard[]>;
-  /** Messages with a ticket that came through the front door since the last time. */
-  overheard: () => Promise<{ ticket: string; body: Buffer }[]>;
+  /** Messages with a replay header that came through the switch client since the last time. */
+  overheard: () => Promise<{ replayHeader: string; body: Buffer }[]>;
   close: () => Promise<void>;
 }
 
@@ -153,9 +153,9 @@ export async function openOutpost(amqpUrl: string): Promise<Outpost> {
   return {
     replies,
     heard,
-    send: async (body, correlationId, ticket) => {
+    send: async (body, correlationId, replayHeader) => {
       const bytes = Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body));
-      const headers = ticket === undefined ? {} : { [TICKET_HEADER]: ticket };
+      const headers = replayHeader === undefined ? {} : { [REPLAY_HEADER]: replayHeader };
       channel.publish('cdrs', 'cdrs.create', bytes, { headers, replyTo: replies, correlationId });
       await channel.waitForConfirms();
     },
@@ -164,12 +164,12 @@ export async function openOutpost(amqpUrl: string): Promise<Outpost> {
       return to(correlationId);
     },
     overheard: async () => {
-      const found: { ticket: string; body: Buffer }[] = [];
+      const found: { replayHeader: string; body: Buffer }[] = [];
       for (;;) {
         const message = await channel.get(queue, { noAck: true });
         if (message === false) return found;
-        const ticket: unknown = message.properties.headers?.[TICKET_HEADER];
-        if (typeof ticket === 'string') found.push({ ticket, body: message.content });
+        const replayHeader: unknown = message.properties.headers?.[REPLAY_HEADER];
+        if (typeof replayHeader === 'string') found.push({ replayHeader, body: message.content });
       }
     },
     close: () => connection.close(),

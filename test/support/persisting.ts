@@ -1,8 +1,8 @@
-import { type Admitted, admit } from '../../src/worker/admission.ts';
 import { openDatabase } from '../../src/store/database.ts';
 import { migrate } from '../../src/store/migrate.ts';
-import { settle } from '../../src/store/persist/persist.ts';
+import { persist } from '../../src/store/persist/persist.ts';
 import { type Sql, sqlOf } from '../../src/store/sql.ts';
+import { type Admitted, admit } from '../../src/worker/admission.ts';
 import { testServices } from './stack.ts';
 
 export type Parameters = Record<string, unknown>;
@@ -74,8 +74,9 @@ export async function billingDatabase(name: string) {
     prisma,
     sql,
     execute,
-    /** Settles calls in one batch; the outcomes in their order. */
-    settle: (calls: readonly Parameters[], through: Sql = sql) => settle(through, calls.map(admitted), 'USD'),
+    /** Persists calls in one batch; the outcomes in their order. */
+    persist: (calls: readonly Parameters[], through: Sql = sql) =>
+      persist(through, calls.map(admitted), 'USD'),
     /** Rows as text, for amounts that must be right to the last digit. */
     rows: (text: string) => prisma.$queryRawUnsafe<Record<string, string | null>[]>(text),
     drop: async () => {

@@ -26,8 +26,8 @@ describe('a sender', () => {
     const call = JSON.stringify({ ...CALL, auth_password: password, note: 'first' }).slice(0, -1);
     const admitted = await admitBytes(Buffer.from(`${call},"note":"second"}`));
     expect(answersOf(admitted)).toEqual([answer]);
-    expect(admitted.letter().body).toMatch(/first.*second/);
-    expect(admitted.letter().body).not.toContain(password);
+    expect(admitted.deadLetter().body).toMatch(/first.*second/);
+    expect(admitted.deadLetter().body).not.toContain(password);
   });
 
   it.each(['auth_username', 'auth_password'])('who gives %s twice is told so', async (name) => {

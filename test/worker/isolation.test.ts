@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
-import type { Entry } from '../../src/worker/admission.ts';
 import { fingerprint } from '../../src/domain/cdr.ts';
-import { callsLike, type Held, type Settled } from '../../src/domain/held.ts';
+import { callsLike, type Held, type PersistResult } from '../../src/domain/held.ts';
 import type { Submission } from '../../src/domain/submission.ts';
+import type { Entry } from '../../src/worker/admission.ts';
 import { type InHand, Isolation } from '../../src/worker/isolation.ts';
 import { call } from '../domain/references.ts';
 
@@ -25,10 +25,16 @@ function messages(): InHand<number>[] {
           confinement: null,
         },
       },
-      letter: () => null,
+      deadLetter: () => null,
       cleaned: 0,
     };
-    const properties = { contentType: null, replyTo: null, correlationId: null, messageId: null, routingKey: '' };
+    const properties = {
+      contentType: null,
+      replyTo: null,
+      correlationId: null,
+      messageId: null,
+      routingKey: '',
+    };
     return { delivery, request: { body: Buffer.alloc(0), bytes: 0, properties }, admitted };
   });
 }
@@ -43,7 +49,7 @@ function isolate(fails: (entries: readonly Submission[]) => boolean) {
       prepare: (entries, manner) => async () => {
         const held = (entry: Submission) => (manner === 'alone' ? undefined : rows.get(rowOf(entry)));
         if (fails(entries.filter((entry) => held(entry) === undefined))) throw new Error('no space left');
-        return entries.map((entry): Settled => held(entry) ?? { kind: 'accepted' });
+        return entries.map((entry): PersistResult => held(entry) ?? { kind: 'accepted' });
       },
       blame: () => 'outage',
       describe: () => 'no space left',
@@ -66,18 +72,22 @@ function isolate(fails: (entries: readonly Submission[]) => boolean) {
   return { isolation, rows };
 }
 
-/** Settles until every message has come to something; at most so many rounds. */
-async function settleAll(isolation: Isolation<number>, rounds: number, fails: Parameters<typeof isolate>[0]) {
-  const results = new Map<number, Settled['kind']>();
+/** Persists until every message has come to something; at most so many rounds. */
+async function persistAll(
+  isolation: Isolation<number>,
+  rounds: number,
+  fails: Parameters<typeof isolate>[0],
+) {
+  const results = new Map<number, PersistResult['kind']>();
   let open = messages();
   for (let round = 0; open.length > 0 && round < rounds; round += 1) {
     const entries = open.map(({ admitted }) => admitted);
-    const done = await isolation.settle(open, async () => {
+    const done = await isolation.persist(open, async () => {
       if (fails(entries)) throw new Error('no space left');
       return entries.map(() => ({ kind: 'accepted' as const }));
     });
     const come = Array.isArray(done) ? open.map((one) => [one, { kind: 'accepted' }] as const) : [...done];
-    for (const [{ delivery }, { kind }] of come) results.set(delivery, kind as Settled['kind']);
+    for (const [{ delivery }, { kind }] of come) results.set(delivery, kind as PersistResult['kind']);
     open = open.filter(({ delivery }) => !results.has(delivery));
   }
   return results;
@@ -91,7 +101,7 @@ it('an outage that ends after whatever statement has no call wait for a row', as
       return statements <= failures;
     };
     const { isolation, rows } = isolate(fails);
-    const results = await settleAll(isolation, 100, fails);
+    const results = await persistAll(isolation, 100, fails);
     const kinds = [...results.values()];
     expect({ failures, calls: kinds.length, kinds: new Set(kinds), held: [...rows.keys()] }).toEqual({
       failures,
@@ -106,8 +116,10 @@ it('the calls of one customer, whose row fails every statement, wait, and all ot
   const isOfThree = ({ verdict }: Submission) => verdict.kind === 'call' && verdict.call.cdr.scustomer === 3;
   const fails = (entries: readonly Submission[]) => entries.some(isOfThree);
   const { isolation, rows } = isolate(fails);
-  const results = await settleAll(isolation, 10, fails);
-  const held = [...results].filter(([, kind]) => kind === 'held').map(([delivery]) => 1 + (delivery % CUSTOMERS));
+  const results = await persistAll(isolation, 10, fails);
+  const held = [...results]
+    .filter(([, kind]) => kind === 'held')
+    .map(([delivery]) => 1 + (delivery % CUSTOMERS));
   expect(new Set(held)).toEqual(new Set([3]));
   expect(results.size).toBe(BATCH);
   expect(rows.size).toBe(1);

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { HeldBy } from '../../src/domain/held.ts';
-import { Quarantine, type Waiting } from '../../src/worker/waiting-list.ts';
+import { type Waiting, WaitingList } from '../../src/worker/waiting-list.ts';
 
 const held: HeldBy = (row) => ({ kind: 'held', row, why: 'somebody' });
 const heldOnly =
@@ -24,41 +24,41 @@ function waiting(message: string, row: string | null, more: Partial<Waiting<stri
   };
 }
 
-function quarantine(...all: Waiting<string>[]): Quarantine<string> {
-  const made = new Quarantine<string>({ limit: 3, limitBytes: 100, holdsEndless: true, waitMs: 1000 });
+function waitingList(...all: Waiting<string>[]): WaitingList<string> {
+  const made = new WaitingList<string>({ limit: 3, limitBytes: 100, holdsEndless: true, waitMs: 1000 });
   for (const one of all) made.add(one);
   return made;
 }
 const names = (taken: readonly Waiting<string>[]) => taken.map(({ message }) => message);
 
 it('has room for so many, and for what can be done nothing else with', () => {
-  const full = quarantine(waiting('a', 'x'), waiting('b', 'x'), waiting('c', 'x'));
+  const full = waitingList(waiting('a', 'x'), waiting('b', 'x'), waiting('c', 'x'));
   expect(full.add(waiting('d', 'x'))).toBe(false);
   expect(full.add(waiting('e', null, { isEndless: true }))).toBe(true);
   expect(full.size).toBe(4);
 });
 
 it('has no room for what waits without an end either, where another queue takes it', () => {
-  const one = new Quarantine<string>({ limit: 1, limitBytes: 100, holdsEndless: false, waitMs: 1000 });
+  const one = new WaitingList<string>({ limit: 1, limitBytes: 100, holdsEndless: false, waitMs: 1000 });
   expect(one.add(waiting('a', null, { isEndless: true }))).toBe(true);
   expect(one.add(waiting('b', null, { isEndless: true }))).toBe(false);
 });
 
 it('has room for so many bytes', () => {
-  const some = quarantine(waiting('a', 'x', { bytes: 60 }));
+  const some = waitingList(waiting('a', 'x', { bytes: 60 }));
   expect(some.add(waiting('b', 'x', { bytes: 41 }))).toBe(false);
   expect(some.add(waiting('c', 'x', { bytes: 40 }))).toBe(true);
 });
 
 it('lets go in the order of arrival what waits for nothing any more', () => {
-  const some = quarantine(waiting('a', 'x'), waiting('b', 'y'), waiting('c', 'x'));
+  const some = waitingList(waiting('a', 'x'), waiting('b', 'y'), waiting('c', 'x'));
   expect(names(some.takeFree(heldOnly('y')))).toEqual(['a', 'c']);
   expect(names(some.takeFree(held))).toEqual([]);
   expect(names(some.takeFree(heldOnly()))).toEqual(['b']);
 });
 
 it('never lets a message pass an older one of its uniqueid', () => {
-  const some = quarantine(waiting('a', 'x', { uniqueid: 'u' }), waiting('b', 'y', { uniqueid: 'u' }));
+  const some = waitingList(waiting('a', 'x', { uniqueid: 'u' }), waiting('b', 'y', { uniqueid: 'u' }));
   expect(some.behind('u')?.message).toBe('a');
   expect(names(some.takeFree(heldOnly('x')))).toEqual([]);
   expect(names(some.takeFree(heldOnly()))).toEqual(['a', 'b']);
@@ -66,7 +66,7 @@ it('never lets a message pass an older one of its uniqueid', () => {
 });
 
 it('ends a wait in time, but for what is being tried and what waits without an end', () => {
-  const some = quarantine(
+  const some = waitingList(
     waiting('a', 'x', { since: 0 }),
     waiting('b', 'x', { since: 1 }),
     waiting('c', 'x', { isTried: true }),
@@ -78,7 +78,7 @@ it('ends a wait in time, but for what is being tried and what waits without an e
 
 it('has those tried in turn that only a try can free, less and less often', () => {
   const [a, b] = [waiting('a', 'x'), waiting('b', 'x')];
-  const some = quarantine(a, b, waiting('c', 'y'));
+  const some = waitingList(a, b, waiting('c', 'y'));
   const isRefused = (row: string) => row === 'x';
   expect(some.next(0, isRefused)).toBe(a);
   some.failed(a, 'no', 0);
@@ -92,7 +92,7 @@ it('has those tried in turn that only a try can free, less and less often', () =
 });
 
 it('forgets what the broker has again', () => {
-  const some = quarantine(waiting('a', 'x'), waiting('b', 'x'));
+  const some = waitingList(waiting('a', 'x'), waiting('b', 'x'));
   some.keepOnly((message) => message === 'b');
   expect(some.size).toBe(1);
 });

@@ -1,20 +1,20 @@
 import type { Command } from 'commander';
 import { ConfigError } from '../../config.ts';
 import { momentOf } from '../../dead-letters/selection.ts';
-import { countPrunable, discardLetters, pruneLetters } from '../../store/dead-letters/edit.ts';
-import { countLetters } from '../../store/dead-letters/list.ts';
+import { countPrunable, discardDeadLetters, pruneDeadLetters } from '../../store/dead-letters/edit.ts';
+import { countDeadLetters } from '../../store/dead-letters/list.ts';
+import { printLine } from '../print.ts';
 import {
-  atDesk,
-  DeskError,
+  asOperator,
   expectKnown,
   operatorAtWork,
   printJson,
   type SelectionOptions,
+  SelectionRefused,
   selectionOf,
   usage,
   withSelection,
 } from './options.ts';
-import { printLine } from '../print.ts';
 
 interface DiscardOptions extends SelectionOptions {
   why?: string;
@@ -39,8 +39,8 @@ export function registerClose(dead: Command): void {
     .option('--json', 'prints JSON')
     .action(async (options: { olderThan: string; dryRun?: boolean; json?: boolean }) => {
       const before = usage(() => momentOf('older-than', options.olderThan, new Date()));
-      await atDesk(1, async ({ sql }) => {
-        const pruned = await (options.dryRun ? countPrunable : pruneLetters)(sql, before);
+      await asOperator(1, async ({ sql }) => {
+        const pruned = await (options.dryRun ? countPrunable : pruneDeadLetters)(sql, before);
         if (options.json) printJson({ pruned, dry_run: options.dryRun === true });
         else printLine(`${pruned} ${options.dryRun ? 'would be removed' : 'removed'}`);
       });
@@ -51,14 +51,14 @@ async function discard(ids: string[], { why, all, json, ...options }: DiscardOpt
   const filter = selectionOf(ids, options);
   if (Object.keys(filter).length === 0 && !all)
     throw new ConfigError('expected ids, a filter, or --all for every dead letter');
-  await atDesk(2, async (desk) => {
-    const operator = await operatorAtWork(desk);
-    await expectKnown(desk.sql, filter);
-    const selected = await countLetters(desk.sql, filter);
-    const discarded = await discardLetters(desk.sql, filter, operator, why ?? null);
+  await asOperator(2, async (session) => {
+    const operator = await operatorAtWork(session);
+    await expectKnown(session.sql, filter);
+    const selected = await countDeadLetters(session.sql, filter);
+    const discarded = await discardDeadLetters(session.sql, filter, operator, why ?? null);
     const others = selected - discarded;
     if (json) printJson({ discarded, left_alone: others });
     else printLine(`${discarded} discarded${others > 0 ? `, ${others} left alone: not dead` : ''}`);
-    if (ids.length > 0 && others > 0) throw new DeskError(`${others} of the given ids were not dead`);
+    if (ids.length > 0 && others > 0) throw new SelectionRefused(`${others} of the given ids were not dead`);
   });
 }

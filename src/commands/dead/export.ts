@@ -5,17 +5,22 @@ import { finished } from 'node:stream/promises';
 import type { Command } from 'commander';
 import { ConfigError } from '../../config.ts';
 import { jsonText, printableLines } from '../../domain/printable.ts';
-import { type Cursor, type LetterFilter, type LetterSummary, readPage } from '../../store/dead-letters/list.ts';
-import type { Sql } from '../../store/sql.ts';
 import {
-  atDesk,
-  DeskError,
+  type Cursor,
+  type DeadLetterFilter,
+  type DeadLetterSummary,
+  readPage,
+} from '../../store/dead-letters/list.ts';
+import type { Sql } from '../../store/sql.ts';
+import { writeData } from '../print.ts';
+import {
+  asOperator,
   expectKnown,
   type SelectionOptions,
+  SelectionRefused,
   selectionOf,
   withSelection,
 } from './options.ts';
-import { writeData } from '../print.ts';
 
 const PAGE = 500;
 
@@ -32,7 +37,7 @@ export function registerExport(dead: Command): void {
     .action(async (ids: string[], { json, csv, output, ...options }: ExportOptions) => {
       if (json && csv) throw new ConfigError('--json and --csv: expected one of them');
       const filter = selectionOf(ids, options);
-      await atDesk(2, async ({ sql }) => {
+      await asOperator(2, async ({ sql }) => {
         await expectKnown(sql, filter);
         const target = output === undefined ? undefined : await newFile(output);
         await writeAll(sql, filter, json ? 'array' : csv ? 'csv' : 'lines', undefined, target);
@@ -50,15 +55,15 @@ interface ExportOptions extends SelectionOptions {
 async function newFile(path: string): Promise<Writable> {
   const stream = createWriteStream(path, { flags: 'wx', mode: 0o600 });
   await once(stream, 'open').catch((error: unknown) => {
-    throw new DeskError(`--output: ${error instanceof Error ? error.message : String(error)}`);
+    throw new SelectionRefused(`--output: ${error instanceof Error ? error.message : String(error)}`);
   });
   return stream;
 }
 
-/** Writes every selected letter, page after page; to stdout where no target is given. */
+/** Writes every selected dead letter, page after page; to stdout where no target is given. */
 export async function writeAll(
   sql: Sql,
-  filter: LetterFilter,
+  filter: DeadLetterFilter,
   format: Format,
   limit: number | undefined,
   target?: Writable,
@@ -69,14 +74,14 @@ export async function writeAll(
   let left = limit ?? Number.POSITIVE_INFINITY;
   let written = 0;
   for (let after: Cursor | undefined; left > 0; ) {
-    const { letters, next } = await readPage(sql, filter, Math.min(PAGE, left), after);
-    for (const letter of letters) {
-      if (format === 'csv') await write(csvLine(letter));
-      else if (format === 'lines') await write(`${jsonText(letter)}\n`);
-      else await write(`${written === 0 ? '\n' : ',\n'}${jsonText(letter)}`);
+    const { deadLetters, next } = await readPage(sql, filter, Math.min(PAGE, left), after);
+    for (const deadLetter of deadLetters) {
+      if (format === 'csv') await write(csvLine(deadLetter));
+      else if (format === 'lines') await write(`${jsonText(deadLetter)}\n`);
+      else await write(`${written === 0 ? '\n' : ',\n'}${jsonText(deadLetter)}`);
       written += 1;
     }
-    left -= letters.length;
+    left -= deadLetters.length;
     if (next === undefined) break;
     after = next;
   }
@@ -101,9 +106,9 @@ const CSV_COLUMNS = [
   'body',
 ] as const;
 
-function csvLine(letter: LetterSummary): string {
-  const answer = letter.responses.map(({ code, key, message }) => `${code} ${key} ${message}`).join('; ');
-  const cells = CSV_COLUMNS.map((name) => (name === 'answer' ? answer : letter[name]));
+function csvLine(deadLetter: DeadLetterSummary): string {
+  const answer = deadLetter.responses.map(({ code, key, message }) => `${code} ${key} ${message}`).join('; ');
+  const cells = CSV_COLUMNS.map((name) => (name === 'answer' ? answer : deadLetter[name]));
   return `${cells.map(csvCell).join(',')}\r\n`;
 }
 

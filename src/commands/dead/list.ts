@@ -1,21 +1,27 @@
 import type { Command } from 'commander';
 import { ConfigError, readConfig } from '../../config.ts';
-import { readStory } from '../../dead-letters/look.ts';
+import { readDeadLetterHistory } from '../../dead-letters/look.ts';
 import { countIn } from '../../dead-letters/selection.ts';
-import { countLetters, type GroupField, groupFields, groupLetters, readPage } from '../../store/dead-letters/list.ts';
+import {
+  countDeadLetters,
+  type GroupField,
+  groupDeadLetters,
+  groupFields,
+  readPage,
+} from '../../store/dead-letters/list.ts';
+import { printLine } from '../print.ts';
 import { writeAll } from './export.ts';
 import {
-  atDesk,
-  DeskError,
+  asOperator,
   expectKnown,
   printJson,
   type SelectionOptions,
+  SelectionRefused,
   selectionOf,
   usage,
   withSelection,
 } from './options.ts';
-import { printGroups, printList, printStory } from './tables.ts';
-import { printLine } from '../print.ts';
+import { printDeadLetterHistory, printGroups, printList } from './tables.ts';
 
 const PAGE = 50;
 
@@ -36,13 +42,13 @@ export function registerLook(dead: Command): void {
     .action(async (id: string, { json }: { json?: boolean }) => {
       const [only = ''] = selectionOf([id], {}).ids ?? [];
       const { SYSTEM_CURRENCY } = readConfig(['SYSTEM_CURRENCY']);
-      await atDesk(2, async ({ sql }) => {
-        const story = await readStory(sql, only, SYSTEM_CURRENCY);
-        if (story === undefined) throw new DeskError(`there is no dead letter ${only}`);
+      await asOperator(2, async ({ sql }) => {
+        const deadLetterHistory = await readDeadLetterHistory(sql, only, SYSTEM_CURRENCY);
+        if (deadLetterHistory === undefined) throw new SelectionRefused(`there is no dead letter ${only}`);
         if (json) {
-          const { letter, ...rest } = story;
-          printJson({ ...letter, ...rest });
-        } else printStory(story);
+          const { deadLetter, ...rest } = deadLetterHistory;
+          printJson({ ...deadLetter, ...rest });
+        } else printDeadLetterHistory(deadLetterHistory);
       });
     });
 }
@@ -62,20 +68,20 @@ async function list(ids: string[], { groupBy, limit, json, ...options }: ListOpt
   }
   const most = usage(() => countIn('limit', limit));
   const { SYSTEM_CURRENCY } = readConfig(['SYSTEM_CURRENCY']);
-  await atDesk(2, async ({ sql }) => {
+  await asOperator(2, async ({ sql }) => {
     await expectKnown(sql, filter);
     if (groupBy !== undefined) {
-      const groups = await groupLetters(sql, filter, groupBy, SYSTEM_CURRENCY);
+      const groups = await groupDeadLetters(sql, filter, groupBy, SYSTEM_CURRENCY);
       if (json) printJson(groups);
       else printGroups(groupBy, groups);
     } else if (json) {
       await writeAll(sql, filter, 'array', most);
     } else {
-      const { letters, next } = await readPage(sql, filter, most ?? PAGE);
-      printList(letters, SYSTEM_CURRENCY);
+      const { deadLetters, next } = await readPage(sql, filter, most ?? PAGE);
+      printList(deadLetters, SYSTEM_CURRENCY);
       if (next === undefined) return;
-      const all = await countLetters(sql, filter);
-      printLine(`${letters.length} of ${all}: --limit shows more, --group-by counts, export has all`);
+      const all = await countDeadLetters(sql, filter);
+      printLine(`${deadLetters.length} of ${all}: --limit shows more, --group-by counts, export has all`);
     }
   });
 }

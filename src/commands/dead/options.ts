@@ -1,20 +1,20 @@
 import type { Command } from 'commander';
 import { createVerifier } from '../../auth/verifier.ts';
 import { ConfigError, readConfig } from '../../config.ts';
+import { databaseOf, databaseVariables } from '../../connections.ts';
 import { readSelection, SelectionError, type SelectionText } from '../../dead-letters/selection.ts';
 import { type Database, describeFailure, openDatabase } from '../../store/database.ts';
-import { type LetterFilter, unknownIds } from '../../store/dead-letters/list.ts';
+import { type DeadLetterFilter, unknownIds } from '../../store/dead-letters/list.ts';
 import { type Sql, sqlOf } from '../../store/sql.ts';
 import { readUsers } from '../../store/users.ts';
-import { databaseOf, databaseVariables } from '../../connections.ts';
 
 export { printJson } from '../print.ts';
 
 /** A problem of the work, said in one line; the command exits with code 1. */
-export class DeskError extends Error {}
+export class SelectionRefused extends Error {}
 
 const CONNECT_TIMEOUT_MS = 10_000;
-/** Grouping all of a million letters takes seconds; nobody waits for more than this. */
+/** Grouping all of a million dead letters takes seconds; nobody waits for more than this. */
 const STATEMENT_TIMEOUT_MS = 120_000;
 
 export type SelectionOptions = Omit<SelectionText, 'ids'>;
@@ -35,7 +35,7 @@ export function withSelection(command: Command): Command {
 }
 
 /** Throws ConfigError for what nobody can mean. */
-export function selectionOf(ids: readonly string[], options: SelectionOptions): LetterFilter {
+export function selectionOf(ids: readonly string[], options: SelectionOptions): DeadLetterFilter {
   return usage(() => readSelection({ ...options, ids }, new Date()));
 }
 
@@ -53,13 +53,16 @@ function optionOf(message: string): string {
   return message.startsWith('id:') ? message : `--${message}`;
 }
 
-export interface Desk {
+export interface OperatorSession {
   database: Database;
   sql: Sql;
 }
 
 /** Does the work on the database of DATABASE_URL, and closes it. */
-export async function atDesk(poolSize: number, work: (desk: Desk) => Promise<void>): Promise<void> {
+export async function asOperator(
+  poolSize: number,
+  work: (session: OperatorSession) => Promise<void>,
+): Promise<void> {
   const database = openDatabase({
     ...databaseOf(readConfig(databaseVariables)),
     poolSize,
@@ -70,7 +73,7 @@ export async function atDesk(poolSize: number, work: (desk: Desk) => Promise<voi
   try {
     await work({ database, sql: sqlOf(database.prisma) });
   } catch (error) {
-    if (error instanceof ConfigError || error instanceof DeskError) throw error;
+    if (error instanceof ConfigError || error instanceof SelectionRefused) throw error;
     throw new Error(describeFailure(error), { cause: error });
   } finally {
     await database.close(CONNECT_TIMEOUT_MS);
@@ -78,16 +81,16 @@ export async function atDesk(poolSize: number, work: (desk: Desk) => Promise<voi
 }
 
 /** Throws DeskError where one of the ids is no dead letter's. */
-export async function expectKnown(sql: Sql, { ids }: LetterFilter): Promise<void> {
+export async function expectKnown(sql: Sql, { ids }: DeadLetterFilter): Promise<void> {
   const unknown = ids === undefined ? [] : await unknownIds(sql, ids);
-  if (unknown.length > 0) throw new DeskError(`there is no dead letter ${unknown.join(', ')}`);
+  if (unknown.length > 0) throw new SelectionRefused(`there is no dead letter ${unknown.join(', ')}`);
 }
 
 /**
  * The operator of CDR_USERNAME and CDR_PASSWORD. Throws ConfigError where they are missing, DeskError where they
  * are not those of an active user with role operator.
  */
-export async function operatorAtWork({ database }: Desk): Promise<string> {
+export async function operatorAtWork({ database }: OperatorSession): Promise<string> {
   const { CDR_USERNAME, CDR_PASSWORD } = readConfig(['CDR_USERNAME', 'CDR_PASSWORD']);
   const missing = Object.entries({ CDR_USERNAME, CDR_PASSWORD }).filter(([, value]) => value === '');
   if (missing.length > 0) {
@@ -97,9 +100,10 @@ export async function operatorAtWork({ database }: Desk): Promise<string> {
   const verifier = createVerifier({ readUsers: (names) => readUsers(database.prisma, names) });
   try {
     const verdict = await verifier.check(CDR_USERNAME, CDR_PASSWORD);
-    if (verdict.kind !== 'ok') throw new DeskError('CDR_USERNAME and CDR_PASSWORD are not those of a user');
+    if (verdict.kind !== 'ok')
+      throw new SelectionRefused('CDR_USERNAME and CDR_PASSWORD are not those of a user');
     if (verdict.role !== 'operator')
-      throw new DeskError(`${verdict.username} has role ${verdict.role}: this needs an operator`);
+      throw new SelectionRefused(`${verdict.username} has role ${verdict.role}: this needs an operator`);
     return verdict.username;
   } finally {
     verifier.stop();

@@ -1,4 +1,4 @@
-import type { Rehearsal } from '../../dead-letters/dry-run.ts';
+import type { DryRun } from '../../dead-letters/dry-run.ts';
 import type { ReplayProgress } from '../../dead-letters/replay.ts';
 import { chargesOf, countsOf } from '../../dead-letters/sums.ts';
 import { complain, isWatched, printLine, printTable, progressBar } from '../print.ts';
@@ -57,7 +57,7 @@ export function printReplay(progress: ReplayProgress, leftOut: LeftOut): void {
   printLeft([...leftAlone, ...leftOut]);
 }
 
-export function printRehearsal({ rows, leftAlone }: Rehearsal, leftOut: LeftOut): void {
+export function printDryRun({ rows, leftAlone }: DryRun, leftOut: LeftOut): void {
   const each = rows.slice(0, SHOWN).map(({ id, uniqueid, becomes, code, responses, charged, currency }) => {
     const problems = responses
       .filter(({ key }) => key !== '')

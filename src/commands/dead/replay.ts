@@ -1,28 +1,28 @@
 import type { Command } from 'commander';
 import { ConfigError, readConfig } from '../../config.ts';
+import { brokerOf, brokerVariables } from '../../connections.ts';
 import { type Choice, chooseForReplay, NEEDS } from '../../dead-letters/choice.ts';
 import { readEdits, refusalOf } from '../../dead-letters/corrections.ts';
-import { rehearse } from '../../dead-letters/dry-run.ts';
+import { dryRunReplays } from '../../dead-letters/dry-run.ts';
+import { dryRunPorts, replayPorts } from '../../dead-letters/ports.ts';
+import { BrokerError, openSender } from '../../dead-letters/publisher.ts';
 import { type ReplayProgress, replay } from '../../dead-letters/replay.ts';
 import { countIn, percentIn, rateIn } from '../../dead-letters/selection.ts';
 import { readReplayable, selectIds } from '../../store/dead-letters/mark.ts';
+import { complain } from '../print.ts';
 import {
-  atDesk,
-  type Desk,
-  DeskError,
+  asOperator,
   expectKnown,
+  type OperatorSession,
   operatorAtWork,
   printJson,
   type SelectionOptions,
+  SelectionRefused,
   selectionOf,
   usage,
   withSelection,
 } from './options.ts';
-import { rehearsalPorts, replayPorts } from '../../dead-letters/ports.ts';
-import { openProgress, printRehearsal, printReplay } from './progress.ts';
-import { BrokerError, openSender } from '../../dead-letters/publisher.ts';
-import { complain } from '../print.ts';
-import { brokerOf, brokerVariables } from '../../connections.ts';
+import { openProgress, printDryRun, printReplay } from './progress.ts';
 
 interface ReplayOptions extends SelectionOptions {
   set: string[];
@@ -37,7 +37,7 @@ interface ReplayOptions extends SelectionOptions {
 
 const POOL = 4;
 
-/** `dead replay`: sends dead letters through the front door again, in the operator's name. */
+/** `dead replay`: sends dead letters through the switch client again, in the operator's name. */
 export function registerReplay(dead: Command): void {
   withSelection(dead.command('replay'))
     .description('sends dead letters again; stopped at any point, the same command finishes the rest')
@@ -65,27 +65,27 @@ async function run(ids: string[], { set, why, dryRun, json, ...options }: Replay
   const abortOver = usage(() => percentIn('abort-over', options.abortOver)) ?? null;
   const choice = usage(() => chooseForReplay(filter, options.unverified === true));
   const config = readConfig([...brokerVariables, 'SYSTEM_CURRENCY', 'MAX_BODY_BYTES', 'IGNORED_PARAMETERS']);
-  await atDesk(POOL, async (desk) => {
-    const operator = await operatorAtWork(desk);
-    await expectKnown(desk.sql, filter);
-    const selected = await selectIds(desk.sql, choice.filter, limit);
+  await asOperator(POOL, async (session) => {
+    const operator = await operatorAtWork(session);
+    await expectKnown(session.sql, filter);
+    const selected = await selectIds(session.sql, choice.filter, limit);
     if (edits.uniqueid !== undefined) {
-      const refusal = refusalOf(edits, await readReplayable(desk.sql, selected.slice(0, 2)), why ?? null);
+      const refusal = refusalOf(edits, await readReplayable(session.sql, selected.slice(0, 2)), why ?? null);
       if (refusal !== null) throw new ConfigError(`--${refusal}`);
     }
-    const skipped = await leftOut(desk, ids, choice, limit === null ? selected : null);
+    const skipped = await leftOut(session, ids, choice, limit === null ? selected : null);
     const needMore = skipped.some((one) => one.why.includes(NEEDS));
     if (dryRun) {
-      const rehearsal = await rehearse(selected, edits, rehearsalPorts(desk, config));
-      if (json) printJson({ ...rehearsal, left_out: skipped });
-      else printRehearsal(rehearsal, skipped);
-      const { rows, leftAlone } = rehearsal;
+      const dryRunResult = await dryRunReplays(selected, edits, dryRunPorts(session, config));
+      if (json) printJson({ ...dryRunResult, left_out: skipped });
+      else printDryRun(dryRunResult, skipped);
+      const { rows, leftAlone } = dryRunResult;
       const wouldResolve = leftAlone.length === 0 && rows.every(({ code }) => code === '204');
       process.exitCode = wouldResolve && !needMore ? 0 : 1;
       return;
     }
     const progress = await sendThem(selected, { edits, rate, abortOver }, config, {
-      ...desk,
+      ...session,
       operator,
       why: why ?? null,
     });
@@ -103,14 +103,14 @@ async function sendThem(
   selected: readonly string[],
   settings: Pick<Parameters<typeof replay>[1], 'edits' | 'rate' | 'abortOver'>,
   config: Config,
-  desk: Desk & { operator: string; why: string | null },
+  session: OperatorSession & { operator: string; why: string | null },
 ): Promise<ReplayProgress> {
   const sender = await openSender(brokerOf(config)).catch((error: unknown) => {
-    throw error instanceof BrokerError ? new DeskError(error.message) : error;
+    throw error instanceof BrokerError ? new SelectionRefused(error.message) : error;
   });
   const stop = new AbortController();
   const onSignal = () => {
-    // Whatever is not settled yet stays `replaying`, and the same command takes it up.
+    // Whatever is not persisted yet stays `replaying`, and the same command takes it up.
     for (const name of SIGNALS) process.removeListener(name, onSignal).on(name, () => process.exit(1));
     complain('');
     complain('sending no more, waiting for what is on its way; once more ends at once');
@@ -120,10 +120,12 @@ async function sendThem(
   const bar = openProgress(selected.length);
   try {
     const all = { ...settings, maxBodyBytes: config.MAX_BODY_BYTES, stop: stop.signal };
-    return await replay(selected, all, replayPorts(desk, desk, sender.send, bar.update));
+    return await replay(selected, all, replayPorts(session, session, sender.send, bar.update));
   } catch (error) {
     if (!(error instanceof BrokerError)) throw error;
-    throw new DeskError(`${error.message}; what was not sent stays "replaying", run the same command again`);
+    throw new SelectionRefused(
+      `${error.message}; what was not sent stays "replaying", run the same command again`,
+    );
   } finally {
     bar.stop();
     for (const name of SIGNALS) process.removeListener(name, onSignal);
@@ -135,7 +137,7 @@ const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
 /** Of the ids that were named: those that this replay is not about, and why. */
 async function leftOut(
-  { sql }: Desk,
+  { sql }: OperatorSession,
   ids: readonly string[],
   { whyNot }: Choice,
   selected: readonly string[] | null,

@@ -1,11 +1,11 @@
-import type { Story } from '../../dead-letters/history.ts';
 import { answerOf, moneyOf, senderOf, timeOf } from '../../dead-letters/format.ts';
+import type { DeadLetterHistory } from '../../dead-letters/history.ts';
 import { unsendable } from '../../domain/kept.ts';
 import { shorten, shown } from '../../domain/text.ts';
-import type { LetterGroup, LetterSummary } from '../../store/dead-letters/list.ts';
+import type { DeadLetterGroup, DeadLetterSummary } from '../../store/dead-letters/list.ts';
 import { printLine, printTable } from '../print.ts';
 
-export function printList(letters: readonly LetterSummary[], systemCurrency: string): void {
+export function printList(deadLetters: readonly DeadLetterSummary[], systemCurrency: string): void {
   const head = [
     'id',
     'last died (UTC)',
@@ -20,22 +20,22 @@ export function printList(letters: readonly LetterSummary[], systemCurrency: str
   ];
   printTable(
     head,
-    letters.map((letter) => [
-      letter.id,
-      timeOf(letter.last_dead_at),
-      letter.reason,
-      letter.status,
-      shorten(letter.uniqueid ?? '', 40),
-      letter.scustomer ?? '',
-      shorten(letter.machine ?? '', 24),
-      answerOf(letter),
-      moneyOf(letter.cost, letter.currency, systemCurrency),
-      letter.deaths,
+    deadLetters.map((deadLetter) => [
+      deadLetter.id,
+      timeOf(deadLetter.last_dead_at),
+      deadLetter.reason,
+      deadLetter.status,
+      shorten(deadLetter.uniqueid ?? '', 40),
+      deadLetter.scustomer ?? '',
+      shorten(deadLetter.machine ?? '', 24),
+      answerOf(deadLetter),
+      moneyOf(deadLetter.cost, deadLetter.currency, systemCurrency),
+      deadLetter.deaths,
     ]),
   );
 }
 
-export function printGroups(field: string, groups: readonly LetterGroup[]): void {
+export function printGroups(field: string, groups: readonly DeadLetterGroup[]): void {
   printTable(
     [field, 'dead letters', 'last died (UTC)', 'money at stake'],
     groups.map(({ value, count, last_dead_at, at_stake }) => {
@@ -45,20 +45,26 @@ export function printGroups(field: string, groups: readonly LetterGroup[]): void
   );
 }
 
-export function printStory({ letter, call, history, stored, differences }: Story): void {
-  printLine(`dead letter ${letter.id}: ${letter.reason}, ${letter.status}`);
-  for (const { code, key, message } of letter.responses)
+export function printDeadLetterHistory({
+  deadLetter,
+  call,
+  history,
+  stored,
+  differences,
+}: DeadLetterHistory): void {
+  printLine(`dead letter ${deadLetter.id}: ${deadLetter.reason}, ${deadLetter.status}`);
+  for (const { code, key, message } of deadLetter.responses)
     printLine(`  answered ${code} ${key === '' ? '' : `${key}: `}${message}`);
-  if (letter.error !== null) printLine(`  error: ${letter.error}`);
-  printLine(`  ${senderOf(letter)}, ${letter.deaths} deaths, ${letter.replays} replays`);
-  const problem = unsendable(letter.altered, letter.edits);
+  if (deadLetter.error !== null) printLine(`  error: ${deadLetter.error}`);
+  printLine(`  ${senderOf(deadLetter)}, ${deadLetter.deaths} deaths, ${deadLetter.replays} replays`);
+  const problem = unsendable(deadLetter.altered, deadLetter.edits);
   if (problem !== null) printLine(`  not sent again: ${problem}`);
 
   if (call === null) {
     printLine('');
     printLine('The body cannot be read:');
-    printLine(shorten(letter.body, 2000));
-  } else printCall({ letter, call, stored, differences });
+    printLine(shorten(deadLetter.body, 2000));
+  } else printCall({ deadLetter, call, stored, differences });
   if (stored !== null) {
     const { submitted_by, replayed_by, received_at, charged, customer_currency } = stored;
     const by = replayed_by === null ? submitted_by : `${submitted_by}, replayed by ${replayed_by}`;
@@ -74,8 +80,8 @@ export function printStory({ letter, call, history, stored, differences }: Story
 }
 
 /** The call as it came, what was corrected, and the stored one beside it; ≠ marks what differs. */
-function printCall({ letter, call, stored, differences }: Omit<Story, 'history'>): void {
-  const isCorrected = Object.keys(letter.edits).length > 0;
+function printCall({ deadLetter, call, stored, differences }: Omit<DeadLetterHistory, 'history'>): void {
+  const isCorrected = Object.keys(deadLetter.edits).length > 0;
   const head = [
     '',
     'parameter',
@@ -84,7 +90,7 @@ function printCall({ letter, call, stored, differences }: Omit<Story, 'history'>
     ...(stored ? ['stored'] : []),
   ];
   const differing = new Set<string>(differences.map(({ parameter }) => parameter));
-  const names = new Set([...Object.keys(call ?? {}), ...Object.keys(letter.edits), ...differing]);
+  const names = new Set([...Object.keys(call ?? {}), ...Object.keys(deadLetter.edits), ...differing]);
   const rows = [...names].map((name) => {
     const value = (fields: object | null) => {
       const found: unknown = fields === null ? undefined : Reflect.get(fields, name);
@@ -94,7 +100,7 @@ function printCall({ letter, call, stored, differences }: Omit<Story, 'history'>
       differing.has(name) ? '≠' : '',
       shorten(name, 40),
       value(call),
-      ...(isCorrected ? [value(letter.edits)] : []),
+      ...(isCorrected ? [value(deadLetter.edits)] : []),
       ...(stored ? [value(stored.call)] : []),
     ];
   });

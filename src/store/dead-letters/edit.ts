@@ -1,5 +1,5 @@
-import { conditionOf, type LetterFilter } from './filter.ts';
 import type { Sql } from '../sql.ts';
+import { conditionOf, type DeadLetterFilter } from './filter.ts';
 
 /** A correction of one row: the new edits as a whole, and what the history says of them. */
 export interface Correction {
@@ -22,8 +22,8 @@ corrected as (
 insert into dead_letter_events (dead_letter, event, by, why, detail)
 select id, 'edited', $2, $3, jsonb_build_object('set', changes) from corrected returning dead_letter::text as id`;
 
-/** Corrects open letters; the body stays as it came. Returns the ids of those that were as they had been read. */
-export async function correctLetters(
+/** Corrects open dead letters; the body stays as it came. Returns the ids of those that were as they had been read. */
+export async function correctDeadLetters(
   sql: Sql,
   corrections: readonly Correction[],
   by: string,
@@ -33,10 +33,10 @@ export async function correctLetters(
   return new Set(rows.map(({ id }) => id));
 }
 
-/** Discards the selected letters that are `dead`. Returns how many. */
-export async function discardLetters(
+/** Discards the selected dead letters that are `dead`. Returns how many. */
+export async function discardDeadLetters(
   sql: Sql,
-  filter: LetterFilter,
+  filter: DeadLetterFilter,
   by: string,
   why: string | null,
 ): Promise<number> {
@@ -56,11 +56,11 @@ export async function discardLetters(
   return row?.count ?? 0;
 }
 
-/** Letters that one statement of `pruneLetters` removes at most: short locks, short transactions. */
+/** Dead letters that one statement of `pruneLetters` removes at most: short locks, short transactions. */
 const PRUNED_AT_ONCE = 5000;
 
-/** Removes resolved and discarded letters that were closed before `before`, with their history. Returns how many. */
-export async function pruneLetters(sql: Sql, before: Date): Promise<number> {
+/** Removes resolved and discarded dead letters that were closed before `before`, with their history. Returns how many. */
+export async function pruneDeadLetters(sql: Sql, before: Date): Promise<number> {
   for (let total = 0; ; ) {
     const [row] = await sql<{ count: number }>(
       `with old as materialized (

@@ -1,12 +1,12 @@
 import type { DeadReason } from '../../domain/outcome.ts';
-import { type LetterStatus, openStatuses } from '../../domain/record.ts';
+import { type DeadLetterStatus, openStatuses } from '../../domain/record.ts';
 
 /** Which dead letters; a part that is left out says nothing. Every part must hold. */
-export interface LetterFilter {
+export interface DeadLetterFilter {
   /** In digits: 64-bit numbers. */
   ids?: readonly string[];
   reasons?: readonly DeadReason[];
-  statuses?: readonly LetterStatus[];
+  statuses?: readonly DeadLetterStatus[];
   /** Codes and keys of the reply; of several responses one is enough. */
   code?: string;
   key?: string;
@@ -25,7 +25,11 @@ export interface Condition {
   values: unknown[];
 }
 
-const CONDITIONS: readonly [keyof LetterFilter, (place: string) => string, (value: unknown) => unknown][] = [
+const CONDITIONS: readonly [
+  keyof DeadLetterFilter,
+  (place: string) => string,
+  (value: unknown) => unknown,
+][] = [
   ['ids', (p) => `d.id = any(array(select json_array_elements_text(${p}::json)::bigint))`, JSON.stringify],
   ['reasons', (p) => `d.reason = any(array(select json_array_elements_text(${p}::json)))`, JSON.stringify],
   ['statuses', (p) => `d.status = any(array(select json_array_elements_text(${p}::json)))`, JSON.stringify],
@@ -43,7 +47,7 @@ const CONDITIONS: readonly [keyof LetterFilter, (place: string) => string, (valu
  * The filter as SQL. One reason or status is an equality, so that its index gives the rows in the order of their
  * deaths.
  */
-export function conditionOf(filter: LetterFilter): Condition {
+export function conditionOf(filter: DeadLetterFilter): Condition {
   const values: unknown[] = [];
   const isOpen = opennessOf(filter.statuses);
   const parts = CONDITIONS.flatMap(([name, write, encode]) => {
@@ -62,7 +66,7 @@ export function conditionOf(filter: LetterFilter): Condition {
 }
 
 /** `is_open` is indexed in place of `status`, which a replay that begins changes (decision 5). */
-function opennessOf(statuses: LetterFilter['statuses']): string[] {
+function opennessOf(statuses: DeadLetterFilter['statuses']): string[] {
   if (statuses === undefined || statuses.length === 0) return [];
   if (statuses.every((status) => openStatuses.includes(status))) return ['d.is_open'];
   return statuses.some((status) => openStatuses.includes(status)) ? [] : ['not d.is_open'];

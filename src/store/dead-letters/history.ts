@@ -1,10 +1,10 @@
 import type { Cdr, Difference } from '../../domain/cdr.ts';
 import { readCalls } from '../persist/columns.ts';
-import { type LetterSummary, summaryColumns } from './list.ts';
 import type { Sql } from '../sql.ts';
+import { type DeadLetterSummary, summaryColumns } from './list.ts';
 
 /** A dead letter with everything that is kept of it. */
-export interface LetterDetail extends LetterSummary {
+export interface DeadLetterDetail extends DeadLetterSummary {
   properties: Record<string, string | null>;
   differences: Difference[] | null;
   error: string | null;
@@ -12,7 +12,7 @@ export interface LetterDetail extends LetterSummary {
 
 export type EventName = 'edited' | 'replayed' | 'died' | 'resolved' | 'discarded' | 'merged';
 
-export interface LetterEvent {
+export interface DeadLetterEvent {
   at: Date;
   event: EventName;
   by: string | null;
@@ -31,18 +31,18 @@ export interface StoredCall {
   customer_currency: string;
 }
 
-export async function readLetter(sql: Sql, id: string): Promise<LetterDetail | undefined> {
-  const [letter] = await sql<LetterDetail>(
+export async function readDeadLetter(sql: Sql, id: string): Promise<DeadLetterDetail | undefined> {
+  const [deadLetter] = await sql<DeadLetterDetail>(
     `select ${summaryColumns}, d.properties, d.differences, d.error from dead_letters d
      where d.id = $1::bigint`,
     [id],
   );
-  return letter;
+  return deadLetter;
 }
 
-/** What was done with a letter, in order. Seals stay where they are. */
-export async function readEvents(sql: Sql, id: string): Promise<LetterEvent[]> {
-  return await sql<LetterEvent>(
+/** What was done with a dead letter, in order. Seals stay where they are. */
+export async function readEvents(sql: Sql, id: string): Promise<DeadLetterEvent[]> {
+  return await sql<DeadLetterEvent>(
     `select at, event, by, why, attempt, detail from dead_letter_events e where dead_letter = $1::bigint order by id`,
     [id],
   );

@@ -1,12 +1,12 @@
 import type { Difference } from '../../domain/cdr.ts';
-import type { Letter } from '../../domain/dead-letter.ts';
+import type { DeadLetter } from '../../domain/dead-letter.ts';
 import { type DeadReason, deadReasonOf, isStored, type Outcome } from '../../domain/outcome.ts';
 import { responsesTo } from '../../domain/reply.ts';
 import { clean, cut, shorten } from '../../domain/text.ts';
 import type { Sql } from '../sql.ts';
 
 /** For json_to_recordset: the dead letters of a batch. */
-export const letterRecord = `reason text, uniqueid text, scustomer int, machine text, submitted_by text, verified boolean,
+export const deadLetterRecord = `reason text, uniqueid text, scustomer int, machine text, submitted_by text, verified boolean,
   responses jsonb, body text, altered text[], digest text, properties jsonb, differences jsonb, error text, deaths int,
   cost numeric, currency char(3), waits_for text`;
 
@@ -14,12 +14,12 @@ export const letterRecord = `reason text, uniqueid text, scustomer int, machine 
 export const keyed = (digest: string) => `letter_digest(decode(${digest}, 'hex'))`;
 
 /**
- * Inserts the letters of a batch, ordered by their key so that two workers never wait for each other in a
+ * Inserts the dead letters of a batch, ordered by their key so that two workers never wait for each other in a
  * circle. One that is there already has died again: what an operator resolved is open again, what was
  * discarded stays so, and a replay under way keeps its mark. Who was not verified only adds to the deaths: he can
- * neither open a letter again nor change what it says.
+ * neither open a dead letter again nor change what it says.
  */
-export const insertLetters = `
+export const insertDeadLetters = `
   insert into dead_letters as d (reason, uniqueid, scustomer, machine, submitted_by, verified, responses, body, altered,
     digest, properties, differences, error, deaths, cost, currency, waits_for)
   select reason, uniqueid, scustomer, machine, submitted_by, verified, responses, body, altered, keyed, properties,
@@ -39,7 +39,7 @@ export const insertLetters = `
     closed_at = case when excluded.verified and d.status = 'resolved' then null else d.closed_at end
   returning id`;
 
-interface LetterRow {
+interface DeadLetterRow {
   reason: DeadReason;
   uniqueid: string | null;
   scustomer: number | null;
@@ -70,13 +70,13 @@ function shortened({ parameter, stored, received }: Difference): Difference {
 }
 
 /** The rows that a batch of outcomes leaves behind: one for the same reason and content, its deaths counted. */
-export class LetterRows {
-  readonly #rows = new Map<string, LetterRow>();
+export class DeadLetterRows {
+  readonly #rows = new Map<string, DeadLetterRow>();
 
-  /** Adds the letter of an outcome, if that outcome leaves one. */
-  add(outcome: Outcome, validationOnly: boolean, letter: () => Letter | null): void {
+  /** Adds the dead letter of an outcome, if that outcome leaves one. */
+  add(outcome: Outcome, validationOnly: boolean, deadLetter: () => DeadLetter | null): void {
     const reason = deadReasonOf(outcome, validationOnly);
-    const kept = reason === null ? null : letter();
+    const kept = reason === null ? null : deadLetter();
     if (reason === null || kept === null) return;
     const { submittedBy, ...content } = kept;
     const key = `${reason} ${content.digest}`;
@@ -95,15 +95,15 @@ export class LetterRows {
     });
   }
 
-  get rows(): LetterRow[] {
+  get rows(): DeadLetterRow[] {
     return [...this.#rows.values()];
   }
 }
 
 /** Which row of `dead_letters`: the same reason and content are one row. */
-export interface LetterKey {
+export interface DeadLetterKey {
   reason: DeadReason;
-  /** Of the content as it came (`Letter.digest`). */
+  /** Of the content as it came (`Dead letter.digest`). */
   digest: string;
 }
 
@@ -111,8 +111,8 @@ const MARK_TRIED = `
   update dead_letters set tried_at = now()
   where reason = $1 and digest = ${keyed('$2')} and tried_at is null returning id`;
 
-/** Marks a letter as tried, before the trying. False if it was tried before: that may be what crashed the worker. */
-export async function markTried(sql: Sql, { reason, digest }: LetterKey): Promise<boolean> {
+/** Marks a dead letter as tried, before the trying. False if it was tried before: that may be what crashed the worker. */
+export async function markTried(sql: Sql, { reason, digest }: DeadLetterKey): Promise<boolean> {
   return (await sql(MARK_TRIED, [reason, digest])).length > 0;
 }
 
@@ -120,7 +120,7 @@ const RESOLVE = `
   update dead_letters set status = 'resolved', closed_at = now()
   where reason = $1 and digest = ${keyed('$2')} and status = 'dead' returning id`;
 
-/** Its death is in the letter of its new reason, if that leaves one; this one says so and is closed. */
+/** Its death is in the dead letter of its new reason, if that leaves one; this one says so and is closed. */
 const MERGE = `
   with merged as (
     update dead_letters set status = 'discarded', closed_at = now()
@@ -130,8 +130,12 @@ const MERGE = `
     (select d.id from dead_letters d where d.reason = $3 and d.digest = m.digest)))
   from merged m returning id`;
 
-/** The message of this letter was tried, with this outcome: the letter is resolved only where its call is stored. */
-export async function closeTried(sql: Sql, { reason, digest }: LetterKey, outcome: Outcome): Promise<void> {
+/** The message of this dead letter was tried, with this outcome: the dead letter is resolved only where its call is stored. */
+export async function closeTried(
+  sql: Sql,
+  { reason, digest }: DeadLetterKey,
+  outcome: Outcome,
+): Promise<void> {
   if (isStored(outcome)) await sql(RESOLVE, [reason, digest]);
   else await sql(MERGE, [reason, digest, deadReasonOf(outcome, false) ?? outcome.kind]);
 }
@@ -140,7 +144,7 @@ const VERIFY = `
   update dead_letters set verified = true
   where reason = $1 and digest = ${keyed('$2')} and not verified returning id`;
 
-/** The credentials of this letter's sender were looked at, and right. */
-export async function verifyLetter(sql: Sql, { reason, digest }: LetterKey): Promise<void> {
+/** The credentials of this dead letter's sender were looked at, and right. */
+export async function verifyDeadLetter(sql: Sql, { reason, digest }: DeadLetterKey): Promise<void> {
   await sql(VERIFY, [reason, digest]);
 }

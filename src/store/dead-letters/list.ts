@@ -1,16 +1,16 @@
 import type { DeadReason } from '../../domain/outcome.ts';
-import type { LetterStatus } from '../../domain/record.ts';
+import type { DeadLetterStatus } from '../../domain/record.ts';
 import type { ResponseEntry } from '../../domain/reply.ts';
-import { type Condition, conditionOf, type LetterFilter } from './filter.ts';
 import type { Sql } from '../sql.ts';
+import { type Condition, conditionOf, type DeadLetterFilter } from './filter.ts';
 
-export type { LetterFilter } from './filter.ts';
+export type { DeadLetterFilter } from './filter.ts';
 
 /** A dead letter as a list shows it, under the names of its columns. */
-export interface LetterSummary {
+export interface DeadLetterSummary {
   id: number;
   reason: DeadReason;
-  status: LetterStatus;
+  status: DeadLetterStatus;
   uniqueid: string | null;
   scustomer: number | null;
   machine: string | null;
@@ -48,7 +48,7 @@ export interface Cursor {
  * The latest deaths first. An index on (last_dead_at, id), alone or after is_open, reason or customer, gives a page
  * without sorting.
  */
-export function pageStatement(filter: LetterFilter, limit: number, after?: Cursor): Condition {
+export function pageStatement(filter: DeadLetterFilter, limit: number, after?: Cursor): Condition {
   const { text, values } = conditionOf(filter);
   const [at, id] = [`$${values.length + 1}::timestamptz`, `$${values.length + 2}::bigint`];
   const below = after === undefined ? '' : `and (d.last_dead_at, d.id) < (${at}, ${id})`;
@@ -62,19 +62,19 @@ export function pageStatement(filter: LetterFilter, limit: number, after?: Curso
 /** `next` is undefined where the list ends. */
 export async function readPage(
   sql: Sql,
-  filter: LetterFilter,
+  filter: DeadLetterFilter,
   limit: number,
   after?: Cursor,
-): Promise<{ letters: LetterSummary[]; next: Cursor | undefined }> {
+): Promise<{ deadLetters: DeadLetterSummary[]; next: Cursor | undefined }> {
   const { text, values } = pageStatement(filter, limit + 1, after);
-  const rows = await sql<LetterSummary & { at: string }>(text, values);
+  const rows = await sql<DeadLetterSummary & { at: string }>(text, values);
   const page = rows.slice(0, limit);
   const last = page.at(-1);
   const next = rows.length > limit && last !== undefined ? { at: last.at, id: last.id } : undefined;
-  return { letters: page.map(({ at, ...letter }) => letter), next };
+  return { deadLetters: page.map(({ at, ...deadLetter }) => deadLetter), next };
 }
 
-export async function countLetters(sql: Sql, filter: LetterFilter): Promise<number> {
+export async function countDeadLetters(sql: Sql, filter: DeadLetterFilter): Promise<number> {
   const { text, values } = conditionOf(filter);
   const [row] = await sql<{ count: number }>(
     `select count(*)::int as count from dead_letters d where ${text}`,
@@ -93,7 +93,7 @@ export async function unknownIds(sql: Sql, ids: readonly string[]): Promise<stri
   return rows.map(({ id }) => id);
 }
 
-/** What letters can be grouped by, and where it stands; code and key come once for each different response. */
+/** What dead letters can be grouped by, and where it stands; code and key come once for each different response. */
 const GROUPS = {
   reason: 'd.reason',
   status: 'd.status',
@@ -110,7 +110,7 @@ const GROUPS = {
 export type GroupField = keyof typeof GROUPS;
 export const groupFields = Object.keys(GROUPS) as GroupField[];
 
-export interface LetterGroup {
+export interface DeadLetterGroup {
   value: string | null;
   count: number;
   last_dead_at: Date;
@@ -118,20 +118,20 @@ export interface LetterGroup {
   at_stake: { currency: string; cost: string }[];
 }
 
-/** Counts and the money at stake, most letters first. */
-export async function groupLetters(
+/** Counts and the money at stake, most dead letters first. */
+export async function groupDeadLetters(
   sql: Sql,
-  filter: LetterFilter,
+  filter: DeadLetterFilter,
   field: GroupField,
   systemCurrency: string,
-): Promise<LetterGroup[]> {
+): Promise<DeadLetterGroup[]> {
   const { text, values } = conditionOf(filter);
   const responses =
     field === 'code' || field === 'key'
       ? `cross join lateral (select distinct jsonb_build_object('${field}', e ->> '${field}') as entry
           from jsonb_array_elements(d.responses) e) as response`
       : '';
-  return await sql<LetterGroup>(
+  return await sql<DeadLetterGroup>(
     `with part as (
       select ${GROUPS[field]} as value, coalesce(d.currency, $${values.length + 1}::char(3)) as currency,
         count(*) as count, max(d.last_dead_at) as last_dead_at,

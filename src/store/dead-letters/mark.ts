@@ -1,13 +1,13 @@
 import type { DeadReason } from '../../domain/outcome.ts';
-import type { LetterStatus } from '../../domain/record.ts';
-import { conditionOf, type LetterFilter } from './filter.ts';
+import type { DeadLetterStatus } from '../../domain/record.ts';
 import { listed, type Sql } from '../sql.ts';
+import { conditionOf, type DeadLetterFilter } from './filter.ts';
 
 /** What of a row sending it again needs. */
 export interface Replayable {
   id: string;
   reason: DeadReason;
-  status: LetterStatus;
+  status: DeadLetterStatus;
   uniqueid: string | null;
   scustomer: number | null;
   body: string;
@@ -28,7 +28,7 @@ export interface Replayable {
 }
 
 /** The ids that a replay is about, the oldest death first: whatever dies later is not among them. */
-export async function selectIds(sql: Sql, filter: LetterFilter, limit: number | null): Promise<string[]> {
+export async function selectIds(sql: Sql, filter: DeadLetterFilter, limit: number | null): Promise<string[]> {
   const { text, values } = conditionOf(filter);
   const rows = await sql<{ id: string }>(
     `select d.id::text as id from dead_letters d where ${text} order by d.last_dead_at, d.id
@@ -55,9 +55,9 @@ export interface Mark {
   /** As it was read: a row that changed meanwhile is not marked. */
   replays: number;
   edits: Record<string, string>;
-  status: LetterStatus;
+  status: DeadLetterStatus;
   /** Hex. */
-  seal: string;
+  tokenHash: string;
 }
 
 /**
@@ -67,20 +67,20 @@ export interface Mark {
 const MARK = `
 with wanted as materialized (
   select w.* from unnest(string_to_array($4, ',')::bigint[]) as given(id)
-  join json_to_recordset($1::json) as w(id bigint, replays int, edits jsonb, status text, seal text) using (id)),
+  join json_to_recordset($1::json) as w(id bigint, replays int, edits jsonb, status text, "tokenHash" text) using (id)),
 marked as (
   update dead_letters d set status = 'replaying', replays = d.replays + 1, closed_at = null
   from wanted w
   where d.id = w.id and d.status = w.status and d.replays = w.replays and d.edits = w.edits
-  returning d.id, d.replays, d.reason, d.responses, w.seal),
+  returning d.id, d.replays, d.reason, d.responses, w."tokenHash" as token_hash),
 told as (
   insert into dead_letter_events (dead_letter, event, by, why, attempt, seal, detail)
-  select id, 'replayed', $2, $3, replays, decode(seal, 'hex'), jsonb_build_object('reason', reason, 'responses', responses)
+  select id, 'replayed', $2, $3, replays, decode(token_hash, 'hex'), jsonb_build_object('reason', reason, 'responses', responses)
   from marked returning dead_letter)
 select coalesce(json_agg(dead_letter::text), '[]')::text as ids from told`;
 
 /**
- * Marks rows `replaying` with a new attempt and its seal; committed before anything is sent. Returns the ids of
+ * Marks rows `replaying` with a new attempt and its token hash; committed before anything is sent. Returns the ids of
  * those that were still as they had been read.
  */
 export async function markReplaying(
@@ -101,7 +101,7 @@ export async function markReplaying(
 /** What a row says of an attempt by now. */
 export interface Sighting {
   id: string;
-  status: LetterStatus;
+  status: DeadLetterStatus;
   replays: number;
   /** What answered it. */
   code: string;

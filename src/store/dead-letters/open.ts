@@ -2,8 +2,8 @@ import type { DeadReason } from '../../domain/outcome.ts';
 import { deadReasons } from '../../domain/outcome.ts';
 import type { Sql } from '../sql.ts';
 
-/** Open letters of one reason. */
-export interface OpenLetters {
+/** Open dead letters of one reason. */
+export interface OpenDeadLetters {
   reason: DeadReason;
   /** Not above COUNTED_AT_MOST: counting a flood to its end would add to it. */
   count: number;
@@ -20,7 +20,7 @@ const OPEN = `
       where d.is_open and d.reason = r.reason)), 0))::float8 as "oldestSeconds"
   from unnest($1::text[]) as r (reason)`;
 
-/** How many letters of each reason are open, from an index alone. Throws what the database throws. */
-export async function readOpenLetters(sql: Sql): Promise<OpenLetters[]> {
-  return await sql<OpenLetters>(OPEN, [[...deadReasons]]);
+/** How many dead letters of each reason are open, from an index alone. Throws what the database throws. */
+export async function readOpenDeadLetters(sql: Sql): Promise<OpenDeadLetters[]> {
+  return await sql<OpenDeadLetters>(OPEN, [[...deadReasons]]);
 }

@@ -5,7 +5,7 @@ import { listed, type Sql } from '../sql.ts';
 /** What became of one replay. */
 export interface ReplayResult {
   id: string;
-  /** Of the body as it came, hex: with the reason it says which row keeps a letter. */
+  /** Of the body as it came, hex: with the reason it says which row keeps a dead letter. */
   digest: string;
   attempt: number;
   /** The operator. */
@@ -57,7 +57,7 @@ select settle_assert((select count(*) from moved) = (select count(*) from result
 
 /**
  * Writes what became of replays. Throws what the database throws, CDR01 where a row has changed since it was read: another
- * worker had the same message, or the letter was sent again.
+ * worker had the same message, or the dead letter was sent again.
  */
 export async function record(sql: Sql, results: readonly ReplayResult[]): Promise<void> {
   for (let open = results; open.length > 0; ) {
@@ -81,12 +81,12 @@ function distinct(results: readonly ReplayResult[]): { first: ReplayResult[]; re
 
 /** What a row keeps: of a call that is stored nothing but that it is. */
 function rowOf({ id, attempt, by, digest, outcome }: ReplayResult) {
-  const settled = { id, attempt, by, code: codeOf(outcome), stored: outcome.kind === 'accepted' };
+  const persisted = { id, attempt, by, code: codeOf(outcome), stored: outcome.kind === 'accepted' };
   // Resolved means stored. Whatever else was answered leaves its row open: somebody asked for it.
-  if (isStored(outcome)) return settled;
+  if (isStored(outcome)) return persisted;
   const reason = deadReasonOf(outcome, false) ?? 'failed';
   return {
-    ...settled,
+    ...persisted,
     reason,
     digest,
     responses: responsesTo(outcome),

@@ -1,10 +1,10 @@
 import { customerRow, invoiceRow } from '../../domain/held.ts';
-import { keyed } from './insert.ts';
 import { lockedRows } from '../persist/row-locks.ts';
 import type { Sql } from '../sql.ts';
+import { keyed } from './insert.ts';
 
 /** A dead letter of a call that waited too long for a row that somebody else held. */
-export interface WaitingLetter {
+export interface WaitingDeadLetter {
   id: string;
   /** The row, by the name that it was held under. */
   row: string;
@@ -21,19 +21,19 @@ const WAITING = `
     and submitted_by is not null
   order by waits_for, id limit 100`;
 
-/** Letters that wait to be tried again, one of each row, but for rows that are locked. Throws what the database throws. */
-export async function waitingLetters(sql: Sql): Promise<WaitingLetter[]> {
-  const letters = await sql<WaitingLetter>(WAITING, []);
-  const idsOf = (pattern: RegExp) => letters.flatMap(({ row }) => Number(pattern.exec(row)?.[1] ?? []));
+/** Dead letters that wait to be tried again, one of each row, but for rows that are locked. Throws what the database throws. */
+export async function waitingDeadLetters(sql: Sql): Promise<WaitingDeadLetter[]> {
+  const deadLetters = await sql<WaitingDeadLetter>(WAITING, []);
+  const idsOf = (pattern: RegExp) => deadLetters.flatMap(({ row }) => Number(pattern.exec(row)?.[1] ?? []));
   const customers = idsOf(/^customer (\d+)$/);
   const invoices = idsOf(/^invoice (\d+)$/);
-  if (customers.length + invoices.length === 0) return letters;
+  if (customers.length + invoices.length === 0) return deadLetters;
   const locked = new Set(
-    (await lockedRows(sql, { customers, invoiced: [], invoices, letters: [] })).map(({ of, id }) =>
+    (await lockedRows(sql, { customers, invoiced: [], invoices, deadLetters: [] })).map(({ of, id }) =>
       of === 'customer' ? customerRow(Number(id)) : invoiceRow(Number(id)),
     ),
   );
-  return letters.filter(({ row }) => !locked.has(row));
+  return deadLetters.filter(({ row }) => !locked.has(row));
 }
 
 /** False if somebody else tries it or tried it before. Committed before the trying, so that a call that ends workers does so once. */
@@ -63,7 +63,7 @@ export async function resolveWaiting(sql: Sql, id: string): Promise<void> {
   );
 }
 
-/** Has the letter of a call wait for a row, to be tried again; its sender has been verified meanwhile. */
+/** Has the dead letter of a call wait for a row, to be tried again; its sender has been verified meanwhile. */
 export async function waitFor(sql: Sql, key: { reason: string; digest: string }, row: string): Promise<void> {
   await sql(
     `update dead_letters set waits_for = $3, tried_at = null, verified = true

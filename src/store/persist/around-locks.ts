@@ -1,13 +1,13 @@
-import { customerRow, type Held, invoiceRow, nothingHeld, type Settled } from '../../domain/held.ts';
+import { customerRow, type Held, invoiceRow, nothingHeld, type PersistResult } from '../../domain/held.ts';
 import type { Submission } from '../../domain/submission.ts';
 import { isLockTimeout, LockedTable, unmovedRows } from '../failures.ts';
 import type { PrismaClient } from '../generated/client.ts';
+import { type Sql, sqlOf } from '../sql.ts';
 import type { HeldRows } from './held-rows.ts';
 import type { Known } from './read.ts';
-import { settleAll, settleWithin } from './replays.ts';
+import type { PersistKnown } from './read-ahead.ts';
+import { persistAll, persistWithin } from './replays.ts';
 import type { RowIds } from './row-locks.ts';
-import type { SettleKnown } from './read-ahead.ts';
-import { type Sql, sqlOf } from '../sql.ts';
 
 /** A single statement that takes longer is not worth that others wait for it, in milliseconds. */
 const BRIEF_MS = 1000;
@@ -25,19 +25,19 @@ const SAME_KEY: Held = {
 /** How each attempt at a batch goes to the database. */
 export interface Attempts {
   /** As always. */
-  plain: SettleAttempt;
+  plain: PersistAttempt;
   /** Within a transaction in which the given settings hold. */
-  limited: (settings: Readonly<Record<string, number>>) => SettleAttempt;
+  limited: (settings: Readonly<Record<string, number>>) => PersistAttempt;
   sql: Sql;
 }
-type SettleAttempt = (
+type PersistAttempt = (
   entries: readonly Submission[],
   isHeld: HeldRows['isHeld'],
   known?: Known,
-) => Promise<Settled[]>;
+) => Promise<PersistResult[]>;
 
 /**
- * `settleAll` beside rows that somebody else holds or refuses: their calls come back as held, all others are settled as
+ * `settleAll` beside rows that somebody else holds or refuses: their calls come back as held, all others are persisted as
  * if these were not there. A statement waits for a lock for a moment; then it is asked whose it is, before anything else is
  * suspected. What another worker has is waited for in patience. Where no row is locked, somebody has inserted the same key
  * and not committed: those with it are found by dividing, and wait alone. Throws what the database throws, LockedTable
@@ -46,21 +46,21 @@ type SettleAttempt = (
  * @param patienceMs for a lock that a worker holds
  * @param lockTimeoutMs of the connections: what ends sooner, saying the same, has not waited for a lock
  */
-export function createSettleHeld(
+export function createPersistAroundLocks(
   attempts: Attempts,
   rows: HeldRows,
   patienceMs: number,
   lockTimeoutMs: number,
-): SettleKnown {
+): PersistKnown {
   const short = attempts.limited({ lock_timeout: KEY_MS });
   const brief = attempts.limited({ statement_timeout: BRIEF_MS });
   const patient = attempts.limited({ lock_timeout: patienceMs });
 
-  async function settle(
+  async function persist(
     entries: readonly Submission[],
-    first: SettleAttempt,
+    first: PersistAttempt,
     known?: Known,
-  ): Promise<Settled[]> {
+  ): Promise<PersistResult[]> {
     let attempt = first;
     for (;;) {
       const started = performance.now();
@@ -81,8 +81,8 @@ export function createSettleHeld(
   const hasWaited = (error: unknown, started: number) =>
     isLockTimeout(error) && performance.now() - started >= lockTimeoutMs;
 
-  /** Settles all but those that wait for a key, in their order. */
-  async function divide(entries: readonly Submission[]): Promise<Settled[]> {
+  /** Persists all but those that wait for a key, in their order. */
+  async function divide(entries: readonly Submission[]): Promise<PersistResult[]> {
     if (entries.length > 1) {
       const half = Math.ceil(entries.length / 2);
       const first = await tryPart(entries.slice(0, half));
@@ -91,7 +91,7 @@ export function createSettleHeld(
     return [SAME_KEY];
   }
 
-  async function tryPart(part: readonly Submission[]): Promise<Settled[]> {
+  async function tryPart(part: readonly Submission[]): Promise<PersistResult[]> {
     for (;;) {
       try {
         return await short(part, rows.isHeld);
@@ -106,7 +106,7 @@ export function createSettleHeld(
   }
 
   /** Whether one message is still held: nothing but trying it tells. */
-  async function alone(entries: readonly Submission[]): Promise<Settled[]> {
+  async function alone(entries: readonly Submission[]): Promise<PersistResult[]> {
     const started = performance.now();
     try {
       return await brief(entries, nothingHeld);
@@ -134,15 +134,15 @@ export function createSettleHeld(
   }
 
   return async (entries, known, manner = 'ordinary') => {
-    const settled =
+    const persisted =
       manner === 'alone'
         ? await alone(entries)
-        : await settle(entries, manner === 'brief' ? brief : attempts.plain, known);
-    for (const outcome of settled) {
+        : await persist(entries, manner === 'brief' ? brief : attempts.plain, known);
+    for (const outcome of persisted) {
       if (outcome.kind !== 'held' || outcome.row === null) continue;
       if (!rows.isHeld(outcome.row)) rows.refuse(outcome.row, outcome.why);
     }
-    return settled;
+    return persisted;
   };
 }
 
@@ -151,14 +151,14 @@ export function attemptsOn(prisma: PrismaClient, systemCurrency: string, timeout
   const sql = sqlOf(prisma);
   return {
     sql,
-    plain: (entries, isHeld, known) => settleAll(prisma, entries, systemCurrency, timeoutMs, isHeld, known),
+    plain: (entries, isHeld, known) => persistAll(prisma, entries, systemCurrency, timeoutMs, isHeld, known),
     limited: (settings) => (entries, isHeld) =>
       prisma.$transaction(
         async (transaction) => {
           const within = sqlOf(transaction);
           for (const [name, value] of Object.entries(settings))
             await within('select set_config($1, $2, true)', [name, String(value)]);
-          return await settleWithin(within, entries, systemCurrency, isHeld);
+          return await persistWithin(within, entries, systemCurrency, isHeld);
         },
         { timeout: timeoutMs, maxWait: timeoutMs },
       ),
@@ -177,6 +177,6 @@ function rowsOf(entries: readonly Submission[]): RowIds {
     if (update_invoices === 1 && invoice === 0) invoiced.add(scustomer);
     if (update_invoices === 1 && invoice !== 0) invoices.add(invoice);
   }
-  const letters = entries.flatMap(({ replay }) => replay?.letter ?? []);
-  return { customers: [...customers], invoiced: [...invoiced], invoices: [...invoices], letters };
+  const deadLetters = entries.flatMap(({ replay }) => replay?.deadLetter ?? []);
+  return { customers: [...customers], invoiced: [...invoiced], invoices: [...invoices], deadLetters };
 }

@@ -1,8 +1,8 @@
 import type { Outcome } from '../../domain/outcome.ts';
 import type { Submission } from '../../domain/submission.ts';
 import type { PrismaClient } from '../generated/client.ts';
-import { settle } from './persist.ts';
 import { sqlOf } from '../sql.ts';
+import { persist } from './persist.ts';
 
 export interface MovedCall {
   uniqueid: string;
@@ -15,10 +15,10 @@ export interface MovedCall {
 class RolledBack extends Error {}
 
 /**
- * Settles in a transaction that is rolled back: what the calls would become, and what the stored ones would charge.
+ * Persists in a transaction that is rolled back: what the calls would become, and what the stored ones would charge.
  * Throws what the database throws.
  */
-export async function settleAndRollBack(
+export async function persistAndRollBack(
   prisma: PrismaClient,
   submissions: readonly Submission[],
   systemCurrency: string,
@@ -28,7 +28,7 @@ export async function settleAndRollBack(
   const work = prisma.$transaction(
     async (transaction) => {
       const sql = sqlOf(transaction);
-      const outcomes = await settle(sql, submissions, systemCurrency);
+      const outcomes = await persist(sql, submissions, systemCurrency);
       const stored = submissions.flatMap(({ verdict }, index) =>
         verdict.kind === 'call' && outcomes[index]?.kind === 'accepted' ? [verdict.call.cdr.uniqueid] : [],
       );

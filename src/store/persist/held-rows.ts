@@ -1,7 +1,14 @@
-import { customerRow, type Held, type HeldBy, invoiceRow, letterRow, nothingHeld } from '../../domain/held.ts';
+import {
+  customerRow,
+  deadLetterRow,
+  type Held,
+  type HeldBy,
+  invoiceRow,
+  nothingHeld,
+} from '../../domain/held.ts';
 import { clean, shorten } from '../../domain/text.ts';
-import { type LockedRow, lockedRows, type RowIds } from './row-locks.ts';
 import type { Sql } from '../sql.ts';
+import { type LockedRow, lockedRows, type RowIds } from './row-locks.ts';
 
 interface HeldRow extends Held {
   row: string;
@@ -72,7 +79,7 @@ export class HeldRows {
       customers: idsOf('customer').map(Number),
       invoiced: [],
       invoices: idsOf('invoice').map(Number),
-      letters: idsOf('dead letter'),
+      deadLetters: idsOf('dead letter'),
     });
     const still = new Set(locked.filter(({ isPassing }) => !isPassing).map(nameOf));
     for (const { row } of before) if (!still.has(row)) this.#rows.delete(row);
@@ -80,7 +87,7 @@ export class HeldRows {
 }
 
 function nameOf({ of, id }: LockedRow): string {
-  if (of === 'dead letter') return letterRow(id);
+  if (of === 'dead letter') return deadLetterRow(id);
   return of === 'customer' ? customerRow(Number(id)) : invoiceRow(Number(id));
 }
 

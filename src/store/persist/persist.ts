@@ -1,31 +1,38 @@
 import type { Cdr } from '../../domain/cdr.ts';
 import type { References } from '../../domain/charge.ts';
 import { compare, type Decision, decide } from '../../domain/decide.ts';
-import { callsLike, type Held, type HeldBy, heldFor, nothingHeld, type Settled } from '../../domain/held.ts';
+import {
+  callsLike,
+  type Held,
+  type HeldBy,
+  heldFor,
+  nothingHeld,
+  type PersistResult,
+} from '../../domain/held.ts';
 import type { Outcome } from '../../domain/outcome.ts';
 import type { AnsweredSubmission, CallSubmission, Submission } from '../../domain/submission.ts';
-import { readCalls } from './columns.ts';
-import { LetterRows } from '../dead-letters/insert.ts';
-import { type Known, readKnown } from './read.ts';
+import { DeadLetterRows } from '../dead-letters/insert.ts';
 import type { Sql } from '../sql.ts';
+import { readCalls } from './columns.ts';
+import { type Known, readKnown } from './read.ts';
 import { type Charged, termsOf } from './terms.ts';
 import { write } from './write.ts';
 
 /**
- * Settles a batch: every call stored once and charged once, every refusal kept, each by one atomic statement.
+ * Persists a batch: every call stored once and charged once, every refusal kept, each by one atomic statement.
  * Returns the outcomes in the order of the entries. Throws what the database throws; then nothing of the
- * statement that failed has happened, and settling the same entries again is safe.
+ * statement that failed has happened, and persisting the same entries again is safe.
  *
  * @param known what their calls refer to, where it was asked before
  */
-export async function settle(
+export async function persist(
   sql: Sql,
   entries: readonly Submission[],
   systemCurrency: string,
   known?: Known,
 ): Promise<Outcome[]> {
-  const settled = await settleUnheld(sql, entries, systemCurrency, nothingHeld, known);
-  return settled.map((outcome) => {
+  const persisted = await persistUnheld(sql, entries, systemCurrency, nothingHeld, known);
+  return persisted.map((outcome) => {
     if (outcome.kind === 'held') throw new Error(outcome.why);
     return outcome;
   });
@@ -38,18 +45,18 @@ export async function settle(
 const ROUNDS = 5;
 
 /** The same, but leaves alone what is held: it is not touched, nor is what came later with the same uniqueid. */
-export async function settleUnheld(
+export async function persistUnheld(
   sql: Sql,
   entries: readonly Submission[],
   systemCurrency: string,
   isHeld: HeldBy,
   known?: Known,
-): Promise<Settled[]> {
-  const outcomes = new Map<Submission, Settled>();
+): Promise<PersistResult[]> {
+  const outcomes = new Map<Submission, PersistResult>();
   let open = entries;
   for (let round = 0; open.length > 0; round += 1) {
     if (round === ROUNDS) for (const entry of open) outcomes.set(entry, notTakenIn(entry));
-    else await settleOnce(sql, open, systemCurrency, isHeld, round === 0 ? known : undefined, outcomes);
+    else await persistOnce(sql, open, systemCurrency, isHeld, round === 0 ? known : undefined, outcomes);
     open = open.filter((entry) => !outcomes.has(entry));
   }
   return entries.flatMap((entry) => outcomes.get(entry) ?? []);
@@ -65,17 +72,17 @@ function notTakenIn({ verdict }: Submission): Held {
  * Gives an outcome to every entry but two kinds, which the next round decides on what is stored by then: calls
  * whose uniqueid another worker stored meanwhile, and calls that differ from one of this very batch.
  */
-async function settleOnce(
+async function persistOnce(
   sql: Sql,
   entries: readonly Submission[],
   systemCurrency: string,
   isHeld: HeldBy,
   known: Known | undefined,
-  outcomes: Map<Submission, Settled>,
+  outcomes: Map<Submission, PersistResult>,
 ): Promise<void> {
   const calls = entries.filter((entry): entry is CallSubmission => entry.verdict.kind === 'call');
   const answered = entries.filter((entry): entry is AnsweredSubmission => entry.verdict.kind === 'answer');
-  const letters = new LetterRows();
+  const deadLetters = new DeadLetterRows();
   const charged: Charged[] = [];
   const decided = new Map<Submission, Outcome>();
   /** By uniqueid: what comes later with it is decided when its first is. */
@@ -94,14 +101,15 @@ async function settleOnce(
     const outcome: Outcome = decision.kind === 'store' ? { kind: 'accepted' } : decision.outcome;
     if (decision.kind === 'store') charged.push({ call, charge: decision.charge });
     decided.set(entry, outcome);
-    letters.add(outcome, call.validationOnly, entry.letter);
+    deadLetters.add(outcome, call.validationOnly, entry.deadLetter);
   }
-  for (const { verdict, letter } of answered) letters.add(verdict.outcome, verdict.validationOnly, letter);
+  for (const { verdict, deadLetter } of answered)
+    deadLetters.add(verdict.outcome, verdict.validationOnly, deadLetter);
 
-  const nothing = charged.length === 0 && letters.rows.length === 0;
+  const nothing = charged.length === 0 && deadLetters.rows.length === 0;
   const lost = nothing
     ? new Set<string>()
-    : await write(sql, charged, termsOf(charged, decisions.references), letters);
+    : await write(sql, charged, termsOf(charged, decisions.references), deadLetters);
   for (const [entry, outcome] of decided) {
     if (entry.verdict.kind === 'call' && !lost.has(entry.verdict.call.cdr.uniqueid))
       outcomes.set(entry, outcome);

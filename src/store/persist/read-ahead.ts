@@ -1,20 +1,20 @@
-import type { Manner, Settled } from '../../domain/held.ts';
+import type { Manner, PersistResult } from '../../domain/held.ts';
 import type { Submission } from '../../domain/submission.ts';
-import { type Known, readKnown } from './read.ts';
 import type { Sql } from '../sql.ts';
+import { type Known, readKnown } from './read.ts';
 
-/** Settles entries; what their calls refer to need not be asked where it is known. */
-export type SettleKnown = (
+/** Persists entries; what their calls refer to need not be asked where it is known. */
+export type PersistKnown = (
   entries: readonly Submission[],
   known?: Known,
   manner?: Manner,
-) => Promise<Settled[]>;
+) => Promise<PersistResult[]>;
 
 /** What was read longer ago than this, in milliseconds, is read again: the billing system moves on. */
 const FRESH_MS = 1000;
 
 /**
- * Prepares batches that are settled one after the other, each while the one before may still be written: what its
+ * Prepares batches that are persisted one after the other, each while the one before may still be written: what its
  * calls refer to is asked at once, and what that one stored meanwhile is added to the answer when it is its turn.
  * What else has changed until then is found out by the statement that writes, as always.
  *
@@ -23,18 +23,18 @@ const FRESH_MS = 1000;
 export function createPrepare(
   sql: Sql,
   systemCurrency: string,
-  settle: SettleKnown,
+  persist: PersistKnown,
   now = () => performance.now(),
-): (entries: readonly Submission[], manner?: Manner) => () => Promise<Settled[]> {
+): (entries: readonly Submission[], manner?: Manner) => () => Promise<PersistResult[]> {
   /** Fingerprints by uniqueid of what was stored since the latest question. */
   let storedSince = new Map<string, string>();
 
-  async function settleAndNote(
+  async function persistAndNote(
     entries: readonly Submission[],
     known?: Known,
     manner?: Manner,
-  ): Promise<Settled[]> {
-    const outcomes = await settle(entries, known, manner);
+  ): Promise<PersistResult[]> {
+    const outcomes = await persist(entries, known, manner);
     entries.forEach(({ verdict }, index) => {
       if (verdict.kind !== 'call' || outcomes[index]?.kind !== 'accepted') return;
       storedSince.set(verdict.call.cdr.uniqueid, verdict.call.fingerprint);
@@ -43,9 +43,9 @@ export function createPrepare(
   }
 
   return (entries, manner = 'ordinary') => {
-    if (manner !== 'ordinary') return () => settleAndNote(entries, undefined, manner);
-    // A replay is settled on its row first.
-    if (entries.some(({ replay }) => replay !== undefined)) return () => settleAndNote(entries);
+    if (manner !== 'ordinary') return () => persistAndNote(entries, undefined, manner);
+    // A replay is persisted on its row first.
+    if (entries.some(({ replay }) => replay !== undefined)) return () => persistAndNote(entries);
     const calls = entries.flatMap(({ verdict }) => (verdict.kind === 'call' ? [verdict.call.cdr] : []));
     const askedAt = now();
     const since = new Map<string, string>();
@@ -55,8 +55,8 @@ export function createPrepare(
     asked.catch(() => undefined);
     return async () => {
       const known = await asked;
-      if (now() - askedAt > FRESH_MS) return await settleAndNote(entries);
-      return await settleAndNote(entries, { ...known, stored: new Map([...known.stored, ...since]) });
+      if (now() - askedAt > FRESH_MS) return await persistAndNote(entries);
+      return await persistAndNote(entries, { ...known, stored: new Map([...known.stored, ...since]) });
     };
   };
 }

@@ -7,7 +7,7 @@ export interface RowIds {
   /** Customers whose open invoices the batch may move. */
   invoiced: readonly number[];
   invoices: readonly number[];
-  letters: readonly string[];
+  deadLetters: readonly string[];
 }
 
 /** A row that could not be had, and who has it where that can be told. */
@@ -91,6 +91,6 @@ export async function lockedRows(sql: Sql, rows: RowIds): Promise<LockedRow[]> {
     listed(rows.customers),
     listed(rows.invoiced),
     listed(rows.invoices),
-    listed(rows.letters),
+    listed(rows.deadLetters),
   ]);
 }

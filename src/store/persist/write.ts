@@ -1,11 +1,11 @@
-import { callColumns, callsInLines, linesOf } from './columns.ts';
-import { insertLetters, type LetterRows, letterRecord } from '../dead-letters/insert.ts';
+import { type DeadLetterRows, deadLetterRecord, insertDeadLetters } from '../dead-letters/insert.ts';
 import { forgetStatements } from '../forget.ts';
 import type { Sql } from '../sql.ts';
+import { callColumns, callsInLines, linesOf } from './columns.ts';
 import { type Charged, termsHold } from './terms.ts';
 
 /**
- * The one statement that settles a batch, atomic by itself: calls in, balances and invoices moved by exactly
+ * The one statement that persists a batch, atomic by itself: calls in, balances and invoices moved by exactly
  * those that came in, dead letters kept. A uniqueid that another worker stored meanwhile is left out and moves
  * nothing.
  *
@@ -15,13 +15,13 @@ import { type Charged, termsHold } from './terms.ts';
  * must still be what the calls were charged on, else CDR01; and must have moved, else CDR02, which names the rows that a
  * trigger or row security kept where they were.
  *
- * A letter that a trigger left out without an error ends the statement: its message would be gone.
+ * A dead letter that a trigger left out without an error ends the statement: its message would be gone.
  *
- * $1 calls, $2 terms, $3 letters; without letters it does not touch their table, which somebody may have locked.
+ * $1 calls, $2 terms, $3 dead letters; without dead letters it does not touch their table, which somebody may have locked.
  */
-const writeWith = (letters: { kept: string; checked: string }) => `
+const writeWith = (deadLetters: { kept: string; checked: string }) => `
 with terms as materialized (${termsHold}),
-${letters.kept}
+${deadLetters.kept}
 call as materialized (${callsInLines}),
 inserted as (
   insert into cdrs (${callColumns})
@@ -54,7 +54,7 @@ invoice_moved as (
   returning i.id)
 select
   (select hold from terms) as terms,
-  ${letters.checked}
+  ${deadLetters.checked}
   settle_assert(not exists (select from customer_lock where not holds), 'a customer changed')
     and settle_moved('customer', array(select id from customer_sum except select id from customer_moved)) as customers,
   settle_assert(not exists (select from invoice_lock where not holds), 'an invoice changed')
@@ -64,8 +64,8 @@ select
 
 const WRITE_CALLS = writeWith({ kept: '', checked: '' });
 const WRITE = writeWith({
-  kept: `letter as materialized (select * from json_to_recordset($3::json) as letter(${letterRecord})),
-dead as (${insertLetters}),`,
+  kept: `letter as materialized (select * from json_to_recordset($3::json) as letter(${deadLetterRecord})),
+dead as (${insertDeadLetters}),`,
   checked: `settle_moved('dead letters that the database leaves out without an error:',
     array(select (select count(*) from letter)::int - count(*)::int from dead
       having count(*) <> (select count(*) from letter))) as letters,`,
@@ -80,10 +80,10 @@ export async function write(
   sql: Sql,
   calls: readonly Charged[],
   terms: string,
-  letters: LetterRows,
+  deadLetters: DeadLetterRows,
 ): Promise<Set<string>> {
   try {
-    const { rows } = letters;
+    const { rows } = deadLetters;
     const values = [linesOf(calls), terms];
     const [row] =
       rows.length === 0

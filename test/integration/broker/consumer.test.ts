@@ -31,7 +31,7 @@ describe('a consumer', () => {
 
   const bodies = () => received.map(({ body }) => body.toString());
   const settleAll = () => {
-    for (const delivery of received) consumer.settled(delivery);
+    for (const delivery of received) consumer.ack(delivery);
     consumer.flushAcks();
   };
 
@@ -84,7 +84,7 @@ describe('a consumer', () => {
     consume();
     await until(() => received.length === 10);
     const kept = new Set([0, 4, 9]);
-    for (const [index, delivery] of received.entries()) if (!kept.has(index)) consumer.settled(delivery);
+    for (const [index, delivery] of received.entries()) if (!kept.has(index)) consumer.ack(delivery);
     consumer.flushAcks();
     await consumer.close();
     await until(async () => (await other.depth(queue)) === 3);
@@ -102,14 +102,14 @@ describe('a consumer', () => {
       if (stuck.length < 6) stuck.push(delivery);
       else {
         received.push(delivery);
-        consumer.settled(delivery);
+        consumer.ack(delivery);
         consumer.flushAcks();
       }
     };
     await other.fill(queue, 50);
     consume({ prefetch: 10, onDelivery });
     await until(() => received.length === 44);
-    for (const delivery of stuck) consumer.settled(delivery);
+    for (const delivery of stuck) consumer.ack(delivery);
     consumer.flushAcks();
     await consumer.close();
     expect(await other.depth(queue)).toBe(0);
@@ -163,7 +163,7 @@ describe('a consumer', () => {
     proxy.cut();
     await until(() => received.length === 10);
     expect(first.some((delivery) => consumer.isLive(delivery))).toBe(false);
-    for (const delivery of first) consumer.settled(delivery);
+    for (const delivery of first) consumer.ack(delivery);
     consumer.flushAcks();
     expect(consumer.inFlight).toBe(5);
     settleAll();
@@ -242,7 +242,7 @@ describe('a consumer', () => {
     await other.fill(queue, 20);
     consume();
     await until(() => received.length === 20);
-    for (const delivery of received.slice(0, 5)) consumer.settled(delivery);
+    for (const delivery of received.slice(0, 5)) consumer.ack(delivery);
     await consumer.returnAll();
     await until(async () => (await other.depth(queue)) === 15);
     expect([consumer.inFlight, consumer.state]).toEqual([0, 'paused']);
@@ -262,7 +262,7 @@ describe('a consumer', () => {
       prefetch: 500,
       onDelivery(delivery) {
         received.push(delivery);
-        consumer.settled(delivery);
+        consumer.ack(delivery);
         // Many small frames are what a broker could still be working on when the channel goes.
         if (received.length % 3 === 0) consumer.flushAcks();
       },
@@ -275,7 +275,7 @@ describe('a consumer', () => {
     expect(received).toHaveLength(handled);
     const onDelivery = (delivery: Delivery) => {
       received.push(delivery);
-      consumer.settled(delivery);
+      consumer.ack(delivery);
       consumer.flushAcks();
     };
     consume({ onDelivery });

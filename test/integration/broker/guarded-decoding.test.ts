@@ -55,7 +55,7 @@ describe('a consumer of what strangers send', () => {
     });
   }
   const settle = (deliveries: readonly Delivery[]) => {
-    for (const delivery of deliveries) consumer.settled(delivery);
+    for (const delivery of deliveries) consumer.ack(delivery);
     consumer.flushAcks();
   };
   const send = (messages: { body: string | Buffer; properties?: RawProperties }[]) =>
