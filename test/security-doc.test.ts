@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
+import { abuseTable } from '../bench/report.ts';
 
 const path = (name: string) => new URL(`../docs/${name}`, import.meta.url);
 const security = readFileSync(path('security.md'), 'utf8');
@@ -18,4 +19,9 @@ it('docs/security.md names tests, and as many as it has attacks', () => {
 it.each(shown)('$file has the test that docs/security.md names: $name', ({ file, name }) => {
   expect(existsSync(path(file))).toBe(true);
   expect(readFileSync(path(file), 'utf8')).toContain(name);
+});
+
+it('docs/reliability.md shows the storms that are in bench/results/abuse.json', () => {
+  const storms = JSON.parse(readFileSync(new URL('../bench/results/abuse.json', import.meta.url), 'utf8'));
+  expect(readFileSync(path('reliability.md'), 'utf8')).toContain(abuseTable(storms));
 });
