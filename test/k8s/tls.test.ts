@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { hasKubectl, only, ownPods, parse, rendered } from './manifests.ts';
 
 const readme = readFileSync(new URL('../../k8s/README.md', import.meta.url), 'utf8');
-const production = readme.slice(readme.indexOf('## Production'), readme.indexOf('## By the clock'));
+const production = readme.slice(readme.indexOf('## Production'), readme.indexOf('## Scheduled jobs'));
 const SECRET = 'cdr-rabbitmq-tls';
 
 /** Every secret that an object refers to, in whichever field. */
