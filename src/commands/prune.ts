@@ -1,11 +1,10 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { ConfigError, readConfig } from '../config.ts';
 import { databaseOf, databaseVariables } from '../connections.ts';
+import { retry, sleep } from '../retry.ts';
 import { classifyFailure, describeFailure, openDatabase } from '../store/database.ts';
 import { monthsAgo, type Pruned, pagesOfCalls, prunePages } from '../store/prune.ts';
 import { type Sql, sqlOf } from '../store/sql.ts';
-import { backoffMs } from '../worker/outage.ts';
 import { printJson, printLine, progressBar } from './print.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -80,13 +79,6 @@ async function pruneAll(sql: Sql, cutoff: string, isDryRun: boolean): Promise<Pr
 }
 
 /** Tries a span again that met an outage or a collision: it is one transaction, and repeating it is safe. */
-async function persistently<Result>(work: () => Promise<Result>): Promise<Result> {
-  for (let attempt = 0; ; attempt += 1) {
-    try {
-      return await work();
-    } catch (error) {
-      if (attempt >= ATTEMPTS || classifyFailure(error) === 'isolate') throw error;
-      await sleep(backoffMs(attempt, Math.random));
-    }
-  }
+function persistently<Result>(work: () => Promise<Result>): Promise<Result> {
+  return retry(work, (error, attempt) => attempt < ATTEMPTS && classifyFailure(error) !== 'message');
 }

@@ -1,14 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../config.ts';
-import type { Database } from '../store/database.ts';
+import { retry } from '../retry.ts';
+import { classifyFailure, type Database } from '../store/database.ts';
 import { correctDeadLetters } from '../store/dead-letters/edit.ts';
 import { markReplaying, readFinished, readReplayable } from '../store/dead-letters/mark.ts';
 import { persistAndRollBack } from '../store/persist/dry-run.ts';
 import type { Sql } from '../store/sql.ts';
 import { admitKept } from '../worker/admission.ts';
-import { backoffMs } from '../worker/outage.ts';
-import { blame } from '../worker/queue.ts';
 import type { DryRunPorts } from './dry-run.ts';
 import type { ReplayPorts } from './replay.ts';
 
@@ -64,13 +63,6 @@ function tokens(count: number): string[] {
 }
 
 /** Repeats what only collided with others, or met a database that is away for a moment. */
-async function patiently<Result>(work: () => Promise<Result>): Promise<Result> {
-  for (let attempt = 0; ; attempt += 1) {
-    try {
-      return await work();
-    } catch (error) {
-      if (blame(error) === 'message' || attempt >= TRIES) throw error;
-      await sleep(backoffMs(attempt, Math.random));
-    }
-  }
+function patiently<Result>(work: () => Promise<Result>): Promise<Result> {
+  return retry(work, (error, attempt) => classifyFailure(error) !== 'message' && attempt < TRIES);
 }

@@ -1,10 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { createPublisher, type OutgoingMessage, type PublishResult } from '../broker/publisher.ts';
 import { superviseConnection } from '../broker/supervisor.ts';
 import { defaultNames } from '../broker/topology.ts';
 import type { brokerOf } from '../connections.ts';
 import { REPLAY_HEADER } from '../domain/replay-header.ts';
-import { backoffMs } from '../worker/outage.ts';
+import { backoffMs, sleep } from '../retry.ts';
 import type { ReplayMessage } from './message.ts';
 
 /** The broker cannot be reached, or does not take what is sent. */
@@ -62,7 +61,7 @@ async function sendAll(
     if (failure === undefined) return;
     if (performance.now() > deadline)
       throw new BrokerError(`the broker does not take the replays: ${told(failure)}`);
-    await sleep(backoffMs(attempt, Math.random));
+    await sleep(backoffMs(attempt));
   }
 }
 

@@ -8,7 +8,7 @@ import { describeFailure } from './failures.ts';
 import { PrismaClient } from './generated/client.ts';
 
 export { DatabaseUrlError } from './database-url.ts';
-export { classifyFailure, describeFailure, type Failure } from './failures.ts';
+export { classifyFailure, describeFailure, type FailureKind } from './failures.ts';
 
 /** What a worker calls itself in pg_stat_activity: rows that it holds are held for the moment of a batch. */
 export const WORKER_NAME = 'cdr-ingest worker';

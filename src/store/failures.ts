@@ -1,11 +1,17 @@
 /**
- * What a failure means for the message at hand: `retry`, a collision with others that passes; `outage`, the
- * database cannot be used, as it says; `stale`, the terms of a charge changed meanwhile, or a row did not move;
- * `isolate`, anything else: one message of the batch may be its cause.
+ * What a failure of the database says about its cause, and the only words for it, in metrics and logs too:
+ *
+ * - `collision`: another transaction was in the way, or what a call is charged on changed meanwhile. The same work may
+ *   succeed at once.
+ * - `outage`: the database cannot be used. The same work may succeed later.
+ * - `message`: anything else. One message of the batch may be at fault.
+ *
+ * A trigger on one customer's row can raise the first two as well, so `worker/isolation.ts` believes them for a few
+ * rounds only.
  */
-export type Failure = 'retry' | 'outage' | 'isolate' | 'stale';
+export type FailureKind = 'collision' | 'outage' | 'message';
 
-/** Raised by settle_assert: what a call was charged on no longer holds. */
+/** Raised by settle_assert: what a call was charged on has changed since it was read. */
 const STALE = 'CDR01';
 /** Raised by settle_moved: a trigger or row security keeps rows from moving, or dead letters out. */
 const UNMOVED = 'CDR02';
@@ -16,7 +22,7 @@ const LOCK_TIMEOUT = '55P03';
  * Every statement here is fixed text and the schema is known, so that class 42 (unknown table, column or
  * function, no privilege) says that the database is not migrated or not granted, never that a message is wrong.
  */
-const RETRY = new Set([
+const COLLISION = new Set([
   '40', // deadlock, serialization
   '55P03', // lock timeout
   '25P03', // idle in transaction for too long: this process was held up
@@ -57,7 +63,7 @@ const SAFE_CLASSES = new Set([
   'CD',
 ]);
 
-/** For class 22, whose messages quote the value. */
+/** What to say for class 22, whose own messages quote the value. */
 const DATA_EXCEPTIONS: Record<string, string> = {
   '22001': 'text too long',
   '22003': 'number out of range',
@@ -96,7 +102,7 @@ interface Cause {
   reason: string;
 }
 
-/** A whole table is locked: nobody can be told apart, and everybody waits. */
+/** Somebody has locked a whole table, so that no call can be told to be in the way: everything waits. */
 export class LockedTable extends Error {}
 
 /** Whether a statement gave up waiting for a lock. */
@@ -112,21 +118,21 @@ export function unmovedRows(error: unknown): { of: 'customer' | 'invoice'; ids: 
   return { of: of === 'customer' ? of : 'invoice', ids: ids.split(',') };
 }
 
-/** Sorts what the database, the driver or Prisma threw. */
-export function classifyFailure(error: unknown): Failure {
+/** What the database, the driver or Prisma threw says about its cause. */
+export function classifyFailure(error: unknown): FailureKind {
   if (error instanceof LockedTable) return 'outage';
   const cause = causeOf(error);
-  if (cause?.sqlState === UNMOVED && cause.message.startsWith('dead letters')) return 'isolate';
+  if (cause?.sqlState === UNMOVED && cause.message.startsWith('dead letters')) return 'message';
   if (cause?.sqlState !== undefined) return bySqlState(cause.sqlState);
-  if (cause?.kind === 'TransactionWriteConflict') return 'retry';
+  if (cause?.kind === 'TransactionWriteConflict') return 'collision';
   // Without an SQLSTATE the server said nothing: it could not be reached, or not be understood.
   if (cause !== undefined) return 'outage';
   const code = textField(error, 'code');
-  if (code === 'P2034') return 'retry';
+  if (code === 'P2034') return 'collision';
   if (PRISMA_OUTAGE.test(code)) return 'outage';
   // Node's system errors (ECONNREFUSED, EPIPE, EAI_AGAIN) and those of its TLS.
   if (/^(E(?!RR_)[A-Z_]+|ERR_(TLS|SSL|SOCKET|STREAM)\w*)$/.test(code)) return 'outage';
-  return CONNECTION_MESSAGES.test(textField(error, 'message')) ? 'outage' : 'isolate';
+  return CONNECTION_MESSAGES.test(textField(error, 'message')) ? 'outage' : 'message';
 }
 
 /** What the server called the failure, or '' where it was not the server that said so. */
@@ -148,11 +154,10 @@ export function describeFailure(error: unknown): string {
   return [name, placeOf(error)].filter((part) => part).join(' ');
 }
 
-function bySqlState(state: string): Failure {
+function bySqlState(state: string): FailureKind {
   const isIn = (set: ReadonlySet<string>) => set.has(state) || set.has(state.slice(0, 2));
-  if (state === STALE || state === UNMOVED) return 'stale';
-  if (isIn(RETRY)) return 'retry';
-  return isIn(OUTAGE) ? 'outage' : 'isolate';
+  if (state === STALE || state === UNMOVED || isIn(COLLISION)) return 'collision';
+  return isIn(OUTAGE) ? 'outage' : 'message';
 }
 
 function describeSqlState(state: string, message: string): string {

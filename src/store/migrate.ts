@@ -188,7 +188,7 @@ async function withLock<Result>(
     await transaction
       .executeRaw(statement(`select pg_advisory_xact_lock(${ADVISORY_LOCK})`))
       .catch((error) => {
-        if (classifyFailure(error) !== 'retry') throw error;
+        if (classifyFailure(error) !== 'collision') throw error;
         throw new MigrationError(
           `another process has been migrating this database for ${timeoutMs / 1000} s`,
         );

@@ -6,6 +6,7 @@ import type { PersistResult } from '../domain/held.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import type { Submission } from '../domain/submission.ts';
 import { clean, shorten } from '../domain/text.ts';
+import { backoffMs } from '../retry.ts';
 import { describeFailure } from '../store/database.ts';
 import { closeTried, markTried, verifyDeadLetter } from '../store/dead-letters/insert.ts';
 import { waitFor } from '../store/dead-letters/waiting.ts';
@@ -14,9 +15,8 @@ import { persist as persistOrdinary } from '../store/persist/persist.ts';
 import { sqlOf } from '../store/sql.ts';
 import { type Admitted, deadLetterFor, type Entry, type KeepingRules } from './admission.ts';
 import type { Request } from './envelope.ts';
-import { backoffMs } from './outage.ts';
 import { type QuarantinePorts, quarantineMessage, quarantineReplay } from './quarantine.ts';
-import { blame, isWell } from './queue.ts';
+import { isWell } from './queue.ts';
 
 export interface DeadQueueOptions {
   prisma: PrismaClient;
@@ -147,9 +147,8 @@ function quarantinePorts(options: DeadQueueOptions): QuarantinePorts {
         return outcome;
       }),
     waitFor: (deadLetter, row) => waitFor(sql, keyOf(deadLetter), row),
-    blame,
     isWell: (error) => isWell(error, options.reachable),
-    pause: (_cause, attempt) => sleep(backoffMs(attempt, Math.random)),
+    pause: (attempt) => sleep(backoffMs(attempt)),
   };
 }
 

@@ -2,16 +2,14 @@ import type { DeadLetter } from '../domain/dead-letter.ts';
 import { callsLike, type Held, type Manner, type PersistResult } from '../domain/held.ts';
 import { deadReasonOf, type Outcome } from '../domain/outcome.ts';
 import type { Submission } from '../domain/submission.ts';
+import type { FailureKind } from '../store/failures.ts';
 import type { Entry } from './admission.ts';
 import type { Request } from './envelope.ts';
 
-/**
- * What a failed persisting says of itself: a passing collision, the database's state, or one message of the batch. The first
- * two are believed for a while only: they may be one message's doing as well.
- */
-export type Blame = 'collision' | 'outage' | 'message';
+/** What a failure says of itself that may pass. It is believed for a while only: it may be one message's doing as well. */
+export type PassingFailure = Exclude<FailureKind, 'message'>;
 
-/** All or nothing per statement; what it did is safe to do again. Rejects with what `blame` judges. */
+/** Atomic and idempotent. Rejects with an error that `classify` takes. */
 export type Persist = () => Promise<PersistResult[]>;
 
 /** A message on its way. */
@@ -53,7 +51,7 @@ export type Done<Delivery> = Map<InHand<Delivery>, PersistResult | Unkeepable>;
 
 export interface IsolationPorts<Delivery> {
   prepare: (entries: readonly Submission[], manner?: Manner) => Persist;
-  blame: (error: unknown) => Blame;
+  classify: (error: unknown) => FailureKind;
   /** One line that names no value of the call. */
   describe: (error: unknown) => string;
   /** Whether the database can be used, although that error says that it cannot. Never rejects. */
@@ -66,12 +64,12 @@ export interface IsolationPorts<Delivery> {
   /** Whether an acknowledgement could still reach the broker; if not, the message comes again. */
   alive: (delivery: Delivery) => boolean;
   /** Waits before another try. */
-  pause: (cause: Exclude<Blame, 'message'>, attempt: number) => Promise<void>;
-  trouble: (cause: Blame, description: string) => void;
+  pause: (cause: PassingFailure, attempt: number) => Promise<void>;
+  trouble: (cause: FailureKind, description: string) => void;
 }
 
 /** Rounds in which a failure is believed to be nobody's fault. */
-const BELIEVED: Readonly<Record<Exclude<Blame, 'message'>, number>> = { collision: 6, outage: 3 };
+const BELIEVED: Readonly<Record<PassingFailure, number>> = { collision: 6, outage: 3 };
 /** After so many collisions a message is set aside even where no other got through to show that it could. */
 const LONELY_COLLISIONS = 20;
 /** Times that a message must fail alone, one after the other, to be suspected. */
@@ -127,7 +125,7 @@ export class Isolation<Delivery> {
       failure = { error };
     }
     if (done.size === batch.length) return done;
-    const isOwn = failure !== undefined && this.#ports.blame(failure.error) === 'message';
+    const isOwn = failure !== undefined && this.#ports.classify(failure.error) === 'message';
     const isBelieved = failure !== undefined && (await this.#believed(failure.error));
     if (!isBelieved) {
       await this.#divide(batch, done, isOwn, isWhole ? failure : undefined);
@@ -159,22 +157,22 @@ export class Isolation<Delivery> {
 
   /** A refused message leaves nothing but its dead letter: where that fails again and again while others get through, it is kept smaller. */
   async #isToBeParked({ admitted }: InHand<Delivery>, error: unknown, before: number): Promise<boolean> {
-    if (this.#ports.blame(error) === 'message') return true;
+    if (this.#ports.classify(error) === 'message') return true;
     const isOld = admitted.verdict.kind === 'answer' && before >= OLD_SUSPECT;
     return isOld && !this.inTrouble && (await this.#ports.isWell(error));
   }
 
   /** Whether a failure is still taken for what it says; then it has been waited for. */
   async #believed(error: unknown): Promise<boolean> {
-    const blame = this.#ports.blame(error);
-    if (blame === 'message') return false;
-    this.#ports.trouble(blame, this.#ports.describe(error));
-    await this.#rest(blame);
-    return this.#attempt < BELIEVED[blame] || !(await this.#ports.isWell(error));
+    const kind = this.#ports.classify(error);
+    if (kind === 'message') return false;
+    this.#ports.trouble(kind, this.#ports.describe(error));
+    await this.#rest(kind);
+    return this.#attempt < BELIEVED[kind] || !(await this.#ports.isWell(error));
   }
 
   /** After a round in which nothing got through. */
-  async #rest(cause: Exclude<Blame, 'message'>): Promise<void> {
+  async #rest(cause: PassingFailure): Promise<void> {
     await this.#ports.pause(cause, this.#attempt);
     this.#attempt += 1;
   }
@@ -242,14 +240,14 @@ export class Isolation<Delivery> {
     done: Done<Delivery>,
   ): Promise<Suspect<Delivery> | 'unclear' | undefined> {
     const latest =
-      this.#ports.blame(error) === 'message'
+      this.#ports.classify(error) === 'message'
         ? { error }
         : await this.#insist(message, message.admitted, { error }, done);
     if (latest === undefined) return undefined;
-    if (this.#ports.blame(latest.error) === 'message') {
+    if (this.#ports.classify(latest.error) === 'message') {
       const refused = await this.#park(message, latest.error, done);
       if (refused === undefined) return undefined;
-      const isSure = this.#ports.blame(refused.error) === 'message';
+      const isSure = this.#ports.classify(refused.error) === 'message';
       if (!isSure && !(await this.#ports.isWell(refused.error))) return 'unclear';
       done.set(message, { kind: 'unkeepable', why: this.#ports.describe(refused.error) });
       return this.#suspect(message, null, isSure);
@@ -258,7 +256,7 @@ export class Isolation<Delivery> {
     const why = this.#ports.describe(latest.error);
     const { verdict } = message.admitted;
     this.#ports.trouble('message', why);
-    const isSure = this.#ports.blame(latest.error) === 'collision' && this.#attempt >= LONELY_COLLISIONS;
+    const isSure = this.#ports.classify(latest.error) === 'collision' && this.#attempt >= LONELY_COLLISIONS;
     const row = verdict.kind === 'call' ? callsLike(verdict.call.cdr) : null;
     done.set(message, row === null ? { kind: 'held', row, why } : this.#ports.hold(row, why));
     return this.#suspect(message, row, isSure);
@@ -345,7 +343,7 @@ export class Isolation<Delivery> {
     for (let attempt = before === undefined ? 0 : 1; attempt < ALONE; attempt += 1) {
       if (latest !== undefined) await this.#ports.pause('collision', attempt);
       latest = await this.#attemptAt([message], done, this.#ports.prepare([entry], 'brief'));
-      if (latest === undefined || this.#ports.blame(latest.error) === 'message') return latest;
+      if (latest === undefined || this.#ports.classify(latest.error) === 'message') return latest;
     }
     return latest;
   }

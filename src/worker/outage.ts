@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { backoffMs, sleep } from '../retry.ts';
 
 /** What the guard needs of the consuming side. */
 export interface Pausable {
@@ -10,18 +10,7 @@ export interface OutageSettings {
   /** An outage that lasts longer gives the deliveries in hand back, once. */
   returnAfterMs: number;
   reachable: () => Promise<boolean>;
-  random: () => number;
   onChange: (isPaused: boolean, description: string) => void;
-}
-
-const SHORTEST_MS = 20;
-/** Under 5 s, so that a worker is at work again well within 30 s of the fault's end. */
-const LONGEST_MS = 4000;
-
-/** Milliseconds before the next try: doubled each time from 20 ms to 4 s, of which half is random. */
-export function backoffMs(attempt: number, random: () => number): number {
-  const full = Math.min(LONGEST_MS, SHORTEST_MS * 2 ** Math.min(attempt, 12));
-  return full / 2 + (random() * full) / 2;
 }
 
 /**
@@ -54,7 +43,7 @@ export class OutageGuard {
       this.#settings.onChange(true, 'the database cannot be used: holding what is in hand');
     }
     if (now - this.#since > this.#settings.returnAfterMs) this.#returned ??= this.#returnOnce();
-    await sleep(backoffMs(attempt, this.#settings.random));
+    await sleep(backoffMs(attempt));
   }
 
   /** A batch was persisted. */
@@ -84,7 +73,7 @@ export class OutageGuard {
     );
     await this.#consumer.returnAll();
     for (let attempt = 0; !(await this.#settings.reachable()); attempt += 1) {
-      await sleep(backoffMs(attempt, this.#settings.random));
+      await sleep(backoffMs(attempt));
     }
     // Another worker may have taken all of it meanwhile: then nothing comes by which to tell.
     this.#end();

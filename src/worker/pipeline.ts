@@ -1,22 +1,23 @@
 import type { Outcome } from '../domain/outcome.ts';
+import type { FailureKind } from '../store/failures.ts';
 import type { Entry, SetAside } from './admission.ts';
 import { type AnswerPorts, Answers } from './answers.ts';
 import type { Request } from './envelope.ts';
 import {
   type BatchLimits,
-  type Blame,
   type Done,
   fitting,
   type InHand,
   Isolation,
   type IsolationPorts,
+  type PassingFailure,
   type Persist,
 } from './isolation.ts';
 import type { WaitingListSettings } from './waiting-list.ts';
 import { WaitingMessages, type WaitingPorts } from './waiting-messages.ts';
 
 export type { Published } from './answers.ts';
-export type { Blame, Persist } from './isolation.ts';
+export type { PassingFailure, Persist } from './isolation.ts';
 
 /** The outside world as the pipeline sees it; a delivery is whatever the broker side made it. */
 export interface Ports<Delivery>
@@ -27,7 +28,7 @@ export interface Ports<Delivery>
   /** Sends a delivery out of hand, to where it is persisted later. */
   setAside: (delivery: Delivery) => void;
   /** Waits before another try. */
-  pause: (cause: Exclude<Blame, 'message'> | 'broker', attempt: number) => Promise<void>;
+  pause: (cause: PassingFailure | 'broker', attempt: number) => Promise<void>;
   observe: (event: PipelineEvent) => void;
 }
 
@@ -40,7 +41,7 @@ export type PipelineEvent =
       persistMs: number;
     }
   | { kind: 'unroutable reply'; uniqueid: string | null; request: Request }
-  | { kind: 'trouble'; cause: Blame | 'broker'; description: string }
+  | { kind: 'trouble'; cause: FailureKind | 'broker'; description: string }
   /** How many messages are in hand whose rows are held by others. */
   | { kind: 'waiting'; messages: number }
   /** A message whose dead letter the database refuses in every form. It stays in hand. */
@@ -272,11 +273,7 @@ export class Pipeline<Delivery> {
     this.#ports.observe({ kind: 'persisted', outcomes, admitted, requests, persistMs });
   }
 
-  async #trouble(
-    cause: Exclude<Blame, 'message'> | 'broker',
-    error: unknown,
-    attempt: number,
-  ): Promise<void> {
+  async #trouble(cause: PassingFailure | 'broker', error: unknown, attempt: number): Promise<void> {
     const description = typeof error === 'string' ? error : this.#ports.describe(error);
     this.#ports.observe({ kind: 'trouble', cause, description });
     await this.#ports.pause(cause, attempt);

@@ -2,9 +2,10 @@ import type { DeadLetter } from '../domain/dead-letter.ts';
 import { callsLike } from '../domain/held.ts';
 import type { Outcome, ParkedReason } from '../domain/outcome.ts';
 import type { Submission } from '../domain/submission.ts';
+import { retry } from '../retry.ts';
+import { classifyFailure } from '../store/failures.ts';
 import type { Admitted } from './admission.ts';
 import type { Request } from './envelope.ts';
-import type { Blame } from './isolation.ts';
 
 /** A message that the broker gave up on, with what it counted. */
 export interface Quarantined {
@@ -17,10 +18,9 @@ export interface Quarantined {
 
 /** How what fails is tried again. */
 export interface Patience {
-  blame: (error: unknown) => Blame;
   /** Whether the database can be used, although that error says that it cannot. Never rejects. */
   isWell: (error: unknown) => Promise<boolean>;
-  pause: (cause: Exclude<Blame, 'message'>, attempt: number) => Promise<void>;
+  pause: (attempt: number) => Promise<void>;
 }
 
 /** The outside world as a message that was given up on needs it. */
@@ -72,7 +72,7 @@ export async function quarantineMessage(
   } catch (error) {
     // Its own fault again, and the dead letter is there already; or somebody's who has its row.
     const { verdict } = admitted;
-    if (ports.blame(error) !== 'message' && verdict.kind === 'call')
+    if (classifyFailure(error) !== 'message' && verdict.kind === 'call')
       await persistently(() => ports.waitFor(deadLetter, callsLike(verdict.call.cdr)), ports);
     return { outcome: parked, uniqueid };
   }
@@ -133,15 +133,13 @@ const TRIES = 8;
  */
 async function persistently<Result>(work: () => Promise<Result>, ports: Patience): Promise<Result> {
   let inVain = 0;
-  for (let attempt = 0; ; attempt += 1) {
-    try {
-      return await work();
-    } catch (error) {
-      const blame = ports.blame(error);
-      if (blame === 'message') throw error;
+  return await retry(
+    work,
+    async (error) => {
+      if (classifyFailure(error) === 'message') return false;
       inVain = (await ports.isWell(error)) ? inVain + 1 : 0;
-      if (inVain >= TRIES) throw error;
-      await ports.pause(blame, attempt);
-    }
-  }
+      return inVain < TRIES;
+    },
+    ports.pause,
+  );
 }

@@ -13,6 +13,7 @@ import { codeOf } from '../domain/outcome.ts';
 import { responsesTo } from '../domain/reply.ts';
 import type { Submission } from '../domain/submission.ts';
 import type { Logger } from '../ops/logger.ts';
+import { backoffMs } from '../retry.ts';
 import { classifyFailure, describeFailure } from '../store/database.ts';
 import { LockedTable } from '../store/failures.ts';
 import type { HeldRows } from '../store/persist/held-rows.ts';
@@ -20,8 +21,8 @@ import type { Entry, SetAside } from './admission.ts';
 import { BoundedLines } from './bounded-lines.ts';
 import { type Reply, type ReplyRules, type Request, replyTo, resultFor } from './envelope.ts';
 import type { Metrics } from './metrics.ts';
-import { backoffMs, OutageGuard } from './outage.ts';
-import { type Blame, type Persist, Pipeline, type PipelineEvent, type Ports } from './pipeline.ts';
+import { OutageGuard } from './outage.ts';
+import { type Persist, Pipeline, type PipelineEvent, type Ports } from './pipeline.ts';
 
 /** What every queue that a worker consumes shares. */
 export interface Surroundings {
@@ -74,13 +75,6 @@ const BATCH_BYTES = 524_288;
 const WAITING_SHARE = 1 / 4;
 const LOOK_EVERY_MS = 100;
 
-/** Whose fault a failure of the database is. */
-export function blame(error: unknown): Blame {
-  const failure = classifyFailure(error);
-  if (failure === 'outage') return 'outage';
-  return failure === 'isolate' ? 'message' : 'collision';
-}
-
 /** Whether the database can be used, although that error says that it cannot. */
 export async function isWell(error: unknown, reachable: () => Promise<boolean>): Promise<boolean> {
   return !(error instanceof LockedTable) && (await reachable());
@@ -103,7 +97,7 @@ export function openQueueWorker(options: QueueWorkerOptions, surroundings: Surro
           return outcomes;
         };
       },
-      blame,
+      classify: classifyFailure,
       describe: describeFailure,
       isWell: (error) => isWell(error, surroundings.reachable),
       hold: (row, why) => surroundings.rows.refuse(row, why),
@@ -133,8 +127,7 @@ export function openQueueWorker(options: QueueWorkerOptions, surroundings: Surro
         consumer.setAside(delivery);
       },
       alive: (delivery) => consumer.isLive(delivery),
-      pause: (cause, attempt) =>
-        cause === 'outage' ? outage.wait(attempt) : sleep(backoffMs(attempt, Math.random)),
+      pause: (cause, attempt) => (cause === 'outage' ? outage.wait(attempt) : sleep(backoffMs(attempt))),
       observe: (event) => {
         metrics.observe(event, options.queue);
         report(event, log, lines);
@@ -167,7 +160,6 @@ export function openQueueWorker(options: QueueWorkerOptions, surroundings: Surro
   const outage = new OutageGuard(consumer, {
     returnAfterMs: surroundings.returnAfterMs,
     reachable: surroundings.reachable,
-    random: Math.random,
     onChange: (isPaused, description) => {
       metrics.paused.set({ queue: options.queue }, isPaused ? 1 : 0);
       log.warn({ queue: options.queue }, description);

@@ -3,10 +3,10 @@ import type { BrokerConnection } from '../broker/supervisor.ts';
 import { declareTopology, type TopologyNames } from '../broker/topology.ts';
 import type { databaseOf } from '../connections.ts';
 import type { Logger } from '../ops/logger.ts';
+import { backoffMs } from '../retry.ts';
 import { describeFailure } from '../store/database.ts';
 import { pendingMigrations } from '../store/migrate.ts';
 import { refuseUnsuitable, UnsuitableDatabaseError } from '../store/suitability.ts';
-import { backoffMs } from './outage.ts';
 
 /** A promise and the way to resolve it. */
 export function later(): { promise: Promise<void>; resolve: () => void } {
@@ -45,7 +45,7 @@ export async function untilMigrated(
     if (problem === null) return;
     if (problem !== said) log.warn(`${problem}; waiting`);
     said = problem;
-    await sleep(backoffMs(attempt, Math.random), undefined, { signal });
+    await sleep(backoffMs(attempt), undefined, { signal });
   }
 }
 

@@ -67,7 +67,7 @@ async function tryEach(options: WaitingDeadLettersOptions): Promise<number> {
       );
     } catch (error) {
       // What holds the row is none of the call's fault; anything else it was tried for, once.
-      if (classifyFailure(error) !== 'isolate') await goOnWaiting(sql, id);
+      if (classifyFailure(error) !== 'message') await goOnWaiting(sql, id);
       options.log.debug(
         { deadLetter: id, row },
         `a dead letter was tried in vain: ${describeFailure(error)}`,

@@ -1,4 +1,5 @@
 import type { HeldBy } from '../domain/held.ts';
+import { backoffMs } from '../retry.ts';
 
 /** A message in hand that waits for what it needs. */
 export interface Waiting<Message> {
@@ -31,9 +32,9 @@ export interface WaitingListSettings {
   waitMs: number;
 }
 
-/** Between two tries of calls that wait for the same: doubled each time, in milliseconds. */
-const SHORTEST_MS = 250;
-const LONGEST_MS = 5000;
+/** Between two tries of calls that wait for the same. They are this worker's alone: nothing is left to chance. */
+const TRIES = { first: 250, longest: 5000 };
+const NO_CHANCE = () => 0;
 
 /**
  * The messages whose rows are held by somebody else, in the order of their arrival, bounded in number and time. Knows
@@ -126,8 +127,7 @@ export class WaitingList<Message> {
   failed(waiting: Waiting<Message>, why: string, now: number): void {
     const key = waiting.row ?? waiting;
     const failures = (this.#tries.get(key)?.failures ?? 0) + 1;
-    const pause = Math.min(LONGEST_MS, SHORTEST_MS * 2 ** Math.min(failures, 10));
-    this.#tries.set(key, { failures, next: now + pause });
+    this.#tries.set(key, { failures, next: now + backoffMs(failures, TRIES, NO_CHANCE) });
     waiting.failures += 1;
     waiting.why = why;
   }

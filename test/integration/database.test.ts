@@ -118,7 +118,7 @@ describe('a collision with others is tried again', () => {
     const results = await Promise.allSettled([locking([1, 2]), locking([2, 1])]);
     const failed = results.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []));
     expect(failed).toHaveLength(1);
-    expect(classifyFailure(failed[0])).toBe('retry');
+    expect(classifyFailure(failed[0])).toBe('collision');
     expect(describeFailure(failed[0])).toMatch('40P01');
   });
 
@@ -138,7 +138,7 @@ describe('a collision with others is tried again', () => {
     const results = await Promise.allSettled([changing(), changing()]);
     const failed = results.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []));
     expect(failed).toHaveLength(1);
-    expect(classifyFailure(failed[0])).toBe('retry');
+    expect(classifyFailure(failed[0])).toBe('collision');
     expect(describeFailure(failed[0])).toMatch(/40001|P2034/);
   });
 
@@ -146,7 +146,11 @@ describe('a collision with others is tried again', () => {
     const prisma = connect({ statementTimeoutMs: 400 });
     await admin.query('begin; update peers set name = name where id = 1');
     try {
-      await expectFailure('retry', '55P03', prisma.$executeRaw`update peers set name = name where id = ${1}`);
+      await expectFailure(
+        'collision',
+        '55P03',
+        prisma.$executeRaw`update peers set name = name where id = ${1}`,
+      );
     } finally {
       await admin.query('rollback');
     }
@@ -158,7 +162,7 @@ describe('a collision with others is tried again', () => {
     const read = () => prisma.$queryRawUnsafe('select * from grown where a = $1', 1);
     await read();
     await admin.query('alter table grown add column b int');
-    await expectFailure('retry', '0A000', read());
+    await expectFailure('collision', '0A000', read());
     expect(await read()).toEqual([]);
   });
 });
@@ -282,26 +286,26 @@ describe('an outage is nothing that a message can help', () => {
 
 describe('what a message may have caused is isolated', () => {
   test('a number out of range', async () => {
-    await expectFailure('isolate', '22003', connect().$queryRaw`select ${'1e9'}::text::numeric::smallint`);
+    await expectFailure('message', '22003', connect().$queryRaw`select ${'1e9'}::text::numeric::smallint`);
   });
 
   test('a text that does not fit its type, of which nothing is told', async () => {
-    await expectFailure('isolate', '22P02', connect().$queryRaw`select ${SECRET}::text::int`);
+    await expectFailure('message', '22P02', connect().$queryRaw`select ${SECRET}::text::int`);
   });
 
   test('NUL in a text', async () => {
-    await expectFailure('isolate', '22021', connect().$queryRaw`select ${`${SECRET}\0`}::text`);
+    await expectFailure('message', '22021', connect().$queryRaw`select ${`${SECRET}\0`}::text`);
   });
 
   test('a broken constraint, which is named without the row', async () => {
     const prisma = connect();
     await expectFailure(
-      'isolate',
+      'message',
       'users_role_check',
       prisma.user.create({ data: { username: SECRET, passwordHash: SECRET, role: SECRET } }),
     );
     await expectFailure(
-      'isolate',
+      'message',
       'peers_pkey',
       prisma.$executeRaw`insert into peers (id, name) values (1, ${SECRET})`,
     );
@@ -309,24 +313,24 @@ describe('what a message may have caused is isolated', () => {
 
   test('what a trigger of somebody else raises', async () => {
     const raised = `do $$ begin raise exception '${SECRET}'; end $$`;
-    await expectFailure('isolate', /^SQLSTATE P0001$/, connect().$executeRawUnsafe(raised));
+    await expectFailure('message', /^SQLSTATE P0001$/, connect().$executeRawUnsafe(raised));
   });
 
   test('wrong arguments to Prisma', async () => {
     const data = { id: SECRET, name: 'x' } as unknown as { id: number };
-    await expectFailure('isolate', 'PrismaClientValidationError', connect().peer.create({ data }));
+    await expectFailure('message', 'PrismaClientValidationError', connect().peer.create({ data }));
   });
 
   test('an error of our own, told by its place', async () => {
     const broken = Promise.resolve().then(() => JSON.parse(SECRET));
-    await expectFailure('isolate', /^SyntaxError at .*database\.test\.ts/, broken);
-    await expectFailure('isolate', 'string', Promise.reject(SECRET));
+    await expectFailure('message', /^SyntaxError at .*database\.test\.ts/, broken);
+    await expectFailure('message', 'string', Promise.reject(SECRET));
   });
 });
 
-test('terms that no longer hold are stale', async () => {
+test('terms that no longer hold are a collision', async () => {
   const asserted = connect().$queryRaw`select settle_assert(false, 'a tax changed')`;
-  await expectFailure('stale', /^a tax changed \(SQLSTATE CDR01\)$/, asserted);
+  await expectFailure('collision', /^a tax changed \(SQLSTATE CDR01\)$/, asserted);
 });
 
 describe('openDatabase', () => {

@@ -58,7 +58,7 @@ async function persistBatch(entries: readonly Admitted[]): Promise<string[]> {
     try {
       return (await persistAll(db.prisma, entries, 'USD', 20_000)).map(({ kind }) => kind);
     } catch (error) {
-      if (classifyFailure(error) !== 'stale' && classifyFailure(error) !== 'retry') throw error;
+      if (classifyFailure(error) !== 'collision') throw error;
     }
   }
 }
@@ -197,7 +197,6 @@ describe('a replay that the broker gave up on', () => {
     const message = { request, reason: 'poison' as const, redeliveries };
     const ports = {
       persist,
-      blame: () => 'message' as const,
       isWell: async () => true,
       pause: () => Promise.resolve(),
     };

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { classifyFailure } from '../../src/store/database.ts';
+import { classifyFailure, sqlStateOf } from '../../src/store/failures.ts';
 import { persist } from '../../src/store/persist/persist.ts';
 import type { Sql } from '../../src/store/sql.ts';
 import { admitted, type BillingDatabase, billingDatabase } from '../support/persisting.ts';
@@ -10,6 +10,12 @@ beforeEach(async () => {
   db = await billingDatabase('settle');
 });
 afterEach(() => db.drop());
+
+async function expectStale(persisting: Promise<unknown>): Promise<void> {
+  const failure = await persisting.catch((error: unknown) => error);
+  expect(sqlStateOf(failure)).toBe('CDR01');
+  expect(classifyFailure(failure)).toBe('collision');
+}
 
 const kinds = (outcomes: readonly { kind: string }[]) => outcomes.map(({ kind }) => kind);
 const customer = (id: number) =>
@@ -90,7 +96,7 @@ describe('a call', () => {
     if (broken.verdict.kind !== 'call') throw new Error('expected a call');
     broken.verdict.call.cdr.note = 'one\ttwo';
     const error = await persist(db.sql, [broken], 'USD').catch((failure: unknown) => failure);
-    expect(classifyFailure(error)).toBe('isolate');
+    expect(classifyFailure(error)).toBe('message');
     expect(await db.rows('select uniqueid from cdrs')).toEqual([]);
   });
 
@@ -172,7 +178,7 @@ describe('what changes between reading and writing', () => {
       calls,
       between(db.sql, () => db.execute(change)),
     );
-    await expect(stale.catch((error: unknown) => classifyFailure(error))).resolves.toBe('stale');
+    await expectStale(stale);
     expect(await db.rows('select uniqueid from cdrs')).toEqual([]);
     expect(await db.rows(`select id::text from customers where charged <> 0 or calls <> 0`)).toEqual([]);
   });
@@ -182,7 +188,7 @@ describe('what changes between reading and writing', () => {
       db.execute(`insert into invoices (id, customer, currency, period_start, period_end, status)
         values (30, 3, 'JPY', to_timestamp(0), to_timestamp(1800000000), 'open')`);
     const stale = db.persist([{ scustomer: 3, cost: '1' }], between(db.sql, open));
-    await expect(stale.catch((error: unknown) => classifyFailure(error))).resolves.toBe('stale');
+    await expectStale(stale);
     expect(kinds(await db.persist([{ scustomer: 3, cost: '1' }]))).toEqual(['accepted']);
     expect(await invoice(30)).toMatchObject([{ calls: '1', cost: '151.400000' }]);
   });

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { classifyFailure } from '../../src/store/database.ts';
+import { classifyFailure, sqlStateOf } from '../../src/store/failures.ts';
 import { persist } from '../../src/store/persist/persist.ts';
 import { createPrepare } from '../../src/store/persist/read-ahead.ts';
 import type { Sql } from '../../src/store/sql.ts';
@@ -65,7 +65,8 @@ it('what changed since it was asked is noticed by the statement that writes, and
   await answer;
   await db.execute('update taxes set rate = 50 where id = 1');
   const failure = await prepared().catch((error: unknown) => error);
-  expect(classifyFailure(failure)).toBe('stale');
+  expect(classifyFailure(failure)).toBe('collision');
+  expect(sqlStateOf(failure)).toBe('CDR01');
   expect(await prepare(call)()).toEqual(['accepted']);
   expect(await db.rows('select tax::text from cdrs')).toEqual([{ tax: '5.000000' }]);
 });

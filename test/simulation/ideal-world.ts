@@ -47,7 +47,7 @@ export function pipelineWith(ports: Partial<Ports<string>>): Pipeline<string> {
     admit: () => refused,
     setAside: () => undefined,
     prepare: (entries) => async () => entries.map(() => ({ kind: 'unauthenticated' })),
-    blame: () => 'message',
+    classify: () => 'message',
     describe: String,
     reply: () => reply,
     fallback: () => reply,

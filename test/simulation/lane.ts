@@ -1,12 +1,12 @@
 import { minimalDeadLetter } from '../../src/domain/dead-letter.ts';
 import type { Manner } from '../../src/domain/held.ts';
 import type { Submission } from '../../src/domain/submission.ts';
+import { backoffMs } from '../../src/retry.ts';
 import { classifyFailure, describeFailure } from '../../src/store/failures.ts';
 import type { HeldRows } from '../../src/store/persist/held-rows.ts';
 import type { Entry } from '../../src/worker/admission.ts';
 import { type Reply, type ReplyRules, replyTo, resultFor } from '../../src/worker/envelope.ts';
-import { backoffMs } from '../../src/worker/outage.ts';
-import { type Blame, type Persist, Pipeline, type Ports, type Published } from '../../src/worker/pipeline.ts';
+import { type Persist, Pipeline, type Ports, type Published } from '../../src/worker/pipeline.ts';
 import { FakeConsumer, type SimDelivery } from './fake-consumer.ts';
 import type { FakeQueue } from './fake-queue.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -36,12 +36,6 @@ export interface LaneOptions {
 
 /** A call waits so long for a row that somebody else holds. */
 const ROW_WAIT_MS = 1500;
-
-export function blame(error: unknown): Blame {
-  const failure = classifyFailure(error);
-  if (failure === 'outage') return 'outage';
-  return failure === 'isolate' ? 'message' : 'collision';
-}
 
 /** The real pipeline between a queue and the database, in one process. */
 export class Lane {
@@ -85,7 +79,7 @@ export class Lane {
           return outcomes;
         };
       },
-      blame,
+      classify: classifyFailure,
       describe: describeFailure,
       isWell: () => this.#process.request('question how it is', () => true).catch(() => false),
       hold: (row, why) => rows.refuse(row, why),
@@ -105,7 +99,7 @@ export class Lane {
       alive: (delivery) => this.consumer.isLive(delivery),
       pause: async (cause, attempt) => {
         if (cause === 'outage') this.#bearOutage();
-        const longest = backoffMs(attempt, () => random.next());
+        const longest = backoffMs(attempt, undefined, () => random.next());
         await this.#process.step(`pauses: ${cause}`, longest);
       },
       observe: (event) => {

@@ -112,7 +112,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   'takes an outage for the fault of a message': {
     mutate: (ports) => ({
       ...ports,
-      blame: (error) => (ports.blame(error) === 'outage' ? 'message' : ports.blame(error)),
+      classify: (error) => (ports.classify(error) === 'outage' ? 'message' : ports.classify(error)),
     }),
   },
   'takes for the fault of a message what only waits for a row': {

@@ -8,7 +8,6 @@ import type { Request } from '../../src/worker/envelope.ts';
 import { type QuarantinePorts, quarantineMessage } from '../../src/worker/quarantine.ts';
 import type { SimDelivery } from './fake-consumer.ts';
 import { ADMISSION } from './history.ts';
-import { blame } from './lane.ts';
 import type { Surroundings } from './surroundings.ts';
 import type { WorkerProcess } from './worker.ts';
 
@@ -44,9 +43,8 @@ export async function takeQuarantined(
       }),
     waitFor: (deadLetter, row) =>
       process.request('wait', () => waitFor(within, { reason: 'poison', digest: deadLetter.digest }, row)),
-    blame,
     isWell: () => process.request('question how it is', () => true).catch(() => false),
-    pause: (cause) => process.step(`pauses: ${cause}`, 200),
+    pause: () => process.step('pauses', 200),
   };
   const message = { request: delivery, reason: 'poison' as const, redeliveries: delivery.failures };
   for (;;) {

@@ -51,7 +51,7 @@ function isolate(fails: (entries: readonly Submission[]) => boolean) {
         if (fails(entries.filter((entry) => held(entry) === undefined))) throw new Error('no space left');
         return entries.map((entry): PersistResult => held(entry) ?? { kind: 'accepted' });
       },
-      blame: () => 'outage',
+      classify: () => 'outage',
       describe: () => 'no space left',
       isWell: async () => true,
       hold: (row, why) => {
