@@ -23,7 +23,7 @@ const HIGHEST_BIT = 1 << 31;
 /** Nothing that AMQP 0-9-1 knows: more flags, or a property that is none. */
 const UNKNOWN_FLAGS = 0b11;
 
-const ILLEGIBLE = 'properties that end too early, or go on behind their end';
+const ILLEGIBLE = 'malformed properties';
 
 /** What one look at a content header found; valid until the next. */
 export class ContentHeader {

@@ -65,7 +65,7 @@ export function toDelivery(message: ConsumeMessage, epoch: number): Delivery {
       ...traceOf(headers.traceparent),
       ...(correlationBytes && { correlationBytes }),
     },
-    unreadable: note?.problem ? `expected headers that can be read, got ${note.problem}` : undefined,
+    unreadable: note?.problem ? `invalid message headers: ${note.problem}` : undefined,
     oneTimeToken: tokenOf(headers[REPLAY_HEADER]),
     exchange: fields.exchange,
     redelivered: fields.redelivered,

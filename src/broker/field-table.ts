@@ -31,14 +31,14 @@ const TABLE = 'F'.charCodeAt(0);
 const UNDERSCORE = '_'.charCodeAt(0);
 const PROTOTYPE = Buffer.from('__proto__');
 
-const CUT_SHORT = 'a value that goes beyond its table';
+const CUT_SHORT = 'a value that exceeds its table';
 
 /**
  * What is wrong with the table (its length left out) between two places of a frame; null for one that can be decoded
  * as it stands. Neither recursive nor slow, whatever stands there: one look at each byte that tells a length.
  */
 export function problemOfTable(bytes: Uint8Array, start: number, end: number): string | null {
-  if (end - start > TABLE_BYTES_MAX) return `over ${TABLE_BYTES_MAX} bytes of them`;
+  if (end - start > TABLE_BYTES_MAX) return `more than ${TABLE_BYTES_MAX} bytes`;
   let depth = 0;
   let entries = 0;
   let outer = 0;
@@ -53,13 +53,13 @@ export function problemOfTable(bytes: Uint8Array, start: number, end: number): s
       limit = ends[depth] ?? end;
     }
     entries += 1;
-    if (entries > TABLE_ENTRIES_MAX) return `over ${TABLE_ENTRIES_MAX} values`;
+    if (entries > TABLE_ENTRIES_MAX) return `more than ${TABLE_ENTRIES_MAX} values`;
     if (isTable[depth] === 1) {
       const next = at + 1 + (bytes[at] ?? 0);
       if (next >= limit) return CUT_SHORT;
       if (isPrototype(bytes, at)) return 'the name __proto__';
       if (depth === 0) {
-        for (let i = 0; i < outer; i += 1) if (sameName(bytes, names[i] ?? 0, at)) return 'a name twice';
+        for (let i = 0; i < outer; i += 1) if (sameName(bytes, names[i] ?? 0, at)) return 'a duplicate name';
         names[outer] = at;
         outer += 1;
       }
@@ -77,12 +77,12 @@ export function problemOfTable(bytes: Uint8Array, start: number, end: number): s
       if (at + 4 > limit) return CUT_SHORT;
       const inner = at + 4 + longAt(bytes, at);
       if (inner > limit) return CUT_SHORT;
-      if (depth === TABLE_DEPTH_MAX) return `over ${TABLE_DEPTH_MAX} levels`;
+      if (depth === TABLE_DEPTH_MAX) return `more than ${TABLE_DEPTH_MAX} levels of nesting`;
       depth += 1;
       ends[depth] = inner;
       isTable[depth] = type === TABLE ? 1 : 0;
       at += 4;
-    } else return 'a value of no type';
+    } else return 'a value of unknown type';
     if (at > (ends[depth] ?? end)) return CUT_SHORT;
   }
 }

@@ -145,7 +145,7 @@ export class FrameGuard {
     header.read(frame, 0, frame.length);
     if (frame.length < whole) {
       this.#dropping = whole - frame.length;
-      header.giveUp(`over ${FRAME_MAX} bytes of properties`);
+      header.giveUp(`more than ${FRAME_MAX} bytes of properties`);
     }
     const bytes = header.bodySize;
     const kept = Math.min(bytes, this.keepBytes + 1);

@@ -60,7 +60,7 @@ export function readBody(text: string, format: BodyFormat, isDecimal: (name: str
 
 /** The HTTP API's query string: WHATWG rules, pairs split by `;` or `&`; a repeated name is refused. */
 function readForm(text: string): Body {
-  if (/^\s*[[{]/.test(text)) return unreadable('expected name=value pairs as content_type says, got JSON');
+  if (/^\s*[[{]/.test(text)) return unreadable('content_type is form-encoded but the body is JSON');
   if (exceeds(VALUES_MAX, text, ';') || exceeds(VALUES_MAX, text, '&')) return unreadable(TOO_MANY);
   const pairs = text.trim().replaceAll(';', '&');
   if (exceeds(VALUES_MAX, pairs, '&')) return unreadable(TOO_MANY);
@@ -74,8 +74,8 @@ function readForm(text: string): Body {
   }
   const damaged = isSuspect && repeated.size === 0 ? damagedName(pairs) : undefined;
   return damaged === undefined
-    ? without(fields, repeated, 'expected each parameter once, got this one more than once')
-    : without(fields, new Set([damaged]), 'expected UTF-8, got an escape that is none');
+    ? without(fields, repeated, GIVEN_TWICE)
+    : without(fields, new Set([damaged]), 'percent-encoding is not valid UTF-8');
 }
 
 /** The identifier that has an escape which is no UTF-8: the rules of the web read any such as U+FFFD. */
@@ -94,21 +94,21 @@ function damagedName(pairs: string): string | undefined {
 
 function readJson(text: string, isDecimal: (name: string) => boolean): Body {
   if (isTooDeep(text))
-    return unreadable(`expected one flat JSON object, got one nested over ${DEPTH_LIMIT} levels`);
+    return unreadable(`expected a flat JSON object, got one nested more than ${DEPTH_LIMIT} levels deep`);
   if (text.length >= COUNTED_FROM && hasTooMany(text)) return unreadable(TOO_MANY);
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (error) {
-    return unreadable(`expected one JSON object, got text that is not JSON: ${syntaxProblem(error, text)}`);
+    return unreadable(`expected a JSON object, got ${syntaxProblem(error, text)}`);
   }
-  if (!isObject(value)) return unreadable(`expected one JSON object, got ${nameOfJson(value)}`);
+  if (!isObject(value)) return unreadable(`expected a JSON object, got ${nameOfJson(value)}`);
   // A name that stands twice, or nested objects, make the counts differ; so does `":` inside a text: then the
   // slow way looks closer.
   const plainKeys = namesIn(text) === Object.keys(value).length;
   if (plainKeys && !RISKY_NUMBER.test(text)) return { kind: 'fields', fields: value };
   const exact = withExactNumbers(text, isDecimal);
-  return without(exact, repeatedNames(text), 'expected each parameter once, got this one more than once');
+  return without(exact, repeatedNames(text), GIVEN_TWICE);
 }
 
 /** The parameters, or the refusal of the first of `wrong` with all others. */
@@ -250,14 +250,15 @@ function nameOfJson(value: unknown): string {
 
 /** Where the syntax breaks, never what stands there: V8 quotes the text in its message, and that may be a password. */
 function syntaxProblem(error: unknown, text: string): string {
-  if (text.trim() === '') return 'it is empty';
+  if (text.trim() === '') return 'an empty body';
   const position = error instanceof Error ? POSITION.exec(error.message)?.[1] : undefined;
   return position === undefined
-    ? 'it ends too early or has a wrong character'
-    : `wrong at character ${position}`;
+    ? 'invalid JSON: unexpected end of input or invalid character'
+    : `invalid JSON: unexpected character at position ${position}`;
 }
 
-const TOO_MANY = `expected at most ${VALUES_MAX} parameters, got more`;
+const TOO_MANY = `body has more than ${VALUES_MAX} parameters`;
+const GIVEN_TWICE = 'parameter given more than once';
 
 function unreadable(message: string): Body {
   return { kind: 'unreadable', fields: {}, key: '', message };

@@ -78,12 +78,12 @@ export function charge(cdr: Cdr, references: References): Charging {
   }
   if (cdr.peer !== 0 && !references.peers.has(cdr.peer)) refuse('peer', noSuch('peer', cdr.peer));
   const currencyRate = rateOf(cdr.currency, references);
-  if (currencyRate === undefined) refuse('currency', `expected a known currency, got ${shown(cdr.currency)}`);
+  if (currencyRate === undefined) refuse('currency', `unknown currency ${shown(cdr.currency)}`);
   const taxes = taxesOf(cdr, references, refuse);
   const invoice = invoiceOf(cdr, references, refuse);
   const invoiceRate = invoice === undefined ? undefined : rateOf(invoice.currency, references);
   if (invoice !== undefined && invoiceRate === undefined) {
-    refuse('invoice', `invoice ${invoice.id} is in currency ${shown(invoice.currency)}, which has no rate`);
+    refuse('invoice', `invoice ${invoice.id} is in ${shown(invoice.currency)}, which has no exchange rate`);
   }
   if (errors.length > 0 || customer === undefined || currencyRate === undefined)
     return { kind: 'refused', errors };
@@ -104,7 +104,7 @@ export function charge(cdr: Cdr, references: References): Charging {
   if (tooLarge === undefined) return { kind: 'charged', charge: charged };
   return {
     kind: 'refused',
-    errors: [{ key: 'cost', message: `comes to ${plain(tooLarge)}, more than can be charged` }],
+    errors: [{ key: 'cost', message: `charged amount ${plain(tooLarge)} exceeds the maximum` }],
   };
 }
 
@@ -145,7 +145,7 @@ const NOTHING: Conversion = { cost: ZERO, tax: ZERO };
 type Refuse = (key: string, message: string) => void;
 
 function noSuch(what: string, id: number): string {
-  return `expected the ID of an existing ${what}, got ${id}`;
+  return `${what} ${id} does not exist`;
 }
 
 /** The system currency is worth itself where the billing system keeps no row for it. */
@@ -161,7 +161,7 @@ function currencyOfCustomer(cdr: Cdr, references: References, refuse: Refuse) {
   }
   const rate = rateOf(currency, references);
   if (rate === undefined) {
-    refuse('scustomer', `customer ${cdr.scustomer} has currency ${shown(currency)}, which has no rate`);
+    refuse('scustomer', `customer ${cdr.scustomer} has currency ${shown(currency)}, which has no exchange rate`);
     return undefined;
   }
   return { currency, rate };
@@ -174,9 +174,8 @@ function taxesOf(cdr: Cdr, references: References, refuse: Refuse): Tax[] {
     const tax = /^\d+$/.test(item)
       ? references.taxesById.get(Number(item))
       : references.taxesByName.get(item);
-    if (tax === undefined) refuse('taxes', `expected IDs or names of existing taxes, got ${shown(item)}`);
-    else if (taxes.includes(tax))
-      refuse('taxes', `expected no tax twice, got ${shown(item)} for one named already`);
+    if (tax === undefined) refuse('taxes', `tax ${shown(item)} does not exist`);
+    else if (taxes.includes(tax)) refuse('taxes', `tax ${shown(item)} is listed more than once`);
     else taxes.push(tax);
     if (tax === undefined) return [];
   }
@@ -193,12 +192,9 @@ function invoiceOf(cdr: Cdr, references: References, refuse: Refuse): Invoice | 
   const invoice = references.invoices.get(cdr.invoice);
   if (invoice === undefined) refuse('invoice', noSuch('invoice', cdr.invoice));
   else if (invoice.customer !== cdr.scustomer) {
-    refuse(
-      'invoice',
-      `expected an invoice of customer ${cdr.scustomer}, got ${cdr.invoice}, which is another's`,
-    );
+    refuse('invoice', `invoice ${cdr.invoice} does not belong to customer ${cdr.scustomer}`);
   } else if (cdr.update_invoices === 1 && !invoice.open) {
-    refuse('invoice', `expected an open invoice, got ${cdr.invoice}, which is closed`);
+    refuse('invoice', `invoice ${cdr.invoice} is closed`);
   }
   return invoice;
 }

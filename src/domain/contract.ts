@@ -83,7 +83,7 @@ const text: Kind<string> = {
 
 const identifier: Kind<string> = {
   type: 'String',
-  expected: '1 to 255 characters, none of them a control character',
+  expected: '1 to 255 characters, no control characters',
   read: (value) => {
     const given = textIn(value);
     return given !== undefined && IDENTIFIER.test(given) ? given : REFUSED;
@@ -94,14 +94,14 @@ const identifier: Kind<string> = {
 /** Never stored or shown, so taken as it is; an empty one counts as missing. */
 const secret: Kind<string> = {
   type: 'String',
-  expected: 'text of at least 1 character',
+  expected: 'non-empty text',
   read: (value) => textIn(value) || REFUSED,
   json: { anyOf: [{ type: 'string', minLength: 1 }, { type: 'integer' }] },
 };
 
 const decimal: Kind<string> = {
   type: 'Decimal',
-  expected: 'a decimal of up to 12 integer and 6 fraction digits, such as 12.5',
+  expected: 'a decimal with up to 12 integer and 6 fraction digits, such as 12.5',
   read: (value) => {
     const given = typeof value === 'number' && Number.isFinite(value) ? plain(amount(String(value))) : value;
     return typeof given === 'string' && DECIMAL.test(given) ? canonical(given) : REFUSED;
@@ -113,7 +113,7 @@ const currencyCode: Kind<string> = { ...text, expected: 'the code of a known cur
 
 const taxList: Kind<string> = {
   type: 'String',
-  expected: 'IDs or names of taxes, separated by commas, none empty and none twice',
+  expected: 'tax IDs or names, separated by commas, without empty items or duplicates',
   read: (value) => {
     const given = textIn(value);
     const isNoId = typeof value === 'number' && value < 0;

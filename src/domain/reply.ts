@@ -20,14 +20,14 @@ export function responsesTo(outcome: Outcome): ResponseEntry[] {
     case 'unauthenticated':
       return [{ code, key: '', message: 'The authentication details provided are invalid.' }];
     case 'superseded':
-      return [{ code, key: '', message: 'This replay is not the latest one of its dead letter.' }];
+      return [{ code, key: '', message: 'Superseded by a newer replay of this dead letter.' }];
     case 'forbidden':
       return [
         {
           code,
           key: '',
           message: outcome.isOutside
-            ? 'You may not submit calls of this machine or customer.'
+            ? 'You may not submit calls for this machine or customer.'
             : 'Your role does not allow this.',
         },
       ];
@@ -36,15 +36,15 @@ export function responsesTo(outcome: Outcome): ResponseEntry[] {
       const told = outcome.isForeign ? [] : outcome.differences;
       const names = told.map(({ parameter }) => parameter).join(', ');
       // None is known of a call that is no longer kept.
-      const where = names === '' ? '' : ` in ${names}`;
-      return [{ code, key: 'uniqueid', message: `stored before with different content${where}` }];
+      const what = names === '' ? 'different content' : `different values for: ${names}`;
+      return [{ code, key: 'uniqueid', message: `already stored with ${what}` }];
     }
     case 'failed':
       return [
         {
           code,
           key: '',
-          message: 'could not be processed; the call is kept and can be sent again by an operator',
+          message: 'could not be processed; the call has been kept and an operator can replay it',
         },
       ];
     default:

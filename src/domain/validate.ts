@@ -52,7 +52,7 @@ function refusal(name: string, fields: Fields): ParameterError {
 function unknownParameter(name: string): ParameterError {
   return {
     key: shownName(name),
-    message: 'unknown parameter: cdrs/create has none of this name',
+    message: 'unknown parameter: not part of cdrs/create',
   };
 }
 

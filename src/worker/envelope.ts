@@ -45,7 +45,7 @@ export function decode({ body, bytes, properties }: Request, maxBytes: number): 
     return {
       kind: 'undecodable',
       text: body.toString('utf8'),
-      message: 'expected UTF-8, got another charset in content_type',
+      message: 'content_type declares a charset other than UTF-8',
     };
   }
   try {
@@ -54,7 +54,7 @@ export function decode({ body, bytes, properties }: Request, maxBytes: number): 
     return {
       kind: 'undecodable',
       text: body.toString('utf8'),
-      message: 'expected UTF-8, got bytes that are not',
+      message: 'body is not valid UTF-8',
     };
   }
 }

@@ -80,38 +80,38 @@ describe('what comes from the broker', () => {
   });
 
   it.each([
-    ['a table nested too deep', nested(TABLE_DEPTH_MAX + 1, 'table'), `over ${TABLE_DEPTH_MAX} levels`],
-    ['an array nested too deep', nested(TABLE_DEPTH_MAX + 1, 'array'), `over ${TABLE_DEPTH_MAX} levels`],
-    ['a table nested 5,000 deep', nested(5000, 'table'), `over ${TABLE_BYTES_MAX} bytes of them`],
+    ['a table nested too deep', nested(TABLE_DEPTH_MAX + 1, 'table'), `more than ${TABLE_DEPTH_MAX} levels of nesting`],
+    ['an array nested too deep', nested(TABLE_DEPTH_MAX + 1, 'array'), `more than ${TABLE_DEPTH_MAX} levels of nesting`],
+    ['a table nested 5,000 deep', nested(5000, 'table'), `more than ${TABLE_BYTES_MAX} bytes`],
     [
       'too many bytes',
       entry('a', 'x', Buffer.concat([long(TABLE_BYTES_MAX), Buffer.alloc(TABLE_BYTES_MAX)])),
-      `over ${TABLE_BYTES_MAX} bytes of them`,
+      `more than ${TABLE_BYTES_MAX} bytes`,
     ],
     [
       'too many values',
       entry('a', 'A', Buffer.concat([long(TABLE_ENTRIES_MAX), Buffer.alloc(TABLE_ENTRIES_MAX, 'V')])),
-      `over ${TABLE_ENTRIES_MAX} values`,
+      `more than ${TABLE_ENTRIES_MAX} values`,
     ],
-    ['a type that is none', entry('a', '?', Buffer.alloc(8)), 'a value of no type'],
+    ['a type that is none', entry('a', '?', Buffer.alloc(8)), 'a value of unknown type'],
     [
       'a text that is longer than the table',
       entry('a', 'S', long(2 ** 32 - 1)),
-      'a value that goes beyond its table',
+      'a value that exceeds its table',
     ],
     [
       'a table that is longer than the one it is in',
       entry('a', 'F', long(5)),
-      'a value that goes beyond its table',
+      'a value that exceeds its table',
     ],
-    ['an array that is cut short', entry('a', 'A', Buffer.of(0, 0)), 'a value that goes beyond its table'],
-    ['a number that is cut short', entry('a', 'l', Buffer.alloc(7)), 'a value that goes beyond its table'],
-    ['a name without a value', Buffer.of(1, 0x61), 'a value that goes beyond its table'],
-    ['a name that is cut short', Buffer.of(200, 0x61), 'a value that goes beyond its table'],
+    ['an array that is cut short', entry('a', 'A', Buffer.of(0, 0)), 'a value that exceeds its table'],
+    ['a number that is cut short', entry('a', 'l', Buffer.alloc(7)), 'a value that exceeds its table'],
+    ['a name without a value', Buffer.of(1, 0x61), 'a value that exceeds its table'],
+    ['a name that is cut short', Buffer.of(200, 0x61), 'a value that exceeds its table'],
     [
-      'a name twice',
+      'a duplicate name',
       Buffer.concat([entry('a', 'V', Buffer.alloc(0)), entry('a', 't', Buffer.of(1))]),
-      'a name twice',
+      'a duplicate name',
     ],
     ['a prototype', entry('__proto__', 'F', long(0)), 'the name __proto__'],
     [

@@ -46,7 +46,7 @@ describe('what a body is made into', () => {
     expect(read(text(5000), 'json')).toMatchObject({
       kind: 'unreadable',
       fields: {},
-      message: `expected at most ${LIMIT} parameters, got more`,
+      message: `body has more than ${LIMIT} parameters`,
     });
   });
 
@@ -58,7 +58,7 @@ describe('what a body is made into', () => {
         kind: 'unreadable',
         fields: {},
         key: '',
-        message: `expected at most ${LIMIT} parameters, got more`,
+        message: `body has more than ${LIMIT} parameters`,
       });
   });
 

@@ -160,7 +160,7 @@ describe('a call is refused', () => {
     ['a tax by ID and by name', { taxes: '1,vat' }, ['taxes']],
     ['a customer whose currency has no rate', { scustomer: 3 }, ['scustomer']],
     ['an invoice whose currency has no rate', { scustomer: 2, start: 3000 }, ['invoice']],
-    ['a cost that comes to more than can be charged', { cost: '999999999999', taxes: '4' }, ['cost']],
+    ['a cost whose charge exceeds the maximum', { cost: '999999999999', taxes: '4' }, ['cost']],
     [
       'several at once',
       { dcustomer: 9, peer: 6, currency: 'X', taxes: '9', invoice: 99 },

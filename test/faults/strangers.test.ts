@@ -188,7 +188,7 @@ describe('what a stranger writes into a message', () => {
       `select responses->0->>'message' as message from dead_letters where responses::text like '%headers%'`,
     );
     expect(rows.map(({ message }) => message)).toContain(
-      'expected headers that can be read, got over 16384 bytes of them',
+      'invalid message headers: more than 16384 bytes',
     );
   });
 

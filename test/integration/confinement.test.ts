@@ -74,7 +74,7 @@ describe('a user who is confined', () => {
       body: JSON.stringify(callOf({ uniqueid: 'theirs', scustomer: 1, cost: '1.50' })),
     });
     expect(responses).toEqual([
-      { code: '400', key: 'uniqueid', message: 'stored before with different content' },
+      { code: '400', key: 'uniqueid', message: 'already stored with different content' },
     ]);
     const [deadLetter] = await site.db.rows(
       `select differences -> 0 ->> 'parameter' as parameter from dead_letters where uniqueid = 'theirs'`,

@@ -96,7 +96,7 @@ describe('prune', () => {
     const [outcome] = await db.persist([{ uniqueid: 'p-0', cost: '99', scustomer: 1 }]);
     expect(outcome).toEqual({ kind: 'conflict', differences: [] });
     expect(outcome && responsesTo(outcome)).toEqual([
-      { code: '400', key: 'uniqueid', message: 'stored before with different content' },
+      { code: '400', key: 'uniqueid', message: 'already stored with different content' },
     ]);
     expect(await books()).toEqual(before);
   });
