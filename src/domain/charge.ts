@@ -161,7 +161,10 @@ function currencyOfCustomer(cdr: Cdr, references: References, refuse: Refuse) {
   }
   const rate = rateOf(currency, references);
   if (rate === undefined) {
-    refuse('scustomer', `customer ${cdr.scustomer} has currency ${shown(currency)}, which has no exchange rate`);
+    refuse(
+      'scustomer',
+      `customer ${cdr.scustomer} has currency ${shown(currency)}, which has no exchange rate`,
+    );
     return undefined;
   }
   return { currency, rate };

@@ -1,26 +1,24 @@
 import { hash } from 'node:crypto';
 import type { BodyFormat } from './body.ts';
+import { colonAfter, endOfString } from './json-text.ts';
 import { endsSecret, isContractName, looksSecret } from './secrets.ts';
 
-/** What can be read of a message: its text as it came. */
+/** The text of a message, as received. */
 export interface Content {
   text: string;
   format: BodyFormat;
 }
 
 /**
- * SHA-256 (hex) of a body as it came, with the value of its password taken out: the same call sent again with another
- * password is the same dead letter. The database puts its own key to it before it is kept (store/dead-letters/insert.ts).
+ * SHA-256 (hex) of a body without the value of its password, so that the same call sent again with another password is
+ * the same dead letter. The database stores it keyed with a secret of its own (store/dead-letters/insert.ts).
  */
 export function contentDigest({ text, format }: Content): string {
   const rest = format === 'form' ? formWithoutPassword(text.trim()) : jsonWithoutPassword(text);
   return hash('sha256', `${format}\n${rest}`, 'hex');
 }
 
-/**
- * The same of bytes that cannot be read. Of a body that is too long the worker has only the beginning: its length stands
- * for the rest.
- */
+/** The same for bytes that cannot be read. Of an oversized body the worker has only the beginning; its length stands for the rest. */
 export function bytesDigest(body: Buffer, bytes: number): string {
   return hash('sha256', Buffer.concat([Buffer.from(`bytes ${bytes}\n`), body]), 'hex');
 }
@@ -28,7 +26,7 @@ export function bytesDigest(body: Buffer, bytes: number): string {
 interface Pair {
   name: string;
   hasValue: boolean;
-  /** Where its value stands in the text. */
+  /** Where the value is in the text. */
   start: number;
   end: number;
 }
@@ -41,7 +39,7 @@ function pairsOf(text: string): Pair[] {
     const sign = text.slice(at, end).indexOf('=');
     const start = sign < 0 ? end : at + sign + 1;
     const name = text.slice(at, sign < 0 ? end : start - 1);
-    // Only at the beginning of all is a question mark none of the name.
+    // URLSearchParams drops a leading question mark. Elsewhere it belongs to the name, so something has to precede it.
     pairs.push({ name: at === 0 ? decoded(name) : decoded(`&${name}`), hasValue: sign >= 0, start, end });
     at = end + 1;
   }
@@ -59,8 +57,8 @@ function formWithoutPassword(text: string): string {
 }
 
 /**
- * Names that may be the rest of a secret: what follows one in a form up to the next parameter of the contract. A
- * password with an unescaped & or ; ends up in them.
+ * Names that may be part of a secret: those after a secret in a form, up to the next parameter of the contract. A password
+ * with an unescaped & or ; ends up in them.
  */
 export function leftoversIn({ text, format }: Content): Set<string> {
   const names = new Set<string>();
@@ -75,11 +73,11 @@ export function leftoversIn({ text, format }: Content): Set<string> {
   return names;
 }
 
-/** JSON text that is known to be one object, without the value of its password. */
+/** The text of a JSON object without the value of its password. */
 function jsonWithoutPassword(text: string): string {
   const passwords: { start: number; end: number }[] = [];
   let depth = 0;
-  /** Where the value of the password begins; -1 while it is not there. */
+  /** Where the value of the password starts; -1 outside of it. */
   let start = -1;
   for (let at = 0; at < text.length; at += 1) {
     const character = text[at];
@@ -97,18 +95,6 @@ function jsonWithoutPassword(text: string): string {
     }
   }
   return without(text, passwords);
-}
-
-function endOfString(text: string, start: number): number {
-  let at = start + 1;
-  while (at < text.length && text[at] !== '"') at += text[at] === '\\' ? 2 : 1;
-  return at;
-}
-
-function colonAfter(text: string, from: number): number {
-  let at = from;
-  while (at < text.length && ' \t\r\n'.includes(text[at] ?? '')) at += 1;
-  return text[at] === ':' ? at : -1;
 }
 
 function without(text: string, spans: readonly { start: number; end: number }[]): string {

@@ -1,18 +1,11 @@
 import type { Fields } from './body.ts';
 import { type ParameterName, parameterRow } from './contract.ts';
 import { NumberToken } from './json-number.ts';
-import {
-  isContractName,
-  looksSecret,
-  MASK,
-  maskCallText,
-  maskCutText,
-  maskText,
-  shownName,
-} from './secrets.ts';
+import { MASK, maskCallText, maskCutText, maskText, shownName } from './masking.ts';
+import { isContractName, looksSecret } from './secrets.ts';
 import { clean, cut, shorten, TEXT_MAX } from './text.ts';
 
-/** The body of a dead letter, and what in it is not as it came: parameters by name, '' for the body as a whole. */
+/** The body of a dead letter, and what is not as received: parameter names, '' for the body as a whole. */
 export interface KeptBody {
   body: string;
   altered: string[];
@@ -21,11 +14,11 @@ export interface KeptBody {
 const NUMBER_MAX = 100;
 
 /**
- * Parameters that could be read, as JSON without the password. What the contract knows is kept as it came: where it says
- * only text, control characters are replaced as they are in a stored call, which is therefore the same call. Other names
- * are made up by the sender and make no call; what may be a secret in them is masked.
+ * The parameters as JSON, without the password. Those of the contract are kept as received, except that control characters
+ * in free text are replaced, which a stored call would have too. Other names make no call, so whatever may be a secret
+ * in them is masked.
  *
- * @param leftovers names that may be the rest of a password
+ * @param leftovers names that may be part of a password
  */
 export function keepReadable(fields: Fields, leftovers: ReadonlySet<string>): KeptBody {
   const kept: Record<string, unknown> = Object.create(null);
@@ -52,7 +45,7 @@ function keptValue(name: ParameterName, value: unknown): { value: unknown; isAlt
   return { value: masked, isAltered: isOfCall && masked !== (isText ? cleaned : value) };
 }
 
-/** Never one of the contract's: what a sender made up must not become what he did not say. */
+/** Never a name of the contract: masking must not turn a made-up name into a parameter that was not sent. */
 function otherName(name: string): string {
   const shown = shownName(name);
   return isContractName(shown) ? `(${shown})` : shown;
@@ -71,13 +64,13 @@ function maskedValue(value: unknown): unknown {
   );
 }
 
-/** Cut first: what would be cut off is not looked through for secrets. */
+/** Cuts before it masks, so that no time is spent on what is not kept. */
 function maskedText(text: string): string {
   const start = cut(text, TEXT_MAX);
   return (start.length < text.length ? maskCutText(start) : maskText(text)).text;
 }
 
-/** The beginning of a body that could not be read, as text of at most `keptBytes` bytes without secrets. */
+/** The beginning of an unreadable body as text without secrets, at most `keptBytes` bytes long. */
 export function keepUnreadable(body: Buffer, bytes: number, keptBytes: number): KeptBody {
   const raw = body.subarray(0, keptBytes);
   const text = raw.toString('utf8');
@@ -92,7 +85,7 @@ function cleanAll(text: string): string {
   return text.replace(/[\p{Cc}\p{Cs}]/gu, '\uFFFD');
 }
 
-/** The beginning of a text that has at most so many bytes in UTF-8. */
+/** The beginning of a text, at most so many bytes of UTF-8 long. */
 export function cutBytes(text: string, bytes: number): string {
   if (Buffer.byteLength(text) <= bytes) return text;
   return Buffer.from(text)

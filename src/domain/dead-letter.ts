@@ -3,29 +3,29 @@ import { bytesDigest, type Content, contentDigest, leftoversIn } from './content
 import { parameters } from './contract.ts';
 import { keepReadable, keepUnreadable } from './dead-letter-body.ts';
 import { readLoosely } from './loose.ts';
+import { maskCallText, maskCutText, maskText } from './masking.ts';
 import { type KeptProperties, keptProperties, type RequestProperties } from './properties.ts';
-import { maskCallText, maskCutText, maskText } from './secrets.ts';
 import { clean, cut } from './text.ts';
 
-/** What is kept of a message that could not be stored as a call; never its password. */
+/** What is kept of a message that was not stored as a call; never its password. */
 export interface DeadLetter {
   uniqueid: string | null;
   scustomer: number | null;
   machine: string | null;
-  /** Who claims to have sent it; believed only where `verified`. */
+  /** Who claims to have sent it; only a claim unless `verified`. */
   submittedBy: string | null;
-  /** The credentials of its sender were looked at and right. */
+  /** The credentials of the sender were checked and valid. */
   verified: boolean;
-  /** What the call says it cost, null where that cannot be read; without a currency it is the system's. */
+  /** The cost of the call; null if it cannot be read. Without a currency it is in the system currency. */
   cost: string | null;
   currency: string | null;
   body: string;
   /**
-   * What in the body was masked or cut, its password apart: parameters by name, '' for the body as a whole. Such a call is
-   * not sent again as it stands.
+   * What was masked or cut besides the password: parameter names, '' for the body as a whole. Such a call is not replayed
+   * as it is.
    */
   altered: string[];
-  /** SHA-256 (hex) of the body as it came, its password apart: the same content again is the same dead letter. */
+  /** SHA-256 (hex) of the body as received, without its password: the same content again is the same dead letter. */
   digest: string;
   properties: KeptProperties;
 }
@@ -50,19 +50,19 @@ export function deadLetterOf(
   };
 }
 
-/** A body as far as the worker has it. */
+/** A body, as much of it as the worker has. */
 export interface Bytes {
   body: Buffer;
-  /** Its length as it was sent. */
+  /** Length of the body as sent. */
   bytes: number;
 }
 
 /**
- * The dead letter of a message that could not be read: the beginning of its text with secrets masked, and what can be told of
- * the call all the same.
+ * The dead letter of a message that could not be read: the beginning of its text with secrets masked, and whatever could
+ * be found out about the call.
  *
  * @param fields parameters that could be read
- * @param keptBytes what is kept of the body, in bytes
+ * @param keptBytes bytes of the body that are kept
  */
 export function deadLetterOfBytes(
   { body, bytes }: Bytes,
@@ -81,7 +81,7 @@ export function deadLetterOfBytes(
   };
 }
 
-/** What follows the beginning is neither part of a value nor its end: half a value would be another one. */
+/** Stands where the text was cut off. It is neither part of a value nor the end of one, so no half of a value is taken. */
 const CUT_OFF = '\uFFFD';
 
 function beginningOf(body: Buffer, bytes: number): string {
@@ -89,7 +89,7 @@ function beginningOf(body: Buffer, bytes: number): string {
   return body.length > bytes ? `${text}${CUT_OFF}` : text;
 }
 
-/** Bytes that a minimal dead letter shows; its digest is of all of them. */
+/** Bytes that a minimal dead letter shows. Its digest covers all bytes. */
 const MINIMAL_BYTES = 2048;
 const NO_PROPERTIES: KeptProperties = {
   contentType: null,
@@ -100,14 +100,14 @@ const NO_PROPERTIES: KeptProperties = {
 };
 
 /**
- * The last resort, for a message whose dead letter the database refuses: the beginning of its bytes as hex, secrets masked,
- * and nothing else. Plain ASCII of a known size, so that neither its content nor an encoding can be refused.
+ * The last resort if the database refuses a dead letter: only the first bytes, as hex, with secrets masked. Being plain
+ * ASCII of bounded size, it cannot be refused for its content or encoding.
  *
- * @param body what is in hand of the body
- * @param bytes length of the body as it was sent
+ * @param body as much of the body as the worker has
+ * @param bytes length of the body as sent
  */
 export function minimalDeadLetter(body: Buffer, bytes: number): DeadLetter {
-  // Each byte is one character of Latin-1, so that nothing is lost between bytes, text and bytes.
+  // Latin-1 maps each byte to one character and back, so nothing is lost.
   const start = body.toString('latin1', 0, MINIMAL_BYTES);
   const masked = (bytes > start.length ? maskCutText(start) : maskText(start)).text;
   const shown = Buffer.from(masked, 'latin1').toString('hex');
@@ -132,7 +132,7 @@ function factsOf(fields: Fields) {
   };
 }
 
-/** As a dead letter and the header of a reply have it; null where it is no text. */
+/** The uniqueid for a dead letter and for the header of a reply; null if it is neither text nor a number. */
 export function uniqueidOf(fields: Fields): string | null {
   return textOf(fields.uniqueid);
 }
@@ -143,7 +143,7 @@ function textOf(value: unknown): string | null {
     : null;
 }
 
-/** Both or neither: a sum without its currency says nothing. */
+/** Both or neither: an amount in an unreadable currency says nothing. */
 function moneyOf({ cost, currency }: Fields): Pick<DeadLetter, 'cost' | 'currency'> {
   const read = parameters.shape.cost.safeParse(cost);
   const isNamed = currency !== undefined && currency !== '';

@@ -1,10 +1,10 @@
 import type { Fields } from './body.ts';
 import { looksSecret, type SecretSpan, secretsIn, unescaped } from './secrets.ts';
 
-/** What an operator looks for in a message that cannot be read. */
+/** What operators search dead letters by. */
 const NAMES = ['uniqueid', 'machine', 'scustomer', 'cost', 'currency', 'auth_username'] as const;
 
-/** A plain value after its name, up to what surely ends it: half a value would be another one. */
+/** A name and a plain value, up to what certainly ends it: half of a value would be another value. */
 const VALUES = NAMES.map((name) => ({
   name,
   pattern: new RegExp(
@@ -13,23 +13,20 @@ const VALUES = NAMES.map((name) => ({
   ),
 }));
 
-/**
- * What can be told of a call whose body cannot be parsed, for finding it and for nothing else. Never out of what may be a
- * password.
- */
+/** Guesses parameters of a call whose body cannot be parsed, only so that it can be found. Never from what may be a password. */
 export function readLoosely(given: string): Fields {
   const text = unescaped(given);
   const spans = secretsIn(text);
   const found = VALUES.flatMap(({ name, pattern }) => {
     const value = firstOutside(spans, text.matchAll(pattern));
-    // A key and a secret may be one word where what stood between them was lost; `BYPASS-6` is none.
+    // A broken body may join a key and a secret into one word. `BYPASS-6` is not such a word.
     const isSafe = value !== undefined && !looksSecret(value.replace(/pass(?=[-_.@/#]|$)/gi, ''));
     return isSafe ? [[name, value] as const] : [];
   });
   return Object.fromEntries(found);
 }
 
-/** Both are in the order of the text. */
+/** The first match outside of all spans. Both are in the order of the text. */
 function firstOutside(spans: readonly SecretSpan[], matches: Iterable<RegExpExecArray>): string | undefined {
   let next = 0;
   for (const { index, 1: value } of matches) {

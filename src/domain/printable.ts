@@ -1,7 +1,7 @@
 /**
- * Characters that a terminal, a log viewer or a browser obeys or hides in place of showing: controls (C0, DEL, C1),
- * format characters (bidirectional ones, zero-width ones, tags), separators of lines and paragraphs, lone
- * surrogates, dead letters and marks that are blank, and code points that are reserved to be hidden.
+ * Characters that a terminal, a log viewer or a browser obeys or hides instead of showing them: controls (C0, DEL, C1),
+ * format characters (bidirectional, zero-width, tags), line and paragraph separators, lone surrogates, letters and marks
+ * that are blank, and code points reserved for hidden characters.
  */
 const UNSAFE =
   /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]|\u034f|\u115f|\u1160|\u17b4|\u17b5|\u3164|\uffa0|\u2065|[\ufff0-\ufff8]|[\u{e0000}-\u{e00ff}]|[\u{e01f0}-\u{e0fff}]/gu;
@@ -9,8 +9,8 @@ const UNSAFE =
 const NAMED: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 
 /**
- * Text from outside as people may see it, on one line: what is unsafe stands there as its escape, such as \u001b.
- * Everything that is printed, logged or shown goes through this function or `jsonText`.
+ * Text from outside for display on one line: unsafe characters become escapes such as \u001b. Whatever is printed, logged
+ * or shown goes through this function or `jsonText`.
  */
 export function printable(text: string): string {
   return text.replace(UNSAFE, (character) => NAMED[character] ?? escaped(character));
@@ -21,14 +21,14 @@ export function printableLines(text: string): string {
   return text.replace(UNSAFE, (character) => (character === '\n' ? character : escaped(character)));
 }
 
-/** JSON of exactly this value, in which no unsafe character stands as itself. */
+/** The JSON of a value, with unsafe characters escaped. */
 export function jsonText(value: unknown, indent?: number): string {
   return safeJson(JSON.stringify(value, null, indent));
 }
 
-/** JSON made elsewhere, so that no unsafe character stands as itself. Its value stays the same. */
+/** Escapes the unsafe characters in JSON text. Its value stays the same. */
 export function safeJson(json: string): string {
-  // Line breaks and tabs of JSON stand between its strings, never in them.
+  // JSON has line breaks and tabs between its strings, never in them.
   return json.replace(UNSAFE, (character) =>
     /[\n\r\t]/.test(character)
       ? character
@@ -36,7 +36,7 @@ export function safeJson(json: string): string {
   );
 }
 
-/** HTML in which unsafe characters stand as references: a browser reads them as they were. */
+/** HTML with unsafe characters as character references, which a browser reads as the characters themselves. */
 export function withReferences(markup: string): string {
   return markup.replace(UNSAFE, (character) =>
     /[\p{Cc}\p{Cs}]/u.test(character) ? escaped(character) : `&#x${character.codePointAt(0)?.toString(16)};`,

@@ -1,23 +1,24 @@
-import { looksSecret, maskCallText, maskText } from './secrets.ts';
+import { maskCallText, maskText } from './masking.ts';
+import { looksSecret } from './secrets.ts';
 import { clean, cut } from './text.ts';
 
-/** AMQP properties of the request that answering it, or sending it again, needs; as they came. */
+/** The AMQP properties of a request that its reply, or a replay, needs; as received. */
 export interface RequestProperties {
   contentType: string | null;
   replyTo: string | null;
   correlationId: string | null;
   messageId: string | null;
   routingKey: string;
-  /** Of the trace that the sender is in (W3C Trace Context), where it gave one. */
+  /** The trace of the sender (W3C Trace Context), if it gave one. */
   traceparent?: string;
-  /** What the reply carries back, byte for byte, where the correlation id (else the message id) is no UTF-8. */
+  /** The correlation id, else the message id, byte for byte, if it is not valid UTF-8. The reply carries it back. */
   correlationBytes?: Buffer;
 }
 
-/** The same as a dead letter keeps them: texts of a stranger, made fit for storage as those of a call are. */
+/** The same as a dead letter keeps them: cleaned like the texts of a call, since anybody may have sent them. */
 export type KeptProperties = Omit<RequestProperties, 'correlationBytes'>;
 
-/** An address for replies that had to be changed is none. */
+/** A reply address that cleaning changes is dropped: it would be another queue. */
 export function keptProperties(properties: RequestProperties): KeptProperties {
   const { contentType, replyTo, correlationId, messageId, routingKey, traceparent } = properties;
   return {
@@ -30,7 +31,7 @@ export function keptProperties(properties: RequestProperties): KeptProperties {
   };
 }
 
-/** What AMQP lets a short string have. */
+/** Characters of an AMQP short string. */
 const LENGTH_MAX = 255;
 
 function kept(text: string | null): string | null {

@@ -4,10 +4,10 @@ import type { ResponseEntry } from './reply.ts';
 
 export const deadLetterStatuses = ['dead', 'replaying', 'resolved', 'discarded'] as const;
 export type DeadLetterStatus = (typeof deadLetterStatuses)[number];
-/** Neither stored nor given up. Rows of a replay that was killed stay `replaying`. */
+/** Neither stored nor discarded. Rows of a replay that was killed stay `replaying`. */
 export const openStatuses: readonly DeadLetterStatus[] = ['dead', 'replaying'];
 
-/** What a dead letter says of how its message was answered. */
+/** How the message of a dead letter was answered. */
 export interface AnswerOnRecord {
   status: DeadLetterStatus;
   reason: DeadReason;
@@ -16,7 +16,7 @@ export interface AnswerOnRecord {
   error: string | null;
 }
 
-/** The outcome as it was told before, so that the same message again gets the same answer. */
+/** The outcome of an earlier attempt, so that a second copy of its message gets the same reply. */
 export function outcomeOnRecord(record: AnswerOnRecord): Outcome {
   const { status, reason, responses, differences, error } = record;
   if (status === 'resolved') return { kind: 'duplicate' };

@@ -1,14 +1,9 @@
 import { parameterNames } from './contract.ts';
-import { clean, cut, shorten } from './text.ts';
+import { endOfString } from './json-text.ts';
 
-export const MASK = '***';
-
-const KEY_MAX = 100;
-/** Code points of a name that are looked through, of which fewer are shown. */
-const NAME_MAX = 1000;
 /**
- * Words of names whose values are secret. `auth` is there for `authorization` and for misspellings of
- * `auth_password`; who says that he sends it is no secret.
+ * Words in names whose values are secret. `auth` covers `authorization` and misspellings of `auth_password`, but not
+ * `auth_username`, which is no secret.
  */
 const SECRET_WORDS =
   'auth_?passw(?:or)?d|auth_?pass|auth_?pw|auth_?token|authori[sz]ation|authentication|auth(?!_?user(?:name)?(?![a-z]))|' +
@@ -17,15 +12,24 @@ const SECRET = new RegExp(SECRET_WORDS, 'i');
 const contractNames: ReadonlySet<string> = new Set(parameterNames);
 const openNames = parameterNames.filter((name) => name !== 'auth_password');
 
-/** Names whose values are never shown, logged or stored. */
+/** Whether this is the name of a parameter. Only these make up a call, and each is what it says. */
+export function isContractName(name: string): boolean {
+  return contractNames.has(name);
+}
+
+/** Whether values of this name must never be shown, logged or stored. */
 export function looksSecret(name: string): boolean {
   if (contractNames.has(name)) return name === 'auth_password';
-  return SECRET.test(/^[\w-]*$/.test(name) ? name : unescaped(name));
+  return containsSecretWord(/^[\w-]*$/.test(name) ? name : unescaped(name));
+}
+
+/** Whether a text contains a word of a secret name. */
+export function containsSecretWord(text: string): boolean {
+  return SECRET.test(text);
 }
 
 const AT_END = new RegExp(`(?:${SECRET_WORDS})\\W*$`, 'i');
-
-/** A key before more than this is not looked for: what follows is then taken to be secret. */
+/** No key is searched further back than this: beyond it, what follows is taken for a secret. */
 const END_MAX = 2000;
 const NO_WORD = /^\W*$/;
 
@@ -35,31 +39,31 @@ export function endsSecret(text: string): boolean {
   return AT_END.test(end) || (text.length > END_MAX && NO_WORD.test(end));
 }
 
-/** Where a secret stands in a text, up to what is surely the next parameter. */
+/** Where a secret may stand in a text: up to what is certainly the next parameter. */
 export interface SecretSpan {
   start: number;
   end: number;
-  /** It is the quoted value of `auth_password` in JSON, and nothing else: what stands there is known for sure. */
+  /** It is exactly the quoted value of `auth_password` in JSON, nothing more. */
   isPassword: boolean;
 }
 
-/** What follows a key: the end of its quotes, a separator with any blanks around it, the beginning of quotes. */
+/** What separates a key from its value: the end of its quotes, a separator with blanks around it, an opening quote. */
 const AFTER_KEY = /["'\\\]]{0,4}\s*(?:=>|[:=>(])?\s*(?:\\*["'])?/y;
-/** A key of the contract with its separator, at the beginning of the text or after what separates parameters. */
+/** A parameter's name with its separator, after what separates parameters. */
 const NEXT_KEY = new RegExp(
   `(?<=[,;&{?\\s]["'\\\\]{0,3})(?:${openNames.join('|')})(?=["'\\\\]*\\s*[:=])`,
   'gi',
 );
-/** Characters that belong to a key in front of it. */
+/** Characters that belong to the key after them. */
 const BEFORE_KEY = /[\s"'\\]/;
 const DELIMITER = /[,;&{?]/;
 const CLOSED_PASSWORD = /"\s*:\s*"$/;
 const END_OF_JSON = /\s*\}\s*$/y;
 
 /**
- * The secrets in text that cannot be parsed, where nobody knows where a value ends. A quoted value is passed over as
- * one; where its quotes are never closed, all the rest is secret. One pass: no character is looked at more than a few
- * times, whatever the text.
+ * The secrets in text that cannot be parsed, so that nobody knows where a value ends. A quoted value is skipped as a
+ * whole; if its quotes are never closed, all the rest is secret. One pass: whatever the text, no character is visited
+ * more than a few times.
  */
 export function secretsIn(text: string): SecretSpan[] {
   const spans: SecretSpan[] = [];
@@ -69,7 +73,7 @@ export function secretsIn(text: string): SecretSpan[] {
     const before = AFTER_KEY.exec(text)?.[0] ?? '';
     const start = secret.lastIndex + before.length;
     const quote = /[:=>(]\s*(["'])$/.exec(before)?.[1];
-    const closing = quote === undefined ? start : endOfQuoted(text, start, quote);
+    const closing = quote === undefined ? start : endOfString(text, start - 1, quote);
     const end = closing === text.length ? closing : nextParameter(text, closing + (quote ? 1 : 0));
     const isPassword =
       hit[0] === 'auth_password' && CLOSED_PASSWORD.test(before) && isAlone(text, closing + 1, end);
@@ -79,13 +83,7 @@ export function secretsIn(text: string): SecretSpan[] {
   return spans.filter(({ start, end, isPassword }) => end > start || isPassword);
 }
 
-function endOfQuoted(text: string, start: number, quote: string): number {
-  let at = start;
-  while (at < text.length && text[at] !== quote) at += text[at] === '\\' ? 2 : 1;
-  return Math.min(at, text.length);
-}
-
-/** Where the next parameter of the contract begins, with the delimiter before it; else the end. */
+/** Where the next parameter begins, its delimiter included; the end of the text if there is none. */
 function nextParameter(text: string, from: number): number {
   NEXT_KEY.lastIndex = from;
   const found = NEXT_KEY.exec(text);
@@ -95,19 +93,19 @@ function nextParameter(text: string, from: number): number {
   return at > from && DELIMITER.test(text[at - 1] ?? '') ? at - 1 : at;
 }
 
-/** Whether nothing but the end of the object, or a comma, stands between a value and what follows. */
+/** Whether only a comma or the end of the object stands between a value and what follows. */
 function isAlone(text: string, from: number, end: number): boolean {
   END_OF_JSON.lastIndex = from;
   return (text[end] === ',' && text.slice(from, end).trim() === '') || END_OF_JSON.test(text);
 }
 
 /**
- * A dead letter, digit or _ written as an escape, escaped again or not: a key may be written so. Nothing else is resolved,
- * because these separate nothing.
+ * A letter, digit or underscore as an escape, possibly escaped again: a key may be written that way. Other escapes are
+ * left alone; the characters above never separate anything, so resolving them moves no boundary.
  */
 const ESCAPED = /%(?:25)*([0-7][\da-f])|(?<!\\)\\+(?:u00|x)([0-7][\da-f])/gi;
 
-/** Dead letters, digits and _ by the two hexadecimal digits of their escapes: one may be sent thousands of times. */
+/** These characters by the two hexadecimal digits of their escapes. A table, since there may be thousands of escapes. */
 const WORD_CHARACTERS: ReadonlyMap<string, string> = new Map(
   Array.from('_0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ').flatMap((character) => {
     const hex = character.charCodeAt(0).toString(16);
@@ -115,7 +113,7 @@ const WORD_CHARACTERS: ReadonlyMap<string, string> = new Map(
   }),
 );
 
-/** A text in which keys can be found: UTF-16 read as UTF-8 has a NUL beside each dead letter. */
+/** A text in which keys can be found. NUL is dropped, because UTF-16 read as UTF-8 has one beside each letter. */
 export function unescaped(text: string): string {
   return text
     .replaceAll('\0', '')
@@ -124,107 +122,4 @@ export function unescaped(text: string): string {
       (escaped, percent: string | undefined, other: string | undefined) =>
         WORD_CHARACTERS.get(percent ?? other ?? '') ?? escaped,
     );
-}
-
-const AFTER_SCHEME = '://';
-const USER_INFO_MAX = 256;
-const END_OF_ADDRESS = /[\s"'<>]|$/g;
-
-/**
- * A text without what stands between `://` and `@`, as far as a password may be written there by somebody careless. Where
- * an address ends, and where the next @ is, is looked for once and not for each `://` anew.
- */
-function withoutUserInfo(text: string): string {
-  const parts: string[] = [];
-  let at = 0;
-  let end = -1;
-  let sign = -1;
-  for (
-    let hit = text.indexOf(AFTER_SCHEME);
-    hit >= 0;
-    hit = text.indexOf(AFTER_SCHEME, Math.max(at, hit + 1))
-  ) {
-    const start = hit + AFTER_SCHEME.length;
-    if (sign <= start) sign = text.indexOf('@', start + 1);
-    if (sign < 0) break;
-    if (end < start) {
-      END_OF_ADDRESS.lastIndex = start;
-      end = END_OF_ADDRESS.exec(text)?.index ?? text.length;
-    }
-    const last = Math.min(end - 1, start + USER_INFO_MAX);
-    if (sign > last) continue;
-    parts.push(text.slice(at, start), MASK);
-    at = text.lastIndexOf('@', last);
-  }
-  return parts.length === 0 ? text : parts.join('') + text.slice(at);
-}
-
-/** A text without its secrets. */
-export interface Masked {
-  text: string;
-  /** More is missing than the value of `auth_password`. */
-  isAltered: boolean;
-}
-
-/** The same of a text whose end was cut off: what may be the beginning of a password in an address is none of it. */
-export function maskCutText(text: string): Masked {
-  const masked = maskText(`${text}@`);
-  return { ...masked, text: masked.text.replace(/@$/, '') };
-}
-
-/** Text that cannot be parsed, without what follows a key that looks like a password's. */
-export function maskText(given: string): Masked {
-  const text = unescaped(given);
-  const spans = secretsIn(text);
-  let at = 0;
-  const parts = spans.map(({ start, end }) => {
-    const quote = /["']/.exec(text[start - 1] ?? '')?.[0] ?? '';
-    const part = text.slice(at, start) + MASK + (text[end] === quote ? '' : quote);
-    at = end;
-    return part;
-  });
-  const masked = parts.join('') + text.slice(at);
-  const result = withoutUserInfo(masked);
-  const isAltered = text !== given || result !== masked || spans.some(({ isPassword }) => !isPassword);
-  return { text: result, isAltered };
-}
-
-/** It begins with what is the same in every address: so the engine need not try every dead letter as the first of a scheme. */
-const STRICT_USER_INFO = /(:\/\/(?<=[a-z][a-z0-9+.-]{0,30}:\/\/)[^\s/?#:@]{0,256}:)[^\s/?#]{1,256}@/gi;
-const QUERY_VALUE = /([?&]([^\s=&?]{0,64})=)[^\s&]+/g;
-
-/** A body that was broken just so may have its password in the value of another parameter. */
-const PASSWORD_INSIDE = /auth_?pass/i;
-
-/**
- * Text of a caller without the password of its sender and those of addresses in it; all else may be what the caller
- * said.
- */
-export function maskCallText(given: string): string {
-  const text = PASSWORD_INSIDE.test(unescaped(given)) ? maskText(given).text : given;
-  return text.includes('://') ? maskAddresses(text) : text;
-}
-
-function maskAddresses(text: string): string {
-  return text
-    .replace(STRICT_USER_INFO, `$1${MASK}@`)
-    .replace(QUERY_VALUE, (pair, before: string, name: string) =>
-      /pass|pwd|secret/i.test(name) ? `${before}${MASK}` : pair,
-    );
-}
-
-/** A name of the contract is what it says; only these can make a call. */
-export function isContractName(name: string): boolean {
-  return contractNames.has(name);
-}
-
-/** A name without a secret in it: a body sent as what it is not may end up in one name as a whole. */
-export function maskedName(name: string): string {
-  if (name.length > NAME_MAX) return maskCutText(cut(name, NAME_MAX)).text;
-  return /^\w*$/.test(name) && !SECRET.test(name) ? name : maskText(name).text;
-}
-
-/** A name that a sender made up, as a reply may repeat it. */
-export function shownName(name: string): string {
-  return shorten(clean(maskedName(name)), KEY_MAX);
 }

@@ -1,18 +1,17 @@
 import { NumberToken } from './json-number.ts';
 import { printable } from './printable.ts';
 
-/** Code points that a caller's text may have; what is longer is cut (interface, section 4). */
+/** The most code points of a caller's text; longer texts are cut (docs/interface.md, section 4). */
 export const TEXT_MAX = 4096;
 
 const REPLACEMENT = '\uFFFD';
-/** Anything that needs care. */
 const SUSPECT = /[\p{Cc}\p{Cs}]/u;
 const EVERY_SUSPECT = /[\p{Cc}\p{Cs}]/gu;
 
 /**
- * Text that comes from callers, made fit for storage: control characters (C0, DEL, C1) and lone surrogates
- * become U+FFFD, what is longer than 4096 code points is cut. Never refused: a caller must not be able to make
- * a call unbillable. Clean text comes back as the same string.
+ * Makes text from callers fit for storage: control characters (C0, DEL, C1) and lone surrogates become U+FFFD, and text
+ * longer than 4096 code points is cut. It is never refused, since a caller must not be able to make a call unbillable.
+ * Clean text is returned as the same string.
  */
 export function clean(text: string): string {
   const replaced = SUSPECT.test(text) ? text.replace(EVERY_SUSPECT, REPLACEMENT) : text;
@@ -29,7 +28,7 @@ export function cut(text: string, length: number): string {
   return text.slice(0, at);
 }
 
-/** A value as a refusal shows it: JSON, shortened, with nothing in it that would disturb a terminal or a log. */
+/** A value as a refusal shows it: as JSON, shortened, and harmless to a terminal or a log. */
 export function shown(value: unknown): string {
   if (value instanceof NumberToken) return shorten(value.text, 40);
   if (Array.isArray(value)) return 'a list';
@@ -38,7 +37,7 @@ export function shown(value: unknown): string {
   return String(value);
 }
 
-/** At most `length` code points, the last one an ellipsis where something was left out. */
+/** At most `length` code points; the last one is an ellipsis if something was cut off. */
 export function shorten(text: string, length: number): string {
   const start = cut(text, length);
   return start.length === text.length ? text : `${cut(text, length - 1)}…`;

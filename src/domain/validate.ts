@@ -1,9 +1,10 @@
 import type { Fields } from './body.ts';
 import { INTEGER_MAX, type Parameters, parameterNames, parameterRow, parameters } from './contract.ts';
-import { looksSecret, maskCallText, shownName } from './secrets.ts';
+import { maskCallText, shownName } from './masking.ts';
+import { looksSecret } from './secrets.ts';
 import { shown } from './text.ts';
 
-/** One thing that is wrong with a message: the parameter and what was expected of it. */
+/** What is wrong with one parameter. */
 export interface ParameterError {
   key: string;
   message: string;
@@ -13,13 +14,13 @@ export type Validation =
   | { kind: 'valid'; parameters: Parameters; cleaned: number }
   | { kind: 'invalid'; errors: ParameterError[] };
 
-/** Entries that a refusal has at most: a body of garbage must not be answered with a larger one. */
+/** The most entries of a refusal: a body of garbage must not be answered with a larger one. */
 const ERRORS_MAX = 50;
 
 /**
- * Checks a message against the contract, reporting everything that is wrong at once.
+ * Checks a message against the contract and reports everything that is wrong at once.
  *
- * @param ignored names beyond the contract that a switch may send (IGNORED_PARAMETERS)
+ * @param ignored names beyond the contract that switches may send (IGNORED_PARAMETERS)
  */
 export function validate(fields: Fields, ignored: ReadonlySet<string>): Validation {
   const known = ignored.size === 0 ? fields : without(fields, ignored);
@@ -56,7 +57,7 @@ function unknownParameter(name: string): ParameterError {
   };
 }
 
-/** What must hold between the times of a call (interface, section 4). */
+/** The rules between the times of a call (docs/interface.md, section 4). */
 function relations(given: Pick<Parameters, 'start' | 'end' | 'talktime' | 'totaltime'>): ParameterError[] {
   const { start, end, talktime, totaltime } = given;
   if (end === null) return [];
@@ -69,7 +70,7 @@ function relations(given: Pick<Parameters, 'start' | 'end' | 'talktime' | 'total
   return [];
 }
 
-/** The same where other parameters are wrong: said as far as the times themselves can be read. */
+/** The same if other parameters are wrong, as far as the times can be read. */
 function relationsAmong(fields: Fields): ParameterError[] {
   const { start, end, talktime, totaltime } = parameters.shape;
   const read = {
@@ -87,10 +88,10 @@ function relationsAmong(fields: Fields): ParameterError[] {
   });
 }
 
-/** Parameters that hold text of callers, which is never refused. */
+/** Parameters with text of callers, which is never refused. */
 const texts = parameterNames.filter((name) => parameterRow(name)?.expected === 'text');
 
-/** How many texts had something replaced or cut. */
+/** How many texts had characters replaced or were cut. */
 function countCleaned(fields: Fields, values: Parameters): number {
   let cleaned = 0;
   for (const name of texts) {

@@ -80,8 +80,16 @@ describe('what comes from the broker', () => {
   });
 
   it.each([
-    ['a table nested too deep', nested(TABLE_DEPTH_MAX + 1, 'table'), `more than ${TABLE_DEPTH_MAX} levels of nesting`],
-    ['an array nested too deep', nested(TABLE_DEPTH_MAX + 1, 'array'), `more than ${TABLE_DEPTH_MAX} levels of nesting`],
+    [
+      'a table nested too deep',
+      nested(TABLE_DEPTH_MAX + 1, 'table'),
+      `more than ${TABLE_DEPTH_MAX} levels of nesting`,
+    ],
+    [
+      'an array nested too deep',
+      nested(TABLE_DEPTH_MAX + 1, 'array'),
+      `more than ${TABLE_DEPTH_MAX} levels of nesting`,
+    ],
     ['a table nested 5,000 deep', nested(5000, 'table'), `more than ${TABLE_BYTES_MAX} bytes`],
     [
       'too many bytes',

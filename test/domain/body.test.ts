@@ -115,7 +115,9 @@ describe('a JSON body', () => {
   });
 
   it('says where it is broken and never what stands there', () => {
-    expect(json('{"a":1 "b":2}')).toMatchObject({ message: expect.stringMatching(/unexpected character at position 7$/) });
+    expect(json('{"a":1 "b":2}')).toMatchObject({
+      message: expect.stringMatching(/unexpected character at position 7$/),
+    });
     expect(json('')).toMatchObject({ message: expect.stringMatching(/it is empty$/) });
     for (const text of [
       '{"a":"hunter2',

@@ -3,8 +3,9 @@ import { describe, expect, it, vi } from 'vitest';
 import { contentDigest, leftoversIn } from '../../src/domain/content.ts';
 import { type DeadLetter, minimalDeadLetter } from '../../src/domain/dead-letter.ts';
 import { readLoosely } from '../../src/domain/loose.ts';
+import { maskCallText, maskText } from '../../src/domain/masking.ts';
 import { responsesTo } from '../../src/domain/reply.ts';
-import { looksSecret, maskCallText, maskText } from '../../src/domain/secrets.ts';
+import { looksSecret } from '../../src/domain/secrets.ts';
 import { admitBytes } from './admitting.ts';
 import { fuzz } from './fuzzing.ts';
 

@@ -187,9 +187,7 @@ describe('what a stranger writes into a message', () => {
     const rows = await site.rows(
       `select responses->0->>'message' as message from dead_letters where responses::text like '%headers%'`,
     );
-    expect(rows.map(({ message }) => message)).toContain(
-      'invalid message headers: more than 16384 bytes',
-    );
+    expect(rows.map(({ message }) => message)).toContain('invalid message headers: more than 16384 bytes');
   });
 
   it('comes to one effect each in the end', async () => {
