@@ -1,11 +1,10 @@
 import type { Command } from 'commander';
 import { readConfig } from '../config.ts';
 import { brokerOf, brokerVariables, databaseOf, databaseVariables } from '../connections.ts';
-import type { ConsoleContext } from '../console/desk.ts';
+import type { ConsoleContext } from '../console/context.ts';
 import { serveConsole } from '../console/server.ts';
-import { dryRunReplays } from '../dead-letters/dry-run.ts';
-import { dryRunPorts, replayPorts } from '../dead-letters/ports.ts';
-import { BrokerError, openSender } from '../dead-letters/publisher.ts';
+import { dryRun } from '../dead-letters/dry-run.ts';
+import { BrokerError, openReplayPublisher } from '../dead-letters/publisher.ts';
 import { replay } from '../dead-letters/replay.ts';
 import { createLogger } from '../ops/logger.ts';
 import { describeFailure, openDatabase } from '../store/database.ts';
@@ -27,7 +26,7 @@ const variables = [
 const STATEMENT_TIMEOUT_MS = 60_000;
 const CONNECT_TIMEOUT_MS = 10_000;
 
-/** `console`: the desk as a web page, a process of its own. */
+/** `console`: the dead letters as web pages, in a process of its own. */
 export function registerConsole(program: Command): void {
   program
     .command('console')
@@ -46,16 +45,16 @@ export function registerConsole(program: Command): void {
       const context: ConsoleContext = {
         sql,
         systemCurrency: config.SYSTEM_CURRENCY,
-        dryRunReplays: (ids, edits) => dryRunReplays(ids, edits, dryRunPorts({ database, sql }, config)),
-        replay: async (ids, { operator, why, ...settings }, stop, onProgress) => {
-          const sender = await openSender(brokerOf(config));
+        dryRun: (ids, edits) => dryRun(ids, edits, { database, sql }, config),
+        replay: async (ids, order, stop, onProgress) => {
+          const { publish, close } = await openReplayPublisher(brokerOf(config));
           try {
-            const all = { ...settings, maxBodyBytes: config.MAX_BODY_BYTES, stop };
-            return await replay(ids, all, replayPorts({ sql }, { operator, why }, sender.send, onProgress));
+            const maxBodyBytes = config.MAX_BODY_BYTES;
+            return await replay(ids, order, { sql, publish, maxBodyBytes, stop, onProgress });
           } catch (error) {
             throw error instanceof BrokerError ? error : new Error(describeFailure(error), { cause: error });
           } finally {
-            await sender.close();
+            await close();
           }
         },
       };

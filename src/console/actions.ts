@@ -1,26 +1,19 @@
-import { chooseForReplay } from '../dead-letters/choice.ts';
-import { correctionsFor, readEdits, refusalOf } from '../dead-letters/corrections.ts';
-import {
-  countIn,
-  expectStorable,
-  percentIn,
-  rateIn,
-  readSelection,
-  SelectionError,
-} from '../dead-letters/selection.ts';
+import { correctionsFor, readEdits, UNREADABLE, uniqueidProblem } from '../dead-letters/corrections.ts';
+import { expectStorable, InvalidInput, readCount, readPercent, readRate } from '../dead-letters/input.ts';
+import { readSelection, replayFilter, selectForReplay } from '../dead-letters/selection.ts';
 import type { Edits } from '../domain/kept.ts';
 import { correctDeadLetters, discardDeadLetters } from '../store/dead-letters/edit.ts';
 import type { DeadLetterFilter } from '../store/dead-letters/list.ts';
-import { readReplayable, selectIds } from '../store/dead-letters/mark.ts';
+import { readReplayable } from '../store/dead-letters/mark.ts';
 import { isStillOperator } from '../store/sessions.ts';
-import type { ConsoleContext } from './desk.ts';
+import type { ConsoleContext } from './context.ts';
 import type { Jobs } from './jobs.ts';
-import { type FilterText, filterNames } from './page-letters.ts';
-import { dryRunPage } from './page-replay.ts';
-import type { Answer } from './respond.ts';
+import { type FilterText, filterNames } from './page-dead-letters.ts';
+import { dryRunPage } from './page-replays.ts';
+import type { ConsoleResponse } from './respond.ts';
 import type { Session } from './session.ts';
 
-/** The parts of a selection that stand in a URL or a form. */
+/** The filters in a query string or a form; empty ones are left out. */
 export function filterTextOf(parameters: URLSearchParams): FilterText {
   const entries = filterNames.flatMap((name) => {
     const value = parameters.get(name);
@@ -44,76 +37,72 @@ function whyIn(form: URLSearchParams): string | null {
   return why;
 }
 
-/** Saves a correction of one dead letter. Throws SelectionError for one that cannot be. */
+/** Stores a correction of one dead letter. Throws InvalidInput, as the actions below do. */
 export async function correct(
   { sql }: ConsoleContext,
   form: URLSearchParams,
   { username }: Session,
-): Promise<Answer> {
+): Promise<ConsoleResponse> {
   const { ids = [] } = selectionIn(form);
   const edits = editsIn(form);
+  const why = whyIn(form);
   const rows = await readReplayable(sql, ids);
-  const refusal = refusalOf(edits, rows, whyIn(form));
-  if (refusal !== null) throw new SelectionError(refusal);
+  const problem = edits.uniqueid === undefined ? null : uniqueidProblem(rows, why);
+  if (problem !== null) throw new InvalidInput(problem);
   const { corrections, unreadable } = correctionsFor(rows, edits);
-  if (unreadable.length > 0) throw new SelectionError('its body cannot be read, so nothing in it can be set');
-  const done = await correctDeadLetters(sql, corrections, username, whyIn(form));
-  if (done.size < corrections.length) throw new SelectionError('it changed meanwhile: look at it again');
-  return { kind: 'go', to: `/letters/${ids[0] ?? ''}` };
+  if (unreadable.length > 0) throw new InvalidInput(UNREADABLE);
+  const corrected = await correctDeadLetters(sql, corrections, username, why);
+  if (corrected.size < corrections.length)
+    throw new InvalidInput('changed by someone else in the meantime; reload and try again');
+  return { kind: 'redirect', to: `/dead-letters/${ids[0] ?? ''}` };
 }
 
+/** Discards the selected dead letters. */
 export async function discard(
   { sql }: ConsoleContext,
   form: URLSearchParams,
   { username }: Session,
-): Promise<Answer> {
+): Promise<ConsoleResponse> {
   const filter = selectionIn(form);
   await discardDeadLetters(sql, filter, username, whyIn(form));
-  const [only, ...others] = filter.ids ?? [];
-  return { kind: 'go', to: only !== undefined && others.length === 0 ? `/letters/${only}` : '/letters' };
+  const [id, ...others] = filter.ids ?? [];
+  const isOne = id !== undefined && others.length === 0;
+  return { kind: 'redirect', to: isOne ? `/dead-letters/${id}` : '/dead-letters' };
 }
 
-/** The frozen selection of a replay, and the correction that goes with it. Throws SelectionError. */
-async function orderIn({ sql }: ConsoleContext, form: URLSearchParams) {
-  const { filter, whyNot } = chooseForReplay(selectionIn(form), form.get('unverified') === '1');
-  const edits = editsIn(form);
-  const why = whyIn(form);
-  const ids = await selectIds(sql, filter, countIn('limit', form.get('limit')) ?? null);
-  // What was asked for by its id is never left out in silence.
-  const named = await readReplayable(
-    sql,
-    (filter.ids ?? []).filter((id) => !ids.includes(id)),
-  );
-  const left = named.flatMap((row) => whyNot(row) ?? [])[0];
-  if (left !== undefined) throw new SelectionError(left);
-  const refusal = refusalOf(
-    edits,
-    edits.uniqueid === undefined ? [] : await readReplayable(sql, ids.slice(0, 2)),
-    why,
-  );
-  if (refusal !== null) throw new SelectionError(refusal);
-  return { ids, edits, why };
+/** Shows what a replay would do. */
+export async function dryRun(context: ConsoleContext, form: URLSearchParams): Promise<ConsoleResponse> {
+  const { ids, edits } = await readReplay(context, form);
+  return dryRunPage(await context.dryRun(ids, edits));
 }
 
-export async function tryOut(context: ConsoleContext, form: URLSearchParams): Promise<Answer> {
-  const { ids, edits } = await orderIn(context, form);
-  return dryRunPage(await context.dryRunReplays(ids, edits));
-}
-
+/** Starts a replay in the background. */
 export async function startReplay(
   context: ConsoleContext,
   jobs: Jobs,
   form: URLSearchParams,
   session: Session,
-): Promise<Answer> {
+): Promise<ConsoleResponse> {
   const { username } = session;
-  const { ids, edits, why } = await orderIn(context, form);
-  const rate = rateIn('rate', form.get('rate')) ?? null;
-  const abortOver = percentIn('abort_over', form.get('abort_over')) ?? null;
+  const { ids, edits, why } = await readReplay(context, form);
+  const rate = readRate('rate', form.get('rate')) ?? null;
+  const abortOver = readPercent('abort_over', form.get('abort_over')) ?? null;
   const order = { operator: username, why, edits, rate, abortOver };
-  const mayGoOn = () => isStillOperator(context.sql, session);
-  const job = jobs.start(username, ids.length, mayGoOn, (stop, onProgress) =>
+  const mayContinue = () => isStillOperator(context.sql, session);
+  const job = jobs.start(username, ids.length, mayContinue, (stop, onProgress) =>
     context.replay(ids, order, stop, onProgress),
   );
-  return { kind: 'go', to: `/replays/${job.id}` };
+  return { kind: 'redirect', to: `/replays/${job.id}` };
+}
+
+/** The frozen selection of a replay and its correction. A dead letter that was named by id must be among it. */
+async function readReplay({ sql }: ConsoleContext, form: URLSearchParams) {
+  const filter = replayFilter(selectionIn(form), form.get('unverified') === '1');
+  const edits = editsIn(form);
+  const why = whyIn(form);
+  const limit = readCount('limit', form.get('limit')) ?? null;
+  const { ids, excluded, problem } = await selectForReplay(sql, filter, { edits, why, limit });
+  const refusal = excluded[0]?.why ?? problem;
+  if (refusal !== null) throw new InvalidInput(refusal);
+  return { ids, edits, why };
 }

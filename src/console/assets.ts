@@ -1,4 +1,4 @@
-/** Small enough to be looked at; light and dark, one column on a phone. */
+/** Light and dark; one column on a phone. */
 export const css = `
 :root { color-scheme: light dark; --line: #8885; --soft: #8882; --accent: #0b62c4; --bad: #b3261e; --good: #1b7f3b; }
 @media (prefers-color-scheme: dark) { :root { --accent: #7db7ff; --bad: #ff8a80; --good: #7ddc9a; } }
@@ -33,7 +33,7 @@ pre { background: var(--soft); padding: .8rem; overflow-x: auto; white-space: pr
 @media (max-width: 40rem) { form.filters label, form.act label, form.act button { flex: 1 1 100%; } .wide { display: none; } }
 `;
 
-/** Follows a replay, and keeps the overview fresh, without loading the whole page again. */
+/** Shows the progress of a replay, and refreshes the overview, without reloading the page. */
 export const js = `
 'use strict';
 const job = document.querySelector('[data-job]');

@@ -4,7 +4,7 @@ export type SentForm = { kind: 'form'; form: URLSearchParams } | { kind: 'refuse
 
 const FORM_BYTES = 65_536;
 
-/** The form that a request carries, if it is one of ours by its type and its size. Rejects where it breaks off. */
+/** Reads the form in a request, unless its type or size is wrong. Rejects if the request breaks off. */
 export async function readForm(request: IncomingMessage): Promise<SentForm> {
   const type = (request.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase();
   if (type !== 'application/x-www-form-urlencoded') return { kind: 'refused', status: 415 };

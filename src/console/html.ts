@@ -1,6 +1,6 @@
 import { printable, printableLines, withReferences } from '../domain/printable.ts';
 
-/** Text that is markup already. Made by `html` alone, so that everything else is escaped. */
+/** Markup. Only this file makes it, so that everything else is escaped. */
 export class Html {
   readonly text: string;
 
@@ -20,8 +20,8 @@ const ESCAPES: Record<string, string> = {
 };
 
 /**
- * A template whose values are escaped, in text and in quoted attributes alike, and cleaned of what would hide or turn
- * round what stands beside it; null and false leave nothing.
+ * A template whose values are escaped, for text and quoted attributes alike. Characters that would hide or reorder the
+ * text around them are shown as escapes. Null, undefined and false render as nothing.
  */
 export function html(strings: TemplateStringsArray, ...values: Part[]): Html {
   return new Html(
@@ -40,12 +40,12 @@ function escapeMarkup(text: string): string {
   return text.replace(/[&<>"']/g, (character) => ESCAPES[character] ?? '');
 }
 
-/** The value of a field that must come back as it is, whatever stands in it. */
+/** The value of an input, so that the browser sends back exactly this text. */
 export function fieldValue(text: string | undefined): Html {
   return new Html(withReferences(escapeMarkup(text ?? '')));
 }
 
-/** Text of several lines, for `pre`. */
-export function lines(text: string): Html {
+/** Text with line breaks, for `pre`. */
+export function preformatted(text: string): Html {
   return new Html(escapeMarkup(printableLines(text)));
 }

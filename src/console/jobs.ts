@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { ReplayProgress } from '../dead-letters/replay.ts';
 
-/** A replay that was started here. What it has done is on record in its rows; this is only how it goes. */
+/** A replay that this console started. Its results are on record in the database; this is only its progress. */
 export interface Job {
   id: string;
   operator: string;
@@ -14,10 +14,10 @@ export interface Job {
 }
 
 const KEPT = 50;
-/** How soon a replay ends whose operator was shut out. */
-const LOOK_EVERY_MS = 5000;
+/** How soon a replay stops whose operator may no longer continue it. */
+const CHECK_EVERY_MS = 5000;
 
-/** The replays of this process, the latest first. */
+/** The replays of this process, latest first. */
 export class Jobs {
   readonly #jobs: Job[] = [];
 
@@ -29,11 +29,13 @@ export class Jobs {
     return this.#jobs.find((job) => job.id === id);
   }
 
-  /** Starts work in the operator's name. It is told to stop as soon as `mayGoOn` says no; who cannot be asked said yes. */
+  /**
+   * Starts work on behalf of an operator. Stops it when `mayContinue` says no; while that cannot be asked, it continues.
+   */
   start(
     operator: string,
     selected: number,
-    mayGoOn: () => Promise<boolean>,
+    mayContinue: () => Promise<boolean>,
     work: (stop: AbortSignal, onProgress: (progress: ReplayProgress) => void) => Promise<ReplayProgress>,
   ): Job {
     const job: Job = {
@@ -48,11 +50,11 @@ export class Jobs {
     };
     this.#jobs.unshift(job);
     this.#jobs.splice(KEPT);
-    const watch = setInterval(async () => {
-      if (await mayGoOn().catch(() => true)) return;
-      job.problem ??= `stopped: the credentials of ${operator} are not those any more that began it`;
+    const check = setInterval(async () => {
+      if (await mayContinue().catch(() => true)) return;
+      job.problem ??= `stopped: ${operator}'s password, role or status has changed since the replay was started`;
       job.stop.abort();
-    }, LOOK_EVERY_MS);
+    }, CHECK_EVERY_MS);
     work(job.stop.signal, (progress) => {
       job.progress = progress;
     })
@@ -64,12 +66,12 @@ export class Jobs {
             problem: error instanceof Error ? error.message : String(error),
           }),
       )
-      .finally(() => clearInterval(watch));
+      .finally(() => clearInterval(check));
     return job;
   }
 }
 
-/** Numbers of a job for its page. */
+/** The numbers of a job, for its page and for the script that follows it. */
 export function numbersOf({ progress, selected, state, startedAt }: Job) {
   const { sent = 0, resolved = 0, dead = 0, takenOver = 0, leftAlone = [] } = progress ?? {};
   const done = resolved + dead + takenOver + leftAlone.length;

@@ -3,14 +3,16 @@ import { jsonText } from '../domain/printable.ts';
 import { type Html, html } from './html.ts';
 import type { Session } from './session.ts';
 
-/** What a handler answers with. */
-export type Answer =
+/** What a request is answered with. */
+export type ConsoleResponse =
+  /** `retryAfter` is in seconds. */
   | { kind: 'page'; title: string; body: Html; status?: number; script?: boolean; retryAfter?: number }
-  | { kind: 'go'; to: string; cookie?: string }
+  /** 303 unless said otherwise: the browser continues with GET. 308 keeps the method and the form. */
+  | { kind: 'redirect'; to: string; status?: 303 | 308; cookie?: string }
   | { kind: 'json'; value: unknown }
   | { kind: 'text'; type: string; text: string; status?: number };
 
-/** No inline and no foreign code, no frames around it, forms and requests to itself alone. */
+/** No inline or foreign code, no frames; forms and requests only to the console itself. */
 const HEADERS = {
   'content-security-policy':
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -20,39 +22,42 @@ const HEADERS = {
   'cache-control': 'no-store',
 };
 
-export function send(response: ServerResponse, answer: Answer, session: Session | undefined): void {
-  switch (answer.kind) {
+/** Writes a response. `session` is shown in the header of a page. */
+export function send(target: ServerResponse, response: ConsoleResponse, session: Session | undefined): void {
+  switch (response.kind) {
     case 'page':
-      response
-        .writeHead(answer.status ?? 200, {
+      target
+        .writeHead(response.status ?? 200, {
           ...HEADERS,
           'content-type': 'text/html; charset=utf-8',
-          ...(answer.retryAfter !== undefined && { 'retry-after': String(answer.retryAfter) }),
+          ...(response.retryAfter !== undefined && { 'retry-after': String(response.retryAfter) }),
         })
-        .end(layout(answer, session).text);
+        .end(layout(response, session).text);
       return;
-    case 'go':
-      response
-        .writeHead(303, {
+    case 'redirect':
+      target
+        .writeHead(response.status ?? 303, {
           ...HEADERS,
-          location: answer.to,
-          ...(answer.cookie && { 'set-cookie': answer.cookie }),
+          location: response.to,
+          ...(response.cookie && { 'set-cookie': response.cookie }),
         })
         .end();
       return;
     case 'json':
-      response.writeHead(200, { ...HEADERS, 'content-type': 'application/json' }).end(jsonText(answer.value));
+      target.writeHead(200, { ...HEADERS, 'content-type': 'application/json' }).end(jsonText(response.value));
       return;
     case 'text':
-      response.writeHead(answer.status ?? 200, { ...HEADERS, 'content-type': answer.type }).end(answer.text);
+      target
+        .writeHead(response.status ?? 200, { ...HEADERS, 'content-type': response.type })
+        .end(response.text);
       return;
     default:
-      answer satisfies never;
+      response satisfies never;
   }
 }
 
 function layout(
-  { title, body, script }: Extract<Answer, { kind: 'page' }>,
+  { title, body, script }: Extract<ConsoleResponse, { kind: 'page' }>,
   session: Session | undefined,
 ): Html {
   return html`<!doctype html>
@@ -61,16 +66,16 @@ function layout(
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${title} · cdr-ingest</title>
-<link rel="stylesheet" href="/assets/desk.css">
-${script && html`<script src="/assets/desk.js" defer></script>`}
+<link rel="stylesheet" href="/assets/console.css">
+${script && html`<script src="/assets/console.js" defer></script>`}
 </head>
 <body>
-<a class="skip" href="#main">Skip to the content</a>
+<a class="skip" href="#main">Skip to content</a>
 <header>
 <strong>cdr-ingest</strong>
 ${
   session &&
-  html`<nav aria-label="Pages"><a href="/">Overview</a> <a href="/letters">Dead letters</a> <a href="/replays">Replays</a></nav>
+  html`<nav aria-label="Pages"><a href="/">Overview</a> <a href="/dead-letters">Dead letters</a> <a href="/replays">Replays</a></nav>
 <form method="post" action="/sign-out">${csrfField(session)}<span>${session.username} (${session.role})</span> <button>Sign out</button></form>`
 }
 </header>
@@ -83,11 +88,11 @@ ${body}
 `;
 }
 
-/** What tells a form of ours from one of another site. */
+/** The token that shows that a form comes from a page of this session. */
 export function csrfField({ csrf }: Pick<Session, 'csrf'>): Html {
   return html`<input type="hidden" name="csrf" value="${csrf}">`;
 }
 
-export function problem(status: number, title: string, text: string): Answer {
+export function errorPage(status: number, title: string, text: string): ConsoleResponse {
   return { kind: 'page', status, title, body: html`<p role="alert" class="problem">${text}</p>` };
 }

@@ -1,111 +1,118 @@
-import { readDeadLetterHistory } from '../dead-letters/look.ts';
+import { readDeadLetterView } from '../dead-letters/history.ts';
 import { readSelection } from '../dead-letters/selection.ts';
 import { type Cursor, readPage } from '../store/dead-letters/list.ts';
 import { readOverview } from '../store/overview.ts';
-import { correct, discard, filterTextOf, startReplay, tryOut } from './actions.ts';
-import type { ConsoleContext } from './desk.ts';
+import { correct, discard, dryRun, filterTextOf, startReplay } from './actions.ts';
+import type { ConsoleContext } from './context.ts';
 import { type Jobs, numbersOf } from './jobs.ts';
-import { deadLetterPage } from './page-letter.ts';
-import { deadLettersPage } from './page-letters.ts';
+import { deadLetterPage } from './page-dead-letter.ts';
+import { deadLettersPage } from './page-dead-letters.ts';
 import { overviewPage } from './page-overview.ts';
-import { jobPage, jobsPage } from './page-replay.ts';
-import { type Answer, problem } from './respond.ts';
+import { jobPage, jobsPage } from './page-replays.ts';
+import { type ConsoleResponse, errorPage } from './respond.ts';
 import type { Session } from './session.ts';
 
-/** A request of somebody signed in; `form` is empty for GET. */
-export interface Visit {
+/** A request of a signed-in user; `form` is empty for GET. */
+export interface ConsoleRequest {
   url: URL;
   form: URLSearchParams;
   session: Session;
   context: ConsoleContext;
   jobs: Jobs;
-  /** What the path's pattern holds in brackets. */
-  part: string;
 }
 
 interface Route {
   method: 'GET' | 'POST';
   path: RegExp;
-  answer: (visit: Visit) => Promise<Answer> | Answer;
+  /** `id` is what the group in `path` matched. */
+  handle: (request: ConsoleRequest, id: string) => Promise<ConsoleResponse> | ConsoleResponse;
 }
 
 const PAGE = 50;
-const NOT_FOUND = problem(404, 'Not found', 'There is no such page.');
+const NOT_FOUND = errorPage(404, 'Not found', 'There is no such page.');
 
-/** Every page and every action. What is sent by a form changes something, and is for operators alone. */
+/** Every page and every action. Whatever changes something is a POST, which only operators may send. */
 const routes: readonly Route[] = [
   {
     method: 'GET',
     path: /^\/$/,
-    answer: async ({ context }) => overviewPage(await readOverview(context.sql)),
+    handle: async ({ context }) => overviewPage(await readOverview(context.sql)),
   },
-  { method: 'GET', path: /^\/letters$/, answer: list },
+  { method: 'GET', path: /^\/dead-letters$/, handle: list },
   {
     method: 'GET',
-    path: /^\/letters\/(\d{1,18})$/,
-    answer: async ({ context, part, session }) => {
-      const deadLetterHistory = await readDeadLetterHistory(context.sql, part, context.systemCurrency);
-      return deadLetterHistory === undefined ? NOT_FOUND : deadLetterPage(deadLetterHistory, session);
+    path: /^\/dead-letters\/(\d{1,18})$/,
+    handle: async ({ context, session }, id) => {
+      const view = await readDeadLetterView(context.sql, id, context.systemCurrency);
+      return view === undefined ? NOT_FOUND : deadLetterPage(view, session);
     },
   },
-  { method: 'GET', path: /^\/replays$/, answer: ({ jobs }) => jobsPage(jobs.all) },
+  { method: 'GET', path: /^\/replays$/, handle: ({ jobs }) => jobsPage(jobs.all) },
   {
     method: 'GET',
     path: /^\/replays\/([\w-]+)\.json$/,
-    answer: ({ jobs, part }) => {
-      const job = jobs.find(part);
+    handle: ({ jobs }, id) => {
+      const job = jobs.find(id);
       return job === undefined ? NOT_FOUND : { kind: 'json', value: numbersOf(job) };
     },
   },
   {
     method: 'GET',
     path: /^\/replays\/([\w-]+)$/,
-    answer: ({ jobs, part, session }) => {
-      const job = jobs.find(part);
+    handle: ({ jobs, session }, id) => {
+      const job = jobs.find(id);
       return job === undefined ? NOT_FOUND : jobPage(job, session);
     },
   },
   {
     method: 'POST',
     path: /^\/replays\/([\w-]+)\/stop$/,
-    answer: ({ jobs, part }) => {
-      jobs.find(part)?.stop.abort();
-      return { kind: 'go', to: `/replays/${part}` };
+    handle: ({ jobs }, id) => {
+      jobs.find(id)?.stop.abort();
+      return { kind: 'redirect', to: `/replays/${id}` };
     },
   },
   {
     method: 'POST',
     path: /^\/correct$/,
-    answer: ({ context, form, session }) => correct(context, form, session),
+    handle: ({ context, form, session }) => correct(context, form, session),
   },
   {
     method: 'POST',
     path: /^\/discard$/,
-    answer: ({ context, form, session }) => discard(context, form, session),
+    handle: ({ context, form, session }) => discard(context, form, session),
   },
-  { method: 'POST', path: /^\/rehearse$/, answer: ({ context, form }) => tryOut(context, form) },
+  { method: 'POST', path: /^\/dry-run$/, handle: ({ context, form }) => dryRun(context, form) },
   {
     method: 'POST',
     path: /^\/replay$/,
-    answer: ({ context, jobs, form, session }) => startReplay(context, jobs, form, session),
+    handle: ({ context, jobs, form, session }) => startReplay(context, jobs, form, session),
   },
 ];
 
-/** Answers a request of somebody signed in. Throws SelectionError for what nobody can mean. */
-export async function visit(method: string, given: Omit<Visit, 'part'>): Promise<Answer> {
-  for (const { method: own, path, answer } of routes) {
-    const found = own === method ? path.exec(given.url.pathname) : null;
+/** Handles a request of a signed-in user. Throws InvalidInput for input that cannot be used. */
+export async function route(method: 'GET' | 'POST', request: ConsoleRequest): Promise<ConsoleResponse> {
+  for (const { method: own, path, handle } of routes) {
+    const found = own === method ? path.exec(request.url.pathname) : null;
     if (found === null) continue;
-    if (own === 'POST' && given.session.role !== 'operator')
-      return problem(403, 'Not allowed', 'This needs a user with role operator.');
-    return await answer({ ...given, part: found[1] ?? '' });
+    if (own === 'POST' && request.session.role !== 'operator')
+      return errorPage(403, 'Not allowed', 'This needs a user with the role operator.');
+    return await handle(request, found[1] ?? '');
   }
-  return NOT_FOUND;
+  const moved = movedTo(request.url);
+  return moved === undefined ? NOT_FOUND : { kind: 'redirect', to: moved, status: 308 };
 }
 
-async function list({ url, context, session }: Visit): Promise<Answer> {
+/** Where a path of an earlier version is now, for bookmarks and for pages that are still open. */
+function movedTo({ pathname, search }: URL): string | undefined {
+  if (pathname === '/rehearse') return '/dry-run';
+  const [, rest] = /^\/letters((?:\/\d{1,18})?)$/.exec(pathname) ?? [];
+  return rest === undefined ? undefined : `/dead-letters${rest}${search}`;
+}
+
+async function list({ url, context, session }: ConsoleRequest): Promise<ConsoleResponse> {
   const { searchParams } = url;
-  // Without any choice the list shows what waits for somebody.
+  // Without a status in the query, the list shows what needs attention.
   const filter = searchParams.has('status')
     ? filterTextOf(searchParams)
     : { ...filterTextOf(searchParams), status: 'dead' };

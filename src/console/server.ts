@@ -1,85 +1,85 @@
 import type { IncomingMessage } from 'node:http';
-import { SelectionError } from '../dead-letters/selection.ts';
+import { InvalidInput } from '../dead-letters/input.ts';
 import { type BoundedServer, serveBounded } from '../ops/bounded-server.ts';
 import { type ClientAddress, clientOf, trustedProxies } from '../ops/client.ts';
 import { css, js } from './assets.ts';
-import type { ConsoleContext } from './desk.ts';
+import type { ConsoleContext } from './context.ts';
 import { readForm } from './form.ts';
 import { Jobs } from './jobs.ts';
-import { type Answer, problem, send } from './respond.ts';
-import { visit } from './routes.ts';
-import { isOwnForm, isSameSite, leaveSession, readSession, type Session, signOut } from './session.ts';
+import { type ConsoleResponse, errorPage, send } from './respond.ts';
+import { route } from './routes.ts';
+import { endSession, endSessionOf, isOwnForm, isSameSite, readSession, type Session } from './session.ts';
 import { createSignIn, signInPage } from './sign-in.ts';
 
 export interface ConsoleOptions {
   host: string;
   port: number;
-  /** Addresses or networks whose X-Forwarded-… headers are believed. */
+  /** Addresses or networks whose X-Forwarded-… headers are trusted. */
   trustedProxies: readonly string[];
   context: ConsoleContext;
-  /** One line of a failure that shows no value of a call. */
+  /** Describes a failure in one line, without any value of a call. */
   describe: (error: unknown) => string;
   log: (fields: object, message: string) => void;
 }
 
-interface Answered {
-  answer: Answer;
-  session?: Session | undefined;
+interface Handled {
+  response: ConsoleResponse;
+  /** Of a signed-in user. */
+  session?: Session;
 }
 
 const PER_SECOND = 100;
 const REQUEST_MS = 10_000;
-/** Trying out thousands of calls takes minutes without a word. */
+/** A dry run of thousands of calls takes minutes until the first byte. */
 const SILENT_MS = 600_000;
 
-/** Serves the console. Rejects when the port cannot be had. */
+/** Serves the console. Rejects if it cannot listen on the port. */
 export async function serveConsole(options: ConsoleOptions): Promise<BoundedServer> {
   const { context, describe, log } = options;
   const jobs = new Jobs();
   const isTrusted = trustedProxies(options.trustedProxies);
-  const tryIn = createSignIn(context.sql, log);
+  const signIn = createSignIn(context.sql, log);
   let hasWarned = false;
 
-  async function answer(request: IncomingMessage, client: ClientAddress): Promise<Answered> {
+  async function handle(request: IncomingMessage, client: ClientAddress): Promise<Handled> {
     const url = urlOf(request);
-    if (url === undefined) return { answer: problem(400, 'Not found', 'There is no such page.') };
+    if (url === undefined) return { response: errorPage(400, 'Invalid request', 'There is no such page.') };
     const asset = assetAt(url.pathname);
-    if (asset !== undefined) return { answer: asset };
+    if (asset !== undefined) return { response: asset };
     const isPost = request.method === 'POST';
     if (isPost && !isSameSite(request))
-      return { answer: problem(403, 'Refused', 'This form comes from another site.') };
+      return { response: errorPage(403, 'Refused', 'This form comes from another site.') };
     const sent = isPost ? await readForm(request) : undefined;
-    if (sent?.kind === 'refused')
-      return { answer: problem(sent.status, 'Refused', 'This is not a form of this console, or too large.') };
+    if (sent?.kind === 'refused') return { response: refusedForm(sent.status) };
     const form = sent?.form ?? new URLSearchParams();
     if (url.pathname === '/sign-in') {
-      const entered = isPost ? await tryIn(form, client) : signInPage(200, null);
-      // Whoever signs in anew has no use for the session before.
-      if (entered.kind === 'go') await leaveSession(context.sql, request, client.isHttps);
-      return { answer: entered };
+      const response = isPost ? await signIn(form, client) : signInPage(200, null);
+      // A new session replaces the one before.
+      if (response.kind === 'redirect') await endSessionOf(context.sql, request, client.isHttps);
+      return { response };
     }
     const session = await readSession(context.sql, request, client.isHttps);
-    if (session === undefined) return { answer: unknownVisitor(url) };
-    return { session, answer: await answerKnown(isPost ? 'POST' : 'GET', url, form, session, client) };
+    if (session === undefined) return { response: signedOut(url) };
+    return { session, response: await handleSignedIn(isPost ? 'POST' : 'GET', url, form, session, client) };
   }
 
-  async function answerKnown(
+  async function handleSignedIn(
     method: 'GET' | 'POST',
     url: URL,
     form: URLSearchParams,
     session: Session,
     { isHttps }: ClientAddress,
-  ): Promise<Answer> {
+  ): Promise<ConsoleResponse> {
     if (method === 'POST' && !isOwnForm(session, form))
-      return problem(403, 'Refused', 'This form is out of date: go back and load the page again.');
+      return errorPage(403, 'Refused', 'This form has expired. Go back, reload the page and try again.');
     if (method === 'POST' && url.pathname === '/sign-out')
-      return { kind: 'go', to: '/sign-in', cookie: await signOut(context.sql, session, isHttps) };
+      return { kind: 'redirect', to: '/sign-in', cookie: await endSession(context.sql, session, isHttps) };
     try {
-      return await visit(method, { url, form, session, context, jobs });
+      return await route(method, { url, form, session, context, jobs });
     } catch (error) {
-      if (error instanceof SelectionError) return problem(400, 'That does not go', error.message);
+      if (error instanceof InvalidInput) return errorPage(400, 'Invalid request', error.message);
       log({ path: url.pathname }, describe(error));
-      return problem(500, 'Something failed', describe(error));
+      return errorPage(500, 'Internal error', describe(error));
     }
   }
 
@@ -99,18 +99,18 @@ export async function serveConsole(options: ConsoleOptions): Promise<BoundedServ
         hasWarned = true;
         log(
           { address: client.address },
-          'X-Forwarded-For of this address is not believed: see CONSOLE_TRUSTED_PROXIES',
+          'X-Forwarded-For of this address is ignored: see CONSOLE_TRUSTED_PROXIES',
         );
       }
-      answer(request, client).then(
-        (found) => send(response, found.answer, found.session),
+      handle(request, client).then(
+        (handled) => send(response, handled.response, handled.session),
         (error: unknown) => {
-          // A sender that broke off hears nothing any more; who is not signed in is told nothing of what failed.
+          // Nobody is left to answer if the request broke off; others may not be signed in and get no details.
           if (request.destroyed && !request.complete) return response.destroy();
           log({ path: request.url?.split('?')[0] }, describe(error));
           send(
             response,
-            problem(500, 'Something failed', 'The console cannot work at the moment.'),
+            errorPage(500, 'Internal error', 'The console is not available at the moment.'),
             undefined,
           );
         },
@@ -126,20 +126,27 @@ export async function serveConsole(options: ConsoleOptions): Promise<BoundedServ
   };
 }
 
-/** Undefined where it is no path: `*`, another host, or nothing that can be read. */
+/** Undefined for a target that is not a path, such as `*` or another host, or that cannot be parsed. */
 function urlOf({ url: target = '' }: IncomingMessage): URL | undefined {
   const text = `http://console${target}`;
   return target.startsWith('/') && URL.canParse(text) ? new URL(text) : undefined;
 }
 
-function assetAt(path: string): Answer | undefined {
-  if (path === '/assets/desk.css') return { kind: 'text', type: 'text/css; charset=utf-8', text: css };
-  if (path === '/assets/desk.js') return { kind: 'text', type: 'text/javascript; charset=utf-8', text: js };
+function assetAt(path: string): ConsoleResponse | undefined {
+  if (path === '/assets/console.css') return { kind: 'text', type: 'text/css; charset=utf-8', text: css };
+  if (path === '/assets/console.js')
+    return { kind: 'text', type: 'text/javascript; charset=utf-8', text: js };
   return path === '/favicon.ico' ? { kind: 'text', type: 'image/x-icon', text: '', status: 204 } : undefined;
 }
 
-/** A page's own script wants to know; people want to sign in. */
-function unknownVisitor({ pathname }: URL): Answer {
-  if (!pathname.endsWith('.json')) return { kind: 'go', to: '/sign-in' };
+function refusedForm(status: 413 | 415): ConsoleResponse {
+  return status === 413
+    ? errorPage(status, 'Form too large', 'The form is larger than the console accepts.')
+    : errorPage(status, 'Refused', 'This is not a form of the console.');
+}
+
+/** People are sent to the sign-in page; the script of a page reloads it on 401. */
+function signedOut({ pathname }: URL): ConsoleResponse {
+  if (!pathname.endsWith('.json')) return { kind: 'redirect', to: '/sign-in' };
   return { kind: 'text', status: 401, type: 'text/plain', text: 'signed out\n' };
 }

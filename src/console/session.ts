@@ -9,36 +9,39 @@ import {
 } from '../store/sessions.ts';
 import type { Sql } from '../store/sql.ts';
 
-/** A request of somebody who is signed in. */
+/** The session of a signed-in user. */
 export interface Session extends SessionUser {
   idHash: string;
-  /** What every form of this session carries. */
+  /** The token in every form of this session. */
   csrf: string;
 }
 
+/** An earlier name of the console: another one would sign everybody out. */
 const COOKIE = 'cdr_desk';
 const SECONDS = 12 * 3600;
 
 /**
- * Opens a session and returns its cookie; the database learns only the hash of what stands in it. Undefined where the
- * user has changed since the password was looked at.
+ * Starts a session and returns its cookie, of which the database only gets a hash. Undefined if the user has changed
+ * since the password was verified.
  */
-export async function signIn(sql: Sql, user: Candidate, isHttps: boolean): Promise<string | undefined> {
+export async function startSession(sql: Sql, user: Candidate, isHttps: boolean): Promise<string | undefined> {
   const id = randomBytes(32).toString('base64url');
   return (await openSession(sql, hashOf(id), user)) ? cookieOf(id, SECONDS, isHttps) : undefined;
 }
 
-export async function signOut(sql: Sql, { idHash }: Session, isHttps: boolean): Promise<string> {
+/** Ends a session and returns the cookie that removes its own. */
+export async function endSession(sql: Sql, { idHash }: Session, isHttps: boolean): Promise<string> {
   await closeSession(sql, idHash);
   return cookieOf('', 0, isHttps);
 }
 
-/** Ends the session that a request comes with, if it comes with one. */
-export async function leaveSession(sql: Sql, { headers }: IncomingMessage, isHttps: boolean): Promise<void> {
+/** Ends the session that a request belongs to, if any. */
+export async function endSessionOf(sql: Sql, { headers }: IncomingMessage, isHttps: boolean): Promise<void> {
   const id = sessionIdIn(headers.cookie ?? '', isHttps);
   if (id !== undefined) await closeSession(sql, hashOf(id));
 }
 
+/** The session that a request belongs to; undefined if there is none, or it has ended. */
 export async function readSession(
   sql: Sql,
   { headers }: IncomingMessage,
@@ -52,6 +55,7 @@ export async function readSession(
   return user === undefined ? undefined : { ...user, idHash, csrf };
 }
 
+/** Whether a form has the token of this session. */
 export function isOwnForm(session: Session, form: URLSearchParams): boolean {
   const [given, expected] = [form.get('csrf') ?? '', session.csrf].map((text) => Buffer.from(text));
   return (
@@ -62,7 +66,7 @@ export function isOwnForm(session: Session, form: URLSearchParams): boolean {
   );
 }
 
-/** Browsers say where a form comes from; what does not say it is no browser, and has no cookie by accident. */
+/** Whether a request comes from a page of this site. Browsers say so; other clients do not send cookies by accident. */
 export function isSameSite({ headers }: IncomingMessage): boolean {
   const site = headers['sec-fetch-site'];
   if (site !== undefined && site !== 'same-origin' && site !== 'none') return false;
@@ -70,7 +74,7 @@ export function isSameSite({ headers }: IncomingMessage): boolean {
   return origin === undefined || (URL.canParse(origin) && new URL(origin).host === host);
 }
 
-/** Two of one name: the other one was put there by somebody else, and nobody can say which is which. */
+/** Undefined if there are two cookies of this name: another site has set one of them, and either may be it. */
 function sessionIdIn(cookies: string, isHttps: boolean): string | undefined {
   const name = `${nameOf(isHttps)}=`;
   const [value, ...others] = cookies.split(/; */).filter((cookie) => cookie.startsWith(name));
@@ -78,7 +82,7 @@ function sessionIdIn(cookies: string, isHttps: boolean): string | undefined {
   return id !== undefined && others.length === 0 && /^[\w-]{43}$/.test(id) ? id : undefined;
 }
 
-/** Browsers take the prefix only from the very host, over TLS: no neighbouring site can set it. */
+/** Browsers accept the prefix `__Host-` only from this host and over TLS, so no neighbouring site can set the cookie. */
 function nameOf(isHttps: boolean): string {
   return isHttps ? `__Host-${COOKIE}` : COOKIE;
 }

@@ -5,18 +5,18 @@ import { clearAttempts, countAttempt, countSuccess, uncount } from '../store/sig
 import type { Sql } from '../store/sql.ts';
 import { HashTurns } from './hash-turns.ts';
 import { html } from './html.ts';
-import type { Answer } from './respond.ts';
-import { signIn } from './session.ts';
+import type { ConsoleResponse } from './respond.ts';
+import { startSession } from './session.ts';
 
-/** Seconds after which it can be tried again. */
+/** Seconds after which a client may try again. */
 const BLOCKED_SECONDS = 300;
 const BUSY_SECONDS = 5;
 const PASSWORD_MAX_BYTES = 1024;
 const CLEAR_EVERY_MS = 60_000;
 
 /**
- * Takes sign-ins: an attempt is counted in the database before anything of it is looked at, the password is looked at in
- * its turn, and the session is opened only if the user is still the one whose password that was.
+ * Handles sign-ins. An attempt is counted in the database before anything else, so that replicas share the limits. The
+ * password is verified in a queue, and the session is only started if the user has not changed meanwhile.
  */
 export function createSignIn(sql: Sql, log: (fields: object, message: string) => void) {
   const turns = new HashTurns();
@@ -28,7 +28,10 @@ export function createSignIn(sql: Sql, log: (fields: object, message: string) =>
     await clearAttempts(sql);
   }
 
-  return async function tryIn(form: URLSearchParams, { address, isHttps }: ClientAddress): Promise<Answer> {
+  return async function signIn(
+    form: URLSearchParams,
+    { address, isHttps }: ClientAddress,
+  ): Promise<ConsoleResponse> {
     const [username, password] = [
       (form.get('username') ?? '').replaceAll('\0', '\uFFFD'),
       form.get('password') ?? '',
@@ -37,28 +40,29 @@ export function createSignIn(sql: Sql, log: (fields: object, message: string) =>
     await clear();
     const attempt = await countAttempt(sql, claim);
     if (attempt.kind === 'blocked')
-      return signInPage(429, 'Too many attempts: wait five minutes.', BLOCKED_SECONDS);
+      return signInPage(429, 'Too many attempts. Try again in five minutes.', BLOCKED_SECONDS);
     const user = await readCandidate(sql, username);
     const isShort = Buffer.byteLength(password) <= PASSWORD_MAX_BYTES;
-    // Whoever does not exist is measured against a hash that nothing matches, for the sake of time.
+    // An unknown user takes as long as a known one: its password is verified against a hash that nothing matches.
     const isRight = await turns.run(address, attempt.isKnown, () =>
       verifyPassword(user?.passwordHash ?? DUMMY_HASH, isShort ? password : ''),
     );
     if (isRight === null) {
       await uncount(sql, claim);
-      return signInPage(503, 'Many are signing in: try again in a moment.', BUSY_SECONDS);
+      return signInPage(503, 'Too many sign-ins at the moment. Try again in a few seconds.', BUSY_SECONDS);
     }
-    const cookie = isRight && isShort && user !== undefined ? await signIn(sql, user, isHttps) : undefined;
-    // A name that is nobody's may be a password, typed in the wrong field.
+    const cookie =
+      isRight && isShort && user !== undefined ? await startSession(sql, user, isHttps) : undefined;
+    // An unknown name is not logged: it may be a password in the wrong field.
     log({ username: user?.username ?? null, address, signedIn: cookie !== undefined }, 'sign-in');
-    if (cookie === undefined)
-      return signInPage(401, 'These are not the credentials of an operator or a viewer.');
+    if (cookie === undefined) return signInPage(401, 'Invalid username or password.');
     await countSuccess(sql, claim);
-    return { kind: 'go', to: '/', cookie };
+    return { kind: 'redirect', to: '/', cookie };
   };
 }
 
-export function signInPage(status: number, message: string | null, retryAfter?: number): Answer {
+/** @param retryAfter seconds */
+export function signInPage(status: number, message: string | null, retryAfter?: number): ConsoleResponse {
   return {
     kind: 'page',
     status,

@@ -3,41 +3,46 @@ import { type Edits, isEditable, type KeptCall, keptFields, unsendable } from '.
 import { openStatuses } from '../domain/record.ts';
 import type { Correction } from '../store/dead-letters/edit.ts';
 import type { Replayable } from '../store/dead-letters/mark.ts';
-import { expectStorable, SelectionError } from './selection.ts';
+import { expectStorable, InvalidInput } from './input.ts';
 
-/** Reads `name=value` pairs. Throws SelectionError for a name that cannot be set, or a value it cannot have. */
+/** Parses `name=value` pairs. Throws InvalidInput for a name that cannot be set or a value that is not valid for it. */
 export function readEdits(pairs: readonly string[]): Edits {
   const edits: Record<string, string> = {};
   for (const pair of pairs) {
     const cut = pair.indexOf('=');
     const name = cut < 0 ? pair : pair.slice(0, cut);
     if (cut < 0 || !isEditable(name)) {
-      throw new SelectionError(
+      throw new InvalidInput(
         `set: expected name=value with a parameter of the call, got ${JSON.stringify(name)}`,
       );
     }
     const value = pair.slice(cut + 1);
     expectStorable(`set: ${name}`, value);
     if (!parameters.shape[name].safeParse(value).success)
-      throw new SelectionError(`set: ${name} cannot be ${JSON.stringify(value)}`);
+      throw new InvalidInput(`set: ${JSON.stringify(value)} is not valid for ${name}`);
     edits[name] = value;
   }
   return edits;
 }
 
 /**
- * What may not be corrected in these rows, in one line; null if everything may. A uniqueid is what keeps a call
- * from being charged twice: another one is only for a conflict, one call at a time, with a reason on record.
+ * Why these rows may not get another uniqueid; null if they may. The uniqueid is what keeps a call from being charged
+ * twice, so only one conflict at a time gets another one, with a reason on record.
  */
-export function refusalOf(edits: Edits, rows: readonly Replayable[], why: string | null): string | null {
-  if (edits.uniqueid === undefined) return null;
+export function uniqueidProblem(
+  rows: readonly Pick<Replayable, 'id' | 'reason'>[],
+  why: string | null,
+): string | null {
   const other = rows.find(({ reason }) => reason !== 'conflict');
-  if (why === null) return 'set: uniqueid needs a reason (why)';
-  if (other !== undefined) return `set: uniqueid is for a conflict only, ${other.id} is ${other.reason}`;
-  return rows.length > 1 ? 'set: uniqueid is for one dead letter at a time' : null;
+  if (why === null) return 'set: uniqueid requires a reason (why)';
+  if (other !== undefined)
+    return `set: uniqueid can only be set for a conflict, but ${other.id} is ${other.reason}`;
+  return rows.length > 1 ? 'set: uniqueid can only be set for one dead letter at a time' : null;
 }
 
-/** The corrections of those rows that can be read and would change; `unreadable` are the ids of the others. */
+export const UNREADABLE = 'the body cannot be read, so no parameter can be set';
+
+/** The corrections that change something. `unreadable` has the ids of rows whose body cannot be read. */
 export function correctionsFor(
   rows: readonly Replayable[],
   edits: Edits,
@@ -59,12 +64,44 @@ export function correctionsFor(
   return { corrections, unreadable };
 }
 
-/** Why a selected dead letter is not sent again with these corrections, in one line; null where it is. */
+/** A dead letter that is not replayed, and why in one line. */
+export interface Skipped {
+  id: string;
+  why: string;
+}
+
+/**
+ * Splits rows into those that can be replayed with these edits and those that cannot. The former carry their
+ * corrections, which still have to be stored.
+ */
+export function withCorrections(
+  rows: readonly Replayable[],
+  edits: Edits,
+): { rows: Replayable[]; corrections: Correction[]; skipped: Skipped[] } {
+  const skipped: Skipped[] = [];
+  const sendable = rows.filter((row) => {
+    const why = whyNotSent(row, edits);
+    if (why !== null) skipped.push({ id: row.id, why });
+    return why === null;
+  });
+  if (Object.keys(edits).length === 0) return { rows: sendable, corrections: [], skipped };
+  const { corrections, unreadable } = correctionsFor(sendable, edits);
+  for (const id of unreadable) skipped.push({ id, why: UNREADABLE });
+  const corrected = new Map(corrections.map(({ id, edits: all }) => [id, all]));
+  const readable = sendable.filter(({ id }) => !unreadable.includes(id));
+  return {
+    rows: readable.map((row) => ({ ...row, edits: corrected.get(row.id) ?? row.edits })),
+    corrections,
+    skipped,
+  };
+}
+
+/** Why a dead letter cannot be replayed with these edits, in one line; null if it can. */
 export function whyNotSent(
   { status, altered, edits: before }: Pick<Replayable, 'status' | 'altered' | 'edits'>,
   edits: Edits,
 ): string | null {
-  if (!openStatuses.includes(status)) return `is ${status}`;
+  if (!openStatuses.includes(status)) return `status is ${status}`;
   return unsendable(altered, { ...before, ...edits });
 }
 

@@ -1,29 +1,24 @@
+import type { Config } from '../config.ts';
 import { correctedBody, type Edits } from '../domain/kept.ts';
+import { amount, plain, ZERO } from '../domain/money.ts';
 import { codeOf, type Outcome } from '../domain/outcome.ts';
 import { type ResponseEntry, responsesTo } from '../domain/reply.ts';
-import type { Submission } from '../domain/submission.ts';
-import type { Replayable } from '../store/dead-letters/mark.ts';
-import { correctionsFor, keptCall, whyNotSent } from './corrections.ts';
+import type { Database } from '../store/database.ts';
+import { type Replayable, readReplayable } from '../store/dead-letters/mark.ts';
+import { persistAndRollBack } from '../store/persist/dry-run.ts';
+import type { Sql } from '../store/sql.ts';
+import { admitKept, type ReadingRules } from '../worker/admission.ts';
+import { keptCall, type Skipped, withCorrections } from './corrections.ts';
+import { retrying } from './retrying.ts';
 
-/** What one persisted call moved. */
-export interface Moved {
-  uniqueid: string;
-  customer: number;
-  /** By what the customer's balance falls. */
-  charged: string;
-  currency: string;
+/** What a replay would do. `--json` prints it as it is. */
+export interface DryRun {
+  rows: DryRunRow[];
+  leftAlone: Skipped[];
 }
 
-/** The outside world as a dry run sees it. */
-export interface DryRunPorts {
-  read: (ids: readonly string[]) => Promise<Replayable[]>;
-  admit: (body: Buffer, contentType: string | null) => Submission;
-  /** Persists in a transaction that is rolled back. */
-  tryOut: (submissions: readonly Submission[]) => Promise<{ outcomes: Outcome[]; moved: Moved[] }>;
-}
-
-/** What a dead letter would become. */
-export interface DryRunCall {
+/** What a dead letter would become, and what its call would be charged. */
+export interface DryRunRow {
   id: string;
   uniqueid: string | null;
   becomes: Outcome['kind'];
@@ -34,95 +29,116 @@ export interface DryRunCall {
   customer: number | null;
 }
 
-export interface DryRun {
-  rows: DryRunCall[];
-  leftAlone: { id: string; why: string }[];
-}
-
-/** Rows that one transaction persists: it holds the locks of their customers until it is rolled back. */
+/** Rows that one transaction persists; it locks their customers until it is rolled back. */
 const CHUNK = 200;
+const TIMEOUT_MS = 60_000;
 
 /**
- * What a replay would do, without doing it. Rows that share a uniqueid are tried in one transaction, so that the
- * second of them meets the first.
+ * Does what a replay would do, in transactions that are rolled back. Rows that share a uniqueid are persisted in one
+ * transaction, so that the second of them meets the first.
  */
-export async function dryRunReplays(
+export async function dryRun(
   ids: readonly string[],
   edits: Edits,
-  ports: DryRunPorts,
+  { database, sql }: { database: Database; sql: Sql },
+  config: Pick<Config, 'SYSTEM_CURRENCY' | 'MAX_BODY_BYTES' | 'IGNORED_PARAMETERS'>,
 ): Promise<DryRun> {
-  const result: DryRun = { rows: [], leftAlone: [] };
-  const rows = (await ports.read(ids)).filter((row) => {
-    const why = whyNotSent(row, edits);
-    if (why !== null) result.leftAlone.push({ id: row.id, why });
-    return why === null;
-  });
-  const { corrections, unreadable } = correctionsFor(rows, edits);
-  const wanted = new Map(corrections.map((correction) => [correction.id, correction.edits]));
-  const isCorrected = Object.keys(edits).length > 0;
-  const open = rows.flatMap((row) => {
-    if (isCorrected && unreadable.includes(row.id)) {
-      result.leftAlone.push({ id: row.id, why: 'its body cannot be read, so nothing in it can be set' });
-      return [];
-    }
-    return [{ ...row, edits: wanted.get(row.id) ?? row.edits }];
-  });
-  for (const chunk of chunksOf(open)) result.rows.push(...(await dryRunChunk(chunk, ports)));
+  const rules: ReadingRules = {
+    maxBodyBytes: config.MAX_BODY_BYTES,
+    // A dry run keeps nothing.
+    keptBodyBytes: 0,
+    ignored: new Set(config.IGNORED_PARAMETERS),
+    systemCurrency: config.SYSTEM_CURRENCY,
+  };
+  const { rows, skipped } = withCorrections(await readReplayable(sql, ids), edits);
+  const results: DryRunRow[] = [];
+  for (const chunk of chunksOf(rows)) results.push(...(await persistChunk(chunk, database, rules)));
   const order = new Map(ids.map((id, index) => [id, index]));
-  result.rows.sort((one, other) => (order.get(one.id) ?? 0) - (order.get(other.id) ?? 0));
-  return result;
+  results.sort((one, other) => (order.get(one.id) ?? 0) - (order.get(other.id) ?? 0));
+  return { rows: results, leftAlone: skipped };
 }
 
-async function dryRunChunk(
+async function persistChunk(
   rows: readonly Replayable[],
-  { admit, tryOut }: DryRunPorts,
-): Promise<DryRunCall[]> {
+  { prisma }: Database,
+  rules: ReadingRules,
+): Promise<DryRunRow[]> {
   const submissions = rows.map((row) => {
     const { body, contentType } = correctedBody(keptCall(row), row.edits);
-    // The row itself is the dead letter.
-    return { ...admit(Buffer.from(body), contentType), deadLetter: () => null };
+    // No dead letter is written: the row itself is one.
+    return { ...admitKept(Buffer.from(body), contentType, rules), deadLetter: () => null };
   });
-  const { outcomes, moved } = await tryOut(submissions);
-  const byUniqueid = new Map(moved.map((one) => [one.uniqueid, one]));
-  return rows.flatMap(({ id, uniqueid }, index): DryRunCall[] => {
+  const { outcomes, moved } = await retrying(() =>
+    persistAndRollBack(prisma, submissions, rules.systemCurrency, TIMEOUT_MS),
+  );
+  const charges = new Map(moved.map(({ uniqueid, ...charge }) => [uniqueid, charge]));
+  return rows.flatMap(({ id, ...row }, index): DryRunRow[] => {
     const outcome = outcomes[index];
     const verdict = submissions[index]?.verdict;
     if (outcome === undefined || verdict === undefined) return [];
-    const called = verdict.kind === 'call' ? verdict.call.cdr.uniqueid : uniqueid;
-    const move = outcome.kind === 'accepted' ? byUniqueid.get(called ?? '') : undefined;
+    const uniqueid = verdict.kind === 'call' ? verdict.call.cdr.uniqueid : row.uniqueid;
+    const charge = outcome.kind === 'accepted' ? charges.get(uniqueid ?? '') : undefined;
     return [
       {
         id,
-        uniqueid: called,
+        uniqueid,
         becomes: outcome.kind,
         code: codeOf(outcome),
         responses: responsesTo(outcome),
-        charged: move?.charged ?? null,
-        currency: move?.currency ?? null,
-        customer: move?.customer ?? null,
+        charged: charge?.charged ?? null,
+        currency: charge?.currency ?? null,
+        customer: charge?.customer ?? null,
       },
     ];
   });
 }
 
-/** In the order of uniqueids, cut between two different ones. */
+/** Chunks that keep the rows of one uniqueid together, in the order in which a replay would send them. */
 function chunksOf(rows: readonly Replayable[]): Replayable[][] {
-  const nameOf = (row: Replayable) => row.edits.uniqueid ?? row.uniqueid ?? '';
-  const sorted = [...rows].sort((one, other) => compare(nameOf(one), nameOf(other)));
+  const groups = new Map<string, Replayable[]>();
+  for (const row of rows) {
+    const uniqueid = row.edits.uniqueid ?? row.uniqueid;
+    const key = uniqueid ? `uniqueid ${uniqueid}` : `id ${row.id}`;
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [row]);
+    else group.push(row);
+  }
   const chunks: Replayable[][] = [];
-  let last: Replayable | undefined;
-  for (const row of sorted) {
+  for (const group of groups.values()) {
     const chunk = chunks.at(-1);
-    const isSame = last !== undefined && nameOf(last) === nameOf(row) && nameOf(row) !== '';
-    if (chunk !== undefined && (chunk.length < CHUNK || isSame)) chunk.push(row);
-    else chunks.push([row]);
-    last = row;
+    if (chunk !== undefined && chunk.length < CHUNK) chunk.push(...group);
+    else chunks.push(group);
   }
   return chunks;
 }
 
-/** Equal ones keep their order: the oldest death comes first in a replay too. */
-function compare(one: string, other: string): number {
-  if (one === other) return 0;
-  return one < other ? -1 : 1;
+/** What would be charged to one customer in one currency. */
+export interface ChargeSum {
+  customer: number;
+  currency: string;
+  calls: number;
+  charged: string;
+}
+
+/** Exact sums of what would be charged, by customer and currency. */
+export function chargesOf(rows: readonly DryRunRow[]): ChargeSum[] {
+  const sums = new Map<string, { customer: number; currency: string; calls: number; sum: typeof ZERO }>();
+  for (const { customer, currency, charged } of rows) {
+    if (customer === null || currency === null || charged === null) continue;
+    const key = `${customer} ${currency}`;
+    const before = sums.get(key) ?? { customer, currency, calls: 0, sum: ZERO };
+    sums.set(key, { ...before, calls: before.calls + 1, sum: before.sum.plus(amount(charged)) });
+  }
+  return [...sums.values()]
+    .sort((one, other) => one.customer - other.customer)
+    .map(({ sum, ...rest }) => ({ ...rest, charged: plain(sum) }));
+}
+
+/** How many would become what, most frequent first. */
+export function countsOf(rows: readonly DryRunRow[]): { becomes: string; count: number }[] {
+  const counts = new Map<string, number>();
+  for (const { becomes } of rows) counts.set(becomes, (counts.get(becomes) ?? 0) + 1);
+  return [...counts]
+    .map(([becomes, count]) => ({ becomes, count }))
+    .sort((one, other) => other.count - one.count);
 }

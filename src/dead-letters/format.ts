@@ -6,7 +6,12 @@ export function timeOf(date: Date): string {
   return date.toISOString().slice(0, 19).replace('T', ' ');
 }
 
-/** Who sent it; a name that nobody verified is only what the message says. */
+/** `1 failure`, `2 failures`. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+/** The sender; an unverified name is only a claim of the message. */
 export function senderOf({
   submitted_by,
   verified,
@@ -19,7 +24,7 @@ export function moneyOf(cost: string | null, currency: string | null, systemCurr
   return cost === null ? '' : `${cost} ${currency ?? systemCurrency}`;
 }
 
-/** What was answered, in few words: the code and the parameters at fault. */
+/** The reply in short: its code and the parameters at fault. */
 export function answerOf({ responses }: Pick<DeadLetterSummary, 'responses'>): string {
   const keys = responses.map(({ key }) => key).filter((key) => key !== '');
   return shorten([responses[0]?.code ?? '', keys.join(', ')].filter((part) => part).join(' '), 40);

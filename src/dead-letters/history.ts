@@ -3,10 +3,30 @@ import { type Cdr, type Difference, differences, toCdr } from '../domain/cdr.ts'
 import { keptFields } from '../domain/kept.ts';
 import { shown } from '../domain/text.ts';
 import { validate } from '../domain/validate.ts';
-import type { DeadLetterDetail, DeadLetterEvent, StoredCall } from '../store/dead-letters/history.ts';
+import {
+  type DeadLetterDetail,
+  type DeadLetterEvent,
+  readDeadLetter,
+  readEvents,
+  readStored,
+  type StoredCall,
+} from '../store/dead-letters/history.ts';
+import type { Sql } from '../store/sql.ts';
 
-/** One step in the life of a dead letter. */
-export interface HistoryEvent {
+/** A dead letter with everything that `show` and its page in the console tell. */
+export interface DeadLetterView {
+  deadLetter: DeadLetterDetail;
+  /** The parameters as received; null if they cannot be read. */
+  call: Fields | null;
+  history: HistoryEntry[];
+  /** The call that is stored under the same uniqueid. */
+  stored: StoredCall | null;
+  /** Between the stored call and this one with its corrections. */
+  differences: Difference[];
+}
+
+/** One line of a history. */
+export interface HistoryEntry {
   at: Date;
   event: DeadLetterEvent['event'];
   by: string | null;
@@ -14,35 +34,38 @@ export interface HistoryEvent {
   text: string;
 }
 
-/** A dead letter with all that is known of it. */
-export interface DeadLetterHistory {
-  deadLetter: DeadLetterDetail;
-  /** The parameters as they came; null where they cannot be read. */
-  call: Fields | null;
-  history: HistoryEvent[];
-  /** The call that is stored under its uniqueid. */
-  stored: StoredCall | null;
-  /** Between the stored call and this one with its corrections. */
-  differences: Difference[];
-}
-
-/** Puts together what `show` and the page of one call tell. */
-export function deadLetterHistoryOf(
-  deadLetter: DeadLetterDetail,
-  events: readonly DeadLetterEvent[],
-  stored: StoredCall | undefined,
+/** Reads a dead letter, its history and the call stored under its uniqueid; undefined if there is no such dead letter. */
+export async function readDeadLetterView(
+  sql: Sql,
+  id: string,
   systemCurrency: string,
-): DeadLetterHistory {
+): Promise<DeadLetterView | undefined> {
+  const deadLetter = await readDeadLetter(sql, id);
+  if (deadLetter === undefined) return undefined;
+  const uniqueid = deadLetter.edits.uniqueid ?? deadLetter.uniqueid;
+  const [events, stored] = await Promise.all([
+    readEvents(sql, id),
+    uniqueid === null ? undefined : readStored(sql, uniqueid),
+  ]);
   const call = deadLetter.altered.includes('') ? null : keptFields(deadLetter.body);
-  const received = call === null ? null : cdrOf({ ...call, ...deadLetter.edits }, systemCurrency);
-  const differing = stored && received ? differences(stored.call, received) : (deadLetter.differences ?? []);
   return {
     deadLetter,
     call,
     history: historyOf(deadLetter, events),
     stored: stored ?? null,
-    differences: stored === undefined ? [] : differing,
+    differences: stored === undefined ? [] : differencesTo(stored, deadLetter, call, systemCurrency),
   };
+}
+
+/** Compared afresh, since corrections may have changed the call; as recorded if the call is not valid. */
+function differencesTo(
+  stored: StoredCall,
+  { edits, differences: recorded }: DeadLetterDetail,
+  call: Fields | null,
+  systemCurrency: string,
+): Difference[] {
+  const received = call === null ? null : cdrOf({ ...call, ...edits }, systemCurrency);
+  return received === null ? (recorded ?? []) : differences(stored.call, received);
 }
 
 function cdrOf(fields: Fields, systemCurrency: string): Cdr | null {
@@ -50,56 +73,49 @@ function cdrOf(fields: Fields, systemCurrency: string): Cdr | null {
   return validation.kind === 'valid' ? toCdr(validation.parameters, systemCurrency) : null;
 }
 
-/** The deaths by the ordinary way are a number in the row: the first and the latest are told. */
-function historyOf(deadLetter: DeadLetterDetail, events: readonly DeadLetterEvent[]): HistoryEvent[] {
-  const first = events.find(({ event }) => event === 'replayed');
-  const before = first?.detail as Partial<Pick<DeadLetterDetail, 'reason' | 'responses'>> | undefined;
-  const born: HistoryEvent = {
-    at: deadLetter.first_dead_at,
-    event: 'died',
-    by: null,
-    why: null,
-    text: answerText(before?.reason ?? deadLetter.reason, before?.responses ?? deadLetter.responses),
-  };
-  const replayedDeaths = events.filter(({ event }) => event === 'died' || event === 'merged').length;
-  const ordinaryDeaths = deadLetter.deaths - replayedDeaths;
-  const told = events.map(({ at, event, by, why, ...rest }) => ({
+/**
+ * The recorded events, and what only the row knows: the first refusal, the latest of further refusals without a replay
+ * in between, and a retry by the worker itself.
+ */
+function historyOf(deadLetter: DeadLetterDetail, events: readonly DeadLetterEvent[]): HistoryEntry[] {
+  const { reason, responses, status, deaths, first_dead_at, last_dead_at, closed_at } = deadLetter;
+  const entry = (at: Date, event: HistoryEntry['event'], text: string): HistoryEntry => ({
     at,
     event,
-    by,
-    why,
-    text: textOf(event, rest),
-  }));
-  const isLatestOrdinary = !events.some(({ event, at }) => event === 'died' && at >= deadLetter.last_dead_at);
-  const again: HistoryEvent[] =
-    ordinaryDeaths > 1 && isLatestOrdinary
-      ? [
-          {
-            ...born,
-            at: deadLetter.last_dead_at,
-            text: `sent again and refused again, ${ordinaryDeaths} deaths in all`,
-          },
-        ]
-      : [];
-  const isByWorker = deadLetter.status === 'resolved' && !events.some(({ event }) => event === 'resolved');
-  const resolved: HistoryEvent[] =
-    isByWorker && deadLetter.closed_at !== null
-      ? [
-          {
-            ...born,
-            at: deadLetter.closed_at,
-            event: 'resolved',
-            text: 'tried once more by the worker, alone',
-          },
-        ]
-      : [];
-  return [born, ...told, ...again, ...resolved].sort((one, other) => one.at.getTime() - other.at.getTime());
+    by: null,
+    why: null,
+    text,
+  });
+  // A replay overwrites reason and responses; the event that starts it has those before.
+  const before = events.find(({ event }) => event === 'replayed')?.detail;
+  const history = [
+    entry(
+      first_dead_at,
+      'died',
+      answerText(String(before?.reason ?? reason), before?.responses ?? responses),
+    ),
+    ...events.map((event) => ({
+      at: event.at,
+      event: event.event,
+      by: event.by,
+      why: event.why,
+      text: textOf(event),
+    })),
+  ];
+  const replayedDeaths = events.filter(({ event }) => event === 'died' || event === 'merged').length;
+  const otherDeaths = deaths - replayedDeaths;
+  const diedInReplay = events.some(({ event, at }) => event === 'died' && at >= last_dead_at);
+  if (otherDeaths > 1 && !diedInReplay)
+    history.push(
+      entry(last_dead_at, 'died', `received and refused again, ${otherDeaths} failures without a replay`),
+    );
+  const hasResolved = events.some(({ event }) => event === 'resolved');
+  if (status === 'resolved' && !hasResolved && closed_at !== null)
+    history.push(entry(closed_at, 'resolved', 'retried alone by the worker'));
+  return history.sort((one, other) => one.at.getTime() - other.at.getTime());
 }
 
-function textOf(
-  event: DeadLetterEvent['event'],
-  { attempt, detail }: Pick<DeadLetterEvent, 'attempt' | 'detail'>,
-): string {
+function textOf({ event, attempt, detail }: DeadLetterEvent): string {
   switch (event) {
     case 'edited':
       return Object.entries((detail.set ?? {}) as Record<string, { from: unknown; to: string }>)
@@ -110,11 +126,11 @@ function textOf(
     case 'died':
       return `attempt ${attempt}: ${answerText(String(detail.reason), detail.responses)}`;
     case 'resolved':
-      return `attempt ${attempt}: ${detail.stored ? 'stored' : 'stored before with the same content'}, ${detail.code}`;
+      return `attempt ${attempt}: ${detail.stored ? 'stored' : 'already stored with the same content'}, ${detail.code}`;
     case 'merged':
       return attempt === null
-        ? `tried alone by the worker: ${detail.reason}${detail.into ? `, kept as dead letter ${detail.into}` : ''}`
-        : `attempt ${attempt}: ${detail.reason}, as dead letter ${detail.into} has it already`;
+        ? `retried alone by the worker: ${detail.reason}${detail.into ? `, kept as dead letter ${detail.into}` : ''}`
+        : `attempt ${attempt}: ${detail.reason}, merged into dead letter ${detail.into}`;
     case 'discarded':
       return '';
     default:

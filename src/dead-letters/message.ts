@@ -1,9 +1,10 @@
+import { randomBytes } from 'node:crypto';
 import { correctedBody } from '../domain/kept.ts';
 import { tokenHashOf, writeReplayHeader } from '../domain/replay-header.ts';
 import type { Mark, Replayable } from '../store/dead-letters/mark.ts';
 import { keptCall } from './corrections.ts';
 
-/** A dead letter on its way through the switch client; what answers it is what the switch first asked for. */
+/** A replayed dead letter as it is published. Its reply goes where the switch first asked for it. */
 export interface ReplayMessage {
   body: Buffer;
   routingKey: string;
@@ -11,27 +12,31 @@ export interface ReplayMessage {
   contentType: string | null;
   replyTo: string | null;
   correlationId: string | null;
-  /** The trace that the switch was in. */
+  /** The trace of the original message (W3C Trace Context). */
   traceparent?: string;
 }
 
-/** The message that sends a dead letter again with the replay header of its next attempt, and the mark that makes it good. */
-export function messageOf(row: Replayable, token: string): { mark: Mark; message: ReplayMessage } {
+/** A one-time token: 256 random bits, base64url. */
+export function newToken(): string {
+  return randomBytes(32).toString('base64url');
+}
+
+/** The next attempt of a dead letter: the message to publish, and the mark that makes the worker accept its token. */
+export function nextAttempt(row: Replayable, token: string): { mark: Mark; message: ReplayMessage } {
   const { id, replays, edits, status, properties, uniqueid } = row;
   const { body: text, contentType } = correctedBody(keptCall(row), edits);
   const body = Buffer.from(text);
-  const replayHeader = writeReplayHeader({ deadLetter: id, attempt: replays + 1, token });
   const { routingKey = '', replyTo = null, correlationId, messageId, traceparent } = properties;
   return {
     mark: { id, replays, edits, status, tokenHash: tokenHashOf(token, body) },
     message: {
       body,
-      replayHeader,
+      replayHeader: writeReplayHeader({ deadLetter: id, attempt: replays + 1, token }),
       contentType,
-      // A mistyped key is what made an unroutable call one.
+      // An unroutable call had a mistyped routing key: it gets the right one.
       routingKey: /^cdrs\.create(\.|$)/.test(routingKey) ? routingKey : 'cdrs.create',
       replyTo,
-      // As the first reply had it: the message id and the uniqueid stand in for one that is missing.
+      // The same fallbacks as in the first reply.
       correlationId: correlationId || messageId || uniqueid,
       ...(traceparent !== undefined && { traceparent }),
     },

@@ -6,13 +6,13 @@ import { REPLAY_HEADER } from '../domain/replay-header.ts';
 import { backoffMs, sleep } from '../retry.ts';
 import type { ReplayMessage } from './message.ts';
 
-/** The broker cannot be reached, or does not take what is sent. */
+/** The broker is unreachable, or does not confirm what is published. */
 export class BrokerError extends Error {}
 
-/** Dead letters on their way back through the switch client. */
-export interface Sender {
-  /** Resolves when the broker has confirmed all of them; rejects with BrokerError after 30 s without success. */
-  send: (messages: readonly ReplayMessage[]) => Promise<void>;
+/** Publishes replays to the exchange that switches publish to. */
+export interface ReplayPublisher {
+  /** Resolves when the broker has confirmed all messages; rejects with BrokerError after 30 s without success. */
+  publish: (messages: readonly ReplayMessage[]) => Promise<void>;
   close: () => Promise<void>;
 }
 
@@ -23,8 +23,8 @@ const GIVE_UP_MS = 30_000;
 const silent = () => undefined;
 const noLog = { debug: silent, info: silent, warn: silent, error: silent };
 
-/** Rejects with BrokerError when no broker can be reached. */
-export async function openSender(brokers: ReturnType<typeof brokerOf>): Promise<Sender> {
+/** Rejects with BrokerError if no broker can be reached. */
+export async function openReplayPublisher(brokers: ReturnType<typeof brokerOf>): Promise<ReplayPublisher> {
   let problem = '';
   const connection = superviseConnection({
     ...brokers,
@@ -41,15 +41,16 @@ export async function openSender(brokers: ReturnType<typeof brokerOf>): Promise<
   };
   if (!(await connection.whenUp(CONNECT_TIMEOUT_MS))) {
     await close();
-    throw new BrokerError(problem || 'the broker cannot be reached');
+    throw new BrokerError(problem || 'the broker is unreachable');
   }
-  return { send: (messages) => sendAll(messages.map(outgoing), publisher.publishBatch), close };
+  return {
+    publish: (messages) => publishAll(messages.map(outgoing), publisher.publishBatch),
+    close,
+  };
 }
 
-/**
- * What may or may not have arrived is sent again: the worker answers a second copy as it answered the first.
- */
-async function sendAll(
+/** Publishes again what was not confirmed: the worker answers a second copy like the first. */
+async function publishAll(
   messages: readonly OutgoingMessage[],
   publish: (messages: readonly OutgoingMessage[]) => Promise<PublishResult[]>,
 ): Promise<void> {
@@ -60,14 +61,14 @@ async function sendAll(
     const failure = results.find(({ kind }) => kind !== 'confirmed');
     if (failure === undefined) return;
     if (performance.now() > deadline)
-      throw new BrokerError(`the broker does not take the replays: ${told(failure)}`);
+      throw new BrokerError(`the broker does not confirm the replays: ${detailOf(failure)}`);
     await sleep(backoffMs(attempt));
   }
 }
 
-function told(result: PublishResult): string {
+function detailOf(result: PublishResult): string {
   if (result.kind === 'returned')
-    return `exchange "${defaultNames.exchange}" has no queue: declare the topology`;
+    return `no queue is bound to exchange "${defaultNames.exchange}"; declare the topology`;
   return result.kind === 'failed' ? result.detail : '';
 }
 

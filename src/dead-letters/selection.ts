@@ -1,10 +1,19 @@
-import type { DeadReason } from '../domain/outcome.ts';
-import { deadReasons } from '../domain/outcome.ts';
-import { jsonText } from '../domain/printable.ts';
-import { type DeadLetterStatus, deadLetterStatuses, isReason, isStatus } from '../domain/record.ts';
+import type { Edits } from '../domain/kept.ts';
+import { type DeadReason, deadReasons } from '../domain/outcome.ts';
+import {
+  type DeadLetterStatus,
+  deadLetterStatuses,
+  isReason,
+  isStatus,
+  openStatuses,
+} from '../domain/record.ts';
 import type { DeadLetterFilter } from '../store/dead-letters/list.ts';
+import { type Replayable, readReplayable, selectIds } from '../store/dead-letters/mark.ts';
+import type { Sql } from '../store/sql.ts';
+import { type Skipped, uniqueidProblem } from './corrections.ts';
+import { expectStorable, InvalidInput, readTime } from './input.ts';
 
-/** A selection as it is written on a command line or in a URL; every part is text. */
+/** A selection as text, from a command line, a form or a URL. */
 export interface SelectionText {
   ids?: readonly string[] | undefined;
   reason?: string | undefined;
@@ -18,13 +27,10 @@ export interface SelectionText {
   until?: string | undefined;
 }
 
-/** A selection that nobody can mean: which part, and what was expected of it. */
-export class SelectionError extends Error {}
-
 const CODES = ['400', '401', '402'];
 const INTEGER_MAX = 2_147_483_647;
 
-/** Reads a selection. Empty parts count as left out. Throws SelectionError. */
+/** Parses a selection. Empty parts are ignored, except `key`: '' selects replies that name no parameter. Throws InvalidInput. */
 export function readSelection(text: SelectionText, now: Date): DeadLetterFilter {
   for (const [name, part] of Object.entries(text)) if (typeof part === 'string') expectStorable(name, part);
   const filter: DeadLetterFilter = {};
@@ -37,22 +43,14 @@ export function readSelection(text: SelectionText, now: Date): DeadLetterFilter 
   if (text.customer) filter.customer = customerOf(text.customer);
   if (text.machine) filter.machine = text.machine;
   if (text.uniqueid) filter.uniqueid = text.uniqueid;
-  if (text.since) filter.since = momentOf('since', text.since, now);
-  if (text.until) filter.until = momentOf('until', text.until, now);
+  if (text.since) filter.since = readTime('since', text.since, now);
+  if (text.until) filter.until = readTime('until', text.until, now);
   return filter;
-}
-
-/** Throws SelectionError for text that no database row can hold: nothing is ever found or kept by it. */
-export function expectStorable(name: string, text: string): void {
-  if (!/\0|\p{Cs}/u.test(text)) return;
-  throw new SelectionError(
-    `${name}: expected text without NUL and halves of characters, got ${jsonText(text)}`,
-  );
 }
 
 function idOf(text: string): string {
   if (/^\d{1,18}$/.test(text)) return text;
-  throw new SelectionError(`id: expected a whole number, got ${JSON.stringify(text)}`);
+  throw new InvalidInput(`id: expected a whole number, got ${JSON.stringify(text)}`);
 }
 
 function list<Item extends string>(
@@ -73,54 +71,94 @@ function oneOf(name: string, text: string, known: readonly string[]): string {
   return text;
 }
 
-function unknown(name: string, text: string, known: readonly string[]): SelectionError {
-  return new SelectionError(`${name}: expected one of ${known.join(', ')}, got ${JSON.stringify(text)}`);
+function unknown(name: string, text: string, known: readonly string[]): InvalidInput {
+  return new InvalidInput(`${name}: expected one of ${known.join(', ')}, got ${JSON.stringify(text)}`);
 }
 
 function customerOf(text: string): number {
   const id = Number(text);
   if (/^\d{1,10}$/.test(text) && id <= INTEGER_MAX) return id;
-  throw new SelectionError(`customer: expected the ID of a customer, got ${JSON.stringify(text)}`);
+  throw new InvalidInput(`customer: expected the ID of a customer, got ${JSON.stringify(text)}`);
 }
 
-const UNITS = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 } as const;
-const ISO = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?$/;
-
-/** `2h` and `7d` are that long ago; a date or a time without a zone is UTC. Throws SelectionError. */
-export function momentOf(name: string, text: string, now: Date): Date {
-  const [, amount, unit] = /^(\d{1,6})([smhdw])$/.exec(text) ?? [];
-  if (amount !== undefined && unit !== undefined)
-    return new Date(now.getTime() - Number(amount) * UNITS[unit as keyof typeof UNITS]);
-  const hasZone = /(Z|[+-]\d\d:\d\d)$/.test(text.slice(10)) || text.length === 10;
-  const moment = new Date(ISO.test(text) ? `${text}${hasZone ? '' : 'Z'}` : Number.NaN);
-  if (!Number.isNaN(moment.getTime())) return moment;
-  throw new SelectionError(
-    `${name}: expected 2h, 7d or an ISO 8601 time such as 2026-11-25T08:00:00Z, got ${JSON.stringify(text)}`,
-  );
+/** What may be replayed: a filter, and a check that says in one line why a row is excluded by it. */
+export interface ReplayFilter {
+  filter: DeadLetterFilter;
+  /** Null for a row that is not excluded. `isOptional`: an option would include it. */
+  exclusionOf: (row: Pick<Replayable, 'status' | 'reason' | 'verified'>) => Exclusion | null;
 }
 
-/** A whole number above 0; undefined where nothing is given. Throws SelectionError, as those below. */
-export function countIn(name: string, text: string | null | undefined): number | undefined {
-  if (!text) return undefined;
-  const count = Number(text);
-  if (/^\d{1,9}$/.test(text) && count > 0) return count;
-  throw new SelectionError(`${name}: expected a whole number above 0, got ${JSON.stringify(text)}`);
+interface Exclusion {
+  why: string;
+  isOptional: boolean;
 }
 
-/** Calls a second, such as `50/s`. */
-export function rateIn(name: string, text: string | null | undefined): number | undefined {
-  if (!text) return undefined;
-  const rate = Number(/^(\d{1,6}(?:\.\d{1,3})?)(?:\/s)?$/.exec(text)?.[1]);
-  if (rate > 0) return rate;
-  throw new SelectionError(
-    `${name}: expected calls a second above 0, such as 50/s, got ${JSON.stringify(text)}`,
-  );
+/** Sent by someone who may not submit calls, so replayed only if the operator names the reason. */
+const ON_REQUEST: readonly DeadReason[] = ['unauthenticated', 'forbidden'];
+
+/**
+ * Narrows a selection to what a replay sends: open dead letters of verified senders. Throws InvalidInput if the
+ * selection asks for closed ones.
+ *
+ * @param unverified also those whose sender is not verified; the operator vouches for them
+ */
+export function replayFilter(selected: DeadLetterFilter, unverified: boolean): ReplayFilter {
+  const closed = selected.statuses?.find((status) => !openStatuses.includes(status));
+  if (closed !== undefined)
+    throw new InvalidInput(`status: expected dead or replaying for a replay, got ${closed}`);
+  const reasons = selected.reasons ?? deadReasons.filter((reason) => !ON_REQUEST.includes(reason));
+  const filter: DeadLetterFilter = {
+    ...selected,
+    reasons,
+    statuses: selected.statuses ?? openStatuses,
+    ...(!unverified && { verified: true }),
+  };
+  const exclusionOf: ReplayFilter['exclusionOf'] = ({ status, reason, verified }) => {
+    if (!openStatuses.includes(status)) return { why: `status is ${status}`, isOptional: false };
+    const options = [
+      ...(reasons.includes(reason) ? [] : [`not replayed by default, add --reason ${reason}`]),
+      ...(verified || unverified ? [] : ['sender not verified, add --unverified']),
+    ];
+    return options.length === 0 ? null : { why: options.join('; '), isOptional: true };
+  };
+  return { filter, exclusionOf };
 }
 
-/** A percentage, such as `5%`. */
-export function percentIn(name: string, text: string | null | undefined): number | undefined {
-  if (!text) return undefined;
-  const percent = Number(/^(\d{1,3}(?:\.\d{1,3})?)%?$/.exec(text)?.[1]);
-  if (percent >= 0 && percent <= 100) return percent;
-  throw new SelectionError(`${name}: expected a percentage, such as 5%, got ${JSON.stringify(text)}`);
+/** The frozen selection of a replay. */
+export interface ReplaySelection {
+  ids: string[];
+  /** Dead letters that were named by id but are excluded. */
+  excluded: Skipped[];
+  /** Whether an option would include some of these: then not all that was asked for is done. */
+  needsOption: boolean;
+  /** Why the corrections are not allowed for this selection; null if they are. */
+  problem: string | null;
+}
+
+/**
+ * Selects what a replay sends, oldest death first.
+ *
+ * @param limit at most so many, null for all
+ */
+export async function selectForReplay(
+  sql: Sql,
+  { filter, exclusionOf }: ReplayFilter,
+  { edits, why, limit }: { edits: Edits; why: string | null; limit: number | null },
+): Promise<ReplaySelection> {
+  const ids = await selectIds(sql, filter, limit);
+  const problem =
+    edits.uniqueid === undefined ? null : uniqueidProblem(await readReplayable(sql, ids.slice(0, 2)), why);
+  const selected = new Set(ids);
+  // With a limit a named one may only be beyond it.
+  const named = limit === null ? (filter.ids ?? []).filter((id) => !selected.has(id)) : [];
+  const excluded = (await readReplayable(sql, named)).flatMap((row) => {
+    const exclusion = exclusionOf(row);
+    return exclusion === null ? [] : [{ id: row.id, ...exclusion }];
+  });
+  return {
+    ids,
+    excluded: excluded.map(({ id, why }) => ({ id, why })),
+    needsOption: excluded.some(({ isOptional }) => isOptional),
+    problem,
+  };
 }

@@ -81,17 +81,17 @@ async function signIn(username: string, password = PASSWORD): Promise<void> {
 
 describe('the console in a browser', () => {
   it('shows nothing to strangers, and lets an operator in', async () => {
-    await page.goto(`${origin}/letters`);
+    await page.goto(`${origin}/dead-letters`);
     expect(new URL(page.url()).pathname).toBe('/sign-in');
     await signIn('boss', 'wrong-canary');
-    expect(await page.getByRole('alert').textContent()).toContain('not the credentials');
+    expect(await page.getByRole('alert').textContent()).toContain('Invalid username or password');
     await signIn('boss');
     await page.getByRole('heading', { level: 1, name: 'Overview' }).waitFor();
     const cookie = (await page.context().cookies()).find(({ name }) => name === 'cdr_desk');
     expect(cookie).toMatchObject({ httpOnly: true, sameSite: 'Strict' });
   });
 
-  it('tells how it goes: results by the minute, dead letters by reason and machine', async () => {
+  it('shows results per minute, and dead letters by reason and machine', async () => {
     expect(await page.getByRole('row', { name: /^rejected/ }).textContent()).toContain('49');
     expect(await page.getByRole('row', { name: /^pbx-2/ }).count()).toBe(1);
     await picture('console-overview');
@@ -109,21 +109,22 @@ describe('the console in a browser', () => {
     expect(await page.getByRole('alert').textContent()).toContain('ID of a customer');
   });
 
-  it('sets a conflict beside the stored call, and shows what callers chose as text', async () => {
-    await page.goto(`${origin}/letters?reason=conflict`);
+  it('shows a conflict beside the stored call, and what callers chose as text', async () => {
+    await page.goto(`${origin}/dead-letters?reason=conflict`);
     await page.locator('tbody a').first().click();
     const differing = await page.locator('#call tr.differs th').allTextContents();
     expect(differing.map((text) => text.trim())).toEqual(['≠ cost', '≠ snumber']);
+    expect(await page.locator('main').textContent()).toContain('1 failure, 0 replays');
     await picture('console-call');
-    await page.goto(`${origin}/letters?reason=unauthenticated`);
+    await page.goto(`${origin}/dead-letters?reason=unauthenticated`);
     await page.locator('tbody a').first().click();
     expect(await page.locator('#call').textContent()).toContain('<script>alert(1)</script>');
     expect(await page.content()).not.toContain('canary');
   });
 
-  it('corrects, tries out and replays one call', async () => {
+  it('corrects, dry-runs and replays one call', async () => {
     const [id = ''] = await site.ids(`uniqueid = '1764075600.0'`);
-    await page.goto(`${origin}/letters/${id}`);
+    await page.goto(`${origin}/dead-letters/${id}`);
     await page.getByLabel('correct').selectOption('scustomer');
     await page.getByLabel('to', { exact: true }).fill('1');
     await page.getByLabel('why').first().fill('the switch was set up wrong');
@@ -131,7 +132,7 @@ describe('the console in a browser', () => {
     expect(await page.locator('table').last().textContent()).toMatch(
       /edited.*boss.*4711 → "1".*set up wrong/s,
     );
-    await page.getByRole('button', { name: 'Try out' }).click();
+    await page.getByRole('button', { name: 'Dry run' }).click();
     expect(await page.locator('main').textContent()).toMatch(/Nothing was changed.*0\.35 USD/s);
     expect(
       await site.db.rows(`select count(*)::text as stored from cdrs where uniqueid = '1764075600.0'`),
@@ -146,12 +147,12 @@ describe('the console in a browser', () => {
 
   it('replays a selection with live progress, by keyboard alone', async () => {
     await site.db.execute(`insert into customers (id, name, currency) values (4711, 'Harbour Hotel', 'EUR')`);
-    await page.goto(`${origin}/letters?key=scustomer`);
-    await page.getByLabel('a second').focus();
+    await page.goto(`${origin}/dead-letters?key=scustomer`);
+    await page.getByLabel('rate (calls/s)').focus();
     await page.keyboard.type('8');
     await page.getByRole('button', { name: 'Replay' }).focus();
     await page.keyboard.press('Enter');
-    await page.locator('h1', { hasText: 'Replay under way' }).waitFor();
+    await page.locator('h1', { hasText: 'Replay in progress' }).waitFor();
     const resolved = page.locator('[data-value="resolved"]');
     await expect
       .poll(async () => Number(await resolved.textContent()), { timeout: 30_000 })
@@ -163,7 +164,7 @@ describe('the console in a browser', () => {
 
   it('discards with a reason', async () => {
     const [id = ''] = await site.ids(`uniqueid = '1764075700.0'`);
-    await page.goto(`${origin}/letters/${id}`);
+    await page.goto(`${origin}/dead-letters/${id}`);
     await page.getByLabel('why').last().fill('a test of the switch');
     await page.getByRole('button', { name: 'Discard' }).click();
     expect(await page.locator('main').textContent()).toMatch(/discarded.*a test of the switch/s);
@@ -171,7 +172,7 @@ describe('the console in a browser', () => {
 
   it('fits a phone without scrolling sideways', async () => {
     await page.setViewportSize({ width: 375, height: 740 });
-    for (const path of ['/', '/letters', '/replays', `/letters/${(await site.ids('true'))[0]}`]) {
+    for (const path of ['/', '/dead-letters', '/replays', `/dead-letters/${(await site.ids('true'))[0]}`]) {
       await page.goto(`${origin}${path}`);
       const overflow = await page.evaluate(
         'document.documentElement.scrollWidth - document.documentElement.clientWidth',
@@ -187,7 +188,7 @@ describe('the console in a browser', () => {
     await signIn('auditor');
     await page.getByRole('heading', { level: 1, name: 'Overview' }).waitFor();
     const [id = ''] = await site.ids(`status = 'dead'`);
-    for (const path of ['/letters', `/letters/${id}`]) {
+    for (const path of ['/dead-letters', `/dead-letters/${id}`]) {
       await page.goto(`${origin}${path}`);
       expect(await page.getByRole('button').allTextContents()).not.toContain('Replay');
     }

@@ -18,7 +18,7 @@ function works() {
   };
 }
 
-it('two hashes are worked on at once, addresses in turn, and who was here before goes first', async () => {
+it('two hashes are computed at once, addresses take turns, and known ones go first', async () => {
   const turns = new HashTurns();
   const { begun, work, endNext } = works();
   for (const name of ['a1', 'a2', 'a3', 'a4']) void turns.run('a', false, work(name));
@@ -29,7 +29,7 @@ it('two hashes are worked on at once, addresses in turn, and who was here before
   expect(begun).toEqual(['a1', 'a2', 'known', 'a3', 'b1', 'a4']);
 });
 
-it('a line has an end for each address and for all strangers, and none for who was here before', async () => {
+it('waiting is limited for each address and for all strangers, but not for addresses that are known', async () => {
   const turns = new HashTurns();
   const { begun, work, endNext } = works();
   const results = Array.from({ length: 9 }, (_, n) => turns.run('a', false, work(`a${n}`)));

@@ -50,8 +50,8 @@ it('a replay sends no more when its operator is shut out, even for a moment', as
   const seen = async () => await (await fetch(`${origin}${page}`, { headers: { cookie } })).text();
   await expect
     .poll(seen, { timeout: 30_000, interval: 200 })
-    .toContain('stopped: the credentials of leaver are not those any more that began it');
-  await expect.poll(seen, { timeout: 30_000, interval: 200 }).toContain('Ended early: stopped');
+    .toContain('stopped: leaver&#39;s password, role or status has changed');
+  await expect.poll(seen, { timeout: 30_000, interval: 200 }).toContain('Stopped early.');
   const [row] = await site.db.rows(`select count(*)::text as n from dead_letters where replays = 0`);
   expect(Number(row?.n)).toBeGreaterThan(10);
 });

@@ -95,15 +95,15 @@ describe('a session', () => {
 
     const leaver = await signedIn('leaver');
     await db.execute(`update users set active = false where username = 'leaver'`);
-    expect((await get('/letters', leaver)).status).toBe(303);
+    expect((await get('/dead-letters', leaver)).status).toBe(303);
 
     const idle = await signedIn('auditor');
     await db.execute(`update console_sessions set last_seen_at = now() - interval '61 minutes'`);
-    expect((await get('/letters', idle)).status).toBe(303);
+    expect((await get('/dead-letters', idle)).status).toBe(303);
   });
 
   it('is needed for every page, and a made-up cookie is none', async () => {
-    for (const path of ['/', '/letters', '/letters/1', '/replays', '/replays/x']) {
+    for (const path of ['/', '/dead-letters', '/dead-letters/1', '/replays', '/replays/x']) {
       expect((await get(path)).headers.get('location')).toBe('/sign-in');
       expect((await get(path, { cookie: `cdr_desk=${'A'.repeat(43)}` })).status).toBe(303);
     }
@@ -158,7 +158,7 @@ it.each(['uniqueid', 'machine', 'key', 'customer', 'reason', 'since', 'after', '
   async (name) => {
     const { cookie } = await signedIn('boss');
     for (const value of ['%00', '%ff%00', '%ed%a0%80%00']) {
-      const response = await get(`/letters?${name}=${value}`, { cookie });
+      const response = await get(`/dead-letters?${name}=${value}`, { cookie });
       expect(response.status).toBe(name === 'after' ? 200 : 400);
       if (name !== 'after') expect(await response.text()).toContain(`${name}: expected`);
     }
@@ -171,7 +171,7 @@ it.each([
   ['/correct', { id: '1', name: 'validation', value: '1', why: 'x' }],
   ['/discard', { id: '1', why: '\0x' }],
   ['/discard', { machine: '\0', why: 'x' }],
-  ['/rehearse', { id: '1', name: 'note', value: '\0' }],
+  ['/dry-run', { id: '1', name: 'note', value: '\0' }],
   ['/replay', { id: '1', name: 'note', value: '\0' }],
   ['/replay', { id: '1', limit: '\0' }],
 ])('a form with what no row can hold is a bad request: %s %j', async (path, form) => {
@@ -184,20 +184,37 @@ it('a name to sign in with that no row can hold is nobody\u2019s', async () => {
   expect((await post('/sign-in', { username: 'bo\0ss', password: PASSWORD })).status).toBe(401);
 });
 
+it('a path of an earlier version leads to the one of today, with its query, its method and its form', async () => {
+  const { cookie, csrf } = await signedIn('boss');
+  for (const [path, to] of [
+    ['/letters', '/dead-letters'],
+    ['/letters?status=dead&machine=m%201', '/dead-letters?status=dead&machine=m%201'],
+    ['/letters/1', '/dead-letters/1'],
+  ] as const) {
+    const response = await get(path, { cookie });
+    expect([response.status, response.headers.get('location')]).toEqual([308, to]);
+  }
+  const form = { csrf, id: '1', name: 'note', value: 'a' };
+  const response = await post('/rehearse', form, { cookie, origin });
+  expect([response.status, response.headers.get('location')]).toEqual([308, '/dry-run']);
+  for (const path of ['/letters/', '/letters//evil.example', '/letters/x', '/lettersx'])
+    expect((await get(path, { cookie })).status).toBe(404);
+});
+
 describe('what a scanner sends', () => {
   it.each([
     ['GET //', 303],
-    ['GET //evil.example/letters', 303],
+    ['GET //evil.example/dead-letters', 303],
     ['GET http://evil.example/', 400],
     ['GET /%zz%00%ff', 303],
-    ['GET /letters/1%0d%0aSet-Cookie:x=1', 303],
+    ['GET /dead-letters/1%0d%0aSet-Cookie:x=1', 303],
     ['GET /../../etc/passwd', 303],
     ['OPTIONS *', 204],
     ['OPTIONS /', 204],
     ['TRACE /', 405],
-    ['PUT /letters', 405],
+    ['PUT /dead-letters', 405],
     ['HEAD /sign-in', 200],
-    ['HEAD /letters', 303],
+    ['HEAD /dead-letters', 303],
   ])('%s is answered with %i', async (line, status) => {
     const [head] = (await raw(`${line} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`)).split('\r\n');
     expect(head).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
@@ -225,7 +242,7 @@ describe('what a scanner sends', () => {
     expect(performance.now() - begun).toBeLessThan(30_000);
     expect(late.map((answer) => answer.slice(0, 13))).toEqual(['HTTP/1.1 408 ', 'HTTP/1.1 408 ']);
     expect(operators.output()).not.toContain('aborted');
-    expect(await raw('GET /letters HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(3000))).toBe('');
+    expect(await raw('GET /dead-letters HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(3000))).toBe('');
     expect((await get('/sign-in')).status).toBe(200);
   });
 });
@@ -235,11 +252,11 @@ it('allows no inline code, no foreign one and no frame, and nothing is cached', 
   for (const path of [
     '/sign-in',
     '/',
-    '/letters',
-    '/letters/1',
+    '/dead-letters',
+    '/dead-letters/1',
     '/replays',
     '/nowhere',
-    '/letters?customer=x',
+    '/dead-letters?customer=x',
   ]) {
     const response = await get(path, { cookie });
     const policy = response.headers.get('content-security-policy') ?? '';
@@ -249,7 +266,7 @@ it('allows no inline code, no foreign one and no frame, and nothing is cached', 
     expect(response.headers.get('cache-control')).toBe('no-store');
     const page = await response.text();
     expect(page).not.toMatch(
-      /<script(?! src="\/assets\/desk\.js")|\son\w+=|\sstyle=|(src|href)="(https?:)?\/\//,
+      /<script(?! src="\/assets\/console\.js")|\son\w+=|\sstyle=|(src|href)="(https?:)?\/\//,
     );
   }
 });

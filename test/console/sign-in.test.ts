@@ -105,7 +105,7 @@ function newAddress(): string {
 }
 
 /** Whether a session is live, as a page says. */
-const isLive = async (cookie: string) => (await ask('/letters', { headers: { cookie } })).status === 200;
+const isLive = async (cookie: string) => (await ask('/dead-letters', { headers: { cookie } })).status === 200;
 
 async function cli(args: readonly string[], input = ''): Promise<void> {
   const process = await startProcess(args, { DATABASE_URL: db.databaseUrl });
@@ -371,10 +371,10 @@ describe('what a proxy says', () => {
     const entered = await ask('/sign-in', { form: { username, password: PASSWORD }, headers: https });
     expect(entered.cookie).toMatch(/^__Host-cdr_desk=[\w-]{43}$/);
     const { cookie } = entered;
-    expect((await ask('/letters', { headers: { ...https, cookie } })).status).toBe(200);
-    expect((await ask('/letters', { headers: { cookie } })).status).toBe(303);
+    expect((await ask('/dead-letters', { headers: { ...https, cookie } })).status).toBe(200);
+    expect((await ask('/dead-letters', { headers: { cookie } })).status).toBe(303);
     const tossed = cookie.replace('__Host-', '');
-    expect((await ask('/letters', { headers: { ...https, cookie: tossed } })).status).toBe(303);
+    expect((await ask('/dead-letters', { headers: { ...https, cookie: tossed } })).status).toBe(303);
   });
 });
 

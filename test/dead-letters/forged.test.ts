@@ -133,12 +133,12 @@ describe.each(forged)('a call %s', (kind, send) => {
     expect(await site.deadJson(['list', id, '--group-by', 'sender'])).toMatchObject([
       { value: 'switch', count: 1, at_stake: [] },
     ]);
-    const page = await (await fetch(`${origin}/letters/${id}`, { headers: session })).text();
+    const page = await (await fetch(`${origin}/dead-letters/${id}`, { headers: session })).text();
     expect(page).toContain('claims to be switch');
     expect(page).toContain('name="unverified"');
   });
 
-  it('is neither tried out nor sent again unless an operator answers for it', async () => {
+  it('is neither dry-run nor replayed unless an operator vouches for it', async () => {
     for (const more of [[], ['--dry-run']]) {
       const { stdout } = await site.dead(['replay', id, '--reason', reason, ...more]);
       expect(stdout).toContain('--unverified');
@@ -146,10 +146,10 @@ describe.each(forged)('a call %s', (kind, send) => {
     expect((await site.dead(['replay', id, '--reason', reason])).code).toBe(1);
     expect(await site.deadJson(['replay', '--uniqueid', uniqueid])).toMatchObject({ selected: 0, sent: 0 });
     const form = { csrf: session.csrf, id, reason };
-    for (const path of ['/rehearse', '/replay']) {
+    for (const path of ['/dry-run', '/replay']) {
       const answer = await post(path, form, session.cookie);
       expect(answer.status).toBe(400);
-      expect(await answer.text()).toContain('nobody verified who sent it');
+      expect(await answer.text()).toContain('sender not verified');
     }
     expect(await stored(uniqueid)).toEqual([]);
     expect(await deadLetter(uniqueid)).toMatchObject({ status: 'dead' });
@@ -233,8 +233,8 @@ describe('a call whose text is not what came', () => {
     expect(await site.deadJson(all)).toMatchObject({ sent: 0, leftAlone: [{ id }] });
     expect(await site.deadJson([...all, '--set', 'note=x'])).toMatchObject({ sent: 0, leftAlone: [{ id }] });
     expect((await site.dead(['show', id ?? ''])).stdout).toContain('not sent again');
-    const page = await (await fetch(`${origin}/letters/${id}`, { headers: session })).text();
-    expect(page).toContain('It is not sent again');
+    const page = await (await fetch(`${origin}/dead-letters/${id}`, { headers: session })).text();
+    expect(page).toContain('Cannot be replayed');
     expect(await deadLetter(uniqueid)).toMatchObject({ status: 'dead' });
   });
 

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { readDeadLetterHistory } from '../../src/dead-letters/look.ts';
+import { readDeadLetterView } from '../../src/dead-letters/history.ts';
 import { readSelection, type SelectionText } from '../../src/dead-letters/selection.ts';
 import { type Cursor, readPage } from '../../src/store/dead-letters/list.ts';
 import { type OperatorSite, openOperatorSite, PASSWORD, runCommand } from '../support/operators.ts';
@@ -235,7 +235,7 @@ it('lets no password out of table, command, export or log', async () => {
     outputs.push(stdout, stderr);
   }
   for (const each of await site.ids('true'))
-    outputs.push(JSON.stringify(await readDeadLetterHistory(site.db.sql, each, 'USD')));
+    outputs.push(JSON.stringify(await readDeadLetterView(site.db.sql, each, 'USD')));
   const tables = await site.db.rows(
     `select (select string_agg(d::text, '') from dead_letters d) a, (select string_agg(e::text, '') from dead_letter_events e) b`,
   );

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { whyNotSent } from '../../src/dead-letters/corrections.ts';
-import { messageOf } from '../../src/dead-letters/message.ts';
+import { nextAttempt } from '../../src/dead-letters/message.ts';
 import { readReplayHeader, tokenHashOf } from '../../src/domain/replay-header.ts';
 import type { Replayable } from '../../src/store/dead-letters/mark.ts';
 
@@ -19,11 +19,11 @@ const row: Replayable = {
   verified: true,
   replays: 2,
 };
-const sent = (change: Partial<Replayable>) => messageOf({ ...row, ...change }, TOKEN).message;
+const sent = (change: Partial<Replayable>) => nextAttempt({ ...row, ...change }, TOKEN).message;
 
 describe('a dead letter on its way', () => {
   it('carries the replay header of its next attempt, whose token hash fits its body', () => {
-    const { mark, message } = messageOf(row, TOKEN);
+    const { mark, message } = nextAttempt(row, TOKEN);
     expect(readReplayHeader(message.replayHeader)).toEqual({ deadLetter: '7', attempt: 3, token: TOKEN });
     expect(mark).toMatchObject({ id: '7', replays: 2, tokenHash: tokenHashOf(TOKEN, message.body) });
   });
@@ -60,7 +60,7 @@ describe('a dead letter on its way', () => {
     );
     expect(whyNotSent({ ...open, altered: ['note'] }, { note: 'x' })).toBeNull();
     expect(whyNotSent({ ...open, altered: ['note'], edits: { note: 'x' } }, {})).toBeNull();
-    expect(whyNotSent({ status: 'resolved', altered: [], edits: {} }, {})).toBe('is resolved');
+    expect(whyNotSent({ status: 'resolved', altered: [], edits: {} }, {})).toBe('status is resolved');
   });
 
   it('goes as it came where nobody can read it', () => {

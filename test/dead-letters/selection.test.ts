@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { chooseForReplay } from '../../src/dead-letters/choice.ts';
 import { readEdits } from '../../src/dead-letters/corrections.ts';
-import { momentOf, readSelection, SelectionError } from '../../src/dead-letters/selection.ts';
+import { InvalidInput, readTime } from '../../src/dead-letters/input.ts';
+import { type ReplayFilter, readSelection, replayFilter } from '../../src/dead-letters/selection.ts';
 
 const NOW = new Date('2026-11-25T12:00:00Z');
 
@@ -20,7 +20,7 @@ describe('a selection', () => {
     ['2026-11-01T08:30:15.5Z', '2026-11-01T08:30:15.500Z'],
     ['2026-11-01T08:30:00+02:00', '2026-11-01T06:30:00.000Z'],
   ])('reads the time %s', (text, expected) => {
-    expect(momentOf('since', text, NOW).toISOString()).toBe(expected);
+    expect(readTime('since', text, NOW).toISOString()).toBe(expected);
   });
 
   it.each([
@@ -43,38 +43,47 @@ describe('a selection', () => {
     { ids: ['-1'] },
     { ids: ['1234567890123456789'] },
   ])('refuses %j', (text) => {
-    expect(() => readSelection(text, NOW)).toThrow(SelectionError);
+    expect(() => readSelection(text, NOW)).toThrow(InvalidInput);
   });
 });
 
 describe('what a replay is about', () => {
   it('is everything open but what nobody vouches for', () => {
-    const { filter } = chooseForReplay({}, false);
+    const { filter } = replayFilter({}, false);
     expect(filter.reasons).toEqual(['rejected', 'conflict', 'failed', 'poison', 'unroutable']);
     expect(filter).toMatchObject({ statuses: ['dead', 'replaying'], verified: true });
-    expect(chooseForReplay({}, true).filter).not.toHaveProperty('verified');
+    expect(replayFilter({}, true).filter).not.toHaveProperty('verified');
   });
 
   it('is what is named, never what is closed', () => {
-    expect(chooseForReplay({ reasons: ['forbidden'] }, false).filter.reasons).toEqual(['forbidden']);
-    expect(() => chooseForReplay({ statuses: ['dead', 'resolved'] }, true)).toThrow(SelectionError);
+    expect(replayFilter({ reasons: ['forbidden'] }, false).filter.reasons).toEqual(['forbidden']);
+    expect(() => replayFilter({ statuses: ['dead', 'resolved'] }, true)).toThrow(InvalidInput);
   });
 });
 
 describe('a dead letter that was named', () => {
-  const whyNot = (unverified: boolean, row: Parameters<ReturnType<typeof chooseForReplay>['whyNot']>[0]) =>
-    chooseForReplay({}, unverified).whyNot(row);
+  const exclusion = (unverified: boolean, row: Parameters<ReplayFilter['exclusionOf']>[0]) =>
+    replayFilter({}, unverified).exclusionOf(row);
 
   it('is told what it needs', () => {
     const status = 'dead' as const;
-    expect(whyNot(false, { status, reason: 'rejected', verified: true })).toBeNull();
-    expect(whyNot(true, { status, reason: 'poison', verified: false })).toBeNull();
-    expect(whyNot(false, { status, reason: 'poison', verified: false })).toContain('--unverified');
-    expect(whyNot(true, { status, reason: 'forbidden', verified: true })).toContain('--reason forbidden');
-    expect(whyNot(false, { status, reason: 'unauthenticated', verified: false })).toMatch(
-      /--reason unauthenticated, and --unverified/,
+    expect(exclusion(false, { status, reason: 'rejected', verified: true })).toBeNull();
+    expect(exclusion(true, { status, reason: 'poison', verified: false })).toBeNull();
+    expect(exclusion(false, { status, reason: 'poison', verified: false })).toEqual({
+      why: 'sender not verified, add --unverified',
+      isOptional: true,
+    });
+    expect(exclusion(true, { status, reason: 'forbidden', verified: true })).toEqual({
+      why: 'not replayed by default, add --reason forbidden',
+      isOptional: true,
+    });
+    expect(exclusion(false, { status, reason: 'unauthenticated', verified: false })?.why).toBe(
+      'not replayed by default, add --reason unauthenticated; sender not verified, add --unverified',
     );
-    expect(whyNot(true, { status: 'resolved', reason: 'rejected', verified: true })).toBe('is resolved');
+    expect(exclusion(true, { status: 'resolved', reason: 'rejected', verified: true })).toEqual({
+      why: 'status is resolved',
+      isOptional: false,
+    });
   });
 });
 
@@ -96,6 +105,6 @@ describe('a correction', () => {
     'note=\0',
     'note=\ud800',
   ])('is not %s', (pair) => {
-    expect(() => readEdits([pair])).toThrow(SelectionError);
+    expect(() => readEdits([pair])).toThrow(InvalidInput);
   });
 });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { fieldValue, html, lines } from '../../src/console/html.ts';
+import { fieldValue, html, preformatted } from '../../src/console/html.ts';
 import { jsonText, printable, printableLines, safeJson } from '../../src/domain/printable.ts';
 import { HOSTILE, unsafeIn } from '../support/unsafe.ts';
 
@@ -58,7 +58,7 @@ describe('a page', () => {
   it('holds none of these characters, in its text, its fields and its blocks of lines', () => {
     fc.assert(
       fc.property(texts, (text) => {
-        const page = html`<p title="${text}">${text}</p><input value="${fieldValue(text)}"><pre>${lines(text)}</pre>`;
+        const page = html`<p title="${text}">${text}</p><input value="${fieldValue(text)}"><pre>${preformatted(text)}</pre>`;
         expect(unsafeIn(page.text)).toEqual([]);
         expect(page.text.replace(/^<p title="|<\/?p>|<input value="|<\/?pre>|">/g, '')).not.toMatch(/[<>"]/);
       }),

@@ -237,7 +237,7 @@ describe('the console with the least grants', () => {
     const page = await fetch(`${origin}/`, { headers: { cookie }, redirect: 'manual' });
     expect(page.status).toBe(200);
     const csrf = /name="csrf" value="([^"]+)"/.exec(await page.text())?.[1] ?? '';
-    expect((await fetch(`${origin}/letters`, { headers: { cookie } })).status).toBe(200);
+    expect((await fetch(`${origin}/dead-letters`, { headers: { cookie } })).status).toBe(200);
     expect((await post('/sign-out', { csrf }, { cookie })).status).toBe(303);
     expect(await operators.stop()).toBe(0);
   });

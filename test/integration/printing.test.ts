@@ -178,7 +178,7 @@ describe('with texts that are hostile in every place', () => {
       /name="csrf" value="([^"]+)"/.exec(
         await (await fetch(`${origin}/`, { headers: { cookie } })).text(),
       )?.[1] ?? '';
-    const tried = await fetch(`${origin}/rehearse`, {
+    const tried = await fetch(`${origin}/dry-run`, {
       method: 'POST',
       headers: { cookie },
       body: new URLSearchParams({ csrf: await csrf() }),
@@ -186,12 +186,12 @@ describe('with texts that are hostile in every place', () => {
     const pages = [await tried.text()];
     for (const path of [
       '/',
-      '/letters',
-      '/letters?status=',
-      `/letters?${query}`,
-      '/letters/1',
-      '/letters/2',
-      '/letters/3',
+      '/dead-letters',
+      '/dead-letters?status=',
+      `/dead-letters?${query}`,
+      '/dead-letters/1',
+      '/dead-letters/2',
+      '/dead-letters/3',
       '/replays',
     ]) {
       const page = await fetch(`${origin}${path}`, { headers: { cookie } });

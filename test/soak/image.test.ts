@@ -170,7 +170,7 @@ describe('the image', () => {
     const { status, cookie } = await page('/sign-in', { method: 'POST', body: form });
     expect(status).toBe(303);
     const session = { headers: { cookie: cookie?.split(';')[0] ?? '' } };
-    expect((await page('/letters', session)).text).toContain('image.1');
+    expect((await page('/dead-letters', session)).text).toContain('image.1');
     await docker('stop', '--time', '60', operators);
     expect(await docker('inspect', operators, '--format', '{{.State.ExitCode}}')).toBe('0');
   });

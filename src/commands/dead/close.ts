@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { ConfigError } from '../../config.ts';
-import { momentOf } from '../../dead-letters/selection.ts';
+import { readTime } from '../../dead-letters/input.ts';
 import { countPrunable, discardDeadLetters, pruneDeadLetters } from '../../store/dead-letters/edit.ts';
 import { countDeadLetters } from '../../store/dead-letters/list.ts';
 import { printLine } from '../print.ts';
@@ -38,7 +38,7 @@ export function registerClose(dead: Command): void {
     .option('--dry-run', 'only says how many')
     .option('--json', 'prints JSON')
     .action(async (options: { olderThan: string; dryRun?: boolean; json?: boolean }) => {
-      const before = usage(() => momentOf('older-than', options.olderThan, new Date()));
+      const before = usage(() => readTime('older-than', options.olderThan, new Date()));
       await asOperator(1, async ({ sql }) => {
         const pruned = await (options.dryRun ? countPrunable : pruneDeadLetters)(sql, before);
         if (options.json) printJson({ pruned, dry_run: options.dryRun === true });

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { ConfigError, readConfig } from '../../config.ts';
-import { readDeadLetterHistory } from '../../dead-letters/look.ts';
-import { countIn } from '../../dead-letters/selection.ts';
+import { readDeadLetterView } from '../../dead-letters/history.ts';
+import { readCount } from '../../dead-letters/input.ts';
 import {
   countDeadLetters,
   type GroupField,
@@ -21,7 +21,7 @@ import {
   usage,
   withSelection,
 } from './options.ts';
-import { printDeadLetterHistory, printGroups, printList } from './tables.ts';
+import { printDeadLetter, printGroups, printList } from './tables.ts';
 
 const PAGE = 50;
 
@@ -43,12 +43,12 @@ export function registerLook(dead: Command): void {
       const [only = ''] = selectionOf([id], {}).ids ?? [];
       const { SYSTEM_CURRENCY } = readConfig(['SYSTEM_CURRENCY']);
       await asOperator(2, async ({ sql }) => {
-        const deadLetterHistory = await readDeadLetterHistory(sql, only, SYSTEM_CURRENCY);
-        if (deadLetterHistory === undefined) throw new SelectionRefused(`there is no dead letter ${only}`);
+        const found = await readDeadLetterView(sql, only, SYSTEM_CURRENCY);
+        if (found === undefined) throw new SelectionRefused(`there is no dead letter ${only}`);
         if (json) {
-          const { deadLetter, ...rest } = deadLetterHistory;
+          const { deadLetter, ...rest } = found;
           printJson({ ...deadLetter, ...rest });
-        } else printDeadLetterHistory(deadLetterHistory);
+        } else printDeadLetter(found);
       });
     });
 }
@@ -66,7 +66,7 @@ async function list(ids: string[], { groupBy, limit, json, ...options }: ListOpt
       `--group-by: expected one of ${groupFields.join(', ')}, got ${JSON.stringify(groupBy)}`,
     );
   }
-  const most = usage(() => countIn('limit', limit));
+  const most = usage(() => readCount('limit', limit));
   const { SYSTEM_CURRENCY } = readConfig(['SYSTEM_CURRENCY']);
   await asOperator(2, async ({ sql }) => {
     await expectKnown(sql, filter);

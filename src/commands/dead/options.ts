@@ -2,7 +2,8 @@ import type { Command } from 'commander';
 import { createVerifier } from '../../auth/verifier.ts';
 import { ConfigError, readConfig } from '../../config.ts';
 import { databaseOf, databaseVariables } from '../../connections.ts';
-import { readSelection, SelectionError, type SelectionText } from '../../dead-letters/selection.ts';
+import { InvalidInput } from '../../dead-letters/input.ts';
+import { readSelection, type SelectionText } from '../../dead-letters/selection.ts';
 import { type Database, describeFailure, openDatabase } from '../../store/database.ts';
 import { type DeadLetterFilter, unknownIds } from '../../store/dead-letters/list.ts';
 import { type Sql, sqlOf } from '../../store/sql.ts';
@@ -44,7 +45,7 @@ export function usage<Result>(read: () => Result): Result {
   try {
     return read();
   } catch (error) {
-    if (error instanceof SelectionError) throw new ConfigError(optionOf(error.message));
+    if (error instanceof InvalidInput) throw new ConfigError(optionOf(error.message));
     throw error;
   }
 }

@@ -1,6 +1,6 @@
-import type { DryRun } from '../../dead-letters/dry-run.ts';
+import type { Skipped } from '../../dead-letters/corrections.ts';
+import { chargesOf, countsOf, type DryRun } from '../../dead-letters/dry-run.ts';
 import type { ReplayProgress } from '../../dead-letters/replay.ts';
-import { chargesOf, countsOf } from '../../dead-letters/sums.ts';
 import { complain, isWatched, printLine, printTable, progressBar } from '../print.ts';
 
 /** Rows that are shown one by one; `--json` has all. */
@@ -10,7 +10,7 @@ const LINE_EVERY_MS = 5000;
 /** Without any result for so long, somebody should know. */
 const SILENCE_MS = 20_000;
 
-type LeftOut = readonly { id: string; why: string }[];
+type LeftOut = readonly Skipped[];
 
 /** A bar with rate and time left on a terminal, plain lines on stderr otherwise. */
 export function openProgress(total: number) {

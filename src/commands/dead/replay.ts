@@ -1,14 +1,12 @@
 import type { Command } from 'commander';
 import { ConfigError, readConfig } from '../../config.ts';
 import { brokerOf, brokerVariables } from '../../connections.ts';
-import { type Choice, chooseForReplay, NEEDS } from '../../dead-letters/choice.ts';
-import { readEdits, refusalOf } from '../../dead-letters/corrections.ts';
-import { dryRunReplays } from '../../dead-letters/dry-run.ts';
-import { dryRunPorts, replayPorts } from '../../dead-letters/ports.ts';
-import { BrokerError, openSender } from '../../dead-letters/publisher.ts';
-import { type ReplayProgress, replay } from '../../dead-letters/replay.ts';
-import { countIn, percentIn, rateIn } from '../../dead-letters/selection.ts';
-import { readReplayable, selectIds } from '../../store/dead-letters/mark.ts';
+import { readEdits } from '../../dead-letters/corrections.ts';
+import { dryRun as runDry } from '../../dead-letters/dry-run.ts';
+import { readCount, readPercent, readRate } from '../../dead-letters/input.ts';
+import { BrokerError, openReplayPublisher } from '../../dead-letters/publisher.ts';
+import { type ReplayOrder, type ReplayProgress, replay } from '../../dead-letters/replay.ts';
+import { replayFilter, selectForReplay } from '../../dead-letters/selection.ts';
 import { complain } from '../print.ts';
 import {
   asOperator,
@@ -57,55 +55,51 @@ export function registerReplay(dead: Command): void {
     .action(run);
 }
 
-async function run(ids: string[], { set, why, dryRun, json, ...options }: ReplayOptions): Promise<void> {
+async function run(
+  ids: string[],
+  { set, why: reason, dryRun, json, ...options }: ReplayOptions,
+): Promise<void> {
+  const why = reason ?? null;
   const filter = selectionOf(ids, options);
   const edits = usage(() => readEdits(set));
-  const limit = usage(() => countIn('limit', options.limit)) ?? null;
-  const rate = usage(() => rateIn('rate', options.rate)) ?? null;
-  const abortOver = usage(() => percentIn('abort-over', options.abortOver)) ?? null;
-  const choice = usage(() => chooseForReplay(filter, options.unverified === true));
+  const limit = usage(() => readCount('limit', options.limit)) ?? null;
+  const rate = usage(() => readRate('rate', options.rate)) ?? null;
+  const abortOver = usage(() => readPercent('abort-over', options.abortOver)) ?? null;
+  const replayable = usage(() => replayFilter(filter, options.unverified === true));
   const config = readConfig([...brokerVariables, 'SYSTEM_CURRENCY', 'MAX_BODY_BYTES', 'IGNORED_PARAMETERS']);
   await asOperator(POOL, async (session) => {
     const operator = await operatorAtWork(session);
     await expectKnown(session.sql, filter);
-    const selected = await selectIds(session.sql, choice.filter, limit);
-    if (edits.uniqueid !== undefined) {
-      const refusal = refusalOf(edits, await readReplayable(session.sql, selected.slice(0, 2)), why ?? null);
-      if (refusal !== null) throw new ConfigError(`--${refusal}`);
-    }
-    const skipped = await leftOut(session, ids, choice, limit === null ? selected : null);
-    const needMore = skipped.some((one) => one.why.includes(NEEDS));
+    const selection = await selectForReplay(session.sql, replayable, { edits, why, limit });
+    if (selection.problem !== null) throw new ConfigError(`--${selection.problem}`);
+    const { ids: selected, excluded, needsOption } = selection;
     if (dryRun) {
-      const dryRunResult = await dryRunReplays(selected, edits, dryRunPorts(session, config));
-      if (json) printJson({ ...dryRunResult, left_out: skipped });
-      else printDryRun(dryRunResult, skipped);
-      const { rows, leftAlone } = dryRunResult;
+      const result = await runDry(selected, edits, session, config);
+      if (json) printJson({ ...result, left_out: excluded });
+      else printDryRun(result, excluded);
+      const { rows, leftAlone } = result;
       const wouldResolve = leftAlone.length === 0 && rows.every(({ code }) => code === '204');
-      process.exitCode = wouldResolve && !needMore ? 0 : 1;
+      process.exitCode = wouldResolve && !needsOption ? 0 : 1;
       return;
     }
-    const progress = await sendThem(selected, { edits, rate, abortOver }, config, {
-      ...session,
-      operator,
-      why: why ?? null,
-    });
-    if (json) printJson({ ...progress, left_out: skipped });
-    else printReplay(progress, skipped);
+    const progress = await send(selected, { operator, why, edits, rate, abortOver }, config, session);
+    if (json) printJson({ ...progress, left_out: excluded });
+    else printReplay(progress, excluded);
     const unsent = progress.selected - progress.sent - progress.leftAlone.length;
     const isDone = progress.dead === 0 && progress.takenOver === 0 && unsent === 0;
-    process.exitCode = isDone && !needMore ? 0 : 1;
+    process.exitCode = isDone && !needsOption ? 0 : 1;
   });
 }
 
 type Config = Parameters<typeof brokerOf>[0] & { MAX_BODY_BYTES: number };
 
-async function sendThem(
+async function send(
   selected: readonly string[],
-  settings: Pick<Parameters<typeof replay>[1], 'edits' | 'rate' | 'abortOver'>,
+  order: ReplayOrder,
   config: Config,
-  session: OperatorSession & { operator: string; why: string | null },
+  { sql }: OperatorSession,
 ): Promise<ReplayProgress> {
-  const sender = await openSender(brokerOf(config)).catch((error: unknown) => {
+  const publisher = await openReplayPublisher(brokerOf(config)).catch((error: unknown) => {
     throw error instanceof BrokerError ? new SelectionRefused(error.message) : error;
   });
   const stop = new AbortController();
@@ -119,8 +113,13 @@ async function sendThem(
   for (const name of SIGNALS) process.on(name, onSignal);
   const bar = openProgress(selected.length);
   try {
-    const all = { ...settings, maxBodyBytes: config.MAX_BODY_BYTES, stop: stop.signal };
-    return await replay(selected, all, replayPorts(session, session, sender.send, bar.update));
+    return await replay(selected, order, {
+      sql,
+      publish: publisher.publish,
+      maxBodyBytes: config.MAX_BODY_BYTES,
+      stop: stop.signal,
+      onProgress: bar.update,
+    });
   } catch (error) {
     if (!(error instanceof BrokerError)) throw error;
     throw new SelectionRefused(
@@ -129,27 +128,8 @@ async function sendThem(
   } finally {
     bar.stop();
     for (const name of SIGNALS) process.removeListener(name, onSignal);
-    await sender.close();
+    await publisher.close();
   }
 }
 
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
-
-/** Of the ids that were named: those that this replay is not about, and why. */
-async function leftOut(
-  { sql }: OperatorSession,
-  ids: readonly string[],
-  { whyNot }: Choice,
-  selected: readonly string[] | null,
-): Promise<{ id: string; why: string }[]> {
-  if (selected === null || ids.length === 0) return [];
-  const chosen = new Set(selected);
-  const rows = await readReplayable(
-    sql,
-    ids.filter((id) => !chosen.has(id)),
-  );
-  return rows.flatMap((row) => {
-    const why = whyNot(row);
-    return why === null ? [] : [{ id: row.id, why }];
-  });
-}

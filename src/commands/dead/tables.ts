@@ -1,5 +1,5 @@
 import { answerOf, moneyOf, senderOf, timeOf } from '../../dead-letters/format.ts';
-import type { DeadLetterHistory } from '../../dead-letters/history.ts';
+import type { DeadLetterView } from '../../dead-letters/history.ts';
 import { unsendable } from '../../domain/kept.ts';
 import { shorten, shown } from '../../domain/text.ts';
 import type { DeadLetterGroup, DeadLetterSummary } from '../../store/dead-letters/list.ts';
@@ -45,13 +45,7 @@ export function printGroups(field: string, groups: readonly DeadLetterGroup[]): 
   );
 }
 
-export function printDeadLetterHistory({
-  deadLetter,
-  call,
-  history,
-  stored,
-  differences,
-}: DeadLetterHistory): void {
+export function printDeadLetter({ deadLetter, call, history, stored, differences }: DeadLetterView): void {
   printLine(`dead letter ${deadLetter.id}: ${deadLetter.reason}, ${deadLetter.status}`);
   for (const { code, key, message } of deadLetter.responses)
     printLine(`  answered ${code} ${key === '' ? '' : `${key}: `}${message}`);
@@ -80,7 +74,7 @@ export function printDeadLetterHistory({
 }
 
 /** The call as it came, what was corrected, and the stored one beside it; ≠ marks what differs. */
-function printCall({ deadLetter, call, stored, differences }: Omit<DeadLetterHistory, 'history'>): void {
+function printCall({ deadLetter, call, stored, differences }: Omit<DeadLetterView, 'history'>): void {
   const isCorrected = Object.keys(deadLetter.edits).length > 0;
   const head = [
     '',

@@ -3,7 +3,7 @@ import type { DeadLetterStatus } from '../../domain/record.ts';
 import { listed, type Sql } from '../sql.ts';
 import { conditionOf, type DeadLetterFilter } from './filter.ts';
 
-/** What of a row sending it again needs. */
+/** What a replay needs of a row. */
 export interface Replayable {
   id: string;
   reason: DeadReason;
@@ -11,7 +11,7 @@ export interface Replayable {
   uniqueid: string | null;
   scustomer: number | null;
   body: string;
-  /** What in it was masked or cut, its password apart: parameters by name, '' for the body as a whole. */
+  /** What was masked or cut besides the password: parameter names, '' for the body as a whole. */
   altered: string[];
   properties: {
     contentType?: string | null;
@@ -27,7 +27,7 @@ export interface Replayable {
   replays: number;
 }
 
-/** The ids that a replay is about, the oldest death first: whatever dies later is not among them. */
+/** The selected ids, oldest death first. Frozen: what dies later is not in it. */
 export async function selectIds(sql: Sql, filter: DeadLetterFilter, limit: number | null): Promise<string[]> {
   const { text, values } = conditionOf(filter);
   const rows = await sql<{ id: string }>(
@@ -49,10 +49,10 @@ export async function readReplayable(sql: Sql, ids: readonly string[]): Promise<
   return ids.flatMap((id) => byId.get(id) ?? []);
 }
 
-/** A row about to be sent again. */
+/** A row about to be replayed. */
 export interface Mark {
   id: string;
-  /** As it was read: a row that changed meanwhile is not marked. */
+  /** As read: a row that has changed since is not marked. */
   replays: number;
   edits: Record<string, string>;
   status: DeadLetterStatus;
@@ -61,8 +61,8 @@ export interface Mark {
 }
 
 /**
- * The list of ids is there for the planner: it takes a list for ten rows and then goes by primary key, whereas for
- * JSON it might read the whole table, and a plan made while the table is small stays.
+ * The list of ids repeats those in the JSON, for the planner: it estimates ten rows for a list and uses the primary key,
+ * whereas for JSON it may scan the whole table; and a plan made while the table is small is kept.
  */
 const MARK = `
 with wanted as materialized (
@@ -80,8 +80,8 @@ told as (
 select coalesce(json_agg(dead_letter::text), '[]')::text as ids from told`;
 
 /**
- * Marks rows `replaying` with a new attempt and its token hash; committed before anything is sent. Returns the ids of
- * those that were still as they had been read.
+ * Marks rows `replaying` with a new attempt and its token hash, to be called before anything is sent. Returns the ids
+ * of the rows that were still as read.
  */
 export async function markReplaying(
   sql: Sql,
@@ -98,20 +98,20 @@ export async function markReplaying(
   return new Set(JSON.parse(row?.ids ?? '[]') as string[]);
 }
 
-/** What a row says of an attempt by now. */
-export interface Sighting {
+/** How an attempt ended, or that a newer one replaced it. */
+export interface FinishedAttempt {
   id: string;
   status: DeadLetterStatus;
   replays: number;
-  /** What answered it. */
+  /** Of the reply. */
   code: string;
 }
 
-/** Those of these rows whose attempt is over, or that a newer attempt took over. By primary key. */
+/** The rows whose attempt is finished, or replaced by a newer one. By primary key. */
 export async function readFinished(
   sql: Sql,
   attempts: readonly { id: string; attempt: number }[],
-): Promise<Sighting[]> {
+): Promise<FinishedAttempt[]> {
   const [row] = await sql<{ seen: string }>(
     `select coalesce(json_agg(json_build_object('id', d.id::text, 'status', d.status, 'replays', d.replays, 'code',
        case d.status when 'resolved' then '204' else coalesce(d.responses -> 0 ->> 'code', '') end)), '[]')::text as seen
@@ -119,5 +119,5 @@ export async function readFinished(
      where d.status <> 'replaying' or d.replays <> a.attempt`,
     [listed(attempts.map(({ id }) => id)), listed(attempts.map(({ attempt }) => attempt))],
   );
-  return JSON.parse(row?.seen ?? '[]') as Sighting[];
+  return JSON.parse(row?.seen ?? '[]') as FinishedAttempt[];
 }

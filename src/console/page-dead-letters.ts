@@ -4,10 +4,10 @@ import { deadReasons } from '../domain/outcome.ts';
 import { deadLetterStatuses } from '../domain/record.ts';
 import type { Cursor, DeadLetterSummary } from '../store/dead-letters/list.ts';
 import { fieldValue, type Html, html } from './html.ts';
-import { type Answer, csrfField } from './respond.ts';
+import { type ConsoleResponse, csrfField } from './respond.ts';
 import type { Session } from './session.ts';
 
-/** The filters of the list as text, the same names as on the command line. */
+/** The filters of the list, with the names of the command line's options. */
 export const filterNames = [
   'reason',
   'status',
@@ -31,7 +31,7 @@ export interface ListPage {
 export function deadLettersPage(
   { deadLetters, next, filter, systemCurrency }: ListPage,
   session: Session,
-): Answer {
+): ConsoleResponse {
   const more = new URLSearchParams(filter);
   if (next !== undefined) more.set('after', `${next.id}@${next.at}`);
   return {
@@ -39,7 +39,7 @@ export function deadLettersPage(
     title: 'Dead letters',
     body: html`${filterForm(filter)}
 ${deadLetters.length === 0 ? html`<p>None.</p>` : table(deadLetters, systemCurrency)}
-${next && html`<p><a href="/letters?${more.toString()}" rel="next">Next page</a></p>`}
+${next && html`<p><a href="/dead-letters?${more.toString()}" rel="next">Next page</a></p>`}
 ${deadLetters.length > 0 && session.role === 'operator' && selectionForms(filter, session)}`,
   };
 }
@@ -50,7 +50,7 @@ function filterForm(filter: FilterText): Html {
 ${options.map((option) => html`<option ${option === filter[name] && 'selected'}>${option}</option>`)}</select></label>`;
   const text = (name: keyof FilterText, hint: string) =>
     html`<label>${name} <input name="${name}" value="${fieldValue(filter[name])}" placeholder="${hint}"></label>`;
-  return html`<form class="filters" method="get" action="/letters" role="search">
+  return html`<form class="filters" method="get" action="/dead-letters" role="search">
 ${choice('status', deadLetterStatuses)} ${choice('reason', deadReasons)}
 ${text('code', '400')} ${text('key', 'scustomer')} ${text('customer', '123')} ${text('machine', '')}
 ${text('uniqueid', '')} ${text('since', '2h')} ${text('until', '')}
@@ -59,45 +59,45 @@ ${text('uniqueid', '')} ${text('since', '2h')} ${text('until', '')}
 
 function table(deadLetters: readonly DeadLetterSummary[], systemCurrency: string): Html {
   return html`<div class="scroll"><table>
-<thead><tr><th scope="col">id</th><th scope="col">last died (UTC)</th><th scope="col">reason</th><th scope="col">status</th>
-<th scope="col">uniqueid</th><th scope="col">customer</th><th scope="col" class="wide">machine</th><th scope="col">answer</th>
-<th scope="col">cost</th><th scope="col" class="wide">deaths</th></tr></thead>
+<thead><tr><th scope="col">id</th><th scope="col">last failed (UTC)</th><th scope="col">reason</th><th scope="col">status</th>
+<th scope="col">uniqueid</th><th scope="col">customer</th><th scope="col" class="wide">machine</th><th scope="col">reply</th>
+<th scope="col">cost</th><th scope="col" class="wide">failures</th></tr></thead>
 <tbody>${deadLetters.map(
     (
       deadLetter,
-    ) => html`<tr><td><a href="/letters/${deadLetter.id}">${deadLetter.id}</a></td><td>${timeOf(deadLetter.last_dead_at)}</td>
+    ) => html`<tr><td><a href="/dead-letters/${deadLetter.id}">${deadLetter.id}</a></td><td>${timeOf(deadLetter.last_dead_at)}</td>
 <td>${deadLetter.reason}</td><td class="${deadLetter.status}">${deadLetter.status}</td><td>${deadLetter.uniqueid}</td><td class="number">${deadLetter.scustomer}</td>
 <td class="wide">${deadLetter.machine}</td><td>${answerOf(deadLetter)}</td>
 <td class="number">${moneyOf(deadLetter.cost, deadLetter.currency, systemCurrency)}</td><td class="number wide">${deadLetter.deaths}</td></tr>`,
   )}</tbody></table></div>`;
 }
 
-/** What can be done with everything that these filters select, the pages that are not shown included. */
+/** Actions on everything that the filters select, on all pages of the list. */
 function selectionForms(filter: FilterText, session: Session): Html {
   const hidden = Object.entries(filter).map(
     ([name, value]) => html`<input type="hidden" name="${name}" value="${fieldValue(value)}">`,
   );
-  return html`<h2>All that these filters select</h2>
-<form class="act" method="post" action="/rehearse">${csrfField(session)}${hidden}${correction()}${replayOptions()}${answerFor()}
-<button>Try out, changing nothing</button> <button class="main" formaction="/replay">Replay</button></form>
+  return html`<h2>All matching dead letters</h2>
+<form class="act" method="post" action="/dry-run">${csrfField(session)}${hidden}${correctionFields()}${replayOptions()}${unverifiedField()}
+<button>Dry run</button> <button class="main" formaction="/replay">Replay</button></form>
 <form class="act" method="post" action="/discard">${csrfField(session)}${hidden}
 <label>why <input name="why" required></label> <button class="danger">Discard</button></form>`;
 }
 
-/** Calls whose sender nobody verified are sent again only where an operator says so. */
-export function answerFor(): Html {
-  return html`<label><input type="checkbox" name="unverified" value="1"> also from senders that nobody verified</label>`;
+/** Dead letters of unverified senders are replayed only if the operator vouches for them. */
+export function unverifiedField(): Html {
+  return html`<label><input type="checkbox" name="unverified" value="1"> include unverified senders</label>`;
 }
 
-/** One parameter to correct; empty for none. */
-export function correction(): Html {
+/** One parameter to correct, or none. */
+export function correctionFields(): Html {
   return html`<label>correct <select name="name"><option value="">nothing</option>
 ${editableNames.map((name) => html`<option>${name}</option>`)}</select></label>
 <label>to <input name="value"></label> <label>why <input name="why"></label>`;
 }
 
 function replayOptions(): Html {
-  return html`<label>at most <input name="limit" inputmode="numeric" placeholder="all"></label>
-<label>a second <input name="rate" inputmode="decimal" placeholder="as fast as it goes"></label>
-<label>stop over % refused <input name="abort_over" inputmode="decimal" placeholder="never"></label>`;
+  return html`<label>limit <input name="limit" inputmode="numeric" placeholder="all"></label>
+<label>rate (calls/s) <input name="rate" inputmode="decimal" placeholder="unlimited"></label>
+<label>abort above % refused <input name="abort_over" inputmode="decimal" placeholder="never"></label>`;
 }

@@ -1,33 +1,33 @@
-import type { DryRun } from '../dead-letters/dry-run.ts';
+import type { Skipped } from '../dead-letters/corrections.ts';
+import { chargesOf, countsOf, type DryRun } from '../dead-letters/dry-run.ts';
 import { timeOf } from '../dead-letters/format.ts';
-import { chargesOf, countsOf } from '../dead-letters/sums.ts';
 import { type Html, html } from './html.ts';
 import { type Job, numbersOf } from './jobs.ts';
-import { type Answer, csrfField } from './respond.ts';
+import { type ConsoleResponse, csrfField } from './respond.ts';
 import type { Session } from './session.ts';
 
 const SHOWN = 200;
 
-/** What a replay would do; nothing has happened. */
-export function dryRunPage({ rows, leftAlone }: DryRun): Answer {
+/** The result of a dry run. */
+export function dryRunPage({ rows, leftAlone }: DryRun): ConsoleResponse {
   const charges = chargesOf(rows);
   return {
     kind: 'page',
-    title: 'What a replay would do',
-    body: html`<p>Nothing was changed.</p>
+    title: 'Dry run',
+    body: html`<p>This is what a replay would do. Nothing was changed.</p>
 <ul class="numbers">${countsOf(rows).map(({ becomes, count }) => html`<li><b>${count}</b> ${becomes}</li>`)}</ul>
-<h2>Would be charged</h2>
+<h2>Charges</h2>
 ${table(
   ['customer', 'calls', 'amount'],
   charges.map(({ customer, calls, charged, currency }) => [customer, calls, `${charged} ${currency}`]),
 )}
-<h2>Each call</h2>
+<h2>Calls</h2>
 ${table(
-  ['id', 'uniqueid', 'would become', 'answer', 'charged'],
+  ['id', 'uniqueid', 'result', 'reply', 'charged'],
   rows
     .slice(0, SHOWN)
     .map(({ id, uniqueid, becomes, code, responses, charged, currency }) => [
-      html`<a href="/letters/${id}">${id}</a>`,
+      html`<a href="/dead-letters/${id}">${id}</a>`,
       uniqueid ?? '',
       becomes,
       responses.map(({ key, message }) => (key === '' ? code : `${code} ${key}: ${message}`)).join('; '),
@@ -35,42 +35,42 @@ ${table(
     ]),
 )}
 ${rows.length > SHOWN && html`<p>and ${rows.length - SHOWN} more</p>`}
-${leftList(leftAlone)}`,
+${skippedList(leftAlone)}`,
   };
 }
 
-/** A replay under way, or what came of it. */
-export function jobPage(job: Job, session: Session): Answer {
+/** The progress of a replay, or its result. */
+export function jobPage(job: Job, session: Session): ConsoleResponse {
   const numbers = numbersOf(job);
   const { progress, state, problem } = job;
   const value = (name: 'sent' | 'resolved' | 'dead' | 'rate' | 'left') =>
     html`<b data-value="${name}">${numbers[name]}</b>`;
   return {
     kind: 'page',
-    title: state === 'running' ? 'Replay under way' : 'Replay',
+    title: state === 'running' ? 'Replay in progress' : 'Replay',
     script: state === 'running',
     body: html`<p>Started ${timeOf(job.startedAt)} by ${job.operator}: ${job.selected} selected.</p>
 <div ${state === 'running' && html`data-job="${job.id}"`}>
 <progress max="${Math.max(1, numbers.selected)}" value="${numbers.done}" aria-label="Replayed"></progress>
 <ul class="numbers" aria-live="polite"><li>${value('sent')} sent</li><li class="resolved">${value('resolved')} resolved</li>
-<li class="dead">${value('dead')} refused again</li><li>${value('rate')} a second</li><li>${value('left')} left</li></ul></div>
+<li class="dead">${value('dead')} refused again</li><li>${value('rate')} per second</li><li>${value('left')} left</li></ul></div>
 ${problem && html`<p role="alert" class="problem">${problem}</p>`}
-${progress?.ended && html`<p class="problem">Ended early: ${progress.ended}. The same replay goes on with the rest.</p>`}
+${progress?.ended && html`<p class="problem">Stopped early${progress.ended === 'stopped' ? '' : `: ${progress.ended}`}. Replay the same selection to continue.</p>`}
 ${
   state === 'running' &&
   session.role === 'operator' &&
   html`<form class="act" method="post" action="/replays/${job.id}/stop">${csrfField(session)}<button class="danger">Stop sending</button></form>
-<noscript><p><a href="/replays/${job.id}">Load again</a> to see how far it is.</p></noscript>`
+<noscript><p><a href="/replays/${job.id}">Reload</a> to see progress.</p></noscript>`
 }
-${leftList(progress?.leftAlone ?? [])}`,
+${skippedList(progress?.leftAlone ?? [])}`,
   };
 }
 
-export function jobsPage(jobs: readonly Job[]): Answer {
+export function jobsPage(jobs: readonly Job[]): ConsoleResponse {
   return {
     kind: 'page',
     title: 'Replays',
-    body: html`<p>Those of this console since it was started; the history of each dead letter has all.</p>
+    body: html`<p>Replays started since this console was last restarted. Each dead letter’s history lists every replay.</p>
 ${table(
   ['started (UTC)', 'by', 'state', 'selected', 'resolved', 'refused again'],
   jobs.map((job) => {
@@ -94,7 +94,7 @@ function table(head: readonly string[], rows: readonly (readonly (Html | string 
 <tbody>${rows.map((cells) => html`<tr>${cells.map((cell) => html`<td>${cell}</td>`)}</tr>`)}</tbody></table></div>`;
 }
 
-function leftList(left: readonly { id: string; why: string }[]): Html {
-  if (left.length === 0) return html``;
-  return html`<h2>Left alone</h2><ul>${left.slice(0, SHOWN).map(({ id, why }) => html`<li><a href="/letters/${id}">${id}</a>: ${why}</li>`)}</ul>`;
+function skippedList(skipped: readonly Skipped[]): Html {
+  if (skipped.length === 0) return html``;
+  return html`<h2>Skipped</h2><ul>${skipped.slice(0, SHOWN).map(({ id, why }) => html`<li><a href="/dead-letters/${id}">${id}</a>: ${why}</li>`)}</ul>`;
 }
