@@ -118,7 +118,7 @@ describe('a JSON body', () => {
     expect(json('{"a":1 "b":2}')).toMatchObject({
       message: expect.stringMatching(/unexpected character at position 7$/),
     });
-    expect(json('')).toMatchObject({ message: expect.stringMatching(/it is empty$/) });
+    expect(json('')).toMatchObject({ message: expect.stringMatching(/an empty body$/) });
     for (const text of [
       '{"a":"hunter2',
       '{"a":hunter2}',
