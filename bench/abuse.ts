@@ -6,11 +6,11 @@ import { peakMib, startBenchProgram, startWorkerProgram } from './programs.ts';
 import { HELD_CUSTOMER, type Storm, storms } from './storms.ts';
 import { workload } from './workload.ts';
 
-/** Honest calls beside one storm, and the same calls to the same worker before it began. */
+/** Honest calls during one storm, and the same number sent to the same worker before it began. */
 export interface Abuse {
   name: string;
-  quiet: Honest;
-  beside: Honest;
+  before: Honest;
+  during: Honest;
   /** Highest resident memory of the worker, MiB. */
   peakMib: number;
 }
@@ -18,23 +18,23 @@ export interface Abuse {
 export interface Honest {
   sent: number;
   answered: number;
-  /** Milliseconds; null where so many were not answered that there is none. */
+  /** Milliseconds; null if too many calls were not answered to tell. */
   p50: number | null;
   p99: number | null;
 }
 
 export interface AbuseSize {
   warmSeconds: number;
-  quietSeconds: number;
+  beforeSeconds: number;
   stormSeconds: number;
 }
 
 const RATE = 20;
 const WARM_RATE = 100;
-/** A call that is not answered by then after the last one was sent counts as not answered. */
+/** A call counts as not answered when this has passed since the last one was sent. */
 const LIMIT_MS = 10_000;
 
-/** Every storm in turn, each with a worker and a database of its own. */
+/** Every storm in turn, each with its own worker and database. */
 export async function measureAbuse(
   bed: Bed,
   size: AbuseSize,
@@ -61,11 +61,11 @@ async function measureStorm(bed: Bed, storm: Storm, index: number, size: AbuseSi
   try {
     const WORKER_URL = `http://127.0.0.1:${await worker.port()}`;
     await honest(size.warmSeconds, WARM_RATE, 1);
-    const quiet = await honest(size.quietSeconds, RATE, 2);
+    const before = await honest(size.beforeSeconds, RATE, 2);
     const raging = startBenchProgram('storm.ts', { ...services, WORKER_URL }, [index]);
-    const beside = await Promise.race([honest(size.stormSeconds, RATE, 3), raging.failure, worker.failure]);
+    const during = await Promise.race([honest(size.stormSeconds, RATE, 3), raging.failure, worker.failure]);
     await raging.stop();
-    return { name: storm.name, quiet, beside, peakMib: peakMib(worker.pid) };
+    return { name: storm.name, before, during, peakMib: peakMib(worker.pid) };
   } finally {
     await worker.kill();
     await bed.clear();

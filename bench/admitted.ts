@@ -16,7 +16,7 @@ const properties = {
   routingKey: 'cdrs.create',
 };
 
-/** A message read and checked as the worker does it, its sender known. */
+/** Reads and checks a message as the worker does, with a verifier that accepts every sender. */
 export function admitted(body: Buffer): Admitted {
   const result = admit({ body, bytes: body.length, properties }, rules);
   if (result instanceof Promise) throw new Error('this verifier answers at once');

@@ -10,9 +10,9 @@ import { migrate } from '../src/store/migrate.ts';
 import { upsertUser } from '../src/store/users.ts';
 import { type Message, operator, referenceStatements, sender } from './workload.ts';
 
-/** Durable and replicated like the queue of the calls, so that a confirm means what it means in production. */
+/** Durable and replicated like the input queue, so that a confirm means the same as in production. */
 const REPLY_QUEUE = 'cdrs.reply.bench';
-/** No more than this is sent without a confirm. */
+/** Messages that are sent before waiting for their confirms. */
 const PRELOAD_CHUNK = 2000;
 const RETURN_MS = 200;
 const TEMPLATE = 'bench_template';
@@ -22,7 +22,7 @@ export interface OwnDatabase {
   drop: () => Promise<void>;
 }
 
-/** The servers that every part runs on, and what is needed to fill and to empty them. */
+/** The servers that every part runs on, and the means to fill and empty them. */
 export type Bed = Awaited<ReturnType<typeof makeBed>>;
 
 export async function makeBed(progress: (line: string) => void) {
@@ -77,7 +77,7 @@ async function furnish(stack: Awaited<ReturnType<typeof startStack>>, progress: 
     clear: async () => {
       const queues = [defaultNames.queue, defaultNames.deadQueue, REPLY_QUEUE];
       for (const queue of queues) await channel.purgeQueue(queue);
-      // What a program that was killed had in hand comes back a moment later.
+      // The broker requeues what a killed program held a moment later.
       await sleep(RETURN_MS);
       for (const queue of queues) await channel.purgeQueue(queue);
     },

@@ -1,8 +1,8 @@
 import { type ConsumeMessage, connect } from 'amqplib';
 
 /**
- * Part A, a process of its own: consume, confirmed reply, acknowledge, and nothing else. What any worker has to
- * pay to the broker, in the cheapest way there is: a batch is what has arrived, one acknowledgement for all of it.
+ * The program of the part `broker`: consume, confirmed reply, acknowledge, and nothing else. This is the least that any
+ * worker pays for the broker: a batch is whatever has arrived, with one acknowledgement for all of it.
  */
 const PREFETCH = 1500;
 const BATCH = 500;

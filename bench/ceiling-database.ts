@@ -5,8 +5,8 @@ import { openBenchDatabase } from './bed.ts';
 import { workload } from './workload.ts';
 
 /**
- * Part B, a process of its own: the same rows by the same statements as the worker's, in full batches one after the
- * other, without a broker. Reading and checking the messages is done beforehand.
+ * The program of the part `database`: the rows and the statements of the worker, in full batches one after the other,
+ * without a broker. The messages are read and checked beforehand.
  */
 const BATCH = 500;
 const [count, seed] = process.argv.slice(2).map(Number);

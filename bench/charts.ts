@@ -1,16 +1,16 @@
 import { median } from './numbers.ts';
-import { partNames, type Results, titles } from './report.ts';
+import { type DrainPart, drainParts, drainTitles, type Results } from './results.ts';
 
 interface Bar {
   label: string;
-  /** Parts of the bar, one after the other. */
+  /** Lengths of the sections of the bar. */
   parts: number[];
 }
 
 interface Chart {
   title: string;
   bars: Bar[];
-  /** What the parts of a bar are, where it has several. */
+  /** Names of the sections, if there are several. */
   legend?: string[];
   digits?: number;
 }
@@ -23,7 +23,7 @@ const HEAD = 46;
 const GAP = 30;
 const COLOURS = ['#2f6f9f', '#e08e45', '#6a9f58'];
 
-/** The medians of a run as one page of bars (SVG). Parts that were not measured are left out. */
+/** The medians of a run as bar charts (SVG). Parts that were not run are left out. */
 export function chartsOf(results: Results): string {
   const charts = chartList(results).filter(({ bars }) => bars.length > 0);
   let y = 0;
@@ -42,34 +42,34 @@ export function chartsOf(results: Results): string {
 }
 
 function chartList({ drains, latency, scaling, growth, node, memory }: Results): Chart[] {
-  const measured = partNames.filter((part) => drains[part].length > 0);
+  const measured = drainParts.filter((part) => drains[part].length > 0);
   const bars = (values: Record<string, number[]>): Bar[] =>
     Object.entries(values).map(([label, rounds]) => ({ label, parts: [median(rounds)] }));
   const rates = measured.map((part) => ({
-    label: titles[part],
+    label: drainTitles[part],
     parts: [median(drains[part].map(({ perSecond }) => perSecond))],
   }));
   const who = ['worker', 'broker', 'database'] as const;
-  const cpu = (part: (typeof measured)[number]) =>
+  const cpu = (part: DrainPart) =>
     who.map((one) => 1000 * median(drains[part].map((round) => round.cpu[one])));
   const latencies = Object.entries(latency.worker).map(([rate, rounds]) => {
     const middle = median(rounds.map(({ p50 }) => p50));
-    return { label: `D at ${rate}/s`, parts: [middle, median(rounds.map(({ p99 }) => p99)) - middle] };
+    return { label: `worker at ${rate}/s`, parts: [middle, median(rounds.map(({ p99 }) => p99)) - middle] };
   });
   return [
     { title: 'Messages per second, draining a full queue', bars: rates },
     {
-      title: 'CPU µs a message (C is off the scale)',
+      title: 'CPU µs per message (the usual idiom is off the scale)',
       bars: measured
-        .filter((part) => part !== 'C')
-        .map((part) => ({ label: titles[part], parts: cpu(part) })),
+        .filter((part) => part !== 'idiom')
+        .map((part) => ({ label: drainTitles[part], parts: cpu(part) })),
       legend: [...who],
       digits: 1,
     },
     { title: 'Latency, ms', bars: latencies, legend: ['p50', 'up to p99'], digits: 1 },
     { title: 'Messages per second of workers held to half a core each, or a quarter', bars: bars(scaling) },
     {
-      title: 'CPU µs of the database a message, by calls stored',
+      title: 'Database CPU µs per message, by calls stored',
       bars: Object.entries(growth).map(([size, rounds]) => ({
         label: Number(size).toLocaleString('en-US'),
         parts: [1000 * median(rounds.map((round) => round.cpu.database))],
@@ -80,11 +80,11 @@ function chartList({ drains, latency, scaling, growth, node, memory }: Results):
       title: 'Memory of the worker on a backlog, MiB',
       bars: memory.length === 0 ? [] : tenths(memory),
     },
-    { title: 'Node alone, CPU µs a message', bars: bars(node), digits: 1 },
+    { title: 'Node alone, CPU µs per message', bars: bars(node), digits: 1 },
   ];
 }
 
-/** The highest of each tenth of the time. */
+/** The highest value in each tenth of the time. */
 function tenths(samples: readonly number[]): Bar[] {
   const length = Math.ceil(samples.length / 10);
   return Array.from({ length: Math.ceil(samples.length / length) }, (_, index) => ({

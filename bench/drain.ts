@@ -4,12 +4,12 @@ import { between, type Measured, type Sample, sample } from './meter.ts';
 import { type Program, type Services, startBenchProgram } from './programs.ts';
 import type { Workload } from './workload.ts';
 
-/** The first part of a round is not measured: programs start, compile their code and connect. */
+/** This share of a round is not measured: programs start, compile their code and connect. */
 const WARM_SHARE = 0.2;
 const POLL_MS = 10;
 const LIMIT_MS = 300_000;
 
-/** How fast a program answers a queue that was filled beforehand. `check` looks at what it left. */
+/** Measures how fast a program answers a queue that was filled beforehand. `check` verifies the database afterwards. */
 export async function drain(
   bed: Bed,
   { messages }: Workload,
@@ -45,7 +45,7 @@ async function watch(bed: Bed, program: Program, count: number): Promise<Measure
   throw new Error(`${await bed.replies()} of ${count} messages were answered in ${LIMIT_MS / 1000} s`);
 }
 
-/** Part B: the database alone, as fast as batches follow each other. */
+/** The part `database`: batches one after the other, as fast as the database takes them. */
 export async function measureDatabase(bed: Bed, count: number, seed: number): Promise<Measured> {
   const database = await bed.freshDatabase();
   try {
@@ -55,7 +55,7 @@ export async function measureDatabase(bed: Bed, count: number, seed: number): Pr
   }
 }
 
-/** The same on a database that has calls already. */
+/** The same in a given database. */
 export async function runDatabase(
   bed: Bed,
   { url }: OwnDatabase,

@@ -2,7 +2,7 @@ import { reconcile } from '../src/store/reconcile.ts';
 import { openBenchDatabase } from './bed.ts';
 import type { Workload } from './workload.ts';
 
-/** Throws unless the database holds exactly what the workload must come to, row by row and cent by cent. */
+/** Throws unless the database holds exactly what the workload must lead to, row by row and cent by cent. */
 export async function assertExact(url: string, expected: Workload): Promise<void> {
   const database = openBenchDatabase(url);
   const { prisma } = database;
@@ -11,7 +11,7 @@ export async function assertExact(url: string, expected: Workload): Promise<void
     const drift = proofs
       .filter((proof) => proof.drift > 0)
       .map(({ claim, drift }) => `${claim}: ${drift} wrong`);
-    // Every customer began with nothing.
+    // Every customer starts with a balance of zero.
     const [money] = await prisma.$queryRawUnsafe<{ wrong: number; calls: number }[]>(
       'select count(*) filter (where balance <> -charged)::int as wrong, sum(calls)::int as calls from customers',
     );

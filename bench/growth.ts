@@ -8,8 +8,8 @@ const CHUNK = 250_000;
 const FIRST_START = 1_500_000_000;
 
 /**
- * Part G: what the database does for a call (part B) with more and more calls stored. One database, filled from size
- * to size between the measurements with calls older than those of the workload, as years of traffic would.
+ * The part `database` with more and more calls stored. Between the measurements the one database is filled to the next
+ * size with calls older than those of the workload, as years of traffic would.
  *
  * @param sizes stored calls, ascending; the first is 0
  */
@@ -26,7 +26,7 @@ export async function measureGrowth(
   const measured: Record<string, Measured[]> = {};
   try {
     let seed = 700;
-    // Somebody must be there to be copied, and the first to come plans the statements.
+    // There must be a call to copy, and the first run plans the statements.
     await runDatabase(bed, database, messages, seed);
     let stored = 0;
     for (const size of sizes) {
@@ -34,7 +34,7 @@ export async function measureGrowth(
       stored = size;
       for (let round = 0; round < rounds; round += 1) {
         seed += 1;
-        progress(`G, ${size} calls stored: round ${round + 1} of ${rounds}`);
+        progress(`growth, ${size} calls stored: round ${round + 1} of ${rounds}`);
         measured[size] = [...(measured[size] ?? []), await runDatabase(bed, database, messages, seed)];
       }
     }
@@ -62,7 +62,7 @@ async function fill(
     return name === 'fingerprint' ? `sha256(i::text::bytea)` : `t."${name}"`;
   };
   for (let start = from; start < to; start += CHUNK) {
-    progress(`G, filling: ${start} of ${to}`);
+    progress(`growth, filling: ${start} of ${to}`);
     await client.query(
       `insert into cdrs (${names.map((name) => `"${name}"`).join(', ')})
        select ${names.map(value).join(', ')}

@@ -4,9 +4,10 @@ import { z } from 'zod';
 import { Prisma, PrismaClient } from '../src/store/generated/client.ts';
 
 /**
- * Part C, frozen: the consumer that most of us would have written. One message is one interactive transaction and
- * one confirmed reply, a hundred at a time. It does less than the worker does: no password, no taxes, no currencies,
- * no defaults, no fingerprints, no dead letters, no answer to what went wrong but another try.
+ * The program of the part `idiom`: the consumer that most of us would write first. Each message is one interactive
+ * transaction and one confirmed reply, a hundred at a time. It does less than the worker: no password, taxes,
+ * currencies, defaults, fingerprints or dead letters, and whatever fails is only retried. Do not change it: it is what
+ * other figures are compared with.
  */
 const schema = z.object({
   uniqueid: z.string().min(1),

@@ -19,7 +19,7 @@ const ANSWER_LIMIT_MS = 120_000;
 /**
  * Latency at each of these rates, offered one after the other to the same program.
  *
- * @param warmSeconds how long it is warmed before: what has just started compiles its code
+ * @param warmSeconds how long messages are sent before measuring: a program that has just started compiles its code
  */
 export async function measureLatency(
   bed: Bed,
@@ -61,9 +61,9 @@ async function offerAll(bed: Bed, messages: readonly Message[], rate: number): P
 const DIRECT = 'amq.rabbitmq.reply-to';
 
 /**
- * Open loop: a message goes out when it is due, whatever became of those before, and its time counts from then,
- * so that a stall shows in everything that was due during it. Replies come to an exclusive queue, as a switch has,
- * or by direct reply-to.
+ * Open loop: a message is sent when it is due, whether or not earlier ones were answered, and its time counts from
+ * then, so that a stall shows in every message that was due during it. Replies come to an exclusive queue, as a
+ * switch has one, or by direct reply-to.
  *
  * @param limitMs how long a reply is waited for after the last message is sent
  * @returns milliseconds to the reply of each message, infinite where none came

@@ -4,10 +4,10 @@ import { residentMib, startWorkerProgram } from './programs.ts';
 import { workload } from './workload.ts';
 
 const SAMPLE_MS = 250;
-/** Different messages; a backlog repeats them, so that most of it are duplicates, and as large as any. */
+/** Number of different messages. A larger backlog repeats them: most are duplicates then, but of the same size. */
 const DISTINCT = 50_000;
 
-/** Resident memory of the worker in MiB, four times a second, with so many messages waiting when it starts. */
+/** Resident memory of the worker in MiB, four times a second, when it starts with a backlog of `waiting` messages. */
 export async function measureMemory(
   bed: Bed,
   waiting: number,

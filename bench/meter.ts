@@ -16,7 +16,7 @@ export interface Sample {
   cpu: Cpu;
 }
 
-/** What one round of a part came to. */
+/** The result of one round of a part. */
 export interface Measured {
   perSecond: number;
   /** CPU seconds per 1,000 messages. */
@@ -53,11 +53,11 @@ export function between(from: Sample, to: Sample): Measured {
 
 export const totalOf = ({ worker, broker, database }: Cpu) => worker + broker + database;
 
-/** CPU time of a process, of everything below it, and of what has ended below it. */
+/** CPU time of a process and its descendants, including those that have ended. */
 function cpuSeconds(pid: number | undefined): number {
   const root = pid === undefined ? undefined : identify(pid);
   if (root === undefined) return 0;
-  // What ends after its parent was read, and before it is read itself, would be missing.
+  // A process that ends after its parent was read and before it is read itself would be missing.
   for (let members = family(root); ; ) {
     const ticks = members.reduce((sum, member) => sum + ticksOf(member.pid), 0);
     const after = family(root);

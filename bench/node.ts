@@ -25,7 +25,7 @@ const rules = {
   ownQueues: new Set(['cdrs.create', 'cdrs.dead', 'cdrs.results']),
 };
 
-/** CPU microseconds per message of every step that Node does alone; a figure per round. */
+/** CPU microseconds per message of every step that needs no server; one figure per round. */
 export async function measureNode(): Promise<Record<string, number[]>> {
   // Only messages that pass: a refusal stops early and would make the later steps look cheaper.
   const texts = workload(MESSAGES, 7).messages.map(({ body }) => body.toString());
@@ -85,7 +85,7 @@ export async function measureNode(): Promise<Record<string, number[]>> {
   return measured;
 }
 
-/** What keeps V8 from leaving out work whose result nobody looks at. */
+/** Keeps V8 from optimizing away work whose result is not used. */
 export let last: unknown;
 
 function each<Item>(items: readonly Item[], work: (item: Item) => unknown): void {

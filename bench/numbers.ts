@@ -1,4 +1,4 @@
-/** The value that so large a share of the values does not exceed (nearest rank). */
+/** The smallest value that is not exceeded by `share` of the values (nearest rank). */
 export function quantile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   const rank = Math.min(sorted.length - 1, Math.max(0, Math.ceil(share * sorted.length) - 1));

@@ -6,7 +6,7 @@ import { startProcess } from '../test/support/worker.ts';
 
 const KIB_PER_MIB = 1024;
 
-/** Node's settings in production, which every program is measured with. */
+/** Every program is measured with Node's settings in production. */
 const NODE_OPTIONS = nodeOptions();
 
 function nodeOptions(): string {
@@ -28,18 +28,18 @@ export interface Program {
 /** The worker, which also serves HTTP. */
 export interface WorkerProgram extends Program {
   port: () => Promise<number>;
-  /** Ends it at once, whatever it has in hand. */
+  /** Ends it at once, whatever it is doing. */
   kill: () => Promise<void>;
 }
 
 export interface Services {
   DATABASE_URL: string;
   AMQP_URL: string;
-  /** Where the worker serves HTTP, for a program that goes there. */
+  /** Where the worker serves HTTP, for a program that needs it. */
   WORKER_URL?: string;
 }
 
-/** Part D: the product as it ships, with nothing set but where its servers are and what the image sets. */
+/** The program of the part `worker`: the product as it ships, with only its servers and the settings of the image set. */
 export async function startWorkerProgram(services: Services): Promise<WorkerProgram> {
   const worker = await startProcess(['worker'], { ...services, NODE_OPTIONS, HTTP_PORT: '0' });
   let stopping = false;
@@ -66,7 +66,7 @@ export async function startWorkerProgram(services: Services): Promise<WorkerProg
   };
 }
 
-/** One of the programs beside this file. `onDone` hears how far it says it is. */
+/** Starts one of the programs in this directory. `onDone` receives the number of messages that it reports as done. */
 export function startBenchProgram(
   file: string,
   services: Services,
@@ -114,7 +114,7 @@ function memoryOf(pid: number | undefined, field: 'VmHWM' | 'VmRSS'): number {
   return Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1] ?? Number.NaN) / KIB_PER_MIB;
 }
 
-/** A worker would outlive a benchmark that is interrupted and look for its servers for ever. */
+/** Without this a worker would outlive an interrupted benchmark and try to reconnect for ever. */
 function killAtExit(child: ChildProcess): void {
   const kill = () => child.kill('SIGKILL');
   process.once('exit', kill);

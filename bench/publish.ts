@@ -1,9 +1,10 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { chartsOf } from './charts.ts';
-import { abuseTable, type Results, report } from './report.ts';
+import { abuseTable, report } from './report.ts';
+import type { Results } from './results.ts';
 
 const path = (name: string) => new URL(`../${name}`, import.meta.url);
-/** What stands between two such lines of a document is a run's. */
+/** The text between these two lines of a document is replaced with each run. */
 const RUN = {
   document: 'docs/performance.md',
   begin: '<!-- the last full run -->\n',
@@ -15,7 +16,7 @@ const ABUSE = {
   end: '\n<!-- end of the run -->',
 };
 
-/** Every round of a run as JSON, and its charts. A full one is what docs/performance.md shows. */
+/** Writes every round of a run as JSON, and its charts. A full run is also written to docs/performance.md. */
 export function publish(results: Results, isPartial: boolean): void {
   if (isPartial) {
     writeFileSync(path('bench/results/partial.json'), json(results));
@@ -27,7 +28,7 @@ export function publish(results: Results, isPartial: boolean): void {
   put(RUN, report(results));
 }
 
-/** The storms of a run, which docs/reliability.md shows. */
+/** Writes the storms of a run to docs/reliability.md. */
 export function publishAbuse(results: Results): void {
   writeFileSync(path('bench/results/abuse.json'), json(results.abuse));
   put(ABUSE, abuseTable(results.abuse));

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
 
-/** Short, so that who is held back waits a few milliseconds at a time and not for a tenth of a second. */
+/** Short, so that a throttled process waits a few milliseconds at a time and not a tenth of a second. */
 const PERIOD_US = 10_000;
 
 /** Where control groups of this machine are made: version 1 has a tree for the CPU alone. */
@@ -12,10 +12,10 @@ const TREES = [
   { root: '/sys/fs/cgroup', files: (quota: number) => ({ 'cpu.max': `${quota} ${PERIOD_US}` }) },
 ];
 
-/** A share of one core that a process, and what it starts, is held to. */
+/** Holds a process and its children to a share of one core. */
 export interface Quota {
   hold: (pid: number) => void;
-  /** Once the processes have ended. */
+  /** Only when the processes have ended. */
   remove: () => void;
 }
 

@@ -1,21 +1,21 @@
 import { type Measured, totalOf } from './meter.ts';
 import { median } from './numbers.ts';
-import type { Results } from './report.ts';
+import type { Results } from './results.ts';
 
-/** A figure that a goal is about: its name and a value per round. */
+/** A figure with a goal: its name and one value per round. */
 export interface Ratio {
   name: string;
   values: number[];
 }
 
-/** Steps between the bytes and the persisting, and after it. */
+/** The steps before a batch is persisted and after it. */
 const DECODE_TO_REPLY = ['admit, as a whole', 'reply'];
 /** The first second of a worker is start-up. */
 const START_UP_SAMPLES = 4;
 
 export type Ratios = ReturnType<typeof ratiosOf>;
 
-/** The figures that the goals are about; without values where a part was left out. */
+/** The figures that have goals; a figure has no values if a part that it needs was not run. */
 export function ratiosOf({
   node,
   drains,
@@ -27,11 +27,11 @@ export function ratiosOf({
   machine,
   chargedShare,
 }: Results) {
-  const { A, B, C, D } = drains;
+  const { broker, database, idiom, worker } = drains;
   const nodeSeconds = DECODE_TO_REPLY.reduce((sum, step) => sum + median(node[step] ?? []), 0) / 1000;
-  const paired = (combine: (index: number, worker: Measured) => number) =>
-    D.map((worker, index) => combine(index, worker)).filter(Number.isFinite);
-  const parts = (index: number) => totalOrNone(A[index]) + totalOrNone(B[index]) + nodeSeconds;
+  const paired = (combine: (index: number, round: Measured) => number) =>
+    worker.map((round, index) => combine(index, round)).filter(Number.isFinite);
+  const parts = (index: number) => totalOrNone(broker[index]) + totalOrNone(database[index]) + nodeSeconds;
   const p99At = (rate: string) =>
     (latency.worker[rate] ?? [])
       .map(({ p99 }, index) => p99 / (latency.idiom['200']?.[index]?.p99 ?? Number.NaN))
@@ -45,37 +45,49 @@ export function ratiosOf({
     rounds.map(({ cpu }) => (1000 * chargedShare) / totalOf(cpu));
   return {
     idiom: ratio(
-      'D / C',
-      paired((index, { perSecond }) => perSecond / (C[index]?.perSecond ?? Number.NaN)),
+      'worker / idiom',
+      paired((index, { perSecond }) => perSecond / (idiom[index]?.perSecond ?? Number.NaN)),
     ),
     limit: ratio(
-      'D / (cores / (A + B + Node))',
+      'worker / (cores / (broker + database + node))',
       paired((index, { perSecond }) => (perSecond * parts(index)) / 1000 / machine.cores),
     ),
     explained: ratio(
-      '(A + B + Node) / CPU of D',
+      '(broker + database + node) / CPU of the worker',
       paired((index, { cpu }) => parts(index) / totalOf(cpu)),
     ),
-    p99At200: ratio('p99 of D at 200/s / of C at 200/s', p99At('200')),
-    p99At1000: ratio('p99 of D at 1,000/s / of C at 200/s', p99At('1000')),
-    tailAt200: ratio('p99 / p50 of D at 200/s', tailAt('200')),
-    tailAt1000: ratio('p99 / p50 of D at 1,000/s', tailAt('1000')),
-    twoHot: ratio('two workers of half a core / one, one hot customer', gain('one hot customer', 2)),
-    twoEven: ratio('two workers of half a core / one, no hot customer', gain('no hot customer', 2)),
-    fourHot: ratio('four workers of half a core / one, one hot customer', gain('one hot customer', 4)),
-    fourEven: ratio('four workers of half a core / one, no hot customer', gain('no hot customer', 4)),
+    p99At200: ratio('p99 at 200/s: worker / idiom', p99At('200')),
+    p99At1000: ratio('p99: worker at 1,000/s / idiom at 200/s', p99At('1000')),
+    tailAt200: ratio('p99 / p50 of the worker at 200/s', tailAt('200')),
+    tailAt1000: ratio('p99 / p50 of the worker at 1,000/s', tailAt('1000')),
+    twoHot: ratio(
+      'rate of two workers / one, half a core each, one hot customer',
+      gain('one hot customer', 2),
+    ),
+    twoEven: ratio(
+      'rate of two workers / one, half a core each, no hot customer',
+      gain('no hot customer', 2),
+    ),
+    fourHot: ratio(
+      'rate of four workers / one, half a core each, one hot customer',
+      gain('one hot customer', 4),
+    ),
+    fourEven: ratio(
+      'rate of four workers / one, half a core each, no hot customer',
+      gain('no hot customer', 4),
+    ),
     twoSmall: ratio(
-      'two workers of a quarter of a core / one, one hot customer',
+      'rate of two workers / one, a quarter of a core each, one hot customer',
       gain('one hot customer, a quarter of a core each', 2),
     ),
-    grown: ratio('database CPU a message, most calls stored / none', grownBy(growth)),
+    grown: ratio('database CPU per message, most calls stored / none', grownBy(growth)),
     memory: ratio('memory of the worker on a backlog, MiB', memory.slice(START_UP_SAMPLES)),
     replayed: ratio(
-      'replayed / ordinary calls a second',
+      'rate of replays / of ordinary calls',
       replays.map(({ ordinary, replayed }) => replayed / ordinary),
     ),
-    charged: ratio('charged CDRs per core-second of D', charged(D)),
-    chargedByIdiom: ratio('charged CDRs per core-second of C', charged(C)),
+    charged: ratio('charged CDRs per core-second of the worker', charged(worker)),
+    chargedByIdiom: ratio('charged CDRs per core-second of the idiom', charged(idiom)),
   };
 }
 

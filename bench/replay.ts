@@ -17,8 +17,8 @@ export interface ReplayRates {
 }
 
 /**
- * Part R: ordinary calls from a full queue, then as many dead letters through `dead replay`, at the same worker and
- * on the same database. The first calls are not measured: they have the worker compile its code.
+ * Ordinary calls from a full queue, then the same number of dead letters through `dead replay`, with the same worker
+ * and database. The first calls are not measured: the worker compiles its code during them.
  */
 export async function measureReplay(bed: Bed, count: number, seed: number): Promise<ReplayRates> {
   const database = await bed.freshDatabase();
@@ -30,7 +30,7 @@ export async function measureReplay(bed: Bed, count: number, seed: number): Prom
   try {
     await bed.preload(workload(count, seed).messages);
     await Promise.race([untilReplies(bed, count), program.failure]);
-    // Held still, so that the queue is full when the worker begins.
+    // Stopped, so that the queue is full when the worker begins.
     if (program.pid !== undefined) process.kill(program.pid, 'SIGSTOP');
     await bed.preload(workload(count, seed + 1).messages);
     if (program.pid !== undefined) process.kill(program.pid, 'SIGCONT');
@@ -40,7 +40,7 @@ export async function measureReplay(bed: Bed, count: number, seed: number): Prom
     const who = { CDR_USERNAME: operator.username, CDR_PASSWORD: operator.password };
     const env = { PATH: process.env.PATH, ...services, ...who };
     const child = spawn(process.execPath, [CLI, 'dead', 'replay', '--json'], { env, stdio: 'ignore' });
-    // 1: some are refused again, as the workload wants it.
+    // 1: the workload has calls that are refused again.
     const [code] = await once(child, 'exit');
     if (code !== 1) throw new Error(`dead replay ended with ${code}`);
     return { ordinary, replayed: await rateOf(client, seed + 2) };
@@ -56,7 +56,7 @@ async function untilReplies(bed: Bed, count: number): Promise<void> {
   while ((await bed.replies()) < count) await sleep(POLL_MS);
 }
 
-/** Refused calls as the worker would have kept them: of a customer whom nobody knew yet. */
+/** Dead letters as the worker would have left them while the customer was unknown. */
 async function leaveDeadLetters(client: Client, count: number, seed: number): Promise<void> {
   const bodies = workload(count, seed).messages.map(({ body }) => {
     const { auth_username, auth_password, ...call } = JSON.parse(body.toString()) as Record<string, unknown>;

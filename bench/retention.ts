@@ -13,11 +13,11 @@ import { median, spread } from './numbers.ts';
 import { referenceStatements, workload } from './workload.ts';
 
 /**
- * What it costs that a uniqueid stays taken after its call has gone, and what `prune` costs those who ingest:
+ * Measures what it costs to remember the uniqueids of pruned calls, and how much `prune` slows ingestion down:
  *
  *   npx tsx bench/retention.ts [millions of past calls] [rounds]
  *
- * Batches of the same kind go to databases with and without past calls in turn, so that other load falls on all.
+ * Batches of the same kind go to databases with and without past calls in turn, so that other load affects all alike.
  */
 const BATCH = 500;
 const [millions = 5, rounds = 40] = process.argv.slice(2).map(Number);
@@ -46,7 +46,7 @@ try {
   }
   for (const [name, spent] of Object.entries(times))
     print(
-      `settling ${BATCH} new calls, ${name}: ${spread(spent, 1)} ms, CPU of PostgreSQL ${(((cpu[name] ?? 0) / spent.length) * 1000).toFixed(1)} ms`,
+      `persisting ${BATCH} new calls, ${name}: ${spread(spent, 1)} ms, CPU of PostgreSQL ${(((cpu[name] ?? 0) / spent.length) * 1000).toFixed(1)} ms`,
     );
 
   print(
@@ -58,7 +58,7 @@ try {
   await server.remove();
 }
 
-/** How fast old calls go, and how long a batch takes while they do. */
+/** How fast old calls are pruned, and how long a batch takes meanwhile. */
 async function pruning(sql: Sql): Promise<void> {
   const fill = 100;
   for (let round = 0; round < fill; round += 1) await persist(sql, batchOf(1000 + round, false), 'USD');
@@ -95,7 +95,9 @@ async function pruning(sql: Sql): Promise<void> {
   print(
     `prune: ${gone} calls in ${(prunedMs / 1000).toFixed(1)} s of work, ${Math.round(gone / (prunedMs / 1000))}/s; a transaction: ${spread(slices, 0)} ms`,
   );
-  print(`settling ${BATCH} calls alone: ${spread(alone, 1)} ms; while prune works: ${spread(beside, 1)} ms`);
+  print(
+    `persisting ${BATCH} calls alone: ${spread(alone, 1)} ms; while prune works: ${spread(beside, 1)} ms`,
+  );
   print(`ratio of the medians: ${(median(beside) / median(alone)).toFixed(2)}`);
 }
 
@@ -105,7 +107,7 @@ async function persisting(sql: Sql, batch: readonly Admitted[]): Promise<number>
   return performance.now() - begun;
 }
 
-/** New calls, under numbers that ascend as time does, or under random UUIDs. */
+/** New calls with ascending numbers or random UUIDs as uniqueids. */
 function batchOf(seed: number, isRandom: boolean): Admitted[] {
   return workload(BATCH, seed).messages.map(({ body }, index) => {
     const call = JSON.parse(body.toString()) as Record<string, unknown>;

@@ -11,22 +11,34 @@ import { measureNode } from './node.ts';
 import { type Services, startBenchProgram, startWorkerProgram } from './programs.ts';
 import { publish, publishAbuse } from './publish.ts';
 import { measureReplay } from './replay.ts';
-import { type Results, report } from './report.ts';
+import { report } from './report.ts';
+import type { Results } from './results.ts';
 import { canHold, measureScaling, type Share } from './scaling.ts';
 import { HOT_SHARE, workload } from './workload.ts';
 
 /**
- * `npm run bench -- [--quick] [--only node,A,B,C,D,E,F,G,R,memory]`: every part in every round, one after
- * the other, so that what else the machine does falls on all of them alike. Results on stdout and where publish.ts
- * puts them. `--only abuse` is half an hour of its own: honest calls beside one storm after the other.
+ * `npm run bench -- [--quick] [--only broker,worker,…]`: every part in every round, one after the other, so that other
+ * load on the machine affects all of them alike. Results go to stdout and to the files named in publish.ts.
+ * `--only abuse` takes half an hour by itself: honest calls during one storm after the other.
  */
-const PARTS = ['node', 'A', 'B', 'C', 'D', 'E', 'F', 'G', 'R', 'memory'] as const;
+const PARTS = [
+  'node',
+  'broker',
+  'database',
+  'idiom',
+  'worker',
+  'latency',
+  'scaling',
+  'growth',
+  'replay',
+  'memory',
+] as const;
 const KNOWN = [...PARTS, 'abuse'] as const;
 type Part = (typeof KNOWN)[number];
 
 const RATES = [10, 200, 1000, 5000];
 const IDIOM_RATES = [200];
-/** Part F: whose calls, by workers of which share of a core, how many of them. */
+/** The cases of `scaling`: share of the hot customer, share of a core per worker, numbers of workers. */
 const SCALED: readonly { name: string; hot: number; share: Share; workers: readonly number[] }[] = [
   { name: 'one hot customer', hot: HOT_SHARE, share: 0.5, workers: [1, 2, 4] },
   { name: 'no hot customer', hot: 0, share: 0.5, workers: [1, 2, 4] },
@@ -42,7 +54,7 @@ const sizes = {
     replays: 100_000,
     growth: { sizes: [0, 1e6, 3e6, 1e7], rounds: 5, messages: 15_000 },
     memory: { waiting: 1e6, seconds: 60 },
-    abuse: { warmSeconds: 3, quietSeconds: 10, stormSeconds: 60 },
+    abuse: { warmSeconds: 3, beforeSeconds: 10, stormSeconds: 60 },
   },
   quick: {
     rounds: 3,
@@ -53,7 +65,7 @@ const sizes = {
     replays: 3000,
     growth: { sizes: [0, 1e5], rounds: 3, messages: 4000 },
     memory: { waiting: 40_000, seconds: 5 },
-    abuse: { warmSeconds: 5, quietSeconds: 10, stormSeconds: 10 },
+    abuse: { warmSeconds: 5, beforeSeconds: 10, stormSeconds: 10 },
   },
 };
 
@@ -63,7 +75,7 @@ const size = sizes[isQuick ? 'quick' : 'full'];
 const wanted = new Set<string>(values.only?.split(',') ?? PARTS);
 for (const part of wanted) {
   if (!KNOWN.some((known) => known === part))
-    throw new Error(`--only: expected some of ${KNOWN}, got "${part}"`);
+    throw new Error(`--only: expected some of ${KNOWN.join(', ')}, got "${part}"`);
 }
 const wants = (part: Part) => wanted.has(part);
 
@@ -72,17 +84,17 @@ const progress = (line: string) => {
   process.stderr.write(`${((performance.now() - began) / 1000).toFixed(0).padStart(4)} s  ${line}\n`);
 };
 
-// What ends with this process, ends on `exit`.
+// The programs and servers started here are ended on `exit`, which a signal alone does not raise.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
 
-// Always servers of its own: their CPU time is measured, and nobody else's data is near.
+// Always private servers: their CPU time is measured, and no other data is at risk.
 process.env.CDR_STACK = 'local';
 const results: Results = {
   at: new Date().toISOString().slice(0, 16).replace('T', ' '),
   isQuick,
   machine: { node: process.versions.node, cores: availableParallelism(), loadBefore: load(), loadAfter: 0 },
   node: {},
-  drains: { A: [], B: [], C: [], D: [] },
+  drains: { broker: [], database: [], idiom: [], worker: [] },
   latency: { worker: {}, idiom: {} },
   scaling: {},
   growth: {},
@@ -99,8 +111,8 @@ if (wants('node')) {
 if (KNOWN.some((part) => part !== 'node' && wants(part))) {
   const bed = await makeBed(progress);
   try {
-    if (wants('F') && !canHold())
-      progress('F is left out: holding a worker to half a core takes root and control groups');
+    if (wants('scaling') && !canHold())
+      progress('scaling is left out: holding a worker to half a core takes root and control groups');
     if (PARTS.some(wants)) {
       for (let round = 0; round < size.rounds; round += 1) await runRound(bed, round);
     }
@@ -109,7 +121,7 @@ if (KNOWN.some((part) => part !== 'node' && wants(part))) {
       const { waiting, seconds } = size.memory;
       results.memory = await measureMemory(bed, waiting, seconds, progress);
     }
-    if (wants('G')) {
+    if (wants('growth')) {
       const { growth } = size;
       results.growth = await measureGrowth(bed, growth.sizes, growth.rounds, growth.messages, progress);
     }
@@ -128,43 +140,45 @@ async function runRound(bed: Bed, round: number): Promise<void> {
   const seed = (round + 1) * 100;
   const calls = workload(size.messages, seed);
   results.chargedShare = calls.accepted / calls.messages.length;
-  if (wants('A')) {
-    say('A, broker alone');
-    drains.A.push(await drain(bed, calls, (services) => startBenchProgram('ceiling-broker.ts', services)));
+  if (wants('broker')) {
+    say('broker alone');
+    drains.broker.push(
+      await drain(bed, calls, (services) => startBenchProgram('ceiling-broker.ts', services)),
+    );
   }
-  if (wants('B')) {
-    say('B, database alone');
-    drains.B.push(await measureDatabase(bed, size.messages, seed));
+  if (wants('database')) {
+    say('database alone');
+    drains.database.push(await measureDatabase(bed, size.messages, seed));
   }
-  if (wants('C')) {
-    say('C, the usual idiom');
-    drains.C.push(await drain(bed, workload(size.idiom, seed), startIdiom));
+  if (wants('idiom')) {
+    say('the usual idiom');
+    drains.idiom.push(await drain(bed, workload(size.idiom, seed), startIdiom));
   }
-  if (wants('D')) {
-    say('D, the worker');
+  if (wants('worker')) {
+    say('the worker');
     const check = ({ url }: { url: string }) => assertExact(url, calls);
-    drains.D.push(await drain(bed, calls, startWorkerProgram, check));
+    drains.worker.push(await drain(bed, calls, startWorkerProgram, check));
   }
-  if (wants('E')) {
-    say('E, latency of the worker');
+  if (wants('latency')) {
+    say('latency of the worker');
     const worker = await measureLatency(bed, startWorkerProgram, RATES, size.latency, seed + 10);
     append(latency.worker, worker);
-    say('E, latency of the usual idiom');
+    say('latency of the usual idiom');
     append(latency.idiom, await measureLatency(bed, startIdiom, IDIOM_RATES, size.latency, seed + 20));
   }
-  if (wants('R')) {
-    say('R, dead letters sent again');
+  if (wants('replay')) {
+    say('replay of dead letters');
     results.replays.push(await measureReplay(bed, size.replays, seed + 40));
   }
-  if (wants('F') && canHold()) await runScaling(seed + 30, say, bed);
+  if (wants('scaling') && canHold()) await runScaling(seed + 30, say, bed);
 }
 
 async function runScaling(seed: number, say: (what: string) => void, bed: Bed): Promise<void> {
   for (const { name, hot, share, workers } of SCALED) {
     for (const many of workers) {
-      // As many for each worker: one that has just started needs more CPU a message.
+      // Each worker gets the same number: one that has just started needs more CPU per message.
       const calls = workload(size.held * many, seed, hot);
-      say(`F, ${many} × ${share} core, ${name}`);
+      say(`scaling, ${many} × ${share} core, ${name}`);
       const rates = results.scaling[`${name}, ${many}`] ?? [];
       results.scaling[`${name}, ${many}`] = [...rates, await measureScaling(bed, many, share, calls)];
     }

@@ -4,7 +4,7 @@ import { type Program, type Services, startWorkerProgram } from './programs.ts';
 import { quotaOf } from './quota.ts';
 import type { Workload } from './workload.ts';
 
-/** Cores of one worker: at a quarter two of them leave broker and database all that they can use of two cores. */
+/** Share of a core per worker. With a quarter, two workers leave enough of two cores for broker and database. */
 export type Share = 0.25 | 0.5;
 
 /** Whether workers can be held to their share here: it takes control groups, and so root. */
@@ -14,7 +14,7 @@ export function canHold(): boolean {
   return quota !== null;
 }
 
-/** Part F: messages/s of so many workers, each held to its share of a core. */
+/** Messages/s of several workers, each held to its share of a core. */
 export async function measureScaling(
   bed: Bed,
   workers: number,

@@ -1,6 +1,6 @@
 import { startStorm, storms } from './storms.ts';
 
-/** The program beside the worker under attack; its argument is the number of a storm. */
+/** Runs one storm in its own process, beside the worker under attack. The argument is the number of the storm. */
 const storm = storms[Number(process.argv[2])];
 const { DATABASE_URL = '', AMQP_URL = '', WORKER_URL = '' } = process.env;
 if (storm === undefined) throw new Error(`expected the number of a storm, got ${process.argv[2]}`);

@@ -5,22 +5,22 @@ import { defaultNames } from '../src/broker/topology.ts';
 import { nested, type RawPublisher, rawPublisher } from '../test/support/raw-amqp.ts';
 import { sender } from './workload.ts';
 
-/** What a storm may reach: the broker as a producer, the database as another program, the worker's HTTP port. */
+/** What a storm can reach: the broker as a producer, the database as another program, the worker's HTTP port. */
 export interface Target {
   channel: Channel;
-  /** Publishes bytes that no client would. */
+  /** Publishes bytes that a client library would not send. */
   raw: RawPublisher;
   databaseUrl: string;
   workerUrl: string;
 }
 
-/** Whose row is held or vetoed. No honest call is of this customer. */
+/** The customer whose row is locked or vetoed. No honest call belongs to it. */
 export const HELD_CUSTOMER = 5000;
 
-/** Something hostile or careless that goes on beside honest calls. Runs until its process is ended. */
+/** A hostile or careless program that runs beside honest calls, until its process is ended. */
 export interface Storm {
   name: string;
-  /** How the honest switch takes its replies. */
+  /** How the honest switch receives its replies. */
   replies: 'queue' | 'direct';
   rage: (target: Target) => Promise<void>;
 }
@@ -62,7 +62,7 @@ function call(turn: number, fields: object): Buffer {
 const heldCall = (target: Target) =>
   every(1, (turn) => send(target, call(turn, { scustomer: HELD_CUSTOMER, cost: '1' }), JSON_TYPE));
 
-/** Another program's transaction that is left open. */
+/** Leaves a transaction of another program open. */
 async function leaveOpen(databaseUrl: string, statement: string): Promise<void> {
   const client = new Client({ connectionString: databaseUrl });
   await client.connect();
@@ -241,7 +241,7 @@ export const storms: readonly Storm[] = [
   },
 ];
 
-/** Rages until the process is ended: `storm.ts` runs one of them, so that it has an event loop of its own. */
+/** Runs a storm until the process is ended. */
 export async function startStorm(
   storm: Storm,
   where: Omit<Target, 'channel' | 'raw'>,

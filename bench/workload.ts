@@ -6,25 +6,25 @@ export interface Message {
 
 export interface Workload {
   messages: Message[];
-  /** What the messages must become: calls stored, messages refused, calls sent again. */
+  /** How many messages must be stored, refused and recognized as duplicates. */
   accepted: number;
   refused: number;
   duplicates: number;
 }
 
 export const sender = { username: 'bench-switch', password: 'a password of ordinary length' };
-export const operator = { username: 'desk', password: 'bench-desk-password' };
+export const operator = { username: 'operator', password: 'bench-operator-password' };
 export const currencies = { USD: '1', EUR: '0.92', GBP: '0.79' } as const;
 export const taxes = [
   { id: 1, name: 'VAT', rate: '20', flat: '0' },
   { id: 2, name: 'levy', rate: '0', flat: '0.05' },
 ] as const;
 export const CUSTOMERS = 1000;
-/** Customer 1 makes this share of all calls: every batch wants its row. */
+/** Customer 1 makes this share of all calls, so that every batch needs its row. */
 export const HOT_SHARE = 0.3;
 const DUPLICATE_SHARE = 0.2;
 const REFUSED_SHARE = 0.02;
-/** How far back a call that is sent again may lie: the same batch, or one long persisted. */
+/** How many messages back a duplicate may lie: in the same batch, or in one persisted long before. */
 const DUPLICATE_REACH = 5000;
 /** Every call starts within ten days of this; every customer's open invoice covers them. */
 const EPOCH = 1_760_000_000;

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { chartsOf } from '../bench/charts.ts';
-import { type Results, report } from '../bench/report.ts';
+import { report } from '../bench/report.ts';
+import type { Results } from '../bench/results.ts';
 
 const file = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8');
 const results = JSON.parse(file('bench/results/full.json')) as Results;
