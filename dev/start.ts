@@ -103,7 +103,7 @@ async function seed({ prisma }: Database): Promise<Passwords> {
 
 async function runSample(database: Database, amqpUrl: string, passwords: Passwords): Promise<void> {
   const before = await balances(database);
-  const door = await openSwitchClient([amqpUrl], defaultNames.exchange, REPLY_TIMEOUT_MS);
+  const client = await openSwitchClient([amqpUrl], defaultNames.exchange, REPLY_TIMEOUT_MS);
   const viewer = { auth_username: 'auditor', auth_password: passwords.viewer };
   const samples = sampleCalls(Math.floor(Date.now() / 1000), viewer);
   const table = new Table({
@@ -113,8 +113,8 @@ async function runSample(database: Database, amqpUrl: string, passwords: Passwor
     ...compact,
   });
   const switchUser = { auth_username: 'switch', auth_password: passwords.switch };
-  for (const sample of samples) table.push([sample.shows, ...(await send(door, sample, switchUser))]);
-  await door.close();
+  for (const sample of samples) table.push([sample.shows, ...(await send(client, sample, switchUser))]);
+  await client.close();
   say(`\n${samples.length} calls, each answered on the reply queue of the switch that sent it:\n${table}`);
 
   const after = await balances(database);
@@ -133,9 +133,9 @@ async function runSample(database: Database, amqpUrl: string, passwords: Passwor
   say(`\nDead letters: ${dead.map(({ reason, _count }) => `${_count} ${reason}`).join(', ')}.`);
 }
 
-async function send(door: SwitchClient, { call, as }: Sample, user: object): Promise<[string, string]> {
+async function send(client: SwitchClient, { call, as }: Sample, user: object): Promise<[string, string]> {
   const body = JSON.stringify({ ...user, ...as, ...call });
-  const { responses, isDuplicate } = await door.submit({ body, machine: String(call.machine) });
+  const { responses, isDuplicate } = await client.submit({ body, machine: String(call.machine) });
   const lines = responses.map(({ key, message }) => (key === '' ? message : `${key}: ${message}`));
   return [responses[0]?.code ?? '', lines.join('\n') + (isDuplicate ? ' (stored before)' : '')];
 }

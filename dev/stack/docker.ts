@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type ContainerRuntimeClient, GenericContainer, getContainerRuntimeClient } from 'testcontainers';
+import { CONTAINER_LABEL } from './containers.ts';
 import { freePort } from './ports.ts';
 import { untilAnswering } from './ready.ts';
 import { type DockerRecord, readRecord, writeRecord } from './records.ts';
@@ -9,7 +10,6 @@ import type { Progress, ServerHandle, StopMode } from './types.ts';
 
 type Container = ReturnType<ContainerRuntimeClient['container']['getById']>;
 
-const LABEL = 'cdr-ingest.server';
 const ENGINE_MS = 5_000;
 const READY_MS = 90_000;
 const CLEAN_STOP_S = 30;
@@ -104,7 +104,7 @@ async function startContainer(image: Image, progress: Progress): Promise<DockerS
     );
     const container = new GenericContainer(image.image)
       .withEnvironment(image.environment)
-      .withLabels({ [LABEL]: label })
+      .withLabels({ [CONTAINER_LABEL]: label })
       .withExposedPorts(...bindings);
     if (image.command) container.withCommand(image.command);
     const started = await container.start();
@@ -160,13 +160,4 @@ export async function startRabbitContainer(progress: Progress): Promise<DockerSe
     },
     progress,
   );
-}
-
-/** Removes every container that carries a label of ours, with its volumes. */
-export async function removeContainers(label: string): Promise<void> {
-  const { container: client } = await getContainerRuntimeClient();
-  const filters = { label: [`${LABEL}=${label}`] };
-  for (const { Id } of await client.dockerode.listContainers({ all: true, filters })) {
-    await client.dockerode.getContainer(Id).remove({ force: true, v: true });
-  }
 }

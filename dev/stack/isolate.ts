@@ -14,15 +14,20 @@ export interface Isolated {
   drop(): Promise<void>;
 }
 
-/** Makes a database and a vhost within a stack. Every call gives new ones, also for the same name. */
-export async function isolate(stack: Stack, name: string): Promise<Isolated> {
+/**
+ * Makes a database and a vhost within a stack. Every call makes new ones, even for the same name.
+ *
+ * @param template the database to copy, empty if not given. template1 would not do: it cannot be copied while anyone is
+ *   connected to it, nor with another encoding.
+ */
+export async function isolate(stack: Stack, name: string, template = 'template0'): Promise<Isolated> {
   const readable = name
     .toLowerCase()
     .replaceAll(/[^a-z0-9]+/g, '_')
     .slice(0, 40);
   const unique = `cdr_${readable}_${randomBytes(4).toString('hex')}`;
   const [database, vhost] = await Promise.allSettled([
-    createDatabase(stack, unique),
+    createDatabase(stack, unique, template),
     createVhost(stack, unique),
   ]);
   if (database.status === 'fulfilled' && vhost.status === 'fulfilled') {
@@ -42,9 +47,11 @@ export async function isolate(stack: Stack, name: string): Promise<Isolated> {
 
 type Drop = () => Promise<void>;
 
-async function createDatabase(stack: Stack, name: string): Promise<Drop> {
-  // template0 because template1 cannot be copied while anyone is connected to it, nor with another encoding.
-  await query(stack.databaseUrl, `create database "${name}" template template0 encoding 'UTF8' locale 'C'`);
+async function createDatabase(stack: Stack, name: string, template: string): Promise<Drop> {
+  await query(
+    stack.databaseUrl,
+    `create database "${name}" template "${template}" encoding 'UTF8' locale 'C'`,
+  );
   return () => query(stack.databaseUrl, `drop database if exists "${name}" with (force)`);
 }
 

@@ -13,8 +13,8 @@ export async function removeServer(recordPath: string): Promise<void> {
   const record = readRecord(recordPath);
   if (!record) return;
   if (record.kind === 'docker') {
-    // Loaded only here: it is large, and most runs have no engine.
-    const { removeContainers } = await import('./docker.ts');
+    // Loaded only here: testcontainers is large, and most runs do not use Docker.
+    const { removeContainers } = await import('./containers.ts');
     await removeContainers(record.label);
   } else {
     await endLocal(record);
