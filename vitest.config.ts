@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './test/support/longest-first.ts';
 
 export default defineConfig({
   test: {
@@ -8,9 +9,10 @@ export default defineConfig({
     pool: 'forks',
     // Two cores serve PostgreSQL, RabbitMQ and the workers under test as well.
     maxWorkers: 2,
+    sequence: { sequencer: LongestFirst },
     globalSetup: ['test/support/stack-setup.ts'],
     testTimeout: 60_000,
-    // The first to ask for the stack waits for it, with a download on a new machine.
+    // The first test that asks for the stack waits for it, on a new machine including a download.
     hookTimeout: 240_000,
     teardownTimeout: 60_000,
   },

@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-/** The long tests, which `npm test` leaves out: one at a time, because they measure and disturb. */
+/** The long tests, which `npm test` leaves out. They run one at a time, because they measure times and stop servers. */
 export default defineConfig({
   test: {
     include: ['test/soak/**/*.test.ts'],

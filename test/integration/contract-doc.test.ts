@@ -2,12 +2,11 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Outcome } from '../../src/domain/outcome.ts';
 import { type Database, openDatabase } from '../../src/store/database.ts';
-import { migrate } from '../../src/store/migrate.ts';
 import { persist } from '../../src/store/persist/persist.ts';
 import { sqlOf } from '../../src/store/sql.ts';
 import { type Admitted, admit } from '../../src/worker/admission.ts';
 import { replyTo } from '../../src/worker/envelope.ts';
-import { testServices } from '../support/stack.ts';
+import { migratedServices } from '../support/stack.ts';
 
 interface Block {
   heading: string;
@@ -50,8 +49,7 @@ let database: Database;
 let drop: () => Promise<void>;
 
 beforeAll(async () => {
-  const services = await testServices('contract-doc');
-  await migrate(services.databaseUrl);
+  const services = await migratedServices('contract-doc');
   database = openDatabase({
     url: services.databaseUrl,
     poolSize: 2,

@@ -10,17 +10,15 @@ import {
   openDatabase,
 } from '../../src/store/database.ts';
 import type { Prisma } from '../../src/store/generated/client.ts';
-import { migrate } from '../../src/store/migrate.ts';
 import { sqlOf } from '../../src/store/sql.ts';
-import { testServices } from '../support/stack.ts';
+import { migratedServices } from '../support/stack.ts';
 
-let services: Awaited<ReturnType<typeof testServices>>;
+let services: Awaited<ReturnType<typeof migratedServices>>;
 let admin: Client;
 const open: Database[] = [];
 
 beforeAll(async () => {
-  services = await testServices('database');
-  await migrate(services.databaseUrl);
+  services = await migratedServices('database');
   admin = new Client({ connectionString: services.databaseUrl });
   await admin.connect();
   await admin.query(`insert into peers (id, name) values (1, 'one'), (2, 'two')`);

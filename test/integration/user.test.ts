@@ -4,18 +4,16 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { verifyPassword } from '../../src/auth/password.ts';
 import { type Database, openDatabase } from '../../src/store/database.ts';
-import { migrate } from '../../src/store/migrate.ts';
 import { readUsers } from '../../src/store/users.ts';
-import { testServices } from '../support/stack.ts';
+import { migratedServices } from '../support/stack.ts';
 
 const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
 
-let services: Awaited<ReturnType<typeof testServices>>;
+let services: Awaited<ReturnType<typeof migratedServices>>;
 let database: Database;
 
 beforeAll(async () => {
-  services = await testServices('user');
-  await migrate(services.databaseUrl);
+  services = await migratedServices('user');
   database = openDatabase({
     url: services.databaseUrl,
     poolSize: 1,

@@ -1,15 +1,15 @@
 import { connect, createServer, type Socket } from 'node:net';
 
-/** An address that leads to one server and later to another, as a service of Kubernetes does. */
+/** An address that can be pointed at another server, like a Service of Kubernetes. */
 export interface MovingAddress {
   /** The same URL at this address. */
   url: (target: string) => string;
-  /** New connections lead to the host and port of this URL. */
+  /** Points new connections at the host and port of this URL. */
   lead: (target: string) => void;
   close: () => Promise<void>;
 }
 
-/** Listens on a free local port and leads to the host and port of `target`, any URL. */
+/** Listens on a free local port and forwards to the host and port of `target`, a URL of any kind. */
 export async function startAddress(target: string): Promise<MovingAddress> {
   let { hostname, port } = new URL(target);
   const sockets = new Set<Socket>();

@@ -2,12 +2,12 @@ import { Client } from 'pg';
 import { until } from './broker.ts';
 import type { Site } from './faults.ts';
 
-/** Another client of the database, in whose way the workers come to stand. */
+/** Another database session that blocks the workers. */
 export interface Blocker {
   query: (text: string) => Promise<Record<string, unknown>[]>;
   /** Waits until a statement of a worker waits for a lock. */
   workerWaits: () => Promise<void>;
-  /** Takes back everything not committed, locks included. */
+  /** Rolls back and releases all locks. */
   end: () => Promise<void>;
 }
 
@@ -29,12 +29,12 @@ export async function block(site: Site, statements: string): Promise<Blocker> {
   };
 }
 
-/** Waits until nothing runs in the database any more that a worker has asked for, killed ones included. */
+/** Waits until no session of a worker is left in the database, including those of killed workers. */
 export async function workersGone(site: Site): Promise<void> {
   await until(async () => (await site.rows(`select pid::text ${WORKERS}`)).length === 0);
 }
 
-/** Breaks the connections over which workers have something running, so that none of it happens. Returns how many. */
+/** Terminates the sessions of workers that are running something, which rolls it back. Returns how many. */
 export async function endStatements(site: Site): Promise<number> {
   const ended = await site.rows(`select pg_terminate_backend(pid)::text ${WORKERS} and state <> 'idle'`);
   return ended.length;

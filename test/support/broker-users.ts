@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { managementRequest } from '../../dev/stack/ready.ts';
 import { testStack } from './stack.ts';
 
-/** What a user of the broker may do in a vhost, as patterns of names. */
+/** Permissions of a broker user in a vhost, as patterns of names. */
 export interface Permissions {
   configure: string;
   write: string;
@@ -12,7 +12,7 @@ export interface Permissions {
 
 const OPERATIONS = new URL('../../docs/operations.md', import.meta.url);
 
-/** What docs/operations.md gives to a user of that name. */
+/** The permissions that docs/operations.md gives to this user. */
 export function documentedPermissions(name: 'worker' | 'switch-1' | 'setup'): Permissions {
   const line = new RegExp(`^rabbitmqctl set_permissions -p cdrs ${name} '(.*)' '(.*)' '(.*)'$`, 'm');
   const [, configure, write, read] = line.exec(readFileSync(OPERATIONS, 'utf8')) ?? [];
@@ -25,7 +25,7 @@ export function documentedPermissions(name: 'worker' | 'switch-1' | 'setup'): Pe
 export interface BrokerUser {
   /** As that user, to the same vhost. */
   amqpUrl: string;
-  /** Counts for what is done from now on. */
+  /** Replaces the permissions. */
   permit(permissions: Permissions): Promise<void>;
   drop(): Promise<void>;
 }

@@ -3,7 +3,7 @@ import { vi } from 'vitest';
 import type { BrokerLog } from '../../src/broker/log.ts';
 import { type SupervisedConnection, superviseConnection } from '../../src/broker/supervisor.ts';
 
-/** Longest wait for anything that should happen; under load a CI machine needs more than is usual. */
+/** Limit for anything that should happen, generous for a CI machine under load. */
 export const LIMIT_MS = 30_000;
 
 /** Waits until `condition` holds. Rejects after `limitMs`. */
@@ -39,12 +39,12 @@ export function supervise(
   });
 }
 
-/** The broker as an outsider sees it. */
+/** A plain client of the broker, beside the code under test. */
 export interface Outsider {
   channel: ConfirmChannel;
-  /** Runs on a channel of its own, which an error may close. */
+  /** Runs on a separate channel, which an error may close. */
   apart<T>(work: (channel: Channel) => Promise<T>): Promise<T>;
-  /** Sends so many messages, body `0`, `1`, … Resolves when all are confirmed. */
+  /** Sends `count` messages with the bodies `0`, `1`, … Resolves when all are confirmed. */
   fill(queue: string, count: number): Promise<void>;
   /** Messages ready for delivery. */
   depth(queue: string): Promise<number>;
@@ -75,7 +75,7 @@ export async function outsider(url: string): Promise<Outsider> {
   };
 }
 
-/** A quorum queue as the input queue is one, without its dead letters. */
+/** A quorum queue like the input queue, without dead-lettering. */
 export async function quorumQueue(to: Outsider, queue: string, args: object = {}): Promise<void> {
   await to.channel.assertQueue(queue, { arguments: { 'x-queue-type': 'quorum', ...args } });
 }

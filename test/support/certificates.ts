@@ -9,7 +9,7 @@ export interface CertificateFiles {
   key: string;
 }
 
-/** An authority for tests, and what it has signed, in a directory that the servers' user can read. */
+/** A CA for tests and the certificates it has signed, in a directory that the servers' user can read. */
 export interface TestAuthority {
   /** File with its certificate. */
   ca: string;
@@ -20,7 +20,7 @@ export interface TestAuthority {
 
 const openssl = (...args: string[]) => execFileSync('openssl', args, { stdio: 'pipe' });
 
-/** Makes an authority of its own: nobody trusts it who is not told to. */
+/** Makes a private CA. */
 export function testAuthority(name: string): TestAuthority {
   const directory = mkdtempSync(join(dataBase(), 'cdr-ingest-certificates-'));
   chmodSync(directory, 0o755);
@@ -57,7 +57,7 @@ export function testAuthority(name: string): TestAuthority {
       extensions,
       ...signer,
     );
-    // PostgreSQL wants the key to be its own and closed to others.
+    // PostgreSQL insists on owning its key, and on nobody else being able to read it.
     const user = serverUser();
     if (user !== undefined) chownSync(files.key, user.uid, user.gid);
     chmodSync(files.key, 0o600);

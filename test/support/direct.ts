@@ -11,7 +11,7 @@ function processId(node: string, number: number): Buffer {
   return Buffer.concat([Buffer.from([131, 88, 119, name.length]), name, numbers]);
 }
 
-/** A direct reply address as the broker writes one, of a node that it does not know: RabbitMQ 3 closes the connection over it. */
+/** A well-formed direct reply address of an unknown node: RabbitMQ 3 closes the connection over it. */
 export function addressOfNoNode(number: number): string {
   return `${PREFIX}${processId(`reply@${1_000_000_000 + number}`, number).toString('base64')}.${KEY}`;
 }
@@ -44,7 +44,7 @@ export const closingOnThree: Readonly<Record<string, string>> = {
   'a node with a hash that is none': ofNode('reply@abc'),
 };
 
-/** Addresses that are as wrong, and that it only ignores. */
+/** Addresses that are as invalid, but that RabbitMQ only ignores. */
 export const ignored: Readonly<Record<string, string>> = {
   'no suffix': PREFIX,
   'a dot': `${PREFIX}.`,
@@ -53,11 +53,11 @@ export const ignored: Readonly<Record<string, string>> = {
   'no process id': `${PREFIX}.${KEY}`,
 };
 
-/** A sender that hears its replies through RabbitMQ's direct reply-to, as each channel of a switch does. */
+/** A sender that gets its replies through RabbitMQ's direct reply-to. */
 export interface DirectSender {
-  /** The address that the broker gave its channel. */
+  /** The reply address that the broker gave to its channel. */
   address: string;
-  /** Correlation ids of the replies that came. */
+  /** Correlation ids of the replies so far. */
   heard: ReadonlySet<string>;
   /** Publishes to an exchange with its own reply address. */
   publish(exchange: string, routingKey: string, body: Buffer, correlationId: string): void;

@@ -5,7 +5,7 @@ import { migrate } from '../../src/store/migrate.ts';
 import { reconcile } from '../../src/store/reconcile.ts';
 import { upsertUser } from '../../src/store/users.ts';
 import { outsider, until } from './broker.ts';
-import { testServices } from './stack.ts';
+import { migratedServices } from './stack.ts';
 import { openSwitch, type TestSwitch } from './switch.ts';
 import { startProcess, type WorkerProcess } from './worker.ts';
 
@@ -13,7 +13,7 @@ const PASSWORD = 'right-one';
 const INPUT = 'cdrs.create';
 const DEAD = 'cdrs.dead';
 
-/** Servers of the test's own in place of the shared ones, and settings of the workers. */
+/** Own servers instead of the shared ones, and settings of the workers. */
 export interface SiteOptions {
   postgres?: { url: string };
   /** Of a cluster the URLs of its nodes, separated by commas. */
@@ -21,7 +21,7 @@ export interface SiteOptions {
   environment?: Record<string, string>;
 }
 
-/** Database, broker, workers and a switch: the whole system as it runs, with an oracle beside it. */
+/** Database, broker, workers and a switch: the whole system, and the means to check it. */
 export interface Site {
   databaseUrl: string;
   amqpUrl: string;
@@ -29,36 +29,36 @@ export interface Site {
   calls: TestSwitch;
   /** Starts a worker process and waits until it consumes. */
   worker: (environment?: Record<string, string>) => Promise<WorkerProcess>;
-  /** Kills a worker the hard way, and waits for its end. */
+  /** Kills a worker with SIGKILL and waits for its end. */
   kill: (worker: WorkerProcess) => Promise<void>;
-  /** Messages in a queue that nobody holds. */
+  /** Messages that are ready in a queue. */
   depth: (queue: string) => Promise<number>;
-  /** Everything sent is answered; 30 s is the bound promised after the end of any fault. */
+  /** Waits until everything sent is answered; 30 s is the bound promised after the end of any fault. */
   allAnswered: (limitMs?: number) => Promise<void>;
-  /** Stops the workers and tells what became of everything. */
-  verdict: () => Promise<Verdict>;
+  /** Stops the workers and reports what became of every call. */
+  audit: () => Promise<Audit>;
   close: () => Promise<void>;
 }
 
-export interface Verdict {
-  /** How the workers that were still running ended. */
+export interface Audit {
+  /** Exit codes of the workers that were still running. */
   exits: (number | null)[];
   unanswered: number;
   /** Sent and not stored. */
   lost: string[];
   /** Stored and not sent. */
   strange: string[];
-  /** Customers whose balance, sum or count is not exactly that of their calls. */
+  /** Customers whose balance, charged sum or number of calls is not exactly that of their calls. */
   wrong: string[];
   /** Drift that `reconcile` finds. */
   drift: number;
   /** reason and uniqueid of each. */
   deadLetters: string[];
-  /** Left in the input queue and in the queue of what the broker gave up on, after the workers. */
+  /** Messages left in the input queue and in the quarantine queue after the workers stopped. */
   left: number[];
 }
 
-/** What every run must end with. */
+/** The result that every test must end with. */
 export const faultless = {
   unanswered: 0,
   lost: [],
@@ -70,9 +70,10 @@ export const faultless = {
 };
 
 export async function openSite(name: string, seed: number, options: SiteOptions = {}): Promise<Site> {
-  const shared = options.postgres && options.rabbit ? undefined : await testServices(name);
+  const shared = options.postgres && options.rabbit ? undefined : await migratedServices(name);
   const databaseUrl = options.postgres?.url ?? shared?.databaseUrl ?? '';
   const amqpUrl = options.rabbit?.url ?? shared?.amqpUrl ?? '';
+  if (options.postgres) await migrate(databaseUrl);
   const prisma = await prepare(databaseUrl, name);
   const calls = await openSwitch(amqpUrl, PASSWORD, seed);
   const running = new Set<WorkerProcess>();
@@ -98,12 +99,10 @@ export async function openSite(name: string, seed: number, options: SiteOptions 
     return worker;
   }
 
-  async function verdict(): Promise<Verdict> {
+  async function audit(): Promise<Audit> {
     const exits = await Promise.all([...running].map((worker) => worker.stop()));
     const stored = new Set((await rows('select uniqueid from cdrs')).map(({ uniqueid }) => uniqueid ?? ''));
-    const deadLetters = await rows(
-      `select reason || ' ' || uniqueid as letter from dead_letters order by id`,
-    );
+    const deadLetters = await rows(`select reason || ' ' || uniqueid as name from dead_letters order by id`);
     const customers = await rows(
       'select id::text, balance::text, charged::text, calls::text from customers order by id',
     );
@@ -124,7 +123,7 @@ export async function openSite(name: string, seed: number, options: SiteOptions 
         return isRight ? [] : [`${JSON.stringify(customer)}, expected ${JSON.stringify(due)}`];
       }),
       drift: proofs.reduce((sum, proof) => sum + proof.drift, 0),
-      deadLetters: deadLetters.map(({ deadLetter }) => deadLetter ?? ''),
+      deadLetters: deadLetters.map(({ name }) => name ?? ''),
       left: [await depth(INPUT), await depth(DEAD)],
     };
   }
@@ -137,7 +136,7 @@ export async function openSite(name: string, seed: number, options: SiteOptions 
     depth,
     worker: (environment = {}) => {
       const starting = start(environment);
-      // Whoever waits for it hears of a failure; a test that failed before does not wait any more.
+      // A test that awaits this gets the failure. One that has failed already does not await it any more.
       starting.catch(() => undefined);
       return starting;
     },
@@ -146,7 +145,7 @@ export async function openSite(name: string, seed: number, options: SiteOptions 
       await worker.ended;
     },
     allAnswered: (limitMs) => until(() => calls.unanswered === 0, limitMs),
-    verdict,
+    audit,
     close: async () => {
       for (const worker of running) worker.child.kill('SIGKILL');
       await Promise.all([...running].map(({ ended }) => ended));
@@ -157,9 +156,8 @@ export async function openSite(name: string, seed: number, options: SiteOptions 
   };
 }
 
-/** Three customers without money, so that each balance is what was charged. */
+/** Three customers with a balance of zero, so that each balance shows what was charged. */
 async function prepare(url: string, applicationName: string) {
-  await migrate(url);
   const settings = { poolSize: 2, statementTimeoutMs: 20_000, connectTimeoutMs: 10_000 };
   const database = openDatabase({ url, applicationName, ...settings });
   const { prisma } = database;
@@ -179,10 +177,10 @@ function inUnits(millionths: bigint): string {
   return `${millionths < 0n ? '-' : ''}${digits.slice(0, -6)}.${digits.slice(-6)}`;
 }
 
-/** The whole of a verdict at once, so that a failure shows everything. */
-export async function expectFaultless(site: Site, except: Partial<Verdict> = {}): Promise<void> {
-  const { exits, ...verdict } = await site.verdict();
-  expect({ ...verdict, exits }).toEqual({ ...faultless, exits: exits.map(() => 0), ...except });
+/** Compares the whole audit at once, so that a failure shows everything. */
+export async function expectFaultless(site: Site, except: Partial<Audit> = {}): Promise<void> {
+  const { exits, ...found } = await site.audit();
+  expect({ ...found, exits }).toEqual({ ...faultless, exits: exits.map(() => 0), ...except });
 }
 
 /** Status and parts of `/readyz`. */
@@ -191,7 +189,7 @@ export async function readiness(worker: WorkerProcess): Promise<{ status: number
   return { status: response.status, parts: await response.json() };
 }
 
-/** The page of `/metrics`; asked for again while it answers that it was asked for too often. */
+/** The page of `/metrics`; asks again while the answer is 429. */
 export async function metricsOf(worker: WorkerProcess): Promise<string> {
   const url = `http://127.0.0.1:${await worker.port()}/metrics`;
   let page = '';
@@ -204,18 +202,18 @@ export async function metricsOf(worker: WorkerProcess): Promise<string> {
   return page;
 }
 
-/** One sample of `/metrics`, by its name and labels as they are written there; 0 if it is not there. */
+/** One sample of `/metrics`, by its name and labels as they appear there; 0 if absent. */
 export async function metric(worker: WorkerProcess, sample: string): Promise<number> {
   return sampleOf(await metricsOf(worker), sample);
 }
 
-/** The same of a page that was read already. */
+/** The same for a page that was already read. */
 export function sampleOf(page: string, sample: string): number {
   const line = page.split('\n').find((candidate) => candidate.startsWith(`${sample} `));
   return Number(line?.slice(sample.length + 1) ?? 0);
 }
 
-/** Sends one more call and waits for its answer. Resolves with the milliseconds since `since` (monotonic). */
+/** Sends one more call and waits for its reply. Returns the milliseconds since `since` (monotonic). */
 export async function answeredAnew(site: Site, since: number): Promise<number> {
   const messages = site.calls.make(1);
   await site.calls.send(messages);

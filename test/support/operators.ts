@@ -13,7 +13,7 @@ import { startProcess, type WorkerProcess } from './worker.ts';
 
 const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
 
-/** What must never be seen anywhere. */
+/** Must never appear in any output. */
 export const PASSWORD = 'right-canary-7';
 
 export interface CommandResult {
@@ -22,13 +22,13 @@ export interface CommandResult {
   code: number | null;
 }
 
-/** A worker at work, a switch, an operator and a viewer. */
+/** A running worker with a switch, an operator and a viewer. */
 export interface OperatorSite {
   db: BillingDatabase;
   worker: WorkerProcess;
-  door: SwitchClient;
+  client: SwitchClient;
   environment: Record<string, string>;
-  /** Sends one call of customer 1 at the switch client; the codes of the reply. */
+  /** Sends one call of customer 1 as the switch; returns the responses. */
   submit: (parameters: Record<string, unknown>) => Promise<{ code: string; key: string }[]>;
   /** `cdr-ingest dead …` as the operator. */
   dead: (args: readonly string[], environment?: Record<string, string>) => Promise<CommandResult>;
@@ -54,17 +54,17 @@ export async function openOperatorSite(name: string): Promise<OperatorSite> {
   const environment = { ...services, CDR_USERNAME: 'boss', CDR_PASSWORD: PASSWORD };
   const worker = await startProcess(['worker'], { ...services, HTTP_PORT: '0' });
   await worker.logged('"queue":"cdrs.create","state":"consuming"');
-  const door = await openSwitchClient([db.amqpUrl], 'cdrs', 30_000);
+  const client = await openSwitchClient([db.amqpUrl], 'cdrs', 30_000);
 
   const dead: OperatorSite['dead'] = (args, more = {}) =>
     runCommand(['dead', ...args], { ...environment, ...more });
   return {
     db,
     worker,
-    door,
+    client,
     environment,
     submit: async (parameters) => {
-      const { responses } = await door.submit({ body: JSON.stringify(callOf(parameters)) });
+      const { responses } = await client.submit({ body: JSON.stringify(callOf(parameters)) });
       return responses.map(({ code, key }) => ({ code, key }));
     },
     dead,
@@ -79,7 +79,7 @@ export async function openOperatorSite(name: string): Promise<OperatorSite> {
       return rows.map(({ id }) => id ?? '');
     },
     close: async () => {
-      await door.close();
+      await client.close();
       await worker.stop();
       await db.drop();
     },
@@ -116,20 +116,20 @@ export interface Heard {
   isDuplicate: boolean;
 }
 
-/** A switch that stays at its reply queue, and sees what else comes through the switch client. */
-export interface Outpost {
+/** A switch with its own reply queue that also receives a copy of every message sent to the input exchange. */
+export interface Observer {
   replies: string;
   heard: readonly Heard[];
-  /** Sends a call, or anything else, with or without a replay header. Resolves when the broker has it. */
+  /** Sends a call, or anything else, with or without a replay header. Resolves when the broker has confirmed it. */
   send: (body: object | Buffer, correlationId: string, replayHeader?: string) => Promise<void>;
-  /** Resolves with the replies to this message when there are so many. */
+  /** Resolves with the replies to this message when there are at least `count`. */
   answers: (correlationId: string, count?: number) => Promise<Heard[]>;
-  /** Messages with a replay header that came through the switch client since the last time. */
-  overheard: () => Promise<{ replayHeader: string; body: Buffer }[]>;
+  /** Messages with a replay header that were sent since the last time. */
+  replaysSeen: () => Promise<{ replayHeader: string; body: Buffer }[]>;
   close: () => Promise<void>;
 }
 
-export async function openOutpost(amqpUrl: string): Promise<Outpost> {
+export async function openObserver(amqpUrl: string): Promise<Observer> {
   const connection = await connect(amqpUrl);
   const channel = await connection.createConfirmChannel();
   const { queue } = await channel.assertQueue('', { exclusive: true });
@@ -163,7 +163,7 @@ export async function openOutpost(amqpUrl: string): Promise<Outpost> {
       await until(() => to(correlationId).length >= count);
       return to(correlationId);
     },
-    overheard: async () => {
+    replaysSeen: async () => {
       const found: { replayHeader: string; body: Buffer }[] = [];
       for (;;) {
         const message = await channel.get(queue, { noAck: true });

@@ -1,13 +1,12 @@
 import { openDatabase } from '../../src/store/database.ts';
-import { migrate } from '../../src/store/migrate.ts';
 import { persist } from '../../src/store/persist/persist.ts';
 import { type Sql, sqlOf } from '../../src/store/sql.ts';
 import { type Admitted, admit } from '../../src/worker/admission.ts';
-import { testServices } from './stack.ts';
+import { migratedServices } from './stack.ts';
 
 export type Parameters = Record<string, unknown>;
 
-/** What a call needs at least; every test changes what it is about. */
+/** The required parameters of a call; each test adds those that it is about. */
 export const minimal: Parameters = {
   auth_username: 'switch',
   auth_password: 'right',
@@ -44,10 +43,9 @@ export function admitted(parameters: Parameters): Admitted {
   return result;
 }
 
-/** A migrated database of the test's own with a small billing system in it. */
+/** A migrated database for one test file, with a small billing system in it. */
 export async function billingDatabase(name: string) {
-  const services = await testServices(name);
-  await migrate(services.databaseUrl);
+  const services = await migratedServices(name);
   const database = openDatabase({
     url: services.databaseUrl,
     poolSize: 8,

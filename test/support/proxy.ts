@@ -1,46 +1,46 @@
 import { connect, createServer, type Socket } from 'node:net';
 
-/** Who speaks on a connection: the one who opened it, or the one it leads to. */
+/** One end of a connection: the one that opened it, or the one it leads to. */
 export type Side = 'client' | 'server';
 
-/** A TCP proxy that can do to a connection what networks do. */
+/** A TCP proxy that can disturb connections as networks do. */
 export interface FaultProxy {
-  /** The same URL, led through the proxy. */
+  /** The same URL, through the proxy. */
   url(target: string): string;
   readonly connections: number;
-  /** Breaks every connection there is, without a goodbye. New ones are taken. */
+  /** Resets every open connection. New ones are accepted. */
   cut(): void;
-  /** From now on nothing comes through in either direction and nobody is told: half-open connections. */
+  /** From now on nothing passes in either direction, without any notice: half-open connections. */
   stall(): void;
-  /** Ends `stall`: what was held back comes through. */
+  /** Ends `stall`: what was held back passes. */
   resume(): void;
   /**
-   * From now on keeps back what one side says on connections, old and new, whose client has said `name`: an AMQP
-   * client its `connection_name`, for example. '' means all. An end comes through, and what was kept back never
-   * arrives then.
+   * From now on holds back what one side sends on connections, old and new, whose client has sent `name` at the start,
+   * for example the `connection_name` of an AMQP client. '' means all. The end of a connection passes, and what was
+   * held back on it is then lost.
    */
   hold(side: Side, name?: string): void;
-  /** Ends `hold`: what was kept back comes through. */
+  /** Ends `hold`: what was held back passes. */
   release(): void;
-  /** Says something in the name of one side, on every connection there is. */
+  /** Sends bytes as if they came from one side, on every open connection. */
   say(side: Side, bytes: Buffer): void;
-  /** Every chunk takes so many milliseconds longer, in each direction. */
+  /** Delays every chunk by this many milliseconds, in each direction. */
   delay(milliseconds: number): void;
   close(): Promise<void>;
 }
 
 interface Connection {
-  /** What each side speaks through: its socket, and what of its words is kept back. */
+  /** Per side its socket, and the chunks from it that are held back. */
   sides: Record<Side, { socket: Socket; kept: Buffer[] }>;
-  /** What the client said at first. */
+  /** The first bytes that the client sent. */
   greeting: string;
 }
 
-/** An AMQP client gives its name within these. */
+/** An AMQP client sends its name within these. */
 const GREETING_BYTES = 4096;
 const OTHER: Record<Side, Side> = { client: 'server', server: 'client' };
 
-/** Listens on a free local port and leads to the host and port of `target`, any URL. */
+/** Listens on a free local port and forwards to the host and port of `target`, a URL of any kind. */
 export async function startProxy(target: string): Promise<FaultProxy> {
   const { hostname, port } = new URL(target);
   const connections = new Set<Connection>();
@@ -73,7 +73,7 @@ export async function startProxy(target: string): Promise<FaultProxy> {
     // 'close' follows.
     socket.on('error', () => {});
     socket.on('close', () => {
-      // Who is stalled is not told of an end either.
+      // A stalled connection gets no notice of an end either.
       if (!stalled) to.destroy();
       if (to.destroyed) connections.delete(connection);
     });

@@ -1,6 +1,6 @@
 import { type ConfirmChannel, connect } from 'amqplib';
 
-/** Bytes of a message's properties, which need be none that a client would write. */
+/** The bytes of a message's properties, valid or not. */
 export interface RawProperties {
   contentType?: Buffer;
   contentEncoding?: Buffer;
@@ -19,7 +19,7 @@ export interface RawProperties {
   clusterId?: Buffer;
 }
 
-/** Those that hold any text a sender likes; `expiration` and `userId` are looked at by the broker. */
+/** The properties that may hold any text; `expiration` and `userId` are checked by the broker. */
 export const TEXT_PROPERTIES = [
   'contentType',
   'contentEncoding',
@@ -104,7 +104,7 @@ export function nested(depth: number, kind: 'table' | 'array'): Buffer {
     parts.push(long(length), level);
     length += 4 + level.length;
   }
-  // The outermost value is one of a table in any case, and has a name.
+  // The outermost value is an entry of the headers table and needs a name.
   if (kind === 'array') parts.push(Buffer.of(0));
   return Buffer.concat(parts.reverse());
 }
@@ -116,14 +116,14 @@ export interface RawMessage {
   properties: RawProperties;
 }
 
-/** Publishes messages byte for byte, past everything that a client checks. */
+/** Publishes messages byte for byte, without the checks of a client library. */
 export interface RawPublisher {
   /** Resolves when all are confirmed. */
   publish(messages: readonly RawMessage[]): Promise<void>;
   close(): Promise<void>;
 }
 
-/** What amqplib keeps to itself. */
+/** Internals of amqplib. */
 interface Internals {
   ch: number;
   connection: { channels: { buffer: { write(frames: Buffer): boolean } }[]; frameMax: number };
@@ -165,7 +165,7 @@ function send(
   const frames = [frame(1, ch, method), contentHeader(ch, body.length, properties)];
   const part = connection.frameMax - 8;
   for (let at = 0; at < body.length; at += part) frames.push(frame(3, ch, body.subarray(at, at + part)));
-  // amqplib counts what it publishes to know what is confirmed; it is told of this one too.
+  // amqplib counts what it publishes to match confirms, so it has to know of this message too.
   Reflect.apply(Reflect.get(channel, 'pushConfirmCallback'), channel, [undefined]);
   connection.channels[ch]?.buffer.write(Buffer.concat(frames));
 }

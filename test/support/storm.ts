@@ -1,6 +1,6 @@
 import { outsider } from './broker.ts';
 
-/** Somebody who sends more than is good for others, at an even rate. */
+/** A sender of a high, even rate of messages. */
 export interface Storm {
   /** Messages sent so far. */
   readonly sent: number;
@@ -10,8 +10,7 @@ export interface Storm {
 const TICK_MS = 20;
 
 /**
- * Sends `bodyOf(0)`, `bodyOf(1)`, … until `stop`, so many a second. Nobody waits for the replies, which go to the
- * results exchange.
+ * Sends `bodyOf(0)`, `bodyOf(1)`, … at this rate until `stop`. The replies go to the results exchange and are ignored.
  */
 export async function storm(
   amqpUrl: string,

@@ -12,12 +12,12 @@ export interface SentCall {
   cost: bigint;
 }
 
-/** One message: a call may be sent in several. The correlation id tells them apart. */
+/** One message. A call may be sent in several, which differ in their correlation ids. */
 export interface Message {
   call: SentCall;
   correlationId: string;
   replyTo?: string;
-  /** The broker may drop its reply, so nobody waits for it. */
+  /** The broker may drop its reply, so it is not waited for. */
   isUnanswerable?: true;
 }
 
@@ -28,17 +28,17 @@ export interface Heard {
   isDuplicate: boolean;
 }
 
-/** A telephone switch that never gives up: what is not confirmed is sent again, what is answered is remembered. */
+/** A switch that resends whatever is not confirmed, and remembers every reply. */
 export interface TestSwitch {
   readonly random: Random;
-  /** By uniqueid, from the moment it was made: everything made must be sent. */
+  /** Every call that was made, by uniqueid. All of them must be sent. */
   readonly calls: ReadonlyMap<string, SentCall>;
   readonly messages: number;
-  /** Messages that no reply has come for. */
+  /** Messages without a reply. */
   readonly unanswered: number;
-  /** The replies to one message; several after a redelivery. */
+  /** The replies to one message: several after a redelivery. */
   heard(correlationId: string): readonly Heard[];
-  /** So many new calls, not sent yet: two of three for one customer, each tenth one twice. */
+  /** Makes new calls without sending them: two of three are of one customer, every tenth has two messages. */
   make(count: number): Message[];
   /** The body of a message about this call. */
   bodyOf: (call: SentCall) => Buffer;
@@ -46,7 +46,7 @@ export interface TestSwitch {
   send(messages: readonly Message[]): Promise<void>;
   /** Sends new calls until `stop`, with a bounded number of them unanswered. */
   keepSending(): { stop: () => Promise<void> };
-  /** Waits for so many more messages to be answered. */
+  /** Waits until this many more messages are answered. */
   moreAnswered(count: number): Promise<void>;
   close(): Promise<void>;
 }
@@ -57,10 +57,10 @@ const CUSTOMERS = 3;
 const CHUNK = 50;
 const MOST_UNANSWERED = 1500;
 const AGAIN_MS = 50;
-/** An overload ends sooner; what is longer is a channel that has lost its way. */
+/** An overload ends sooner; a channel that refuses for longer is broken. */
 const REFUSED_MS = 3000;
 
-/** The reply queue is durable, so that a restart of the broker can cost no reply that was confirmed. */
+/** Opens a switch. Its reply queue is durable, so that a restart of the broker loses no confirmed reply. */
 export async function openSwitch(amqpUrl: string, password: string, seed: number): Promise<TestSwitch> {
   const random = new Random(seed);
   const calls = new Map<string, SentCall>();
@@ -78,9 +78,9 @@ export async function openSwitch(amqpUrl: string, password: string, seed: number
       random: Math.random,
       log: recordingLog(),
     });
-  // In a cluster a queue of one node would be gone with it.
+  // In a cluster a classic queue would be gone with its node.
   const replyQueue = amqpUrl.includes(',') ? { 'x-queue-type': 'quorum' } : {};
-  // Two, because an alarm blocks the one that publishes.
+  // Two connections, because an alarm blocks the one that publishes.
   const sending = connect('switch sends');
   const hearing = connect('switch hears');
   const publisher = createPublisher(sending, { timeoutMs: 10_000, maxInFlight: 1000 });
@@ -92,7 +92,7 @@ export async function openSwitch(amqpUrl: string, password: string, seed: number
     },
   });
 
-  /** Hears a queue for as long as the connection lives; again when it is not there yet, or its channel is lost. */
+  /** Consumes a queue while the connection lives; retries when the queue is not there yet or the channel is lost. */
   async function listen(connection: BrokerConnection, queue: string): Promise<void> {
     const again = () => setTimeout(() => void listen(connection, queue), AGAIN_MS).unref();
     const channel = await connection.openChannel().catch(() => undefined);
@@ -149,7 +149,7 @@ export async function openSwitch(amqpUrl: string, password: string, seed: number
       open = open.filter((_, index) => results[index]?.kind !== 'confirmed');
       const isRefused = results.every((result) => result.kind === 'failed' && result.reason === 'nacked');
       refusedMs = isRefused ? refusedMs + AGAIN_MS : 0;
-      // A channel of RabbitMQ 3.10 that sees its queue's leader go may refuse everything from then on, for ever.
+      // In RabbitMQ 3.10 a channel may refuse everything for ever after its queue has lost its leader.
       if (refusedMs > REFUSED_MS) sending.current?.abandon('nothing but refusals');
       if (open.length > 0) await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
     }

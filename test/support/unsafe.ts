@@ -1,4 +1,4 @@
-/** A text with everything in it that a terminal or a browser obeys or hides; PostgreSQL can store it. */
+/** A text with every kind of character that a terminal or browser obeys or hides; PostgreSQL can store it. */
 export const HOSTILE =
   'evil\u001b]0;title\u0007\u001b[2J\u009b31m\u0085\u007f\r\ncall 1: 204 \u202egnp\u2066x\u2069\u200f\u061c\u200b\u200d\u2060\ufeff\u2028\u2029\u00ad\u{e0041}';
 
@@ -17,7 +17,7 @@ const RANGES: readonly (readonly [number, number])[] = [
   [0xe0000, 0xe007f],
 ];
 
-/** The code points in it that nobody may be shown, as text; line feeds and tabs are left to the caller. */
+/** The code points in the text that must not be shown. Line feeds and tabs are left to the caller. */
 export function unsafeIn(text: string): string[] {
   const found = Array.from(text, (character) => character.codePointAt(0) ?? 0).filter((point) =>
     RANGES.some(([from, to]) => point >= from && point <= to),

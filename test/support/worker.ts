@@ -3,17 +3,17 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
 const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
-/** What starting up and draining may take on a slow machine. */
+/** Limit for starting and draining on a slow machine. */
 const LIMIT_MS = 60_000;
 
-/** A command of the product as a process of its own, built as it ships. */
+/** A command of the product, as built, in its own process. */
 export interface WorkerProcess {
   child: ChildProcess;
   /** Everything it wrote so far. */
   output: () => string;
-  /** Resolves when its output contains the text; rejects when it ended before, or after a minute. */
+  /** Resolves when its output contains the text; rejects if it ends without it, or after a minute. */
   logged: (text: string) => Promise<void>;
-  /** Where it serves its metrics. */
+  /** The port of its metrics. */
   port: () => Promise<number>;
   /** Sends SIGTERM and resolves with the exit code. */
   stop: () => Promise<number | null>;
@@ -21,7 +21,7 @@ export interface WorkerProcess {
   ended: Promise<number | null>;
 }
 
-/** Starts `node dist/cli.js …`; the environment holds nothing but what is given and PATH. */
+/** Starts `node dist/cli.js …` with only PATH and the given environment. */
 export async function startProcess(
   args: readonly string[],
   environment: Record<string, string>,
