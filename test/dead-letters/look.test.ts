@@ -19,7 +19,7 @@ beforeAll(async () => {
   await site.submit({ uniqueid: 'ok-1', cost: '9', snumber: '556' });
   await site.submit({ uniqueid: 'a-5', auth_password: `${PASSWORD}-wrong` });
   await site.submit({ uniqueid: 'a-6', auth_username: 'auditor' });
-  await site.door.submit({ body: `{"uniqueid":"a-7","auth_password":"${PASSWORD}",` });
+  await site.client.submit({ body: `{"uniqueid":"a-7","auth_password":"${PASSWORD}",` });
 });
 
 afterAll(async () => {

@@ -2,22 +2,22 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { reconcile } from '../../src/store/reconcile.ts';
 import {
   callOf,
+  type Observer,
   type OperatorSite,
-  type Outpost,
+  openObserver,
   openOperatorSite,
-  openOutpost,
 } from '../support/operators.ts';
 
 let site: OperatorSite;
-let outpost: Outpost;
+let observer: Observer;
 
 beforeAll(async () => {
   site = await openOperatorSite('desk-replay');
-  outpost = await openOutpost(site.db.amqpUrl);
+  observer = await openObserver(site.db.amqpUrl);
 });
 
 afterAll(async () => {
-  await outpost?.close();
+  await observer?.close();
   await site?.close();
 });
 
@@ -38,9 +38,9 @@ const eventsOf = (uniqueid: string) =>
 /** A refused call; resolves when its dead letter is there. */
 async function refused(parameters: Record<string, unknown>): Promise<string> {
   const correlationId = `ask ${parameters.uniqueid}`;
-  const before = outpost.heard.filter((one) => one.correlationId === correlationId).length;
-  await outpost.send(callOf(parameters), correlationId);
-  const answers = await outpost.answers(correlationId, before + 1);
+  const before = observer.heard.filter((one) => one.correlationId === correlationId).length;
+  await observer.send(callOf(parameters), correlationId);
+  const answers = await observer.answers(correlationId, before + 1);
   expect(answers.at(-1)?.code).toMatch(/^4/);
   const [latest] = await site.db.rows(
     `select id::text from dead_letters where uniqueid = '${parameters.uniqueid}' order by id desc limit 1`,
@@ -61,7 +61,7 @@ describe('a replay', () => {
     expect(await deadLettersOf('new-1')).toMatchObject([
       { id, reason: 'rejected', status: 'resolved', replays: '1' },
     ]);
-    expect((await outpost.answers('ask new-1', 2)).map((answer) => answer.code)).toEqual(['400', '204']);
+    expect((await observer.answers('ask new-1', 2)).map((answer) => answer.code)).toEqual(['400', '204']);
     expect(await eventsOf('new-1')).toEqual([
       { event: 'replayed', by: 'boss', why: null, attempt: '1' },
       { event: 'resolved', by: 'boss', why: null, attempt: '1' },
@@ -132,7 +132,7 @@ describe('a replay', () => {
     expect(await deadLettersOf('worse-1')).toMatchObject([
       { reason: 'conflict', status: 'dead', deaths: '2' },
     ]);
-    expect((await outpost.answers('ask worse-1', 2)).map((answer) => answer.code)).toEqual(['400', '400']);
+    expect((await observer.answers('ask worse-1', 2)).map((answer) => answer.code)).toEqual(['400', '400']);
   });
 
   it('meets a dead letter of the same reason and content in that one', async () => {
@@ -162,7 +162,7 @@ describe('a replay', () => {
   });
 
   it('sends a call with a mistyped routing key by the right one', async () => {
-    await site.door.submitTo('cdr.create', { body: JSON.stringify(callOf({ uniqueid: 'lost-1' })) });
+    await site.client.submitTo('cdr.create', { body: JSON.stringify(callOf({ uniqueid: 'lost-1' })) });
     expect(await deadLettersOf('lost-1')).toMatchObject([{ reason: 'unroutable' }]);
     expect((await site.dead(['replay', '--uniqueid', 'lost-1', '--unverified'])).code).toBe(0);
     expect(await storedAs('lost-1')).toMatchObject([{ replayed_by: 'boss' }]);
@@ -173,42 +173,41 @@ describe('a replay header', () => {
   it('lets its message in once, and tells a second copy what became of the first', async () => {
     await refused({ uniqueid: 'once-1', scustomer: 80 });
     await site.db.execute(`insert into customers (id, name, currency) values (80, 'once', 'USD')`);
-    await outpost.overheard();
+    await observer.replaysSeen();
     await site.dead(['replay', '--uniqueid', 'once-1']);
-    const [message] = await outpost.overheard();
-    if (message === undefined) throw new Error('the replay did not come through the front door');
+    const [message] = await observer.replaysSeen();
+    if (message === undefined) throw new Error('the replay did not come through the switch client');
     expect(message.body.toString()).not.toContain('auth_');
-    await outpost.send(message.body, 'copy', message.replayHeader);
-    expect(await outpost.answers('copy')).toMatchObject([{ code: '204', isDuplicate: true }]);
+    await observer.send(message.body, 'copy', message.replayHeader);
+    expect(await observer.answers('copy')).toMatchObject([{ code: '204', isDuplicate: true }]);
     expect(await site.db.rows(`select calls::text from customers where id = 80`)).toEqual([{ calls: '1' }]);
   });
 
   it('is refused as unauthenticated when it is forged, of an older attempt, or with another body', async () => {
     const id = await refused({ uniqueid: 'old-1', scustomer: 995 });
-    await outpost.overheard();
+    await observer.replaysSeen();
     await site.dead(['replay', id]);
-    const [first] = await outpost.overheard();
+    const [first] = await observer.replaysSeen();
     await site.dead(['replay', id]);
-    const [second] = await outpost.overheard();
-    if (first === undefined || second === undefined)
-      throw new Error('both replays should have been overheard');
+    const [second] = await observer.replaysSeen();
+    if (first === undefined || second === undefined) throw new Error('both replays should have been seen');
     const other = Buffer.from(
       JSON.stringify({ uniqueid: 'evil-1', machine: 'm', start: 1, scustomer: 1, cost: 1 }),
     );
-    await outpost.send(other, 'other body', second.replayHeader);
-    await outpost.send(other, 'made up', `${id}.3.${'A'.repeat(43)}`);
-    await outpost.send(other, 'no ticket at all', 'let me in');
+    await observer.send(other, 'other body', second.replayHeader);
+    await observer.send(other, 'made up', `${id}.3.${'A'.repeat(43)}`);
+    await observer.send(other, 'no ticket at all', 'let me in');
     for (const name of ['other body', 'made up', 'no ticket at all'])
-      expect(await outpost.answers(name)).toMatchObject([{ code: '401' }]);
+      expect(await observer.answers(name)).toMatchObject([{ code: '401' }]);
     expect(await deadLettersOf('evil-1')).toMatchObject([
       { reason: 'unauthenticated', status: 'dead', deaths: '3' },
     ]);
     expect(await storedAs('evil-1')).toEqual([]);
-    await outpost.send(first.body, 'older attempt', first.replayHeader);
+    await observer.send(first.body, 'older attempt', first.replayHeader);
     // Its answer is not the sender's business any more: it goes to cdrs.results, and leaves no dead letter.
-    await outpost.send(second.body, 'latest attempt', second.replayHeader);
-    expect(await outpost.answers('latest attempt')).toMatchObject([{ code: '400' }]);
-    expect(outpost.heard.filter(({ correlationId }) => correlationId === 'older attempt')).toEqual([]);
+    await observer.send(second.body, 'latest attempt', second.replayHeader);
+    expect(await observer.answers('latest attempt')).toMatchObject([{ code: '400' }]);
+    expect(observer.heard.filter(({ correlationId }) => correlationId === 'older attempt')).toEqual([]);
     expect(await deadLettersOf('old-1')).toMatchObject([
       { reason: 'rejected', status: 'dead', replays: '2' },
     ]);

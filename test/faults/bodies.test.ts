@@ -21,7 +21,7 @@ afterAll(async () => {
   await site?.close();
 });
 
-/** A good call but for what `replacement` puts in the place of its cost. */
+/** A valid call whose cost is replaced with `replacement`. */
 function around(replacement: string): string {
   const [message] = site.calls.make(1);
   if (message === undefined) throw new Error('no call was made');
@@ -53,7 +53,7 @@ const hostile: [what: string, body: () => string | Buffer, key: string][] = [
   ['a prototype', () => around('"__proto__":{"cost":"1"}'), '__proto__'],
 ];
 
-it('a body that is no call gets one reply, is kept once, and holds nobody up', async () => {
+it('a body that is not a call gets one reply, is kept once, and delays no other message', async () => {
   const sent = hostile.map(([what, body]) => ({ what, body: Buffer.from(body()) }));
   const made = [...site.calls.calls.keys()];
   const neighbours = site.calls.make(100);
@@ -63,7 +63,7 @@ it('a body that is no call gets one reply, is kept once, and holds nobody up', a
   await site.allAnswered();
   await until(() => sent.every(({ what }) => site.calls.heard(what).length > 0));
   await expectFaultless(site, { lost: made, deadLetters: expect.any(Array) });
-  // Stopped, the worker says nothing more.
+  // The worker is stopped, so no more replies come.
   const replies = sent.map(({ what }) => [
     what,
     ...site.calls.heard(what).map(({ code, key }) => `${code} ${key}`),

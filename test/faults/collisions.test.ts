@@ -8,7 +8,7 @@ const SEED = 4901;
 vi.setConfig({ testTimeout: 180_000 });
 const COLLISIONS = 'cdr_ingest_troubles_total{cause="collision"}';
 const MESSAGE_FAULTS = 'cdr_ingest_troubles_total{cause="message"}';
-/** Longer than PostgreSQL waits before it looks for a deadlock, which it does once a wait. */
+/** Longer than deadlock_timeout, after which PostgreSQL looks for a deadlock, once per wait. */
 const LOOKED_FOR_DEADLOCK = '2 seconds';
 
 let site: Site;
@@ -17,9 +17,9 @@ beforeEach(async () => {
 });
 afterEach(() => site?.close());
 
-it('a deadlock with another program is tried again, and nobody is blamed for it', async () => {
+it('a deadlock with another program is retried, and no message is blamed for it', async () => {
   const worker = await site.worker({ STATEMENT_TIMEOUT_MS: '120000', LOCK_TIMEOUT_MS: '60000' });
-  // The worker locks customers in the order of their numbers: it will have 1, and wait for 2, then for 3.
+  // The worker locks customers in ascending order: it will hold 1 and wait for 2, then for 3.
   const second = await block(site, 'select from customers where id = 2 for update');
   const third = await block(site, 'select from customers where id = 3 for update');
   worker.child.kill('SIGSTOP');
@@ -28,7 +28,7 @@ it('a deadlock with another program is tried again, and nobody is blamed for it'
   worker.child.kill('SIGCONT');
   await second.workerWaits();
   const first = third.query('select from customers where id = 1 for update');
-  // From then on it is the worker's wait that is found to close the circle.
+  // From now on it is the worker whose wait is found to close the cycle.
   await until(async () => {
     const waiting = await site.rows(`select pid::text from pg_locks l join pg_stat_activity using (pid)
       where datname = current_database() and application_name = 'blocker' and not granted
@@ -45,7 +45,7 @@ it('a deadlock with another program is tried again, and nobody is blamed for it'
   await expectFaultless(site);
 });
 
-it('a database that serializes makes workers try again, and nobody is blamed for it', async () => {
+it('serialization failures are retried, and no message is blamed for them', async () => {
   await site.rows(`do $$ begin
     execute format('alter database %I set default_transaction_isolation = serializable', current_database());
   end $$`);

@@ -37,8 +37,8 @@ const codesOf = ({ correlationId }: Message) => site.calls.heard(correlationId).
 const areAnswered = (messages: readonly Message[]) => () => messages.every((one) => codesOf(one).length > 0);
 const deadLetters = () => site.rows('select reason, status, error from dead_letters order by id');
 
-it('calls that expired while no worker ran are stored in batches, as the calls that they are', async () => {
-  // Declares what the switch publishes to.
+it('calls that expired while no worker was running are stored in batches like any other call', async () => {
+  // Declares the topology that the switch publishes to.
   expect(await (await site.worker()).stop()).toBe(0);
   const messages = site.calls.make(CALLS);
   await publish(messages, 'cdrs.create.m', { expiration: '1' });
@@ -51,7 +51,7 @@ it('calls that expired while no worker ran are stored in batches, as the calls t
   await expectFaultless(site);
 });
 
-it('what no queue wanted is kept and named so, with its routing key', async () => {
+it('an unroutable message is kept with its reason and routing key', async () => {
   await site.worker();
   const messages = site.calls.make(50);
   await publish(messages, 'cdr.create.\u001b[31m');
@@ -70,26 +70,29 @@ it.each([
   ['rejected', []],
   ['delivery_limit', ['poison']],
   ['nonsense', ['poison']],
-])('a forged death by %s gains nothing: credentials are looked at all the same', async (reason, kept) => {
-  await site.worker();
-  const headers = { 'x-death': [{ count: 1, reason, queue: 'cdrs.create', exchange: 'cdrs' }] };
-  const [wrong, right] = site.calls.make(2);
-  if (wrong === undefined || right === undefined) throw new Error('no calls were made');
-  await publish([right], 'cdr.create', { headers });
-  const connection = await connect(site.amqpUrl);
-  const channel = await connection.createConfirmChannel();
-  const forged = { ...JSON.parse(site.calls.bodyOf(wrong.call).toString()), auth_password: 'guessed' };
-  channel.publish('cdrs', 'cdr.create', Buffer.from(JSON.stringify(forged)), {
-    headers,
-    correlationId: wrong.correlationId,
-    replyTo: REPLIES,
-  });
-  await channel.waitForConfirms();
-  await connection.close();
-  await until(areAnswered([wrong, right]));
-  expect([codesOf(wrong), codesOf(right)]).toEqual([['401'], ['204']]);
-  expect(await site.rows('select uniqueid from cdrs')).toEqual([{ uniqueid: right.call.uniqueid }]);
-  expect(await site.rows(`select distinct reason from dead_letters where reason = 'poison'`)).toEqual(
-    kept.map((name) => ({ reason: name })),
-  );
-});
+])(
+  'a forged x-death header with reason %s gains nothing, credentials are checked all the same',
+  async (reason, kept) => {
+    await site.worker();
+    const headers = { 'x-death': [{ count: 1, reason, queue: 'cdrs.create', exchange: 'cdrs' }] };
+    const [wrong, right] = site.calls.make(2);
+    if (wrong === undefined || right === undefined) throw new Error('no calls were made');
+    await publish([right], 'cdr.create', { headers });
+    const connection = await connect(site.amqpUrl);
+    const channel = await connection.createConfirmChannel();
+    const forged = { ...JSON.parse(site.calls.bodyOf(wrong.call).toString()), auth_password: 'guessed' };
+    channel.publish('cdrs', 'cdr.create', Buffer.from(JSON.stringify(forged)), {
+      headers,
+      correlationId: wrong.correlationId,
+      replyTo: REPLIES,
+    });
+    await channel.waitForConfirms();
+    await connection.close();
+    await until(areAnswered([wrong, right]));
+    expect([codesOf(wrong), codesOf(right)]).toEqual([['401'], ['204']]);
+    expect(await site.rows('select uniqueid from cdrs')).toEqual([{ uniqueid: right.call.uniqueid }]);
+    expect(await site.rows(`select distinct reason from dead_letters where reason = 'poison'`)).toEqual(
+      kept.map((name) => ({ reason: name })),
+    );
+  },
+);

@@ -11,7 +11,7 @@ const SEED = 7101;
 vi.setConfig({ testTimeout: 300_000 });
 const LIMIT_MS = 200_000;
 
-/** What docs/operations.md promises of a worker, whatever is sent. */
+/** The limit that docs/operations.md promises for any input. */
 const RSS_MAX_KIB = 512 * 1024;
 const MEBIBYTE = 1_048_576;
 const LARGEST = 65_536;
@@ -21,7 +21,7 @@ const json = { contentType: Buffer.from('application/json'), deliveryMode: 2 };
 const form = { ...json, contentType: Buffer.from('application/x-www-form-urlencoded') };
 const headers = entry('h', 'x', Buffer.concat([long(120_000), Buffer.alloc(120_000, 'h')]));
 
-/** As many bytes as there may be, each body another. */
+/** Bodies of this size, all different. */
 function filled(byte: number, size: number) {
   return (index: number) => {
     const body = Buffer.alloc(size, byte);
@@ -123,13 +123,13 @@ const peakKib = () => {
 };
 
 it.each(floods)(
-  'a flood of %s is answered and kept, in bounded memory, and so are honest calls',
+  'a flood of %s is answered and kept in bounded memory, and honest calls are too',
   async (what, count, make) => {
     const before = await answered();
-    // The peak begins anew.
+    // Resets the peak (VmHWM).
     writeFileSync(`/proc/${worker.child.pid}/clear_refs`, '5');
     const honest = site.calls.make(20);
-    // Nothing is persisted at first, so that as much comes in hand as may.
+    // Nothing can be persisted at first, so that the worker holds as much as it may.
     const blocker = await block(site, 'lock table cdrs, dead_letters in exclusive mode');
     const sending = (async () => {
       for (let sent = 0; sent < count; sent += 20) {
@@ -151,6 +151,6 @@ it.each(floods)(
   },
 );
 
-it('all of it comes to one effect each in the end', async () => {
+it('in the end every message has had exactly one effect', async () => {
   await expectFaultless(site, { deadLetters: expect.any(Array), strange: expect.any(Array) });
 });

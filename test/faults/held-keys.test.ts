@@ -33,7 +33,7 @@ async function insertAndWait(uniqueid: string): Promise<Blocker> {
   );
 }
 
-it('while somebody holds a uniqueid that is not committed, only the call with it waits, though all are of one customer', async () => {
+it('while another session holds an uncommitted uniqueid, only the call with that uniqueid waits, even among calls of one customer', async () => {
   const messages = site.calls.make(300).filter(({ call }) => call.customer === 1);
   const [first, ...others] = messages;
   if (first === undefined) throw new Error('no calls');
@@ -58,7 +58,7 @@ async function publishGarbage(): Promise<void> {
   await connection.close();
 }
 
-it('while somebody holds the row of a dead letter, only the message that dies again as the same waits', async () => {
+it('while another session holds the row of a dead letter, only a message that would update that row waits', async () => {
   await publishGarbage();
   const deadLetters = () => site.rows(`select deaths::text from dead_letters where body = 'garbage'`);
   await until(async () => (await deadLetters()).length === 1);
@@ -73,7 +73,7 @@ it('while somebody holds the row of a dead letter, only the message that dies ag
   await expectFaultless(site, { deadLetters: expect.any(Array) });
 });
 
-it('who calls himself a worker and keeps a row is not waited for by others', async () => {
+it('a session that calls itself a worker and keeps a row locked does not delay others', async () => {
   const blocker = await block(
     site,
     `set application_name = 'cdr-ingest worker'; update customers set name = 'x' where id = 2`,
@@ -88,7 +88,7 @@ it('who calls himself a worker and keeps a row is not waited for by others', asy
   await expectFaultless(site);
 });
 
-it('calls are stored while somebody has the table of the dead letters locked', async () => {
+it('calls are stored while the table of dead letters is locked', async () => {
   const blocker = await block(site, 'lock table dead_letters in share mode');
   await site.calls.send(site.calls.make(50));
   await site.allAnswered();

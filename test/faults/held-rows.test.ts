@@ -16,7 +16,7 @@ let site: Site;
 let worker: WorkerProcess;
 
 beforeEach(async () => {
-  // Not one delivery may be spent on what waits.
+  // Waiting may not cost a single redelivery.
   site = await openSite('held rows', SEED, {
     environment: { DELIVERY_LIMIT: '1', STATEMENT_TIMEOUT_MS: '2000' },
   });
@@ -30,7 +30,7 @@ const of = (messages: readonly Message[], isHeld: boolean) =>
   messages.filter(({ call }) => (call.customer === HELD) === isHeld);
 const isAnswered = ({ correlationId }: Message) => site.calls.heard(correlationId).length > 0;
 
-/** Sends calls of everybody again and again: those of one customer wait, all others are stored at once. */
+/** Sends calls of all customers several times: those of one customer wait, all others are stored at once. */
 async function expectOthersServed(): Promise<Message[]> {
   const sent: Message[] = [];
   for (let round = 0; round < 4; round += 1) {
@@ -45,7 +45,7 @@ async function expectOthersServed(): Promise<Message[]> {
   expect(waiting.length).toBeGreaterThan(3);
   expect(waiting.filter(isAnswered)).toEqual([]);
   await until(async () => (await metric(worker, WAITING)) === waiting.length);
-  // A reading is given to whoever asks within half a second.
+  // /readyz repeats the same reading for half a second.
   await until(async () => {
     const { status, parts } = await readiness(worker);
     expect(status).toBe(200);
@@ -64,59 +64,59 @@ async function expectServedSoon(waiting: readonly Message[]): Promise<void> {
 const invoiceOfHeld = `(select id from invoices where customer = ${HELD})`;
 
 it.each([
+  ['an open transaction has updated a customer', `update customers set name = 'x' where id = ${HELD}`],
+  ['another session holds a customer for update', `select from customers where id = ${HELD} for update`],
+  ['another session holds a customer for share', `select from customers where id = ${HELD} for share`],
   [
-    'a billing job changes the row of a customer and goes to lunch',
-    `update customers set name = 'x' where id = ${HELD}`,
-  ],
-  [
-    'somebody looks at the row of a customer for update',
-    `select from customers where id = ${HELD} for update`,
-  ],
-  ['several share the row of a customer', `select from customers where id = ${HELD} for share`],
-  [
-    'a billing job changes an invoice and goes to lunch',
+    'an open transaction has updated an invoice',
     `update invoices set status = status where id = ${invoiceOfHeld}`,
   ],
-  ['somebody looks at an invoice for update', `select from invoices where id = ${invoiceOfHeld} for update`],
-])('while %s, only its calls wait, and they are stored when it is free', async (_, statement) => {
-  const blocker = await block(site, statement);
-  const waiting = await expectOthersServed();
-  await blocker.end();
-  await expectServedSoon(waiting);
-});
+  [
+    'another session holds an invoice for update',
+    `select from invoices where id = ${invoiceOfHeld} for update`,
+  ],
+])(
+  'while %s, only calls of that customer wait, and they are stored when the row is free',
+  async (_, statement) => {
+    const blocker = await block(site, statement);
+    const waiting = await expectOthersServed();
+    await blocker.end();
+    await expectServedSoon(waiting);
+  },
+);
 
-/** A trigger on a table that does something to the rows of one customer. */
+/** Creates a trigger that acts on the rows of one customer; returns how to drop it. */
 async function trigger(
   table: 'customers' | 'invoices' | 'cdrs',
   action: string,
 ): Promise<() => Promise<void>> {
   const column = { customers: 'id', invoices: 'customer', cdrs: 'scustomer' }[table];
-  await site.rows(`create function stand_in_the_way() returns trigger language plpgsql as $$
+  await site.rows(`create function act_on_one_customer() returns trigger language plpgsql as $$
     begin if new.${column} = ${HELD} then ${action} end if; return new; end $$`);
   const event = table === 'cdrs' ? 'insert' : 'update';
-  await site.rows(`create trigger stands_in_the_way before ${event} on ${table}
-    for each row execute function stand_in_the_way()`);
+  await site.rows(`create trigger acts_on_one_customer before ${event} on ${table}
+    for each row execute function act_on_one_customer()`);
   return async () => {
-    await site.rows(`drop trigger stands_in_the_way on ${table}`);
+    await site.rows(`drop trigger acts_on_one_customer on ${table}`);
   };
 }
 
 const raising = (code: string) => `raise exception using errcode = '${code}', message = 'no';`;
 
 it.each([
-  ['keeps a customer where it is', 'customers', 'return null;'],
-  ['keeps an invoice where it is', 'invoices', 'return null;'],
-  ['leaves calls of a customer out', 'cdrs', 'return null;'],
-  ['says for a customer that it could not serialize', 'customers', raising('40001')],
-  ['says for a customer that a lock was not to be had', 'customers', raising('55P03')],
-  ['says for an invoice that a statement took too long', 'invoices', raising('57014')],
-  ['says for calls of a customer that the disk is full', 'cdrs', raising('53100')],
-  ['says for a customer that something is not granted', 'customers', raising('42501')],
-  ['says for a customer that the connection is gone', 'customers', raising('08006')],
-  ['says for an invoice that terms have changed', 'invoices', raising('CDR01')],
-  ['sleeps over a customer', 'customers', 'perform pg_sleep(60);'],
+  ['skips updates of a customer', 'customers', 'return null;'],
+  ['skips updates of an invoice', 'invoices', 'return null;'],
+  ['skips calls of a customer', 'cdrs', 'return null;'],
+  ['raises a serialization failure for a customer', 'customers', raising('40001')],
+  ['raises a lock timeout for a customer', 'customers', raising('55P03')],
+  ['raises a statement timeout for an invoice', 'invoices', raising('57014')],
+  ['raises a full disk for calls of a customer', 'cdrs', raising('53100')],
+  ['raises a missing privilege for a customer', 'customers', raising('42501')],
+  ['raises a lost connection for a customer', 'customers', raising('08006')],
+  ['raises changed terms for an invoice', 'invoices', raising('CDR01')],
+  ['sleeps on a customer', 'customers', 'perform pg_sleep(60);'],
 ] as const)(
-  'while a trigger %s, only its calls wait, and they are stored when it is gone',
+  'while a trigger %s, only calls of that customer wait, and they are stored when it is gone',
   async (_, table, action) => {
     const remove = await trigger(table, action);
     const waiting = await expectOthersServed();
@@ -126,7 +126,7 @@ it.each([
 );
 
 it.each(['customers', 'invoices'])(
-  'while row security hides a row of %s from being changed, only its calls wait',
+  'while row security forbids changing a row of %s, only calls of that customer wait',
   async (table) => {
     await site.rows(`create role rows_limited login password 'limited'`);
     await site.rows('grant all on all tables in schema public to rows_limited');
@@ -147,7 +147,7 @@ it.each(['customers', 'invoices'])(
   },
 );
 
-it('a trigger that refuses calls of one customer as wrong costs these alone, at once', async () => {
+it('calls of one customer that a trigger refuses as wrong become dead letters at once, and no other call does', async () => {
   await trigger('customers', raising('P0001'));
   const messages = site.calls.make(60);
   await site.calls.send(messages);
@@ -155,12 +155,12 @@ it('a trigger that refuses calls of one customer as wrong costs these alone, at 
   const refused = of(messages, true);
   for (const { correlationId } of refused)
     expect(site.calls.heard(correlationId)).toMatchObject([{ code: '400', key: '' }]);
-  await site.rows('drop trigger stands_in_the_way on customers');
+  await site.rows('drop trigger acts_on_one_customer on customers');
   const lost = [...new Set(refused.map(({ call }) => call.uniqueid))];
   await expectFaultless(site, { lost, deadLetters: lost.map((uniqueid) => `failed ${uniqueid}`) });
 });
 
-it('while a whole table is locked everybody waits, and nobody is blamed', async () => {
+it('while a whole table is locked all calls wait, and none is blamed', async () => {
   const blocker: Blocker = await block(site, 'lock table customers in exclusive mode');
   const messages = site.calls.make(60);
   await site.calls.send(messages);

@@ -9,7 +9,7 @@ const SEED = 4101;
 vi.setConfig({ testTimeout: 180_000 });
 const KILLS = 6;
 
-it('three workers, one of them killed again and again under load: nothing lost, nothing twice', async () => {
+it('workers that are killed again and again under load lose no call and charge none twice', async () => {
   site = await openSite('kill', SEED);
   const { random } = site.calls;
   const workers = [site.worker(), site.worker(), site.worker()];
@@ -20,7 +20,7 @@ it('three workers, one of them killed again and again under load: nothing lost, 
     const victim = random.between(0, 2);
     const killed = await workers[victim];
     if (killed !== undefined) await site.kill(killed);
-    // The next kill does not wait for it: two may be down at a time.
+    // The next kill does not wait for this worker, so two may be down at a time.
     workers[victim] = site.worker();
   }
   await Promise.all(workers);
@@ -29,7 +29,7 @@ it('three workers, one of them killed again and again under load: nothing lost, 
   await expectFaultless(site);
 });
 
-it('a call that reaches three workers at once is charged once, and one reply alone says that it is new', async () => {
+it('a call that reaches three workers at once is charged once, and only one reply says that it is new', async () => {
   site = await openSite('at once', SEED + 1, { environment: { PREFETCH: '20' } });
   await Promise.all([site.worker(), site.worker(), site.worker()]);
   const originals = site.calls.make(200).filter(({ correlationId }) => correlationId.endsWith('/0'));

@@ -19,12 +19,12 @@ beforeEach(async () => {
 });
 afterEach(() => site?.close());
 
-/** A dead letter that the database does not take as long as `condition` holds of it. */
+/** Makes the database refuse every dead letter for which `condition` is true. */
 async function refuseDeadLetters(condition: string, code = '22P05'): Promise<void> {
-  await site.rows(`create function refuse_letters() returns trigger language plpgsql as $$
+  await site.rows(`create function refuse_dead_letters() returns trigger language plpgsql as $$
     begin if ${condition} then raise exception using errcode = '${code}', message = 'no'; end if; return new; end $$`);
   await site.rows(`create trigger refuses before insert on dead_letters
-    for each row execute function refuse_letters()`);
+    for each row execute function refuse_dead_letters()`);
 }
 
 async function publish(exchange: string, key: string, body: string, headers = {}): Promise<void> {
@@ -45,7 +45,7 @@ const deadLetters = () => site.rows('select reason, status, body from dead_lette
 it.each([
   ['as wrong', '22P05'],
   ['as if the disk were full', '53100'],
-])('a message whose dead letter the database refuses %s is kept as its bytes alone', async (_, code) => {
+])('a message whose dead letter the database refuses %s is kept as plain bytes', async (_, code) => {
   await refuseDeadLetters(`new.body not like '% bytes, as hex: %'`, code);
   await publish('cdrs', 'cdrs.create', 'garbage');
   await othersAreServed();
@@ -58,7 +58,7 @@ it.each([
   await expectFaultless(site, { deadLetters: expect.any(Array) });
 });
 
-it('a message that the database keeps in no form stays in hand beside all others, until it can be kept', async () => {
+it('a message that cannot be kept in any form stays unacknowledged until it can, and delays no other', async () => {
   await refuseDeadLetters(
     `new.body like '%garbage%' or new.body like '%' || encode('garbage', 'hex') || '%'`,
   );
@@ -74,7 +74,7 @@ it('a message that the database keeps in no form stays in hand beside all others
   await expectFaultless(site, { deadLetters: expect.any(Array) });
 });
 
-it('a dead letter that a trigger leaves out without an error is not taken to be kept', async () => {
+it('a dead letter that a trigger silently drops does not count as kept', async () => {
   await site.rows(
     `create function leave_out() returns trigger language plpgsql as $$ begin return null; end $$`,
   );
@@ -90,7 +90,7 @@ it('a dead letter that a trigger leaves out without an error is not taken to be 
   await expectFaultless(site, { deadLetters: expect.any(Array) });
 });
 
-it('more messages that can be kept in no form than the worker takes at once stop no call, and none of them is lost', async () => {
+it('more messages than PREFETCH that cannot be kept stop no call, and none of them is lost', async () => {
   await refuseDeadLetters('true', 'P0001');
   const connection = await connect(site.amqpUrl);
   const channel = await connection.createConfirmChannel();
@@ -101,12 +101,12 @@ it('more messages that can be kept in no form than the worker takes at once stop
   await site.calls.send(site.calls.make(300));
   await site.allAnswered(60_000);
   await site.rows('drop trigger refuses on dead_letters');
-  // One that was being tried as the trigger went may be kept as its bytes in hex.
+  // One that was being tried while the trigger was dropped may be kept as hex.
   const kept = () => site.rows('select count(*)::text from dead_letters');
   await until(async () => (await kept())[0]?.count === String(FLOOD), 60_000);
 });
 
-it('the same among those that the broker gave up on blocks no other of them', async () => {
+it('a quarantined message that cannot be kept blocks no other quarantined message', async () => {
   await refuseDeadLetters(
     `new.body like '%garbage%' or new.body like '%' || encode('garbage', 'hex') || '%'`,
   );
@@ -114,7 +114,7 @@ it('the same among those that the broker gave up on blocks no other of them', as
   await publish('', 'cdrs.dead', 'garbage', tooOften);
   await until(async () => (await metric(worker, UNKEEPABLE)) > 0);
   await publish('', 'cdrs.dead', 'rubbish', tooOften);
-  // Kept, tried, found to be no call, and kept as that.
+  // Kept as quarantined, tried alone, refused as not a call, and kept as that.
   await until(async () => (await deadLetters()).length === 2);
   expect(await deadLetters()).toEqual([
     { reason: 'poison', status: 'discarded', body: 'rubbish' },

@@ -12,7 +12,7 @@ vi.setConfig({ testTimeout: 180_000 });
 const RESULTS = 'cdrs.results';
 const LEAST = documentedPermissions('worker');
 
-/** Where a switch may not publish to: past the switch client, or in the place of the worker. */
+/** Where a switch may not publish: directly to a queue, or in place of the worker. */
 const FORBIDDEN = [
   ['', 'cdrs.create'],
   ['cdrs.dead', 'x'],
@@ -25,7 +25,7 @@ let worker: WorkerProcess | undefined;
 
 beforeAll(async () => {
   site = await openSite('permissions', 4601);
-  // The topology is there: a worker that may declare it has run once.
+  // A worker that may declare the topology runs once.
   await (await site.worker()).stop();
 });
 afterEach(async () => {
@@ -47,7 +47,7 @@ const queuesOf = (messages: readonly Message[]) =>
 const refused = (of: WorkerProcess, exchange: string) =>
   metric(of, `cdr_ingest_reply_exchange_refused{exchange="${exchange}"}`);
 
-it('a worker with exactly the permissions of docs/operations.md answers senders of every kind', async () => {
+it('a worker with exactly the permissions in docs/operations.md answers every kind of sender', async () => {
   const running = await workerThatMay(LEAST.write);
   const direct = await openDirectSender(site.amqpUrl);
   const named = site.calls.make(30);
@@ -64,7 +64,7 @@ it('a worker with exactly the permissions of docs/operations.md answers senders 
   await direct.close();
 });
 
-it('without write permission on the default exchange every reply is in cdrs.results, and that is said', async () => {
+it('without write permission on the default exchange every reply goes to cdrs.results, and the worker reports it', async () => {
   const running = await workerThatMay('^cdrs\\.results$');
   const direct = await openDirectSender(site.amqpUrl);
   const named = site.calls.make(100);
@@ -80,12 +80,12 @@ it('without write permission on the default exchange every reply is in cdrs.resu
   expect(await refused(running, 'results')).toBe(0);
   expect(await metric(running, 'cdr_ingest_troubles_total{cause="broker"}')).toBe(0);
   expect(running.output().split('write permission on the default exchange').length - 1).toBe(1);
-  // Calls are stored and answered: it is no reason to end it.
+  // Calls are stored and answered, so the worker stays ready.
   expect((await readiness(running)).status).toBe(200);
   await direct.close();
 });
 
-it('a permission that is given later counts within a minute', async () => {
+it('a permission granted later takes effect within a minute', async () => {
   const running = await workerThatMay('^cdrs\\.results$');
   await site.calls.send(site.calls.make(5));
   await site.allAnswered();
@@ -100,7 +100,7 @@ it('a permission that is given later counts within a minute', async () => {
   expect(await refused(running, 'default')).toBe(0);
 });
 
-it('without write permission on cdrs.results calls are held, senders with queues answered, and /readyz says so', async () => {
+it('without write permission on cdrs.results calls whose reply goes there wait, other senders are answered, and /readyz reports it', async () => {
   const running = await workerThatMay('^amq\\.default$');
   const nameless = site.calls.make(20).map((message) => ({ ...message, replyTo: '' }));
   await site.calls.send(nameless);
@@ -115,7 +115,7 @@ it('without write permission on cdrs.results calls are held, senders with queues
   await until(async () => (await readiness(running)).status === 200);
 });
 
-it('a switch with exactly the permissions of docs/operations.md is answered at its queue and directly, and may do no more', async () => {
+it('a switch with exactly the permissions in docs/operations.md gets replies in its queue and directly, and may do nothing else', async () => {
   await workerThatMay(LEAST.write);
   const switchUser = await brokerUser(site.amqpUrl, documentedPermissions('switch-1'));
   const nothingMore = await brokerUser(site.amqpUrl, { configure: '^$', write: '^cdrs$', read: '^$' });
@@ -139,7 +139,7 @@ it('a switch with exactly the permissions of docs/operations.md is answered at i
         const asking = sender.apart(async (channel) => {
           channel.on('error', (error: Error) => resolve(error.message));
           channel.publish(exchange, key, Buffer.from('x'));
-          // An answer comes after the refusal, if there is one.
+          // This answer would come after a refusal.
           await channel.checkExchange('amq.topic').then(() => resolve('taken'));
         });
         // The refusal closes its channel.
@@ -151,7 +151,7 @@ it('a switch with exactly the permissions of docs/operations.md is answered at i
   await Promise.all([own.close(), plain.close(), switchUser.drop(), nothingMore.drop()]);
 });
 
-it('topology needs exactly the permissions of docs/operations.md', async () => {
+it('topology needs exactly the permissions in docs/operations.md', async () => {
   const { amqpUrl, drop } = await testServices('setup');
   const setup = await brokerUser(amqpUrl, documentedPermissions('setup'));
   const command = await startProcess(['topology'], { AMQP_URL: setup.amqpUrl });

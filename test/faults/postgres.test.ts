@@ -10,7 +10,7 @@ const SEED = 4201;
 // Every wait has its own limit.
 vi.setConfig({ testTimeout: 180_000 });
 const PAUSED = 'cdr_ingest_paused{queue="cdrs.create"}';
-/** A message that is given back even once by a worker on trouble is one delivery nearer to the dead letters. */
+/** With this limit a message that a worker returns even once would be quarantined. */
 const environment = { DELIVERY_LIMIT: '1', STATEMENT_TIMEOUT_MS: '1000' };
 
 let postgres: PostgresServer;
@@ -37,7 +37,7 @@ async function expectReady(): Promise<void> {
   }
 }
 
-/** Under load, waits until both workers have noticed, ends the fault, and waits for every reply. */
+/** Causes a fault under load, waits until both workers have noticed, ends it, and waits for every reply. */
 async function during(fault: () => Promise<void>, end: () => Promise<void>, database = false): Promise<void> {
   const load = site.calls.keepSending();
   await site.calls.moreAnswered(200);
@@ -58,21 +58,21 @@ async function during(fault: () => Promise<void>, end: () => Promise<void>, data
   await expectReady();
 }
 
-it('a PostgreSQL that is killed and started again costs nothing but time', async () => {
+it('a crash and restart of PostgreSQL costs only time', async () => {
   await during(
     () => postgres.stop('hard'),
     () => postgres.start(),
   );
 });
 
-it('a PostgreSQL that goes silent for a while costs nothing but time', async () => {
+it('a PostgreSQL that stops answering for a while costs only time', async () => {
   await during(
     () => postgres.pause(),
     () => postgres.resume(),
   );
 });
 
-it('connections that are cut while calls are written leave each call charged once', async () => {
+it('each call is charged once when connections are cut during writes', async () => {
   const cutter = new Client({ connectionString: site.databaseUrl });
   await cutter.connect();
   const load = site.calls.keepSending();
@@ -91,7 +91,7 @@ it('connections that are cut while calls are written leave each call charged onc
   await expectReady();
 });
 
-it('a slow way to PostgreSQL, and a single connection, make the worker slow and nothing else', async () => {
+it('a slow network and a single connection to PostgreSQL only make the worker slow', async () => {
   const proxy = await startProxy(site.databaseUrl);
   // One connection, for which everything has to queue.
   const slow = await site.worker({
@@ -109,7 +109,7 @@ it('a slow way to PostgreSQL, and a single connection, make the worker slow and 
   await proxy.close();
 });
 
-it('a PostgreSQL that says that its disk is full costs nothing but time', async () => {
+it('a PostgreSQL that reports a full disk costs only time', async () => {
   await site.rows(`create function no_space() returns trigger language plpgsql as $$
     begin raise exception using errcode = 'disk_full', message = 'No space left on device'; end $$`);
   await during(
@@ -125,7 +125,7 @@ it('a PostgreSQL that says that its disk is full costs nothing but time', async 
   );
 });
 
-it('a PostgreSQL that has no connection left for a worker costs nothing but time', async () => {
+it('a PostgreSQL without free connections costs only time', async () => {
   await site.rows(`create role limited login password 'limited'`);
   await site.rows('grant all on all tables in schema public to limited');
   await site.rows('grant all on all sequences in schema public to limited');
@@ -145,6 +145,6 @@ it('a PostgreSQL that has no connection left for a worker costs nothing but time
   expect(await worker.stop()).toBe(0);
 });
 
-it('and after all of it the books are right', async () => {
+it('after all of these faults every call is stored and charged exactly once', async () => {
   await expectFaultless(site);
 });

@@ -13,10 +13,10 @@ const MARKING = 7;
 let site: Site;
 let messages: Message[];
 
-/** Two workers die with the same calls in hand, and the broker does not give them to a third one. */
+/** Two workers die while they hold the same calls, so the broker gives them to no third one. */
 beforeEach(async () => {
   const environment = { DELIVERY_LIMIT: '1', STATEMENT_TIMEOUT_MS: '120000', LOCK_TIMEOUT_MS: '60000' };
-  site = await openSite('given up', SEED, { environment });
+  site = await openSite('quarantine', SEED, { environment });
   messages = site.calls.make(CALLS).filter(({ correlationId }) => correlationId.endsWith('/0'));
   const blocker = await block(site, 'lock table users in access exclusive mode');
   for (const _ of ['first', 'second']) {
@@ -37,7 +37,7 @@ const deadLetters = () => site.rows('select uniqueid, status from dead_letters o
 const poisonOf = (found: { uniqueid?: string | null }[]) => found.map(({ uniqueid }) => `poison ${uniqueid}`);
 const repliesTo = ({ correlationId }: Message) => site.calls.heard(correlationId).map(({ code }) => code);
 
-it('calls that were in hand whenever a worker died are stored in the end, whoever dies before trying them', async () => {
+it('quarantined calls are stored in the end, even if another worker dies while marking them', async () => {
   await site.rows(`
     create function wait_at_the_mark() returns trigger language plpgsql as $$
     begin perform pg_advisory_xact_lock(${MARKING}); return new; end $$`);
@@ -64,7 +64,7 @@ it('calls that were in hand whenever a worker died are stored in the end, whoeve
   await expectFaultless(site, { deadLetters: poisonOf(found) });
 });
 
-it('a call that a worker dies over even alone is kept, and its neighbours are stored', async () => {
+it('a call that crashes a worker even by itself becomes a dead letter, and the others of its batch are stored', async () => {
   const blocker = await block(site, 'select from customers for update');
   const killed = await site.worker();
   await blocker.workerWaits();

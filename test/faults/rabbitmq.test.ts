@@ -30,7 +30,7 @@ const isReady = async (of: WorkerProcess) => (await readiness(of)).status === 20
 it.each(['clean', 'hard'] as const)('a %s restart of RabbitMQ under load loses no message', async (mode) => {
   const load = site.calls.keepSending();
   await site.calls.moreAnswered(300);
-  // What the alert CdrIngestDisconnected asks for.
+  // The metrics of the alert CdrIngestDisconnected.
   const connected = () =>
     Promise.all(
       ['consume', 'consume given up', 'reply', 'results'].map((connection) =>
@@ -50,7 +50,7 @@ it.each(['clean', 'hard'] as const)('a %s restart of RabbitMQ under load loses n
   await until(async () => (await connected()).every((up) => up === 1));
 });
 
-it('a queue that is deleted and declared again is consumed again', async () => {
+it('a queue that is deleted and redeclared is consumed again', async () => {
   const other = await outsider(site.amqpUrl);
   await other.channel.deleteQueue(defaultNames.queue);
   await other.close();
@@ -69,7 +69,7 @@ it('a queue that is deleted and declared again is consumed again', async () => {
   await site.allAnswered();
 });
 
-it('an alarm of memory or disk: nothing is acknowledged whose reply is not confirmed, and it goes on by itself', async () => {
+it('during a memory or disk alarm no message is acknowledged without a confirmed reply, and work resumes by itself', async () => {
   expect(await worker.stop()).toBe(0);
   const messages = site.calls.make(300);
   await site.calls.send(messages);
@@ -77,7 +77,7 @@ it('an alarm of memory or disk: nothing is acknowledged whose reply is not confi
   worker = await site.worker();
   await until(async () => (await metric(worker, 'cdr_ingest_troubles_total{cause="broker"}')) > 1);
   expect(site.calls.unanswered).toBe(messages.length);
-  // What is in the queue when nobody holds anything was not acknowledged.
+  // After the kill everything is back in the queue, so nothing was acknowledged.
   await site.kill(worker);
   await until(async () => (await site.depth(defaultNames.queue)) === messages.length);
   await rabbit.ctl(['set_disk_free_limit', String(10 ** 15)]);
@@ -89,7 +89,7 @@ it('an alarm of memory or disk: nothing is acknowledged whose reply is not confi
   await site.allAnswered();
 });
 
-it('a connection whose other end is gone without a word is given up, and another one made', async () => {
+it('a half-open connection is detected and replaced', async () => {
   expect(await worker.stop()).toBe(0);
   const proxy = await startProxy(site.amqpUrl);
   worker = await site.worker({ AMQP_URL: proxy.url(site.amqpUrl) });
@@ -106,6 +106,6 @@ it('a connection whose other end is gone without a word is given up, and another
   await proxy.close();
 });
 
-it('and after all of it the books are right', async () => {
+it('after all of these faults every call is stored and charged exactly once', async () => {
   await expectFaultless(site);
 });

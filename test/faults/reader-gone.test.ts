@@ -11,7 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => site?.close());
 
-it('a command whose reader has seen enough ends without a word', async () => {
+it('a command whose reader closes the pipe ends without a message', async () => {
   const command = await startProcess(['schema'], {});
   command.child.stdout?.destroy();
   let complaint = '';
@@ -22,7 +22,7 @@ it('a command whose reader has seen enough ends without a word', async () => {
   expect([code, complaint]).toEqual([141, '']);
 });
 
-it('lines that wait to be written when their reader is gone do not keep a process from ending', async () => {
+it('log lines that can no longer be written do not keep a process from ending', async () => {
   const script = `import { createLogger, logWritten } from './dist/ops/logger.js';
     process.stdin.once('data', async () => {
       const log = createLogger('info');
@@ -40,7 +40,7 @@ it('lines that wait to be written when their reader is gone do not keep a proces
   expect(code).toBe(0);
 });
 
-it('a worker whose log nobody reads any more goes on, and ends on SIGTERM', async () => {
+it('a worker whose log is no longer read goes on, and ends on SIGTERM', async () => {
   const worker = await site.worker();
   worker.child.stderr?.destroy();
   const calls = site.calls.make(20);

@@ -15,10 +15,10 @@ const SEED = 4501;
 vi.setConfig({ testTimeout: 180_000 });
 const RESULTS = 'cdrs.results';
 
-/** Over each of these RabbitMQ up to 4.1 closes the connection; later ones drop the reply. */
+/** RabbitMQ up to 4.1 closes the connection over each of these; later versions drop the reply. */
 const hostileAddresses = Object.values({ ...closing, ...closingOnThree });
 const hostileAt = (index: number) =>
-  // Every other one is like those that a broker gives out, and another each time.
+  // Every second one has the form of a real address, a different one each time.
   index % 2 === 0
     ? addressOfNoNode(index)
     : (hostileAddresses[index % hostileAddresses.length] ?? addressOfNoNode(index));
@@ -37,14 +37,14 @@ const repliesTo = (messages: readonly Message[]) =>
     return first ? [{ queue: first.queue, code: first.code }] : [];
   });
 
-it('a reply queue that is gone costs no call: the reply is in cdrs.results', async () => {
+it('a reply to a queue that is gone goes to cdrs.results', async () => {
   const gone = site.calls.make(50).map((message) => ({ ...message, replyTo: 'cdrs.reply.gone' }));
   await site.calls.send(gone);
   await site.allAnswered();
   expect(repliesTo(gone)).toEqual(gone.map(() => ({ queue: RESULTS, code: '204' })));
 });
 
-it('a reply queue that refuses, because it is full, holds nobody else up', async () => {
+it('a full reply queue that refuses messages delays no other reply', async () => {
   const other = await outsider(site.amqpUrl);
   const full = 'cdrs.reply.full';
   await other.channel.assertQueue(full, { arguments: { 'x-max-length': 1, 'x-overflow': 'reject-publish' } });
@@ -65,7 +65,7 @@ it.each(['cdrs.create', 'cdrs.dead', 'cdrs.results'])('a reply_to that names %s 
   expect(repliesTo(steered)).toEqual(steered.map(() => ({ queue: RESULTS, code: '204' })));
 });
 
-it('a reply_to that closes connections costs nobody else the reply', async () => {
+it('a reply_to that makes the broker close the connection costs no other sender a reply', async () => {
   const hostile: Message[] = [];
   const good: Message[] = [];
   const mixed = site.calls.make(400).map((message, index) => {
@@ -77,14 +77,14 @@ it('a reply_to that closes connections costs nobody else the reply', async () =>
   await site.calls.send(mixed);
   await until(() => repliesTo(good).length === good.length);
   expect(repliesTo(good)).toEqual(good.map(() => ({ queue: REPLIES, code: '204' })));
-  // Theirs may be lost with the connection, or be in cdrs.results; their calls are stored.
+  // Their replies may be lost with the connection, or be in cdrs.results, but their calls are stored.
   const ids = new Set(hostile.map(({ call }) => call.uniqueid));
   const stored = await site.rows('select uniqueid from cdrs');
   expect(stored.filter(({ uniqueid }) => ids.has(uniqueid ?? ''))).toHaveLength(ids.size);
   await site.allAnswered();
 });
 
-it('hostile direct addresses cost no honest direct reply, neither of a known sender nor of a new one', async () => {
+it('hostile direct reply addresses cost no honest direct reply, neither of a known sender nor of a new one', async () => {
   const template = site.calls.make(1);
   await site.calls.send(template);
   const [first] = template;
@@ -115,13 +115,13 @@ it('hostile direct addresses cost no honest direct reply, neither of a known sen
     await storm.stop();
   }
   await site.allAnswered();
-  // None went another way.
+  // None of these replies went to a queue.
   const ids = Array.from({ length: 100 }, (_, round) => `known-${round}`);
   expect([...ids, 'new'].flatMap((id) => site.calls.heard(id))).toEqual([]);
   await Promise.all([known, ...newcomers].map((sender) => sender.close()));
 });
 
-/** A hundred messages a second that nobody may send, each with another hostile reply_to. */
+/** A hundred invalid messages a second, each with a different hostile reply_to. */
 async function openStorm() {
   const other = await outsider(site.amqpUrl);
   let sent = 0;
@@ -154,7 +154,7 @@ it.each([
   ['a NUL', 'amq.gen-a\0b'],
   ['as many bytes as there may be', 'amq.'.padEnd(255, 'x')],
   ['what becomes of bytes that are no UTF-8', `amq.${'\uFFFD'.repeat(83)}`],
-])('a reply_to that is %s costs nobody the reply', async (_, replyTo) => {
+])('a reply_to that is %s costs no other sender a reply', async (_, replyTo) => {
   const odd = site.calls.make(20).map((message) => ({ ...message, replyTo }));
   const good = site.calls.make(20);
   await site.calls.send([...odd, ...good]);
@@ -163,8 +163,8 @@ it.each([
   expect(repliesTo(good)).toEqual(good.map(() => ({ queue: REPLIES, code: '204' })));
 });
 
-it('a call that fails alone is parked and answered, and its neighbours are stored', async () => {
-  // The largest negative balance there is: what is charged to it no longer fits its column.
+it('a call that fails by itself becomes a dead letter and is answered, and the others of its batch are stored', async () => {
+  // The lowest balance that fits the column: any further charge overflows it.
   await site.rows(`update customers set balance = -999999999999999999999999.999999 where id = 3`);
   const messages = site.calls.make(300);
   const failing = messages.filter(({ call }) => call.customer === 3 && call.cost > 0n);

@@ -22,7 +22,7 @@ const codesOf = ({ correlationId }: Message) => site.calls.heard(correlationId).
 const deadLetters = () =>
   site.rows(`select reason, status, uniqueid, error, waits_for, submitted_by from dead_letters order by id`);
 
-/** The dead letters of these calls are stored by themselves, each once, and nothing else is left of the lock. */
+/** The dead letters of these calls are stored automatically, each once, and the lock has left no other trace. */
 async function expectResolved(messages: readonly Message[]): Promise<void> {
   const uniqueids = [...new Set(messages.map(({ call }) => call.uniqueid))];
   await until(async () => (await deadLetters()).every(({ status }) => status === 'resolved'), 30_000);
@@ -36,7 +36,7 @@ async function expectResolved(messages: readonly Message[]): Promise<void> {
   await expectFaultless(site, { deadLetters: found.map(({ uniqueid }) => `failed ${uniqueid}`) });
 }
 
-it('more calls than a quarter of PREFETCH do not wait: they are dead letters that name the lock, and are stored when it is gone', async () => {
+it('calls beyond a quarter of PREFETCH do not wait for a lock but become dead letters that name it, and are stored when it is gone', async () => {
   const worker = await site.worker({ PREFETCH: '40' });
   const blocker = await block(site, `update customers set name = 'x' where id = ${HELD}`);
   const [holder] = await blocker.query('select pg_backend_pid() as pid');
@@ -67,7 +67,7 @@ it('more calls than a quarter of PREFETCH do not wait: they are dead letters tha
   await expectResolved(kept);
 });
 
-it('a call that waits longer than it may is a dead letter, and is stored when its row is free, by whichever worker there is', async () => {
+it('a call that waits longer than ROW_WAIT_MS becomes a dead letter, and any worker stores it when the row is free', async () => {
   const first = await site.worker({ ROW_WAIT_MS: '1000' });
   const blocker = await block(site, `select from customers where id = ${HELD} for update`);
   const messages = site.calls.make(30);
@@ -82,8 +82,8 @@ it('a call that waits longer than it may is a dead letter, and is stored when it
   await expectResolved(kept);
 });
 
-it('workers that hold the row of a hot customer for long blame nobody', async () => {
-  // As a slow disk does: each batch keeps its rows longer than a statement waits for a lock.
+it('workers that hold the row of a hot customer for long blame no message', async () => {
+  // Like a slow disk: each batch holds its rows for longer than a statement waits for a lock.
   await site.rows(`create function be_slow() returns trigger language plpgsql as $$
     begin perform pg_sleep(0.4); return null; end $$`);
   await site.rows(

@@ -14,7 +14,7 @@ beforeEach(async () => {
 });
 afterEach(() => site?.close());
 
-/** How often each message that is left in the input queue was given out before; all of them stay in it. */
+/** How often each message left in the input queue was delivered before; all of them stay in it. */
 async function deliveriesBefore(count: number): Promise<number[]> {
   const deliveries: number[] = [];
   const connection = supervise(site.amqpUrl);
@@ -30,7 +30,7 @@ async function deliveriesBefore(count: number): Promise<number[]> {
   return deliveries;
 }
 
-it('SIGTERM under load: what was taken is finished, what was not taken is left', async () => {
+it('after SIGTERM under load a worker finishes what it holds and leaves the rest in the queue', async () => {
   const originals = site.calls.make(6000).filter(({ correlationId }) => correlationId.endsWith('/0'));
   const worker = await site.worker({ PREFETCH: '300', BATCH_SIZE: '100', SHUTDOWN_GRACE_MS: '25000' });
   const sent = site.calls.send(originals);
@@ -45,8 +45,8 @@ it('SIGTERM under load: what was taken is finished, what was not taken is left',
   const [stored] = await site.rows('select count(*)::text from cdrs');
   expect(left).toBeGreaterThan(0);
   expect(Number(stored?.count) + left).toBe(originals.length);
-  // What an acknowledgement made room for while the consumer was being cancelled is given to it by the queue, never
-  // sent by the channel (RabbitMQ 3.10), and given back: one delivery of its limit, and not more.
+  // While a consumer is being cancelled, the queue may hand it a message that its channel then never sends (RabbitMQ
+  // 3.10). The message returns with one delivery counted, and never more.
   expect(Math.max(...(await deliveriesBefore(left)))).toBeLessThanOrEqual(1);
 
   await site.worker();
@@ -54,7 +54,7 @@ it('SIGTERM under load: what was taken is finished, what was not taken is left',
   await expectFaultless(site);
 });
 
-it('a second SIGTERM ends a worker at once that cannot finish, and loses nothing', async () => {
+it('a second SIGTERM ends a stuck worker at once and loses nothing', async () => {
   const worker = await site.worker();
   const blocker = new Client({ connectionString: site.databaseUrl });
   await blocker.connect();

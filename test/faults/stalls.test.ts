@@ -16,18 +16,18 @@ beforeEach(async () => {
 });
 afterEach(() => site?.close());
 
-it('a worker that stands still past its heartbeats and comes back does nothing twice', async () => {
+it('a worker that is frozen past its heartbeats and resumes does nothing twice', async () => {
   const messages = site.calls.make(CALLS);
   const frozen = await site.worker();
   const blocker = await block(site, 'select from customers for update');
   await site.calls.send(messages);
   await blocker.workerWaits();
   frozen.child.kill('SIGSTOP');
-  // The broker misses its heartbeats and takes everything back.
+  // The broker misses the heartbeats and requeues everything.
   await until(async () => (await site.depth('cdrs.create')) === messages.length, 60_000);
   const other = await site.worker();
   await until(async () => (await metric(other, 'cdr_ingest_in_flight_messages')) === messages.length);
-  // What the frozen one asked for is done now, and the other one comes to the same calls.
+  // The statement of the frozen worker completes now, and the other worker handles the same calls.
   await blocker.end();
   await site.allAnswered();
   frozen.child.kill('SIGCONT');
@@ -49,7 +49,7 @@ const JUMPING_CLOCK = `
     static now() { return Real.now() + offset; }
   };`;
 
-it('a worker whose clock jumps by a day works on, through an outage as well', async () => {
+it('a worker whose clock jumps by a day keeps working, even through an outage', async () => {
   const NODE_OPTIONS = `--import=data:text/javascript,${encodeURIComponent(JUMPING_CLOCK)}`;
   const worker = await site.worker({ NODE_OPTIONS });
   const load = site.calls.keepSending();

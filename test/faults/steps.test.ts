@@ -15,7 +15,7 @@ const INPUT = 'cdrs.create';
 let site: Site;
 let proxy: FaultProxy;
 beforeAll(async () => {
-  // No step may cost a message more than one delivery, and no lock be given up while a test looks at it.
+  // No step may cost a message more than one delivery, and no lock may time out during a test.
   const environment = { DELIVERY_LIMIT: '1', STATEMENT_TIMEOUT_MS: '120000', LOCK_TIMEOUT_MS: '60000' };
   site = await openSite('steps', SEED, { environment });
   proxy = await startProxy(site.amqpUrl);
@@ -25,7 +25,7 @@ afterAll(async () => {
   await proxy?.close();
 });
 
-/** Sends the messages, has the worker stop at one step with them in hand, and tells how to clear its way again. */
+/** Sends the messages and stops the worker at one step while it holds them. Returns how to clear the way again. */
 type Halt = (worker: WorkerProcess, messages: readonly Message[]) => Promise<() => Promise<void>>;
 
 const beforeReading: Halt = async ({ child }, messages) => {
@@ -44,7 +44,7 @@ function atLock(statement: string): Halt {
   };
 }
 
-/** On one of the worker's connections to the broker nothing comes through that `side` says. */
+/** Holds back everything that `side` sends on one of the worker's connections to the broker. */
 function atConnection(
   side: Side,
   name: string,
@@ -55,7 +55,7 @@ function atConnection(
     await site.calls.send(messages);
     await until(() => isThere(worker, messages));
     return async () => {
-      // What was kept back must not arrive after its sender's end.
+      // What was held back must not arrive after its sender is gone.
       proxy.cut();
       proxy.release();
     };
@@ -73,7 +73,7 @@ const anyAnswered = async (_: WorkerProcess, messages: readonly Message[]) => me
 const allAcknowledged = async (worker: WorkerProcess, messages: readonly Message[]) =>
   messages.every(isAnswered) && (await metric(worker, 'cdr_ingest_in_flight_messages')) === 0;
 
-/** Where a worker is killed, and what it leaves behind there. */
+/** Where a worker is killed, and what it has done by then. */
 const steps: [where: string, halt: Halt, left: { stored: boolean; answered: boolean }][] = [
   ['before it has read them', beforeReading, { stored: false, answered: false }],
   [
@@ -86,7 +86,7 @@ const steps: [where: string, halt: Halt, left: { stored: boolean; answered: bool
     atLock('lock table currencies in access exclusive mode'),
     { stored: false, answered: false },
   ],
-  // Nobody tells PostgreSQL, which finishes the statement.
+  // PostgreSQL does not notice the kill and finishes the statement.
   [
     'inside of the transaction',
     atLock('select from customers for update'),
@@ -109,7 +109,7 @@ const steps: [where: string, halt: Halt, left: { stored: boolean; answered: bool
   ],
 ];
 
-it.each(steps)('a worker killed with calls in hand, %s, costs nothing', async (_, halt, left) => {
+it.each(steps)('a worker killed while it holds calls, %s, costs nothing', async (_, halt, left) => {
   const messages = original(site.calls.make(CALLS));
   const killed = await site.worker({ AMQP_URL: proxy.url(site.amqpUrl) });
   const clear = await halt(killed, messages);
@@ -120,7 +120,7 @@ it.each(steps)('a worker killed with calls in hand, %s, costs nothing', async (_
   const stored = new Set((await site.rows('select uniqueid from cdrs')).map(({ uniqueid }) => uniqueid));
   expect(stored.has(messages[0]?.call.uniqueid ?? '')).toBe(left.stored);
   expect(messages.some(isAnswered)).toBe(left.answered);
-  // All of it goes to the next worker, since nothing was acknowledged.
+  // Nothing was acknowledged, so everything is delivered to the next worker.
   await until(async () => (await site.depth(INPUT)) === messages.length);
   await site.worker();
   await until(() =>
@@ -133,7 +133,7 @@ it.each(steps)('a worker killed with calls in hand, %s, costs nothing', async (_
   await expectFaultless(site);
 });
 
-it('a connection that breaks when PostgreSQL has committed and its worker does not know costs nothing', async () => {
+it('a connection that breaks after the commit and before the worker hears of it costs nothing', async () => {
   const way = await startProxy(site.databaseUrl);
   const worker = await site.worker({ DATABASE_URL: way.url(site.databaseUrl) });
   const messages = original(site.calls.make(CALLS));

@@ -11,12 +11,12 @@ const SEED = 6101;
 vi.setConfig({ testTimeout: 300_000 });
 const PER_SECOND = 300;
 const CALLS = 60;
-/** A limit and no speed. What was set aside comes one at a time, behind what was before it. */
+/** A generous limit: calls that were set aside are handled one at a time, after those before them. */
 const LIMIT_MS = 180_000;
 const PREFETCH = 400;
 
 let site: Site;
-let raging: Storm | undefined;
+let running: Storm | undefined;
 
 beforeEach(async () => {
   site = await openSite('storms', SEED, { environment: { PREFETCH: String(PREFETCH) } });
@@ -24,8 +24,8 @@ beforeEach(async () => {
   expect(await topology.ended).toBe(0);
 });
 afterEach(async () => {
-  await raging?.stop();
-  raging = undefined;
+  await running?.stop();
+  running = undefined;
   await site?.close();
 });
 
@@ -41,13 +41,13 @@ const attempt = (username: string, password: string, index: number) =>
 const invented = (index: number) => attempt(`nobody ${index}`, 'guess', index);
 const guessing = (username: string) => (index: number) => attempt(username, `guess ${index}`, index);
 
-async function rage(bodyOf: (index: number) => string, atLeast: number): Promise<void> {
-  raging = await storm(site.amqpUrl, PER_SECOND, bodyOf);
-  const { sent } = raging;
-  await until(() => (raging?.sent ?? 0) >= sent + atLeast);
+async function startStorm(bodyOf: (index: number) => string, atLeast: number): Promise<void> {
+  running = await storm(site.amqpUrl, PER_SECOND, bodyOf);
+  const { sent } = running;
+  await until(() => (running?.sent ?? 0) >= sent + atLeast);
 }
 
-/** One call after the other, twenty a second, as a switch at work sends them. */
+/** Sends calls one by one, twenty a second, like an active switch. */
 async function callsAtWork(): Promise<Message[]> {
   const messages: Message[] = [];
   const began = performance.now();
@@ -62,7 +62,7 @@ async function callsAtWork(): Promise<Message[]> {
   return messages;
 }
 
-/** Every call of the switch was answered 204 and nothing else, while the storm went on. */
+/** Every call of the switch is answered 204 and nothing else while the storm goes on. */
 async function expectAllStored(messages: readonly Message[]): Promise<void> {
   await site.allAnswered(LIMIT_MS);
   expect(
@@ -83,48 +83,48 @@ async function addUser(username: string): Promise<void> {
   );
 }
 
-it('of invented names leaves a switch at work alone, one whose password is known already', async () => {
+it('a storm of invented names does not affect a switch whose password is cached', async () => {
   await site.worker();
   const first = site.calls.make(1);
   await site.calls.send(first);
   await site.allAnswered();
-  await rage(invented, PER_SECOND);
+  await startStorm(invented, PER_SECOND);
   await expectAllStored([...first, ...(await callsAtWork())]);
 });
 
-it('of invented names leaves a switch alone whose password a fresh worker has never seen', async () => {
-  await rage(invented, 2 * PER_SECOND);
+it('a storm of invented names does not affect a switch that a fresh worker has never seen', async () => {
+  await startStorm(invented, 2 * PER_SECOND);
   const worker = await site.worker();
   await expectAllStored(await callsAtWork());
   expect(await metric(worker, 'cdr_ingest_set_aside_total')).toBe(0);
 });
 
-it('of invented names has every one of its messages answered', async () => {
+it('a storm of invented names has every message answered', async () => {
   const worker = await site.worker();
-  await rage(invented, 2 * PER_SECOND);
-  const sent = raging?.sent ?? 0;
+  await startStorm(invented, 2 * PER_SECOND);
+  const sent = running?.sent ?? 0;
   await until(async () => (await metric(worker, 'cdr_ingest_results_total{code="401"}')) >= sent, LIMIT_MS);
   expect(await metric(worker, 'cdr_ingest_in_flight_messages')).toBeLessThan(PREFETCH / 2);
 });
 
-it('of guesses at the name of a switch at work does not lock it out', async () => {
+it('a storm of guesses at the name of an active switch does not lock it out', async () => {
   await site.worker();
   const first = site.calls.make(1);
   await site.calls.send(first);
   await site.allAnswered();
-  await rage(guessing('switch'), PER_SECOND);
+  await startStorm(guessing('switch'), PER_SECOND);
   await expectAllStored([...first, ...(await callsAtWork())]);
 });
 
-it('of guesses at the name of a switch does not lock it out of a fresh worker', async () => {
-  await rage(guessing('switch'), PER_SECOND);
+it('a storm of guesses at the name of a switch does not lock it out of a fresh worker', async () => {
+  await startStorm(guessing('switch'), PER_SECOND);
   await site.worker();
   await expectAllStored(await callsAtWork());
 });
 
-it('of guesses at the name of a user who is silent leaves all others alone', async () => {
+it('a storm of guesses at the name of an idle user does not affect others', async () => {
   await addUser('silent');
-  await rage(guessing('silent'), 2 * PER_SECOND);
+  await startStorm(guessing('silent'), 2 * PER_SECOND);
   const worker = await site.worker();
   await expectAllStored(await callsAtWork());
   expect(await metric(worker, 'cdr_ingest_set_aside_total')).toBeGreaterThan(0);

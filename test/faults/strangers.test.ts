@@ -45,27 +45,27 @@ afterAll(async () => {
   await site?.close();
 });
 
-/** A call that no other test sends. */
+/** A call with a new uniqueid. */
 function freshCall(): Buffer {
   const [message] = site.calls.make(1);
   if (message === undefined) throw new Error('no call was made');
   return site.calls.bodyOf(message.call);
 }
 
-/** What is refused before anybody looks who sent it. */
+/** A body that is refused before the credentials are checked. */
 function freshGarbage(): Buffer {
   garbage += 1;
   return Buffer.from(`garbage ${garbage}`);
 }
 
-/** A call in the name of somebody who did not send it. */
+/** A call with the wrong password of a real user. */
 function freshForgery(): Buffer {
   garbage += 1;
   const call = { auth_username: 'switch', auth_password: 'guess', uniqueid: `forged-${garbage}` };
   return Buffer.from(JSON.stringify({ ...call, machine: 'm', start: 1, scustomer: 1, cost: '1' }));
 }
 
-const persisted = async () => {
+const resultCounts = async () => {
   const page = await metricsOf(worker);
   const count = (code: string) => sampleOf(page, `cdr_ingest_results_total{code="${code}"}`);
   return { stored: count('204'), refused: count('400'), forged: count('401') };
@@ -76,23 +76,23 @@ const losses = async () => {
     .filter((line) => /^cdr_ingest_consumer_losses_total.* [^0]/.test(line));
 };
 
-/** Honest calls around them, and all of them: persisted, with nobody's subscription lost. */
+/** Sends honest calls at the same time; waits until everything is answered, and expects that no subscription was lost. */
 async function sendAmongHonest(messages: readonly RawMessage[]): Promise<void> {
-  const before = await persisted();
+  const before = await resultCounts();
   const honest = site.calls.make(50);
   await Promise.all([stranger.publish(messages), site.calls.send(honest)]);
   await site.allAnswered(LIMIT_MS);
   const total = ({ stored, refused, forged }: typeof before) => stored + refused + forged;
   await until(
-    async () => total(await persisted()) === total(before) + messages.length + honest.length,
+    async () => total(await resultCounts()) === total(before) + messages.length + honest.length,
     LIMIT_MS,
   );
   expect(await losses()).toEqual([]);
 }
 
-describe('what a stranger writes into a message', () => {
-  it.each(Object.entries(HOSTILE))('as any property costs nobody anything: %s', async (_, bytes) => {
-    const before = { ...(await persisted()), deadLetters: await deadLettersKept() };
+describe('hostile content in a message', () => {
+  it.each(Object.entries(HOSTILE))('in any property costs other messages nothing: %s', async (_, bytes) => {
+    const before = { ...(await resultCounts()), deadLetters: await deadLettersKept() };
     const properties: RawProperties[] = [...TEXT_PROPERTIES.map((name) => ({ [name]: bytes })), ...NUMBERS];
     const routed = Buffer.concat([Buffer.from('cdrs.create.'), bytes]).subarray(0, 255);
     const messages = [freshCall, freshGarbage, freshForgery].flatMap((body) => [
@@ -104,14 +104,14 @@ describe('what a stranger writes into a message', () => {
       { routingKey: routed, body: body(), properties: {} },
     ]);
     await sendAmongHonest(messages);
-    // A content_type that is none of ours is JSON.
+    // An unknown content_type is read as JSON.
     const each = messages.length / 3;
-    const after = await persisted();
+    const after = await resultCounts();
     expect([after.refused - before.refused, after.forged - before.forged]).toEqual([each, each]);
     expect((await deadLettersKept()) - before.deadLetters).toBe(2 * each);
   });
 
-  it('as a routing key that leads nowhere is kept, whatever bytes', async () => {
+  it('in an unroutable routing key is kept, whatever the bytes', async () => {
     const before = await deadLettersKept();
     const messages = Object.values(HOSTILE).map((bytes) => ({
       routingKey: Buffer.concat([Buffer.from('nowhere.'), bytes]).subarray(0, 255),
@@ -122,7 +122,7 @@ describe('what a stranger writes into a message', () => {
     expect((await deadLettersKept()) - before).toBe(messages.length);
   });
 
-  it('as headers of any depth costs its own message alone, in both queues', async () => {
+  it('in headers of any depth costs only its own message, in both queues', async () => {
     const cases = Object.entries(KEYS).flatMap(([queue, key]) =>
       KINDS.flatMap((kind) =>
         DEPTHS.map((depth) => ({ queue, key, kind, depth, id: `${queue} ${kind} ${depth}` })),
@@ -147,7 +147,7 @@ describe('what a stranger writes into a message', () => {
     expect((await deadLettersKept()) - before).toBe(cases.filter((each) => !isCall(each)).length);
   });
 
-  it('as a correlation id comes back with the reply, byte for byte', async () => {
+  it('in a correlation id comes back with the reply byte for byte', async () => {
     const queue = 'cdrs.reply.bytes';
     const other = await outsider(site.amqpUrl);
     await other.channel.assertQueue(queue);
@@ -183,14 +183,14 @@ describe('what a stranger writes into a message', () => {
     await Promise.all([supervised.stop(), other.close()]);
   });
 
-  it('says of headers that cannot be taken why', async () => {
+  it('in headers that are too large is named in the reply', async () => {
     const rows = await site.rows(
       `select responses->0->>'message' as message from dead_letters where responses::text like '%headers%'`,
     );
     expect(rows.map(({ message }) => message)).toContain('invalid message headers: more than 16384 bytes');
   });
 
-  it('comes to one effect each in the end', async () => {
+  it('has exactly one effect per message in the end', async () => {
     const answered = site.calls.make(1);
     await site.calls.send(answered);
     await site.allAnswered(LIMIT_MS);

@@ -58,7 +58,7 @@ describe('a user who is confined', () => {
     await confine(ANY);
     expect(await codes({ uniqueid: 'before', machine: 'm-9' })).toEqual(['204']);
     await confine({ machines: '{m-1}', customers: null });
-    const again = await site.door.submit({
+    const again = await site.client.submit({
       body: JSON.stringify(callOf({ uniqueid: 'before', machine: 'm-9' })),
     });
     expect(again).toMatchObject({ responses: [{ code: '204' }], isDuplicate: true });
@@ -70,7 +70,7 @@ describe('a user who is confined', () => {
     await confine(ANY);
     expect(await codes({ uniqueid: 'theirs', scustomer: 2, cost: '1.50' })).toEqual(['204']);
     await confine({ machines: null, customers: '{1}' });
-    const { responses } = await site.door.submit({
+    const { responses } = await site.client.submit({
       body: JSON.stringify(callOf({ uniqueid: 'theirs', scustomer: 1, cost: '1.50' })),
     });
     expect(responses).toEqual([

@@ -21,7 +21,7 @@ const SECRET = 'letters-and-digits-1';
 let db: BillingDatabase;
 let broker: Outsider;
 let worker: WorkerProcess;
-let door: SwitchClient;
+let client: SwitchClient;
 
 beforeAll(async () => {
   db = await billingDatabase('grants');
@@ -44,7 +44,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await door?.close();
+  await client?.close();
   await worker?.stop();
   await broker?.close();
   for (const part of PARTS) await db?.execute(`drop owned by ${quoted(part)}`);
@@ -60,7 +60,7 @@ function environmentOf(part: Part): Record<string, string> {
 }
 
 async function codesOf(parameters: Record<string, unknown>): Promise<string[]> {
-  const { responses } = await door.submit({ body: JSON.stringify(callOf(parameters)) });
+  const { responses } = await client.submit({ body: JSON.stringify(callOf(parameters)) });
   return responses.map(({ code, key }) => `${code} ${key}`.trim());
 }
 
@@ -108,7 +108,7 @@ describe('a worker with the least grants', () => {
     });
     worker = await startProcess(['worker'], { ...environmentOf('worker'), HTTP_PORT: '0' });
     await worker.logged('"queue":"cdrs.create","state":"consuming"');
-    door = await openSwitchClient([db.amqpUrl], 'cdrs', 30_000);
+    client = await openSwitchClient([db.amqpUrl], 'cdrs', 30_000);
 
     expect(await codesOf({ uniqueid: 'stored', taxes: '1' })).toEqual(['204']);
     expect(await codesOf({ uniqueid: 'stored', taxes: '1' })).toEqual(['204']);

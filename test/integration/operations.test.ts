@@ -17,7 +17,7 @@ const directory = mkdtempSync(join(tmpdir(), 'cdr-ingest-operations-'));
 /** Of its own, because the dump wants tools of the server's version. */
 let postgres: PostgresServer;
 let services: Isolated;
-let door: SwitchClient;
+let client: SwitchClient;
 let databaseUrl: string;
 const workers = new Set<WorkerProcess>();
 
@@ -37,10 +37,10 @@ beforeAll(async () => {
     `insert into currencies (code, rate) values ('USD', 1)`,
     `insert into customers (id, name, currency, balance) values (1, 'one', 'USD', 100)`,
   );
-  door = await openSwitchClient([services.amqpUrl], 'cdrs', 30_000);
+  client = await openSwitchClient([services.amqpUrl], 'cdrs', 30_000);
 });
 afterAll(async () => {
-  await door?.close();
+  await client?.close();
   for (const worker of workers) await worker.stop();
   await services?.drop();
   await postgres?.remove();
@@ -85,7 +85,7 @@ async function end(ending: WorkerProcess): Promise<void> {
 async function call(uniqueid: string) {
   const sender = { auth_username: 'switch', auth_password: 'correct horse' };
   const body = JSON.stringify({ ...sender, uniqueid, machine: 'm', start: 1, scustomer: 1, cost: 2 });
-  const { responses, isDuplicate } = await door.submit({ body });
+  const { responses, isDuplicate } = await client.submit({ body });
   return { code: responses[0]?.code, isDuplicate };
 }
 

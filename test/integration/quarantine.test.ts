@@ -40,13 +40,13 @@ const call = (uniqueid: string) =>
   });
 
 it('keeps a call with a mistyped routing key as unroutable and says so', async () => {
-  const door = await openSwitchClient([db.amqpUrl], 'cdrs', 30_000);
-  const reply = await door.submitTo('cdr.create', { body: call('lost-1') });
+  const client = await openSwitchClient([db.amqpUrl], 'cdrs', 30_000);
+  const reply = await client.submitTo('cdr.create', { body: call('lost-1') });
   expect(reply.responses).toMatchObject([{ code: '400', key: '', message: expect.stringContaining('kept') }]);
   expect(await db.rows('select reason, status, uniqueid from dead_letters')).toEqual([
     { reason: 'unroutable', status: 'dead', uniqueid: 'lost-1' },
   ]);
-  await door.close();
+  await client.close();
 });
 
 /** Sends a message as RabbitMQ 4 does that reached its delivery limit of 20, which anybody can forge; its reply. */

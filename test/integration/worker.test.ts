@@ -7,7 +7,7 @@ import { startProcess, type WorkerProcess } from '../support/worker.ts';
 
 let db: BillingDatabase;
 let worker: WorkerProcess;
-let door: SwitchClient;
+let client: SwitchClient;
 
 beforeAll(async () => {
   db = await billingDatabase('worker');
@@ -23,11 +23,11 @@ beforeAll(async () => {
     HTTP_PORT: '0',
   });
   await worker.logged('"state":"consuming"');
-  door = await openSwitchClient([db.amqpUrl], 'cdrs', 30_000);
+  client = await openSwitchClient([db.amqpUrl], 'cdrs', 30_000);
 });
 
 afterAll(async () => {
-  await door?.close();
+  await client?.close();
   await worker?.stop();
   await db?.drop();
 });
@@ -43,7 +43,7 @@ const example = {
 };
 
 const submit = (parameters: object) =>
-  door.submit({ body: JSON.stringify({ ...example, ...parameters }), machine: '1' });
+  client.submit({ body: JSON.stringify({ ...example, ...parameters }), machine: '1' });
 
 describe('a worker process', () => {
   it('answers the example of the contract with its envelope and stores every default', async () => {
@@ -100,7 +100,7 @@ describe('a worker process', () => {
   it('takes the query string of the HTTP API', async () => {
     const body =
       'auth_username=switch;auth_password=right-canary;uniqueid=form-1;machine=1;start=1234567890;scustomer=1';
-    const reply = await door.submit({ body, contentType: 'application/x-www-form-urlencoded' });
+    const reply = await client.submit({ body, contentType: 'application/x-www-form-urlencoded' });
     expect(reply.responses).toEqual([{ code: '204', key: '', message: 'OK' }]);
   });
 
@@ -127,7 +127,7 @@ describe('a worker process', () => {
     ['a deep nest', `${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}`],
     ['more than 256 KiB', JSON.stringify({ ...example, note: 'x'.repeat(300_000) })],
   ])('refuses %s and goes on', async (_, body: string | Buffer) => {
-    const { responses } = await door.submit({ body });
+    const { responses } = await client.submit({ body });
     expect(responses).toMatchObject([{ code: '400', key: '' }]);
     expect((await submit({ uniqueid: `after ${_}` })).responses[0]?.code).toBe('204');
   });

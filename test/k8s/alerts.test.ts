@@ -24,15 +24,15 @@ async function unknownIn(expr: string): Promise<string[]> {
 }
 
 describe('the alerts', () => {
-  it('have names of their own', () => {
+  it('have unique names', () => {
     expect(new Set(alerts.map(({ alert }) => alert)).size).toBe(alerts.length);
   });
 
-  it.each(alerts)('$alert asks for metrics that there are', async ({ expr }) => {
+  it.each(alerts)('$alert uses only metrics that exist', async ({ expr }) => {
     expect(await unknownIn(expr)).toEqual([]);
   });
 
-  it('are rules that promtool takes', async () => {
+  it('are rules that promtool accepts', async () => {
     const file = join(directory, 'rules.yml');
     writeFileSync(file, JSON.stringify({ groups }));
     expect(await promtool(['check', 'rules', file])).toContain(`SUCCESS: ${alerts.length} rules found`);
@@ -46,14 +46,14 @@ describe('the alerts', () => {
 
   it.each([
     {
-      what: 'a worker is paused, and when one holds calls and settles none',
+      what: 'a worker is paused, and when one holds calls and answers none',
       series: {
         'cdr_ingest_paused{queue="cdrs.create",pod="p"}': '0x5 1x95',
         'cdr_ingest_in_flight_messages{pod="p"}': '500x100',
         'cdr_ingest_results_total{code="204",pod="p"}': '0+60x5 300x95',
       },
-      quiet: '5m',
-      loud: '20m',
+      silentAt: '5m',
+      firingAt: '20m',
       fires: { CdrIngestPaused: [{}], CdrIngestStuck: [{}] },
     },
     {
@@ -65,8 +65,8 @@ describe('the alerts', () => {
         'cdr_ingest_connected{connection="unknown direct reply",pod="p"}': '0x100',
         'cdr_ingest_consuming{queue="cdrs.create",pod="p"}': '1x5 0x95',
       },
-      quiet: '5m',
-      loud: '20m',
+      silentAt: '5m',
+      firingAt: '20m',
       fires: {
         CdrIngestDisconnected: [{ connection: 'consume' }],
         CdrIngestNotConsuming: [{ queue: 'cdrs.create' }],
@@ -78,8 +78,8 @@ describe('the alerts', () => {
         'cdr_ingest_reply_exchange_refused{exchange="default",pod="p"}': '0x5 1x95',
         'cdr_ingest_reply_exchange_refused{exchange="results",pod="p"}': '0x100',
       },
-      quiet: '5m',
-      loud: '20m',
+      silentAt: '5m',
+      firingAt: '20m',
       fires: { CdrIngestRepliesRefused: [{ exchange: 'default' }] },
     },
     {
@@ -88,34 +88,34 @@ describe('the alerts', () => {
         'cdr_ingest_diverted_replies_total{why="closing",pod="p"}': '0x5 0+600x95',
         'cdr_ingest_diverted_replies_total{why="returned",pod="p"}': '0+600x100',
       },
-      quiet: '5m',
-      loud: '20m',
+      silentAt: '5m',
+      firingAt: '20m',
       fires: { CdrIngestHostileReplyAddresses: [{}] },
     },
     {
       what: 'a connection is lost over what came on it',
       series: { 'cdr_ingest_consumer_losses_total{cause="decoding",queue="cdrs.dead",pod="p"}': '0x5 1x95' },
-      quiet: '5m',
-      loud: '10m',
+      silentAt: '5m',
+      firingAt: '10m',
       fires: { CdrIngestDecoding: [{ queue: 'cdrs.dead' }] },
     },
     {
-      what: 'dead letters are a flood: every worker tells of the same ones, and they count once',
+      what: 'dead letters grow fast: every worker reports the same ones, which count once',
       series: {
         'cdr_ingest_open_dead_letters{reason="rejected",pod="p"}': '10x30 10+100x70',
         'cdr_ingest_open_dead_letters{reason="rejected",pod="q"}': '10x30 10+100x70',
         'cdr_ingest_open_dead_letters{reason="failed",pod="p"}': '0+10x100',
         'cdr_ingest_open_dead_letters{reason="failed",pod="q"}': '0+10x100',
       },
-      quiet: '30m',
-      loud: '80m',
+      silentAt: '30m',
+      firingAt: '80m',
       fires: { CdrIngestDeadLettersGrow: [{ reason: 'rejected' }] },
     },
     {
       what: 'a dead letter waits for more than a week',
       series: { 'cdr_ingest_oldest_open_dead_letter_seconds{pod="p"}': '604000+60x100' },
-      quiet: '5m',
-      loud: '90m',
+      silentAt: '5m',
+      firingAt: '90m',
       fires: { CdrIngestDeadLettersOld: [{}] },
     },
     {
@@ -124,8 +124,8 @@ describe('the alerts', () => {
         'rabbitmq_detailed_queue_messages_ready{queue="cdrs.dead",pod="r"}': '0x5 500x95',
         'rabbitmq_detailed_queue_messages_ready{queue="cdrs.create",pod="r"}': '5000x100',
       },
-      quiet: '5m',
-      loud: '20m',
+      silentAt: '5m',
+      firingAt: '20m',
       fires: { CdrIngestDeadQueue: [{ queue: 'cdrs.dead' }] },
     },
     {
@@ -136,8 +136,8 @@ describe('the alerts', () => {
           [`kubelet_volume_stats_capacity_bytes{persistentvolumeclaim="${claim}"}`, '100x100'],
         ]),
       ),
-      quiet: '5m',
-      loud: '20m',
+      silentAt: '5m',
+      firingAt: '20m',
       fires: {
         CdrIngestDisk: [
           { persistentvolumeclaim: 'cdr-postgresql-1' },
@@ -145,7 +145,7 @@ describe('the alerts', () => {
         ],
       },
     },
-  ])('fire when $what', async ({ series, quiet, loud, fires }) => {
+  ])('fire when $what', async ({ series, silentAt, firingAt, fires }) => {
     const expected = Object.entries(fires as Record<string, Record<string, string>[]>);
     const tests = {
       rule_files: [join(directory, 'rules.yml')],
@@ -158,8 +158,8 @@ describe('the alerts', () => {
             values,
           })),
           alert_rule_test: expected.flatMap(([alertname, labels]) => [
-            { eval_time: quiet, alertname, exp_alerts: [] },
-            { eval_time: loud, alertname, exp_alerts: labels.map((more) => firing(alertname, more)) },
+            { eval_time: silentAt, alertname, exp_alerts: [] },
+            { eval_time: firingAt, alertname, exp_alerts: labels.map((more) => firing(alertname, more)) },
           ]),
         },
       ],
@@ -185,11 +185,11 @@ function firing(alertname: string, more: Record<string, string>) {
 }
 
 describe('the dashboard', () => {
-  it.each(panels)('asks in "$title" for metrics that the worker exports', async ({ targets }) => {
+  it.each(panels)('uses in "$title" only metrics that the worker exports', async ({ targets }) => {
     for (const { expr } of targets) expect(await unknownIn(expr)).toEqual([]);
   });
 
-  it('numbers its panels and gives each a title of its own', () => {
+  it('gives each panel a unique number and title', () => {
     expect(new Set(panels.map(({ id }) => id)).size).toBe(panels.length);
     expect(new Set(panels.map(({ title }) => title)).size).toBe(panels.length);
   });

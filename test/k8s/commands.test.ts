@@ -20,7 +20,7 @@ const cronJob = z.looseObject({
 });
 
 describe('the commands of the manifests', () => {
-  it('are the worker, what it needs before, what watches over it, what tidies up, and the console', () => {
+  it('are the worker, migration, topology, reconcile, pruning and the console', () => {
     expect(pods.map(({ pod }) => pod.containers.flatMap(({ args }) => args).join(' ')).sort()).toEqual([
       'console',
       'dead prune --older-than 90d',
@@ -31,7 +31,7 @@ describe('the commands of the manifests', () => {
     ]);
   });
 
-  it.each(pods)('are taken by the program as $of has them', ({ pod }) => {
+  it.each(pods)('are accepted by the program as $of has them', ({ pod }) => {
     for (const { args } of pod.containers) {
       const { status, stderr } = spawnSync(process.execPath, [CLI, ...args], { env: {}, encoding: 'utf8' });
       // Wrong arguments would be what it says first; with right ones it is the variables that are missing.
@@ -44,13 +44,13 @@ describe('the commands of the manifests', () => {
   });
 });
 
-describe('what runs by the clock', () => {
+describe('the cron jobs', () => {
   const jobs = ofKind(manifests, 'CronJob').map(({ metadata, ...rest }) => ({
     name: metadata.name,
     ...cronJob.parse(rest).spec,
   }));
 
-  it('proves the books every night, and removes nothing until somebody has decided what may go', () => {
+  it('reconcile every night, and prune nothing until that is configured', () => {
     expect(jobs.map(({ name, suspend }) => [name, suspend]).sort()).toEqual([
       ['cdr-ingest-dead-prune', true],
       ['cdr-ingest-prune', true],
@@ -60,14 +60,14 @@ describe('what runs by the clock', () => {
     expect(schedule).toMatch(/^\d+ \d+ \* \* \*$/);
   });
 
-  it.skipIf(!hasKubectl)('prunes once it is patched as k8s/README.md says', () => {
+  it.skipIf(!hasKubectl)('prune when patched as k8s/README.md says', () => {
     const [, patch = ''] = /```yaml\n(- target:.*?)```/s.exec(readme) ?? [];
     const job = only(rendered('production', `patches:\n${patch}`), 'CronJob', 'cdr-ingest-prune');
     expect(cronJob.parse(job).spec.suspend).toBe(false);
     expect(ownPods([job])).toMatchObject([{ pod: { containers: [{ args: ['prune', '--months', '36'] }] } }]);
   });
 
-  it('never runs beside itself', () => {
+  it('never run twice at the same time', () => {
     expect(jobs.map(({ concurrencyPolicy }) => concurrencyPolicy)).toEqual(jobs.map(() => 'Forbid'));
   });
 });
@@ -77,7 +77,7 @@ describe('the console', () => {
   const container = z.looseObject({ ports: z.array(port) });
   const console = pods.find(({ of }) => of === 'Deployment cdr-ingest-console')?.pod.containers[0];
 
-  it('listens where its Service looks for it, and not by default on the loopback alone', () => {
+  it('listens on the port of its Service, and not only on the loopback address', () => {
     const [listening] = container.parse(console).ports;
     const given = Object.fromEntries((console?.env ?? []).map(({ name, value }) => [name, value]));
     expect(variables.CONSOLE_HOST.fallback).toBe('127.0.0.1');
@@ -86,7 +86,7 @@ describe('the console', () => {
     expect(service).toMatchObject({ spec: { ports: [{ targetPort: listening?.name }] } });
   });
 
-  it('is one process, and lets nobody in but the proxy with TLS', () => {
+  it('is one process, reachable only through the proxy with TLS', () => {
     const deployment = only(manifests, 'Deployment', 'cdr-ingest-console');
     expect(deployment).toMatchObject({ spec: { replicas: 1, strategy: { type: 'Recreate' } } });
     const policy = only(manifests, 'NetworkPolicy', 'cdr-ingest-console');

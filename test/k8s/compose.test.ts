@@ -25,7 +25,7 @@ describe('compose.yaml', () => {
   const { services } = composeSchema.parse(parse(text, { merge: true })[0]);
   const own = Object.entries(services).filter(([, { image }]) => image === 'cdr-ingest');
 
-  it('runs the program in each of the ways that a system needs', () => {
+  it('runs every command that a system needs', () => {
     expect(own.map(([name, { command }]) => [name, ...(command ?? [])])).toEqual([
       ['migrate', 'migrate', '--grant', 'worker=cdr_worker', 'console=cdr_console', 'upkeep=cdr_upkeep'],
       ['topology', 'topology'],
@@ -34,13 +34,13 @@ describe('compose.yaml', () => {
     ]);
   });
 
-  it.each(own)('gives %s variables that the program knows and accepts', (_, { environment }) => {
+  it.each(own)('gives %s variables that the program accepts', (_, { environment }) => {
     const names = Object.keys(environment) as VariableName[];
     expect(names.filter((name) => !(name in variables))).toEqual([]);
     expect(() => readConfig(names, environment)).not.toThrow();
   });
 
-  it('starts nothing before what it needs has said that it is there', () => {
+  it('starts each service after those that it needs are healthy', () => {
     for (const [name, { depends_on }] of Object.entries(services)) {
       for (const [needed, { condition }] of Object.entries(depends_on)) {
         const isServer = services[needed]?.command === undefined;
@@ -51,7 +51,7 @@ describe('compose.yaml', () => {
     }
   });
 
-  it('gives worker and console a role of their own, and the owner to the migration alone', () => {
+  it('gives worker and console their own roles, and the owner only to the migration', () => {
     const userOf = (name: string) => new URL(services[name]?.environment.DATABASE_URL ?? '').username;
     expect(['migrate', 'worker', 'console'].map(userOf)).toEqual(['cdr', 'cdr_worker', 'cdr_console']);
   });
@@ -62,7 +62,7 @@ describe('compose.yaml', () => {
     expect(seconds * 1000).toBeGreaterThan(SHUTDOWN_GRACE_MS);
   });
 
-  it('says of every password in it that it is for a trial', () => {
+  it('marks every password as one for trying things out', () => {
     const defaults = [...text.matchAll(/PASSWORD:-([^}]*)\}/g)].map(([, value]) => value);
     expect(new Set(defaults)).toEqual(new Set(['for-a-trial-only']));
   });

@@ -5,7 +5,7 @@ import { files, ofKind, ownPods, read, readSettings, written } from './manifests
 const names = new Set(Object.keys(variables).flatMap((name) => [name, `${name}_FILE`]));
 
 describe('every file below k8s', () => {
-  it.each(files)('%s is YAML without a key given twice', (path) => {
+  it.each(files)('%s is YAML without duplicate keys', (path) => {
     expect(read(path).length).toBeGreaterThan(0);
   });
 
@@ -22,7 +22,7 @@ describe('every file below k8s', () => {
 describe('the settings', () => {
   const settings = readSettings();
 
-  it('are variables that the program knows', () => {
+  it('are variables of the program', () => {
     expect([...settings.keys()].filter((name) => !names.has(name))).toEqual([]);
   });
 
@@ -38,7 +38,7 @@ describe('the settings', () => {
 });
 
 describe.each(ownPods(written()))('the pod of $of', ({ pod }) => {
-  it('is no root, keeps its file system as it is, and has no rights of any kind', () => {
+  it('runs without root, with a read-only file system and without any privileges', () => {
     expect(pod.securityContext).toMatchObject({
       runAsNonRoot: true,
       seccompProfile: { type: 'RuntimeDefault' },
@@ -53,12 +53,12 @@ describe.each(ownPods(written()))('the pod of $of', ({ pod }) => {
     }
   });
 
-  it('gives the program variables that it knows', () => {
+  it('sets only variables of the program', () => {
     const given = pod.containers.flatMap(({ env }) => env.map(({ name }) => name));
     expect(given.filter((name) => !names.has(name))).toEqual([]);
   });
 
-  it('says how much memory it may have', () => {
+  it('has a memory limit', () => {
     for (const container of pod.containers) {
       expect(container).toMatchObject({
         resources: {

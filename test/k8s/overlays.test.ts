@@ -49,7 +49,7 @@ function settingsOf(manifests: readonly Manifest[]) {
 describe.skipIf(!hasKubectl).each(overlays)('kubectl kustomize of %s', (overlay) => {
   const manifests = hasKubectl ? rendered(overlay) : [];
 
-  it('gives every object, in one namespace', () => {
+  it('puts every object into one namespace', () => {
     const others = manifests.filter(({ kind }) => kind !== 'Namespace');
     const [namespace] = ofKind(manifests, 'Namespace');
     expect(others.length).toBeGreaterThan(10);
@@ -58,13 +58,13 @@ describe.skipIf(!hasKubectl).each(overlays)('kubectl kustomize of %s', (overlay)
     );
   });
 
-  it('gives the program settings that it accepts', () => {
+  it('sets only values that the program accepts', () => {
     const settings = settingsOf(manifests);
     expect(Object.keys(settings).filter((name) => !(name in variables))).toEqual([]);
     expect(() => readConfig(Object.keys(settings) as VariableName[], settings)).not.toThrow();
   });
 
-  it('lets a worker persist, confirm and drain before it is killed', () => {
+  it('gives a worker time to persist, confirm and drain before it is killed', () => {
     const config = readConfig(names, settingsOf(manifests));
     const worker = ownPods(manifests).find(({ of }) => of === 'Deployment cdr-ingest');
     const graceMs = (worker?.pod.terminationGracePeriodSeconds ?? 0) * 1000;
@@ -72,7 +72,7 @@ describe.skipIf(!hasKubectl).each(overlays)('kubectl kustomize of %s', (overlay)
     expect(graceMs).toBeGreaterThan(config.SHUTDOWN_GRACE_MS);
   });
 
-  it('lets workers and migrations reach names, the broker and the database, and nothing else', () => {
+  it('lets workers and migrations reach DNS, the broker and the database, and nothing else', () => {
     const { egress } = policy.parse(only(manifests, 'NetworkPolicy', 'cdr-ingest')).spec;
     const reach = egress.map(({ to, ports }) => ({
       to: to.flatMap(({ podSelector }) => Object.values(podSelector.matchLabels)),
@@ -90,7 +90,7 @@ describe.skipIf(!hasKubectl).each(overlays)('kubectl kustomize of %s', (overlay)
 describe.skipIf(!hasKubectl)('production', () => {
   const manifests = hasKubectl ? rendered('production') : [];
 
-  it('never has more database connections than the database allows', () => {
+  it('never opens more database connections than the database allows', () => {
     const { maxReplicaCount } = scaledObject.parse(only(manifests, 'ScaledObject', 'cdr-ingest')).spec;
     const { maxSurge } = deployment.parse(only(manifests, 'Deployment', 'cdr-ingest')).spec.strategy
       .rollingUpdate;
@@ -102,7 +102,7 @@ describe.skipIf(!hasKubectl)('production', () => {
     expect((maxReplicaCount + maxSurge + consoles) * DATABASE_POOL).toBeLessThan(allowed);
   });
 
-  it('never scales to zero, and counts what is unacknowledged', () => {
+  it('never scales to zero, and counts unacknowledged messages', () => {
     const { minReplicaCount, triggers } = scaledObject.parse(
       only(manifests, 'ScaledObject', 'cdr-ingest'),
     ).spec;
@@ -112,7 +112,7 @@ describe.skipIf(!hasKubectl)('production', () => {
     ]);
   });
 
-  it('checks the certificate of the database against the authority that CloudNativePG makes', () => {
+  it('checks the certificate of the database against the CA of CloudNativePG', () => {
     for (const { of, pod } of ownPods(manifests)) {
       const [file] = pod.containers.flatMap(({ env }) =>
         env.filter(({ name }) => name === 'DATABASE_TLS_CA_FILE'),
@@ -122,7 +122,7 @@ describe.skipIf(!hasKubectl)('production', () => {
     }
   });
 
-  it('has each commit on a standby before it is acknowledged', () => {
+  it('has every commit on a standby before it is acknowledged', () => {
     const { instances, postgresql } = cluster.parse(only(manifests, 'Cluster', 'cdr-postgresql')).spec;
     expect(instances).toBe(3);
     expect(postgresql.synchronous).toMatchObject({ number: 1, dataDurability: 'required' });

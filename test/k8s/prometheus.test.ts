@@ -41,15 +41,15 @@ afterAll(async () => {
 });
 
 async function callsOfEveryKind(): Promise<void> {
-  const door = await openSwitchClient([db.amqpUrl], 'cdrs', 30_000);
+  const client = await openSwitchClient([db.amqpUrl], 'cdrs', 30_000);
   const call = { auth_username: 'switch', auth_password: 'right-one', machine: 'm', start: 1, scustomer: 1 };
   const submit = (parameters: object) =>
-    door.submit({ body: JSON.stringify({ ...call, ...parameters }), machine: 'm' });
+    client.submit({ body: JSON.stringify({ ...call, ...parameters }), machine: 'm' });
   await Promise.all(Array.from({ length: 50 }, (_, index) => submit({ uniqueid: `p.${index}` })));
   await submit({ uniqueid: 'p.0' });
   await submit({ uniqueid: 'p.0', cost: 1 });
   await submit({ uniqueid: 'bad', cost: 'x' });
-  await door.close();
+  await client.close();
 }
 
 /** The finite values that a query gives over the whole test. */
@@ -58,7 +58,7 @@ async function ask(query: string): Promise<number[]> {
   return series.flatMap(({ values }) => values.map(([, value]) => value)).filter(Number.isFinite);
 }
 
-describe('a real Prometheus that scrapes a real worker', () => {
+describe('Prometheus scraping a worker', () => {
   it.each(panels)('has data for "$title"', async ({ targets }) => {
     for (const { expr } of targets) {
       const query = filledIn(expr, '15s');
@@ -76,11 +76,11 @@ describe('a real Prometheus that scrapes a real worker', () => {
     });
   });
 
-  it.each(alerts)('takes the query of $alert', async ({ expr }) => {
+  it.each(alerts)('accepts the query of $alert', async ({ expr }) => {
     await expect(ask(expr)).resolves.toBeInstanceOf(Array);
   });
 
-  it('says what is wrong with a query that it does not take', async () => {
+  it('says what is wrong with an invalid query', async () => {
     await expect(ask('rate(cdr_ingest_results_total)')).rejects.toThrow('expected type range vector');
   });
 });

@@ -43,7 +43,7 @@ const cluster = z.looseObject({
 describe.skipIf(!hasKubectl).each(overlays)('the roles of the database in %s', (overlay) => {
   const pods = hasKubectl ? ownPods(rendered(overlay)) : [];
 
-  it('are one for each part, and the owner for the migration alone', () => {
+  it('are one per part, with the owner only for the migration', () => {
     const owner = overlay === 'production' ? 'cdr-postgresql-app' : 'cdr-ingest-database';
     expect(Object.fromEntries(pods.map(({ of, pod }) => [of, databaseSecretOf(pod)]))).toEqual({
       'Deployment cdr-ingest': ['cdr-worker-database'],
@@ -55,7 +55,7 @@ describe.skipIf(!hasKubectl).each(overlays)('the roles of the database in %s', (
     });
   });
 
-  it('exist when the migration grants to them', () => {
+  it('exist before the migration grants them anything', () => {
     const args = pods.find(({ of }) => of === 'Job cdr-ingest-migrate')?.pod.containers[0]?.args ?? [];
     const granted = args.flatMap((arg) => arg.split('=')[1] ?? []);
     expect(granted).toHaveLength(3);

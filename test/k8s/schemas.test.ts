@@ -48,7 +48,7 @@ describe.skipIf(!isInstalled)('the published schemas', () => {
     await validate(manifest);
   });
 
-  it('refuse what is wrong', async () => {
+  it('refuse invalid manifests', async () => {
     const wrong = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'a' }, spec: { ports: 'http' } };
     await expect(validate(wrong)).rejects.toThrow('ports');
   });

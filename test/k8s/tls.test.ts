@@ -25,13 +25,13 @@ function secretsIn(value: unknown): string[] {
 describe.skipIf(!hasKubectl)('TLS to the broker in production', () => {
   const manifests = hasKubectl ? rendered('production') : [];
 
-  it('is all that the broker speaks', () => {
+  it('is the only protocol of the broker', () => {
     expect(only(manifests, 'RabbitmqCluster', 'cdr-rabbitmq')).toMatchObject({
       spec: { tls: { secretName: SECRET, disableNonTLSListeners: true } },
     });
   });
 
-  it('is checked by every pod that connects, which sees the authority and not the key', () => {
+  it('is verified by every pod that connects, which has the CA certificate and not its key', () => {
     const connecting = ownPods(manifests).filter(({ pod }) =>
       pod.containers.some(({ env }) => env.some(({ name }) => name === 'AMQP_URL_FILE')),
     );
@@ -56,7 +56,7 @@ describe.skipIf(!hasKubectl)('TLS to the broker in production', () => {
     }
   });
 
-  it('is checked by the autoscaler and by Prometheus', () => {
+  it('is verified by the autoscaler and by Prometheus', () => {
     const authority = { name: SECRET, key: 'ca.crt' };
     expect(only(manifests, 'TriggerAuthentication', 'cdr-ingest-queue')).toMatchObject({
       spec: {
@@ -85,14 +85,14 @@ describe.skipIf(!hasKubectl)('TLS to the broker in production', () => {
 });
 
 describe('k8s/README.md on production', () => {
-  it.skipIf(!hasKubectl)('lists every secret that the manifests refer to, and no other', () => {
+  it.skipIf(!hasKubectl)('lists exactly the secrets that the manifests refer to', () => {
     const listed = [...production.matchAll(/^\| (`cdr-[^|]*) \|/gm)].flatMap(([, names = '']) =>
       [...names.matchAll(/`([\w-]+)`/g)].map(([, name = '']) => name),
     );
     expect(listed.sort()).toEqual([...new Set(secretsIn(rendered('production')))].sort());
   });
 
-  it('has no way to the broker in the clear', () => {
+  it('has no unencrypted connection to the broker', () => {
     const hosts = [...production.matchAll(/(\w+):\/\/USER:PASSWORD@([\w.-]+):(\d+)/g)];
     expect(hosts.map(([, scheme, , port]) => `${scheme} ${port}`)).toEqual([
       'amqps 5671',
@@ -101,7 +101,7 @@ describe('k8s/README.md on production', () => {
     ]);
   });
 
-  it('asks for a certificate with the name that everything connects to', () => {
+  it('asks for a certificate with the name that all clients connect to', () => {
     const [, text = ''] = /```yaml\n(.*?)```/s.exec(production) ?? [];
     const certificate = z
       .looseObject({ spec: z.looseObject({ secretName: z.string(), dnsNames: z.array(z.string()) }) })

@@ -54,14 +54,14 @@ const DEFAULT_EXCHANGE = 'amq.default';
 describe('the objects of the topology operator', () => {
   const manifests = written();
 
-  it('are what the worker would declare itself', () => {
+  it('are what the worker itself would declare', () => {
     const expected = topologyOf(defaultNames);
     const given = manifests.flatMap(objectOf);
     expect(given).toHaveLength(expected.length);
     expect(given).toEqual(expect.arrayContaining(expected));
   });
 
-  it('let a worker hold deliveries for longer than it ever does', () => {
+  it('let a worker hold deliveries longer than it ever does', () => {
     const [timeout] = ofKind(manifests, 'Policy', 'cdrs-consumer-timeout');
     const definition = z
       .looseObject({ definition: z.strictObject({ 'consumer-timeout': z.number() }) })
@@ -69,7 +69,7 @@ describe('the objects of the topology operator', () => {
     expect(definition['consumer-timeout']).toBeGreaterThan(2 * Number(variables.OUTAGE_RETURN_MS.fallback));
   });
 
-  it('let the worker read its queues, answer, and nothing else', () => {
+  it('let the worker read its queues and reply, and nothing else', () => {
     const [worker] = ofKind(manifests, 'Permission', 'cdr-worker');
     const may = z.looseObject({ permissions: permission }).parse(worker?.spec).permissions;
     const { exchange, queue, deadExchange, deadQueue, resultsExchange, resultsQueue } = defaultNames;
@@ -83,7 +83,7 @@ describe('the objects of the topology operator', () => {
     ]);
   });
 
-  it('give every user a permission and a secret that is made elsewhere', () => {
+  it('give every user permissions and a secret from elsewhere', () => {
     const users = ofKind(manifests, 'User');
     expect(users.map(({ metadata }) => metadata.name)).toEqual(
       ofKind(manifests, 'Permission').map(({ metadata }) => metadata.name),

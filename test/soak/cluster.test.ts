@@ -45,7 +45,7 @@ async function leader(): Promise<RabbitServer> {
   return found;
 }
 
-it('a cluster whose leader of the input queue is killed again and again loses no message', async () => {
+it('a cluster in which the leader of the input queue is killed again and again loses no message', async () => {
   await Promise.all([site.worker(), site.worker()]);
   const load = site.calls.keepSending();
   for (let round = 0; round < ROUNDS; round += 1) {

@@ -28,7 +28,7 @@ afterAll(async () => {
   await postgres?.remove();
 });
 
-it('the dashboard shows load, refusals and an outage of the database', async () => {
+it('the dashboard shows load, refusals and a database outage', async () => {
   const workers = await Promise.all([site.worker(), site.worker()]);
   const targets = await Promise.all(
     workers.map(async (worker, index) => ({

@@ -33,7 +33,7 @@ afterAll(async () => {
   rmSync(disk, { recursive: true });
 });
 
-it('a disk that is full again and again costs nothing but time', async () => {
+it('a disk that fills up again and again costs only time', async () => {
   const worker = await site.worker();
   const load = site.calls.keepSending();
   for (let round = 0; round < ROUNDS; round += 1) {

@@ -28,7 +28,7 @@ afterAll(async () => {
   for (const server of servers.reverse()) await server.remove();
 });
 
-it('a primary that is killed and replaced by its synchronous standby, again and again, loses no call', async () => {
+it('repeated failover to a synchronous standby loses no call', async () => {
   await Promise.all([site.worker(), site.worker()]);
   const load = site.calls.keepSending();
   let primary = servers[0];

@@ -87,7 +87,7 @@ afterAll(async () => {
 });
 
 describe('the image', () => {
-  it('holds what the program loads and nothing else, in at most 60 MB beyond its base', async () => {
+  it('contains only what the program loads, at most 60 MB beyond its base image', async () => {
     const size = async (image: string) =>
       Number(await docker('image', 'inspect', image, '--format', '{{.Size}}'));
     const beyond = (await size(name)) - (await size(BASE));
@@ -108,7 +108,7 @@ describe('the image', () => {
     expect(beyond).toBeLessThan(LARGEST_BEYOND_BASE);
   });
 
-  it('migrates, serves and stops: not root, nothing written, an init as process 1', async () => {
+  it('migrates, serves and stops as an unprivileged user on a read-only file system under an init process', async () => {
     await until(async () => (await once(['migrate'])).code === 0, STARTING_MS);
     await until(async () => (await once(['topology'])).code === 0, STARTING_MS);
     expect(await once(['user', 'add', 'switch', '--role', 'system'], 'correct horse\n')).toMatchObject({
@@ -137,7 +137,7 @@ describe('the image', () => {
     console.log(JSON.stringify({ startUpMs }));
   });
 
-  it('serves the console, and shows the dead letters that the worker left', async () => {
+  it('serves the console, which shows the dead letters of the worker', async () => {
     const listed = await once(['dead', 'list', '--json']);
     expect(listed).toMatchObject({ code: 0, output: expect.stringContaining('"uniqueid":"image.1"') });
     const added = await once(['user', 'add', 'boss', '--role', 'operator'], 'battery staple\n');

@@ -38,7 +38,7 @@ async function failedChecks(down?: RabbitServer): Promise<string[]> {
   return checks.flatMap(({ check, state }) => (state === 'failed' ? [check] : []));
 }
 
-it('each node of three killed in turn: no message lost, doctor says what is missing and when it is back', async () => {
+it('killing each of three nodes in turn loses no message, and doctor reports which node is missing', async () => {
   const workers = await Promise.all([site.worker(), site.worker()]);
   const load = site.calls.keepSending();
   const recoveredMs: number[] = [];
