@@ -18,15 +18,13 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   auth: ['domain'],
   broker: ['domain', 'retry.ts'],
   store: ['domain', 'retry.ts'],
-  'dead-letters': ['domain', 'retry.ts', 'config.ts', 'connections.ts', 'broker', 'store'],
-  worker: [
-    ...['domain', 'retry.ts', 'config.ts', 'connections.ts', 'ops', 'auth', 'broker', 'store'],
-    'dead-letters',
-  ],
+  worker: ['domain', 'retry.ts', 'config.ts', 'connections.ts', 'ops', 'auth', 'broker', 'store'],
+  // A dry run admits messages with the worker's own code.
+  'dead-letters': ['domain', 'retry.ts', 'config.ts', 'connections.ts', 'broker', 'store', 'worker'],
   console: ['domain', 'ops', 'auth', 'store', 'dead-letters'],
   commands: [
     ...['domain', 'retry.ts', 'config.ts', 'connections.ts', 'ops', 'auth', 'broker', 'store'],
-    ...['dead-letters', 'worker', 'console'],
+    ...['worker', 'dead-letters', 'console'],
   ],
   'cli.ts': ['config.ts', 'store', 'commands'],
 };
@@ -70,7 +68,7 @@ function importsOf(module: string): { path: string; name: string }[] {
 }
 
 /** Being taken apart; nothing may be added. */
-const NOT_YET = /^test\/simulation\/|^dead-letters\/(ports|publisher)\.ts imports worker\//;
+const NOT_YET = /^test\/simulation\//;
 
 /** Files that import each other: each circle once, as the way round it. */
 function circles(): string[] {
@@ -115,8 +113,7 @@ describe('module boundaries', () => {
       return imports
         .filter((name) => local.has(name))
         .filter((name) => ![module, ...(MAY_IMPORT[module] ?? [])].includes(moduleOf(name)))
-        .map((name) => `${path} imports ${name}`)
-        .filter((line) => !NOT_YET.test(line));
+        .map((name) => `${path} imports ${name}`);
     });
     expect(forbidden).toEqual([]);
   });
