@@ -101,9 +101,9 @@ async function fillTemplate(url: string): Promise<void> {
   const database = openBenchDatabase(url);
   for (const statement of referenceStatements()) await database.prisma.$executeRawUnsafe(statement);
   const passwordHash = await hashPassword(sender.password);
-  await upsertUser(database.prisma, { username: sender.username, role: 'system', passwordHash });
+  await upsertUser(database.sql, { username: sender.username, role: 'system', passwordHash });
   const operatorHash = await hashPassword(operator.password);
-  await upsertUser(database.prisma, {
+  await upsertUser(database.sql, {
     username: operator.username,
     role: 'operator',
     passwordHash: operatorHash,

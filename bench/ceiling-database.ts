@@ -1,5 +1,4 @@
 import { persist } from '../src/store/persist/persist.ts';
-import { sqlOf } from '../src/store/sql.ts';
 import { admitted } from './admitted.ts';
 import { openBenchDatabase } from './bed.ts';
 import { workload } from './workload.ts';
@@ -12,7 +11,7 @@ const BATCH = 500;
 const [count, seed] = process.argv.slice(2).map(Number);
 const submissions = workload(count ?? 0, seed ?? 0).messages.map(({ body }) => admitted(body));
 const database = openBenchDatabase(process.env.DATABASE_URL ?? '');
-const sql = sqlOf(database.prisma);
+const { sql } = database;
 for (let done = 0; done < submissions.length; ) {
   const batch = submissions.slice(done, done + BATCH);
   await persist(sql, batch, 'USD');

@@ -7,7 +7,7 @@ export async function assertExact(url: string, expected: Workload): Promise<void
   const database = openBenchDatabase(url);
   const { prisma } = database;
   try {
-    const { proofs, uninvoiced } = await reconcile(prisma);
+    const { proofs, uninvoiced } = await reconcile(database);
     const drift = proofs
       .filter((proof) => proof.drift > 0)
       .map(({ claim, drift }) => `${claim}: ${drift} wrong`);

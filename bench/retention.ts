@@ -4,7 +4,7 @@ import { startPostgres } from '../dev/stack.ts';
 import { migrate } from '../src/store/migrate.ts';
 import { persist } from '../src/store/persist/persist.ts';
 import { monthsAgo, pagesOfCalls, prunePages } from '../src/store/prune.ts';
-import { type Sql, sqlOf } from '../src/store/sql.ts';
+import { type Sql, unprepared } from '../src/store/sql.ts';
 import type { Admitted } from '../src/worker/admission.ts';
 import { admitted } from './admitted.ts';
 import { openBenchDatabase } from './bed.ts';
@@ -62,13 +62,22 @@ try {
 async function pruning(sql: Sql): Promise<void> {
   const fill = 100;
   for (let round = 0; round < fill; round += 1) await persist(sql, batchOf(1000 + round, false), 'USD');
-  const [stored] = await sql<{ count: number }>('select count(*)::int as count from cdrs', []);
+  const [stored] = await sql<{ count: number }>(
+    unprepared('bench.retention', 'select count(*)::int as count from cdrs'),
+    [],
+  );
   print(`a call takes ${await bytesPerRow(sql, 'cdrs', stored?.count ?? 1)} bytes with its indexes`);
   const alone: number[] = [];
   for (let round = 0; round < rounds / 2; round += 1)
     alone.push(await persisting(sql, batchOf(2000 + round, false)));
-  await sql(`update cdrs set received_at = now() - interval '14 months' where uniqueid like '1___.%'`, []);
-  await sql(`update invoices set status = 'closed' where id % 2 = 0`, []);
+  await sql(
+    unprepared(
+      'bench.retention',
+      `update cdrs set received_at = now() - interval '14 months' where uniqueid like '1___.%'`,
+    ),
+    [],
+  );
+  await sql(unprepared('bench.retention', `update invoices set status = 'closed' where id % 2 = 0`), []);
   const cutoff = await monthsAgo(sql, 13);
   const pages = await pagesOfCalls(sql);
   let gone = 0;
@@ -139,11 +148,14 @@ async function databaseWith(pastCalls: number, kind: 'sequence' | 'uuid') {
   await client.query('checkpoint');
   await client.end();
   print(`${name}: ${pastCalls} past calls (${kind})`, process.stderr);
-  return { sql: sqlOf(database.prisma), close: () => database.close(10_000) };
+  return { sql: database.sql, close: () => database.close(10_000) };
 }
 
 async function bytesPerRow(sql: Sql, table: string, rows: number): Promise<number> {
-  const [row] = await sql<{ size: number }>(`select pg_total_relation_size('${table}')::float8 as size`, []);
+  const [row] = await sql<{ size: number }>(
+    unprepared('bench.retention', `select pg_total_relation_size('${table}')::float8 as size`),
+    [],
+  );
   return Math.round((row?.size ?? 0) / rows);
 }
 

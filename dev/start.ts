@@ -83,7 +83,7 @@ interface Passwords {
   viewer: string;
 }
 
-async function seed({ prisma }: Database): Promise<Passwords> {
+async function seed({ prisma, sql }: Database): Promise<Passwords> {
   const statements = readFileSync(new URL('samples/reference.sql', import.meta.url), 'utf8').split(/;\s*$/m);
   for (const statement of statements.filter((text) => text.trim() !== ''))
     await prisma.$executeRawUnsafe(statement);
@@ -96,7 +96,7 @@ async function seed({ prisma }: Database): Promise<Passwords> {
     ['auditor', 'viewer', passwords.viewer],
   ] as const;
   for (const [username, role, password] of users) {
-    await upsertUser(prisma, { username, role, passwordHash: await hashPassword(password) });
+    await upsertUser(sql, { username, role, passwordHash: await hashPassword(password) });
   }
   return passwords;
 }

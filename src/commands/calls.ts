@@ -15,7 +15,7 @@ export type FileCall = { text: string; machine: string | undefined };
  * @param path a file, or `-` for standard input
  * @param credentials added to calls that bring none
  */
-export async function* readCalls(path: string, credentials: Credentials): AsyncGenerator<FileCall> {
+export async function* readCallFile(path: string, credentials: Credentials): AsyncGenerator<FileCall> {
   const stream = path === '-' ? process.stdin : createReadStream(path);
   const lines = createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY });
   const iterator = lines[Symbol.asyncIterator]();

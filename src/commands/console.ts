@@ -8,7 +8,6 @@ import { BrokerError, openReplayPublisher } from '../dead-letters/publisher.ts';
 import { replay } from '../dead-letters/replay.ts';
 import { createLogger } from '../ops/logger.ts';
 import { describeFailure, openDatabase } from '../store/database.ts';
-import { sqlOf } from '../store/sql.ts';
 
 const variables = [
   ...databaseVariables,
@@ -41,7 +40,7 @@ export function registerConsole(program: Command): void {
         connectTimeoutMs: CONNECT_TIMEOUT_MS,
         applicationName: 'cdr-ingest console',
       });
-      const sql = sqlOf(database.prisma);
+      const { sql } = database;
       const context: ConsoleContext = {
         sql,
         systemCurrency: config.SYSTEM_CURRENCY,

@@ -25,7 +25,7 @@ export async function examineDatabase(
     const session: Health = sessionHealth(await unsuitableIn(address));
     // What goes through a pooler that forgets may fail in any way.
     if (session.state === 'failed') return [{ check: 'session', ...session }];
-    const state = await readDatabaseState(database.prisma);
+    const state = await readDatabaseState(database.sql);
     const migrations = await migrationState(address.url, address);
     return [
       { check: 'database', ...databaseHealth(state) },

@@ -4,7 +4,7 @@ import { databaseOf, databaseVariables } from '../connections.ts';
 import { retry, sleep } from '../retry.ts';
 import { classifyFailure, describeFailure, openDatabase } from '../store/database.ts';
 import { monthsAgo, type Pruned, pagesOfCalls, prunePages } from '../store/prune.ts';
-import { type Sql, sqlOf } from '../store/sql.ts';
+import type { Sql } from '../store/sql.ts';
 import { printJson, printLine, progressBar } from './print.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -38,7 +38,7 @@ export function registerPrune(program: Command): void {
         applicationName: 'cdr-ingest prune',
       });
       try {
-        const sql = sqlOf(database.prisma);
+        const { sql } = database;
         const cutoff = await monthsAgo(sql, months);
         const { calls, kept } = await pruneAll(sql, cutoff, options.dryRun === true);
         const verb = options.dryRun ? 'would go' : 'have gone';

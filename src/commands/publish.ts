@@ -3,7 +3,7 @@ import { type Answer, openSwitchClient, type SwitchClient } from '../broker/swit
 import { defaultNames } from '../broker/topology.ts';
 import { ConfigError, readConfig } from '../config.ts';
 import { brokerOf, brokerVariables } from '../connections.ts';
-import { CallFileError, type FileCall, readCalls } from './calls.ts';
+import { CallFileError, type FileCall, readCallFile } from './calls.ts';
 import { complain, printJson, printLine, printTable, progressBar } from './print.ts';
 
 /** Calls that wait for their reply at once: enough to fill the worker's batches. */
@@ -56,7 +56,7 @@ export function registerPublish(program: Command): void {
 async function publishAll(
   door: SwitchClient,
   files: readonly string[],
-  credentials: Parameters<typeof readCalls>[1],
+  credentials: Parameters<typeof readCallFile>[1],
 ): Promise<Summary> {
   const summary: Summary = { sent: 0, byCode: {}, duplicates: 0, unanswered: 0, refused: [] };
   const bar = progressBar('{bar} {value} answered | {duration_formatted} | {rate}/s');
@@ -66,7 +66,7 @@ async function publishAll(
   bar.start(0, 0, { rate: 0 });
   try {
     for (const file of files) {
-      for await (const call of readCalls(file, credentials)) {
+      for await (const call of readCallFile(file, credentials)) {
         summary.sent += 1;
         const done: Promise<void> = submit(door, call, summary.sent, summary).finally(() => {
           open.delete(done);

@@ -23,7 +23,7 @@ export function registerReconcile(program: Command): void {
         applicationName: 'cdr-ingest reconcile',
       });
       try {
-        const result = await reconcile(database.prisma);
+        const result = await reconcile(database);
         if (json) printJson(result);
         else print(result);
         process.exitCode = result.proofs.every(({ drift }) => drift === 0) ? 0 : 1;

@@ -37,12 +37,12 @@ export function registerUser(program: Command): void {
       const { role, changeRole: mayChangeRole = false } = options;
       if (!isRole(role)) throw new ConfigError(`--role: expected one of ${ROLES.join(', ')}, got "${role}"`);
       const confinement = confinementOf(options);
-      await withDatabase(address, async ({ prisma }) => {
-        const before = await roleOf(prisma, name);
+      await withDatabase(address, async ({ sql }) => {
+        const before = await roleOf(sql, name);
         if (before !== undefined && before !== role && !mayChangeRole) throw otherRole(name, before, role);
         const passwordHash = await hashPassword(await askForPassword(name));
         const change = { username: name, passwordHash, role, mayChangeRole, ...confinement };
-        if (!(await upsertUser(prisma, change))) throw otherRole(name, 'another role', role);
+        if (!(await upsertUser(sql, change))) throw otherRole(name, 'another role', role);
       });
       printLine(`${name} is a user with role ${role}`);
     });
@@ -52,8 +52,8 @@ export function registerUser(program: Command): void {
     .option('--json', 'prints the users as JSON')
     .description('shows every user')
     .action(async ({ json }: { json?: boolean }) => {
-      const users = await withDatabase(databaseOf(readConfig(databaseVariables)), ({ prisma }) =>
-        listUsers(prisma),
+      const users = await withDatabase(databaseOf(readConfig(databaseVariables)), ({ sql }) =>
+        listUsers(sql),
       );
       if (json) {
         printJson(users);
@@ -77,8 +77,8 @@ export function registerUser(program: Command): void {
     .argument('<name>', 'the username')
     .description('shuts a user out; workers notice within a minute')
     .action(async (name: string) => {
-      const existed = await withDatabase(databaseOf(readConfig(databaseVariables)), ({ prisma }) =>
-        disableUser(prisma, name),
+      const existed = await withDatabase(databaseOf(readConfig(databaseVariables)), ({ sql }) =>
+        disableUser(sql, name),
       );
       if (existed) printLine(`${name} is disabled`);
       else {

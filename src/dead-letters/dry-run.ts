@@ -60,7 +60,7 @@ export async function dryRun(
 
 async function persistChunk(
   rows: readonly Replayable[],
-  { prisma }: Database,
+  database: Database,
   rules: ReadingRules,
 ): Promise<DryRunRow[]> {
   const submissions = rows.map((row) => {
@@ -69,7 +69,7 @@ async function persistChunk(
     return { ...admitKept(Buffer.from(body), contentType, rules), deadLetter: () => null };
   });
   const { outcomes, moved } = await retrying(() =>
-    persistAndRollBack(prisma, submissions, rules.systemCurrency, TIMEOUT_MS),
+    persistAndRollBack(database, submissions, rules.systemCurrency, TIMEOUT_MS),
   );
   const charges = new Map(moved.map(({ uniqueid, ...charge }) => [uniqueid, charge]));
   return rows.flatMap(({ id, ...row }, index): DryRunRow[] => {

@@ -1,11 +1,9 @@
-import { createHash } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { PrismaPg } from '@prisma/adapter-pg';
-import type { SqlQuery } from '@prisma/driver-adapter-utils';
-import type { PoolClient } from 'pg';
+import { within } from '../retry.ts';
 import { connectionConfig, type DatabaseTls } from './connection.ts';
 import { describeFailure } from './failures.ts';
-import { PrismaClient } from './generated/client.ts';
+import type { PrismaClient } from './generated/client.ts';
+import { type OnStatement, openPrisma, sqlOf } from './prisma.ts';
+import { type Sql, statement } from './sql.ts';
 
 export { DatabaseUrlError } from './database-url.ts';
 export { classifyFailure, describeFailure, type FailureKind } from './failures.ts';
@@ -29,86 +27,61 @@ export interface DatabaseOptions {
   applicationName: string;
   /** Told, in one line without values, when an idle connection breaks. The pool replaces it by itself. */
   onPoolError?: (description: string) => void;
+  onStatement?: OnStatement;
 }
 
 export interface Database {
+  /** Each statement is a transaction of its own. */
+  sql: Sql;
+  /**
+   * Runs `work` in one transaction, which is committed when `work` resolves and rolled back when it rejects.
+   * `timeoutMs` bounds both the wait for a connection and the transaction: milliseconds.
+   */
+  transaction: <Result>(work: (sql: Sql) => Promise<Result>, options: TransactionOptions) => Promise<Result>;
+  /** For tests and tools, whose statements have no names. */
   prisma: PrismaClient;
   /** Waits for the statements under way, at most `timeoutMs` milliseconds, then cuts their connections. */
   close: (timeoutMs: number) => Promise<void>;
 }
 
+export interface TransactionOptions {
+  timeoutMs: number;
+  /** One snapshot for all statements; without it each statement sees what is committed by then. */
+  isolationLevel?: 'RepeatableRead';
+}
+
 /**
- * A client with its own pool. Connects on first use: this never fails for a database that is down. Throws
+ * A database with its own pool. Connects on first use: this never fails for a database that is down. Throws
  * DatabaseUrlError.
  */
 export function openDatabase(options: DatabaseOptions): Database {
-  const clients = new Set<PoolClient>();
-  const factory = new PrismaPg(
+  const { prisma, close } = openPrisma(
     connectionConfig({ lockTimeoutMs: Math.ceil(options.statementTimeoutMs / 2), ...options }),
-    {
-      statementNameGenerator: statementNames(),
-      onPoolError: (error) => options.onPoolError?.(describeFailure(error)),
-    },
+    (error) => options.onPoolError?.(describeFailure(error)),
   );
-  const connect = factory.connect.bind(factory);
-  factory.connect = async () => {
-    const adapter = await connect();
-    const pool = adapter.underlyingDriver();
-    pool.on('connect', (client) => clients.add(client));
-    pool.on('remove', (client) => clients.delete(client));
-    return adapter;
+  return {
+    sql: sqlOf(prisma, options.onStatement),
+    transaction: (work, { timeoutMs, ...more }) =>
+      prisma.$transaction((transaction) => work(sqlOf(transaction, options.onStatement)), {
+        timeout: timeoutMs,
+        maxWait: timeoutMs,
+        ...more,
+      }),
+    prisma,
+    close,
   };
-  const prisma = new PrismaClient({ adapter: factory, errorFormat: 'minimal' });
-  return { prisma, close: (timeoutMs) => close(prisma, clients, timeoutMs) };
 }
 
+const IS_WRITABLE = statement(
+  'database.is-writable',
+  `select current_setting('transaction_read_only') = 'off' as "isWritable"`,
+);
+
 /** Whether the database answers in time and takes writes (a replica does not). Never rejects. */
-export async function databaseReachable(prisma: PrismaClient, timeoutMs: number): Promise<boolean> {
-  const asked = prisma.$queryRaw<{ isWritable: boolean }[]>`
-    select current_setting('transaction_read_only') = 'off' as "isWritable"`;
-  const answer = asked.then(
+export async function databaseReachable(sql: Sql, timeoutMs: number): Promise<boolean> {
+  const asked = sql<{ isWritable: boolean }>(IS_WRITABLE, []);
+  return await within(asked, timeoutMs, 'the answer of the database').then(
     ([row]) => row?.isWritable === true,
     () => false,
   );
-  return await withTimeout(answer, timeoutMs, false);
-}
-
-async function close(prisma: PrismaClient, clients: Set<PoolClient>, timeoutMs: number): Promise<void> {
-  const closed = prisma.$disconnect().then(() => true);
-  if (await withTimeout(closed, timeoutMs, false)) return;
-  // `end` of a client with a statement under way destroys its socket; the type hides it from pool users.
-  for (const client of clients) (client as PoolClient & { end: () => void }).end();
-  await closed;
-}
-
-async function withTimeout<Value>(promise: Promise<Value>, timeoutMs: number, late: Value): Promise<Value> {
-  const timer = new AbortController();
-  const timeout = sleep(timeoutMs, late, { signal: timer.signal }).catch(() => late);
-  try {
-    return await Promise.race([promise, timeout]);
-  } finally {
-    timer.abort();
-  }
-}
-
-/** More texts than this are not a few fixed statements any more: the rest goes unnamed. */
-const NAMES_LIMIT = 100;
-
-/**
- * Names for statements, under which a connection parses and plans each text once. An unnamed statement costs
- * PostgreSQL more than twice the CPU at batch size 1. The server keeps every name as long as the connection
- * lives, hence the limit.
- */
-function statementNames(): (query: SqlQuery) => string {
-  const names = new Map<string, string>();
-  return ({ sql, args }) => {
-    // Without values: BEGIN, COMMIT and the like, which gain nothing from a name. '' means none.
-    if (args.length === 0) return '';
-    const known = names.get(sql);
-    if (known !== undefined) return known;
-    if (names.size >= NAMES_LIMIT) return '';
-    const name = createHash('sha1').update(sql).digest('hex');
-    names.set(sql, name);
-    return name;
-  };
 }

@@ -1,4 +1,4 @@
-import type { PrismaClient } from './generated/client.ts';
+import { type Sql, statement } from './sql.ts';
 
 /** What a database says of itself. */
 export interface DatabaseState {
@@ -13,20 +13,23 @@ export interface DatabaseState {
   roundTripMs: number;
 }
 
-const STATE = `
+const STATE = statement(
+  'health.database-state',
+  `
   select current_setting('server_version') as version, current_setting('transaction_read_only') = 'off' as writable,
     array(select name from pg_settings where name in ('fsync', 'full_page_writes', 'synchronous_commit')
       and setting = 'off' order by name) as unsafe,
     current_setting('synchronous_standby_names') as standbys,
-    extract(epoch from clock_timestamp())::float8 * 1000 as now`;
+    extract(epoch from clock_timestamp())::float8 * 1000 as now`,
+);
 
 /** Reads the state of a database. Throws what the database throws. */
-export async function readDatabaseState(prisma: PrismaClient): Promise<DatabaseState> {
+export async function readDatabaseState(sql: Sql): Promise<DatabaseState> {
   type Row = { version: string; writable: boolean; unsafe: string[]; standbys: string; now: number };
   // The first statement of a connection pays for connecting and planning, which is no difference of clocks.
-  await prisma.$queryRawUnsafe(STATE);
+  await sql(STATE, []);
   const asked = Date.now();
-  const [row] = await prisma.$queryRawUnsafe<Row[]>(STATE);
+  const [row] = await sql<Row>(STATE, []);
   const answered = Date.now();
   if (row === undefined) throw new Error('the database gave no row');
   return {

@@ -160,10 +160,10 @@ interface History {
 }
 
 async function readHistory(sql: SqlQueryable): Promise<History> {
-  const table = await sql.queryRaw(statement(`select to_regclass('_prisma_migrations') is not null`));
+  const table = await sql.queryRaw(query(`select to_regclass('_prisma_migrations') is not null`));
   if (table.rows[0]?.[0] !== true) return { applied: new Set(), unfinished: [] };
   const { rows } = await sql.queryRaw(
-    statement(
+    query(
       'select migration_name, finished_at is not null from _prisma_migrations where rolled_back_at is null',
     ),
   );
@@ -183,19 +183,15 @@ async function withLock<Result>(
 ): Promise<Result> {
   const transaction = await adapter.startTransaction();
   try {
-    await transaction.executeRaw(statement(`set local lock_timeout = ${Math.ceil(timeoutMs)}`));
-    await transaction.executeRaw(statement('set local idle_in_transaction_session_timeout = 0'));
-    await transaction
-      .executeRaw(statement(`select pg_advisory_xact_lock(${ADVISORY_LOCK})`))
-      .catch((error) => {
-        if (classifyFailure(error) !== 'collision') throw error;
-        throw new MigrationError(
-          `another process has been migrating this database for ${timeoutMs / 1000} s`,
-        );
-      });
+    await transaction.executeRaw(query(`set local lock_timeout = ${Math.ceil(timeoutMs)}`));
+    await transaction.executeRaw(query('set local idle_in_transaction_session_timeout = 0'));
+    await transaction.executeRaw(query(`select pg_advisory_xact_lock(${ADVISORY_LOCK})`)).catch((error) => {
+      if (classifyFailure(error) !== 'collision') throw error;
+      throw new MigrationError(`another process has been migrating this database for ${timeoutMs / 1000} s`);
+    });
     return await work();
   } finally {
-    await transaction.executeRaw(statement('rollback')).catch(() => undefined);
+    await transaction.executeRaw(query('rollback')).catch(() => undefined);
     await transaction.rollback();
   }
 }
@@ -212,6 +208,6 @@ async function withConnection<Result>(
   }
 }
 
-function statement(sql: string) {
+function query(sql: string) {
   return { sql, args: [], argTypes: [] };
 }

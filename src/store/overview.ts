@@ -1,4 +1,4 @@
-import type { Sql } from './sql.ts';
+import { type Sql, statement } from './sql.ts';
 
 /** One bucket of time. */
 export interface Bucket {
@@ -23,21 +23,32 @@ const HOURS = 24;
 const MACHINES = 10;
 
 /** By the block range index on received_at: the calls of one hour. */
-const STORED = `
+const STORED = statement(
+  'overview.stored',
+  `
   select minute as at, count(c.received_at)::int as count
   from generate_series(date_trunc('minute', now()) - interval '${MINUTES - 1} minutes', now(), '1 minute') minute
   left join (select date_trunc('minute', received_at) as received_at from cdrs
     where received_at >= date_trunc('minute', now()) - interval '${MINUTES - 1} minutes') c on c.received_at = minute
-  group by minute order by minute`;
+  group by minute order by minute`,
+);
 
-const REFUSED = `
+const REFUSED = statement(
+  'overview.refused',
+  `
   select minute as at, count(d.at)::int as count
   from generate_series(date_trunc('minute', now()) - interval '${MINUTES - 1} minutes', now(), '1 minute') minute
   left join (select date_trunc('minute', last_dead_at) as at from dead_letters
     where last_dead_at >= date_trunc('minute', now()) - interval '${MINUTES - 1} minutes') d on d.at = minute
-  group by minute order by minute`;
+  group by minute order by minute`,
+);
 
-const BY_HOUR = (column: string, limit: number) => `
+const STATUSES = statement(
+  'overview.statuses',
+  'select status, count(*)::int as count from dead_letters group by status order by status',
+);
+
+const byHour = (column: string, limit: number) => `
   select coalesce(${column}, '(unknown)') as name, array(
     select count(*) filter (where moment = hour)::int from unnest(array_agg(date_trunc('hour', last_dead_at))) moment
     right join generate_series(date_trunc('hour', now()) - interval '${HOURS - 1} hours', now(), '1 hour') hour
@@ -45,18 +56,17 @@ const BY_HOUR = (column: string, limit: number) => `
   from dead_letters
   where status in ('dead', 'replaying') and last_dead_at >= date_trunc('hour', now()) - interval '${HOURS - 1} hours'
   group by 1 order by count(*) desc, 1 limit ${limit}`;
+const BY_REASON = statement('overview.by-reason', byHour('reason', 7));
+const BY_MACHINE = statement('overview.by-machine', byHour('machine', MACHINES));
 
 /** What the first page of the console shows; the database is all it asks. */
 export async function readOverview(sql: Sql): Promise<Overview> {
   const [stored, refused, statuses, byReason, byMachine] = await Promise.all([
     sql<Bucket>(STORED, []),
     sql<Bucket>(REFUSED, []),
-    sql<{ status: string; count: number }>(
-      'select status, count(*)::int as count from dead_letters group by status order by status',
-      [],
-    ),
-    sql<{ name: string; hours: number[] }>(BY_HOUR('reason', 7), []),
-    sql<{ name: string; hours: number[] }>(BY_HOUR('machine', MACHINES), []),
+    sql<{ status: string; count: number }>(STATUSES, []),
+    sql<{ name: string; hours: number[] }>(BY_REASON, []),
+    sql<{ name: string; hours: number[] }>(BY_MACHINE, []),
   ]);
   return { stored, refused, statuses, byReason, byMachine };
 }

@@ -1,4 +1,4 @@
-import type { Sql } from './sql.ts';
+import { type Sql, statement } from './sql.ts';
 
 /** What a span of the table held that was old enough to go. */
 export interface Pruned {
@@ -16,7 +16,9 @@ export interface Pruned {
  * for. The deleted rows are far older than any batch under way, so that nothing that ingests waits for them, and the
  * sums have rows of their own, so that nothing waits for a customer's or an invoice's either.
  */
-const PRUNE = `
+const PRUNE = statement(
+  'prune.calls',
+  `
 with old as materialized (
   select c.uniqueid, exists (select from invoices i where i.id = c.invoice and i.status = 'open') as open
   from cdrs c
@@ -41,29 +43,35 @@ summed as (
   select of, key, calls, charged, cost, tax from part order by of, key
   on conflict (of, key) do update set calls = s.calls + excluded.calls, charged = s.charged + excluded.charged,
     cost = s.cost + excluded.cost, tax = s.tax + excluded.tax)
-select (select count(*)::int from gone) as calls, (select count(*)::int from old where open) as kept`;
+select (select count(*)::int from gone) as calls, (select count(*)::int from old where open) as kept`,
+);
 
-const COUNT = `
+const COUNT = statement(
+  'prune.count',
+  `
 select count(*) filter (where not open)::int as calls, count(*) filter (where open)::int as kept from (
   select exists (select from invoices i where i.id = c.invoice and i.status = 'open') as open
   from cdrs c
   where c.ctid >= format('(%s,0)', $2::bigint)::tid and c.ctid < format('(%s,0)', $3::bigint)::tid
-    and c.received_at < $1::timestamptz) as old`;
+    and c.received_at < $1::timestamptz) as old`,
+);
+
+const PAGES = statement(
+  'prune.pages',
+  `select (pg_relation_size('cdrs') / current_setting('block_size')::int)::int as pages`,
+);
 
 /** Pages of 8 KiB that the table of calls has now. Throws what the database throws. */
 export async function pagesOfCalls(sql: Sql): Promise<number> {
-  const [row] = await sql<{ pages: number }>(
-    `select (pg_relation_size('cdrs') / current_setting('block_size')::int)::int as pages`,
-    [],
-  );
+  const [row] = await sql<{ pages: number }>(PAGES, []);
   return row?.pages ?? 0;
 }
 
+const CUTOFF = statement('prune.cutoff', 'select (now() - make_interval(months => $1::int))::text as at');
+
 /** The time so many months before the database's now. Throws what the database throws. */
 export async function monthsAgo(sql: Sql, months: number): Promise<string> {
-  const [row] = await sql<{ at: string }>('select (now() - make_interval(months => $1::int))::text as at', [
-    months,
-  ]);
+  const [row] = await sql<{ at: string }>(CUTOFF, [months]);
   return row?.at ?? '';
 }
 

@@ -1,4 +1,5 @@
-import type { PrismaClient } from './generated/client.ts';
+import type { Database } from './database.ts';
+import { type Statement, statement } from './sql.ts';
 
 /** One proof: what it says, how much it looked at, and the rows that contradict it (at most 100 of them). */
 export interface Proof {
@@ -42,6 +43,7 @@ const ON_INVOICE = 'update_invoices = 1 and invoice is not null';
 
 /** A claim about rows: each of the columns `x` must equal the `x_due` beside it. */
 interface Claim {
+  name: 'customers' | 'invoices' | 'cdrs';
   claim: string;
   rows: string;
   /** What tells a row. */
@@ -51,6 +53,7 @@ interface Claim {
 
 /** Calls that are there, and the sums of those that `prune` has taken out. */
 const CUSTOMERS: Claim = {
+  name: 'customers',
   claim: 'what each customer was charged is the sum of its calls',
   rows: `
     select c.id as customer, c.charged, coalesce(s.charged, 0)::numeric(30, 6) as charged_due,
@@ -67,6 +70,7 @@ const CUSTOMERS: Claim = {
 };
 
 const INVOICES: Claim = {
+  name: 'invoices',
   claim: 'what each invoice shows is the sum of its calls',
   rows: `
     select i.id as invoice, i.calls, coalesce(s.calls, 0) as calls_due,
@@ -85,6 +89,7 @@ const INVOICES: Claim = {
 };
 
 const CDRS: Claim = {
+  name: 'cdrs',
   claim: "each call's amounts follow from the terms recorded on it",
   rows: `
     select uniqueid,
@@ -101,50 +106,67 @@ const CDRS: Claim = {
   columns: ['tax', 'charged', 'invoice_cost', 'invoice_tax'],
 };
 
-const UNINVOICED = `
+const UNINVOICED = statement(
+  'reconcile.uninvoiced',
+  `
   select currency, sum(calls)::int as calls, sum(cost)::text as cost, sum(tax)::text as tax from (
     select currency::text, count(*) as calls, sum(cost) as cost, sum(tax) as tax
     from cdrs where update_invoices = 1 and invoice is null group by currency
     union all select key, calls, cost, tax from past_sums where of = 'uninvoiced'
-  ) as part group by currency order by currency`;
+  ) as part group by currency order by currency`,
+);
 
 /** Also where a term is missing, of which null would follow. */
 const differs = ({ columns }: Claim) =>
   columns.map((name) => `${name} is distinct from ${name}_due`).join(' or ');
 
 /** Nothing but counting, each amount computed once: texts for examples would cost twice as much as all the rest. */
-function countOf(claim: Claim): string {
-  return `
+function countOf(claim: Claim): Statement {
+  return statement(
+    `reconcile.count-${claim.name}`,
+    `
     select count(*)::int as examined, count(*) filter (where ${differs(claim)})::int as drift
-    from (${claim.rows}) as claimed`;
+    from (${claim.rows}) as claimed`,
+  );
 }
 
-function examplesOf(claim: Claim): string {
+function examplesOf(claim: Claim): Statement {
   const names = [claim.key, ...claim.columns.flatMap((name) => [name, `${name}_due`])];
   const texts = names.map((name) => `${name}::text`).join(', ');
-  return `select ${texts} from (${claim.rows}) as claimed where ${differs(claim)} limit ${EXAMPLES}`;
+  return statement(
+    `reconcile.examples-${claim.name}`,
+    `select ${texts} from (${claim.rows}) as claimed where ${differs(claim)} limit ${EXAMPLES}`,
+  );
 }
+
+const CLAIMS = [CUSTOMERS, INVOICES, CDRS].map((claim) => ({
+  claim: claim.claim,
+  count: countOf(claim),
+  examples: examplesOf(claim),
+}));
+
+const SET_TIMEOUT = statement('reconcile.set-timeout', `select set_config('statement_timeout', $1, true)`);
 
 /**
  * Proves from the database alone that nothing was charged twice or not at all, in one snapshot, so that it is
  * right while workers run. Reads every CDR four times; locks nothing. Throws what the database throws.
  */
-export async function reconcile(prisma: PrismaClient): Promise<Reconciliation> {
-  return await prisma.$transaction(
-    async (snapshot) => {
-      await snapshot.$executeRawUnsafe(`set local statement_timeout = ${TIMEOUT_MS}`);
+export async function reconcile(database: Pick<Database, 'transaction'>): Promise<Reconciliation> {
+  return await database.transaction(
+    async (sql) => {
+      await sql(SET_TIMEOUT, [String(TIMEOUT_MS)]);
       const proofs: Proof[] = [];
-      for (const claim of [CUSTOMERS, INVOICES, CDRS]) {
-        const [counts] = await snapshot.$queryRawUnsafe<{ examined: number; drift: number }[]>(
-          countOf(claim),
-        );
+      for (const { claim, count, examples } of CLAIMS) {
+        const [counts] = await sql<{ examined: number; drift: number }>(count, []);
         if (counts === undefined) continue;
-        const examples =
-          counts.drift === 0 ? [] : await snapshot.$queryRawUnsafe<Example[]>(examplesOf(claim));
-        proofs.push({ claim: claim.claim, ...counts, examples });
+        proofs.push({
+          claim,
+          ...counts,
+          examples: counts.drift === 0 ? [] : await sql<Example>(examples, []),
+        });
       }
-      return { proofs, uninvoiced: await snapshot.$queryRawUnsafe<Reconciliation['uninvoiced']>(UNINVOICED) };
+      return { proofs, uninvoiced: await sql<Reconciliation['uninvoiced'][number]>(UNINVOICED, []) };
     },
-    { isolationLevel: 'RepeatableRead', timeout: TIMEOUT_MS, maxWait: 30_000 },
+    { isolationLevel: 'RepeatableRead', timeoutMs: TIMEOUT_MS },
   );
 }

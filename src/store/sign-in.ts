@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Sql } from './sql.ts';
+import { type Sql, statement } from './sql.ts';
 
 /** Attempts within five minutes: of one user from one address, from one address, of one user from new addresses. */
 export const LIMITS = { userAtAddress: 5, address: 50, userElsewhere: 20 } as const;
@@ -21,6 +21,26 @@ const COUNT = `on conflict (key) do update set
   attempts = case when a.until <= now() then 1 else a.attempts + 1 end,
   until = case when a.until <= now() then excluded.until else a.until end`;
 
+const COUNT_ATTEMPT = statement(
+  'sign-in.count-attempt',
+  `with known as (
+    select exists (select from console_addresses
+      where username = $1 and address = $2 and last_at > now() - ${REMEMBERED}) as is_known),
+  here as (
+    insert into console_attempts as a (key, attempts, until)
+    select decode(key, 'hex'), 1, now() + ${WINDOW} from (values ($3), ($4)) as given(key) order by key ${COUNT}
+    returning key, attempts),
+  passed as (
+    select is_known, (select attempts from here where key = decode($3, 'hex')) <= ${LIMITS.userAtAddress}
+      and (is_known or (select attempts from here where key = decode($4, 'hex')) <= ${LIMITS.address}) as is_within
+    from known),
+  elsewhere as (
+    insert into console_attempts as a (key, attempts, until)
+    select decode($5, 'hex'), 1, now() + ${WINDOW} from passed where is_within and not is_known ${COUNT}
+    returning attempts)
+  select is_known, is_within, (select attempts from elsewhere) as elsewhere from passed`,
+);
+
 /**
  * Counts an attempt, before anything of it is looked at, and says whether it may be looked at: one statement, whose rows
  * count for every replica, in one order of locks. Only what passes the limits of its address counts against the user
@@ -29,36 +49,23 @@ const COUNT = `on conflict (key) do update set
 export async function countAttempt(sql: Sql, claim: Claim): Promise<Attempt> {
   const keys = keysOf(claim);
   const [row] = await sql<{ is_known: boolean; is_within: boolean; elsewhere: number | null }>(
-    `with known as (
-      select exists (select from console_addresses
-        where username = $1 and address = $2 and last_at > now() - ${REMEMBERED}) as is_known),
-    here as (
-      insert into console_attempts as a (key, attempts, until)
-      select decode(key, 'hex'), 1, now() + ${WINDOW} from (values ($3), ($4)) as given(key) order by key ${COUNT}
-      returning key, attempts),
-    passed as (
-      select is_known, (select attempts from here where key = decode($3, 'hex')) <= ${LIMITS.userAtAddress}
-        and (is_known or (select attempts from here where key = decode($4, 'hex')) <= ${LIMITS.address}) as is_within
-      from known),
-    elsewhere as (
-      insert into console_attempts as a (key, attempts, until)
-      select decode($5, 'hex'), 1, now() + ${WINDOW} from passed where is_within and not is_known ${COUNT}
-      returning attempts)
-    select is_known, is_within, (select attempts from elsewhere) as elsewhere from passed`,
+    COUNT_ATTEMPT,
     [storable(claim.username), claim.address, keys.userAtAddress, keys.address, keys.user],
   );
   const isWithin = row?.is_within === true && (row.elsewhere ?? 0) <= LIMITS.userElsewhere;
   return isWithin ? { kind: 'counted', isKnown: row.is_known } : { kind: 'blocked' };
 }
 
+const REMEMBER_ADDRESS = statement(
+  'sign-in.remember-address',
+  `insert into console_addresses (username, address) values ($1, $2)
+   on conflict (username, address) do update set last_at = now()`,
+);
+
 /** A right password gives the user's count at this address back, and takes its own attempt out of the wider ones. */
 export async function countSuccess(sql: Sql, claim: Claim): Promise<void> {
   await giveBack(sql, claim, true);
-  await sql(
-    `insert into console_addresses (username, address) values ($1, $2)
-     on conflict (username, address) do update set last_at = now()`,
-    [claim.username, claim.address],
-  );
+  await sql(REMEMBER_ADDRESS, [claim.username, claim.address]);
 }
 
 /** An attempt that was not looked at, for want of room, is none. */
@@ -66,28 +73,36 @@ export async function uncount(sql: Sql, claim: Claim): Promise<void> {
   await giveBack(sql, claim, false);
 }
 
+const GIVE_BACK = statement(
+  'sign-in.give-back',
+  `with locked as (
+    select key from console_attempts where key in (decode($1, 'hex'), decode($2, 'hex'), decode($3, 'hex'))
+    order by key = decode($3, 'hex'), encode(key, 'hex') for update)
+  update console_attempts a
+  set attempts = case when $4 and a.key = decode($1, 'hex') then 0 else greatest(attempts - 1, 0) end
+  from locked where a.key = locked.key`,
+);
+
 /** Locks in the order of `countAttempt`: two statements must not wait for each other. */
 async function giveBack(sql: Sql, claim: Claim, isSuccess: boolean): Promise<void> {
   const keys = keysOf(claim);
-  await sql(
-    `with locked as (
-      select key from console_attempts where key in (decode($1, 'hex'), decode($2, 'hex'), decode($3, 'hex'))
-      order by key = decode($3, 'hex'), encode(key, 'hex') for update)
-    update console_attempts a
-    set attempts = case when $4 and a.key = decode($1, 'hex') then 0 else greatest(attempts - 1, 0) end
-    from locked where a.key = locked.key`,
-    [keys.userAtAddress, keys.address, keys.user, isSuccess],
-  );
+  await sql(GIVE_BACK, [keys.userAtAddress, keys.address, keys.user, isSuccess]);
 }
+
+const CLEAR_ATTEMPTS = statement(
+  'sign-in.clear-attempts',
+  `delete from console_attempts where key in
+    (select key from console_attempts where until < now() order by until limit 10000 for update skip locked)`,
+);
+const CLEAR_ADDRESSES = statement(
+  'sign-in.clear-addresses',
+  `delete from console_addresses where last_at < now() - ${REMEMBERED}`,
+);
 
 /** Removes what counts no more. Rows that somebody has in hand are left for the next time. */
 export async function clearAttempts(sql: Sql): Promise<void> {
-  await sql(
-    `delete from console_attempts where key in
-      (select key from console_attempts where until < now() order by until limit 10000 for update skip locked)`,
-    [],
-  );
-  await sql(`delete from console_addresses where last_at < now() - ${REMEMBERED}`, []);
+  await sql(CLEAR_ATTEMPTS, []);
+  await sql(CLEAR_ADDRESSES, []);
 }
 
 function keysOf({ username, address }: Claim) {

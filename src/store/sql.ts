@@ -1,7 +1,46 @@
-import { Prisma, type PrismaClient } from './generated/client.ts';
+/** One statement of fixed text, with placeholders $1, $2, … for its values. */
+export interface Statement {
+  /** What metrics, slow-query logs and PostgreSQL (pg_prepared_statements) call it. */
+  readonly name: string;
+  readonly text: string;
+}
 
-/** Runs one statement of fixed text with its values and returns its rows. Throws what the database throws. */
-export type Sql = <Row>(text: string, values: readonly unknown[]) => Promise<Row[]>;
+/** Runs one statement with its values and returns its rows. Throws what the database throws. */
+export type Sql = <Row>(statement: Statement, values: readonly unknown[]) => Promise<Row[]>;
+
+/** `area.what-it-does`, in ASCII. */
+const NAME = /^[a-z]+(-[a-z]+)*\.[a-z]+(-[a-z]+)*$/;
+/** PostgreSQL cuts longer names off, and two statements might become one. */
+const NAME_MAX_BYTES = 63;
+
+const names = new Set<string>();
+const nameByText = new Map<string, string>();
+
+/**
+ * Names a statement. Each connection parses it once and prepares it under this name. Call this when a module is loaded, never
+ * for each request: names are for ever. Throws for a name that is taken or that PostgreSQL would cut off.
+ */
+export function statement(name: string, text: string): Statement {
+  if (!NAME.test(name) || name.length > NAME_MAX_BYTES) throw new Error(`no name for a statement: ${name}`);
+  if (names.has(name)) throw new Error(`two statements are called ${name}`);
+  names.add(name);
+  nameByText.set(text, name);
+  return { name, text };
+}
+
+/**
+ * A statement whose text depends on what it is asked for, such as the filter of a list. It has a name in metrics and
+ * logs but is never prepared: a connection keeps what it has prepared for as long as it lives, and there are more
+ * filters than that is worth.
+ */
+export function unprepared(name: string, text: string): Statement {
+  return { name, text };
+}
+
+/** The name under which a text is prepared; '' for one that is not. */
+export function preparedName(text: string): string {
+  return nameByText.get(text) ?? '';
+}
 
 /**
  * A list as one value, for `string_to_array($1, ',')`: Prisma looks at each element of an array, which costs a batch more
@@ -9,22 +48,4 @@ export type Sql = <Row>(text: string, values: readonly unknown[]) => Promise<Row
  */
 export function listed(values: readonly (string | number)[]): string {
   return values.join(',');
-}
-
-/**
- * Statements through a Prisma client or one of its transactions. Values and rows are taken out of what Prisma has
- * in hand as soon as a statement is done: its promise has a getter, and what an object with a getter of its own refers to
- * outlives V8's young generation. They would stay until the whole heap is marked (docs/performance.md).
- */
-export function sqlOf(client: Pick<PrismaClient, '$queryRaw'>): Sql {
-  return async <Row>(text: string, values: readonly unknown[]) => {
-    const statement = Prisma.raw(text);
-    statement.values.push(...values);
-    try {
-      const rows = await client.$queryRaw<Row[]>(statement);
-      return rows.splice(0);
-    } finally {
-      statement.values.length = 0;
-    }
-  };
 }

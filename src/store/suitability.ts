@@ -75,7 +75,7 @@ function connect(database: DatabaseAddress, isMine: boolean): PrismaPg {
 
 async function encodingProblem(adapter: SqlDriverAdapter): Promise<string | null> {
   const { rows } = await adapter.queryRaw(
-    statement(`select current_setting('server_encoding'), current_setting('client_encoding')`),
+    query(`select current_setting('server_encoding'), current_setting('client_encoding')`),
   );
   const [server, client] = (rows[0] ?? []).map(String);
   if (server !== 'UTF8')
@@ -90,13 +90,13 @@ async function poolerProblem(mine: SqlDriverAdapter, other: SqlDriverAdapter): P
     for (let round = 0; round < ROUNDS; round += 1) {
       const transaction = await other.startTransaction();
       try {
-        await transaction.queryRaw(statement('select 1'));
+        await transaction.queryRaw(query('select 1'));
         const found = await Promise.race([look(mine), tooLong()]);
         if (found === 'late') return `a pooler lets clients wait for each other's transactions: ${ADVICE}`;
         if (found !== `${MARK_MS}`)
           return `a pooler takes the session's settings (statement_timeout) away between transactions: ${ADVICE}`;
       } finally {
-        await transaction.executeRaw(statement('rollback')).catch(() => undefined);
+        await transaction.executeRaw(query('rollback')).catch(() => undefined);
         await transaction.rollback();
       }
     }
@@ -123,6 +123,6 @@ function tooLong(): Promise<'late'> {
   return new Promise((resolve) => setTimeout(() => resolve('late'), PATIENCE_MS).unref());
 }
 
-function statement(sql: string) {
+function query(sql: string) {
   return { sql, args: [], argTypes: [] };
 }

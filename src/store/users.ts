@@ -1,6 +1,5 @@
 import type { Confinement } from '../domain/confinement.ts';
-import type { PrismaClient } from './generated/client.ts';
-import { sqlOf } from './sql.ts';
+import { type Sql, statement } from './sql.ts';
 
 /** A row of `users` as authentication needs it. */
 export interface StoredUser {
@@ -21,16 +20,15 @@ interface Lists {
   customers: number[] | null;
 }
 
-/** The users of these names that exist, by name; one query. */
-export async function readUsers(
-  prisma: PrismaClient,
-  usernames: readonly string[],
-): Promise<Map<string, StoredUser>> {
-  const rows = await sqlOf(prisma)<Omit<StoredUser, 'confinement'> & Lists>(
-    `select username, password_hash as "passwordHash", role, active, machines, customers
-     from unnest($1::text[]) as wanted(username) join users using (username)`,
-    [usernames],
-  );
+const READ = statement(
+  'users.read',
+  `select username, password_hash as "passwordHash", role, active, machines, customers
+   from unnest($1::text[]) as wanted(username) join users using (username)`,
+);
+
+/** The users of these names that exist, by name. */
+export async function readUsers(sql: Sql, usernames: readonly string[]): Promise<Map<string, StoredUser>> {
+  const rows = await sql<Omit<StoredUser, 'confinement'> & Lists>(READ, [usernames]);
   return new Map(
     rows.map(({ machines, customers, ...user }) => [
       user.username,
@@ -53,37 +51,41 @@ export interface UserChange extends Partial<Lists> {
   mayChangeRole?: boolean;
 }
 
+const UPSERT = statement(
+  'users.upsert',
+  `insert into users as u (username, password_hash, role, machines, customers)
+   values ($1, $2, $3, $4::text[], $5::int[])
+   on conflict (username) do update set password_hash = excluded.password_hash, role = excluded.role, active = true,
+     updated_at = now(), machines = case when $6 then excluded.machines else u.machines end,
+     customers = case when $7 then excluded.customers else u.customers end
+   where u.role = excluded.role or $8
+   returning username`,
+);
+
 /**
  * Creates a user, or gives an existing one this password and role and makes it active again. Returns false, and changes
  * nothing, where it has another role that must not be changed.
  */
-export async function upsertUser(prisma: PrismaClient, change: UserChange): Promise<boolean> {
+export async function upsertUser(sql: Sql, change: UserChange): Promise<boolean> {
   const { username, passwordHash, role, machines, customers, mayChangeRole = true } = change;
-  const rows = await sqlOf(prisma)(
-    `insert into users as u (username, password_hash, role, machines, customers)
-     values ($1, $2, $3, $4::text[], $5::int[])
-     on conflict (username) do update set password_hash = excluded.password_hash, role = excluded.role, active = true,
-       updated_at = now(), machines = case when $6 then excluded.machines else u.machines end,
-       customers = case when $7 then excluded.customers else u.customers end
-     where u.role = excluded.role or $8
-     returning username`,
-    [
-      username,
-      passwordHash,
-      role,
-      machines ?? null,
-      customers ?? null,
-      machines !== undefined,
-      customers !== undefined,
-      mayChangeRole,
-    ],
-  );
+  const rows = await sql(UPSERT, [
+    username,
+    passwordHash,
+    role,
+    machines ?? null,
+    customers ?? null,
+    machines !== undefined,
+    customers !== undefined,
+    mayChangeRole,
+  ]);
   return rows.length > 0;
 }
 
+const ROLE = statement('users.role', 'select role from users where username = $1');
+
 /** The role of a user; undefined where there is none of this name. */
-export async function roleOf({ user }: Client, username: string): Promise<string | undefined> {
-  return (await user.findUnique({ where: { username }, select: { role: true } }))?.role;
+export async function roleOf(sql: Sql, username: string): Promise<string | undefined> {
+  return (await sql<{ role: string }>(ROLE, [username]))[0]?.role;
 }
 
 /** A row of `users` as a list shows it, without its hash. */
@@ -94,21 +96,22 @@ export interface ListedUser extends Lists {
   updatedAt: Date;
 }
 
+const LIST = statement(
+  'users.list',
+  `select username, role, active, machines, customers, updated_at as "updatedAt" from users order by username`,
+);
+
 /** Every user, in the order of names. */
-export function listUsers(prisma: PrismaClient): Promise<ListedUser[]> {
-  return sqlOf(prisma)<ListedUser>(
-    `select username, role, active, machines, customers, updated_at as "updatedAt" from users order by username`,
-    [],
-  );
+export function listUsers(sql: Sql): Promise<ListedUser[]> {
+  return sql<ListedUser>(LIST, []);
 }
 
-type Client = Pick<PrismaClient, 'user'>;
+const DISABLE = statement(
+  'users.disable',
+  'update users set active = false, updated_at = now() where username = $1 returning username',
+);
 
-/** Shuts a user out. False if there is none of this name. */
-export async function disableUser({ user }: Client, username: string): Promise<boolean> {
-  const { count } = await user.updateMany({
-    where: { username },
-    data: { active: false, updatedAt: new Date() },
-  });
-  return count > 0;
+/** Disables a user. False if there is none of this name. */
+export async function disableUser(sql: Sql, username: string): Promise<boolean> {
+  return (await sql(DISABLE, [username])).length > 0;
 }

@@ -7,19 +7,17 @@ import type { Outcome } from '../domain/outcome.ts';
 import type { Submission } from '../domain/submission.ts';
 import { clean, shorten } from '../domain/text.ts';
 import { backoffMs } from '../retry.ts';
-import { describeFailure } from '../store/database.ts';
+import { type Database, describeFailure } from '../store/database.ts';
 import { closeTried, markTried, verifyDeadLetter } from '../store/dead-letters/insert.ts';
 import { waitFor } from '../store/dead-letters/waiting.ts';
-import type { PrismaClient } from '../store/generated/client.ts';
 import { persist as persistOrdinary } from '../store/persist/persist.ts';
-import { sqlOf } from '../store/sql.ts';
 import { type Admitted, deadLetterFor, type Entry, type KeepingRules } from './admission.ts';
 import type { Request } from './envelope.ts';
 import { type QuarantinePorts, quarantineMessage, quarantineReplay } from './quarantine.ts';
 import { isWell } from './queue.ts';
 
 export interface DeadQueueOptions {
-  prisma: PrismaClient;
+  database: Pick<Database, 'sql' | 'transaction'>;
   systemCurrency: string;
   keeping: KeepingRules;
   /** Of the queue that calls come from. */
@@ -42,6 +40,7 @@ const NEVER_TRIED = new Set(['expired', 'maxlen', 'rejected']);
 /** What left this queue so often without being persisted may be what ends workers, whatever it is called. */
 const ENDED_WORKERS = 3;
 const AGAIN_AFTER_MS = 10_000;
+const TRANSACTION_TIMEOUT_MS = 5000;
 
 /**
  * What is done with a message from the queue of what the broker gave up on. Calls that expired are admitted as calls are,
@@ -121,8 +120,8 @@ function outcomeOf(persisted: PersistResult | undefined): Outcome {
 }
 
 function quarantinePorts(options: DeadQueueOptions): QuarantinePorts {
-  const { prisma, systemCurrency, keeping } = options;
-  const sql = sqlOf(prisma);
+  const { database, systemCurrency, keeping } = options;
+  const { sql } = database;
   const keyOf = ({ digest }: DeadLetter) => ({ reason: 'poison' as const, digest });
   return {
     deadLetterOf: (request, reading) => {
@@ -140,12 +139,15 @@ function quarantinePorts(options: DeadQueueOptions): QuarantinePorts {
       return admitted;
     },
     persistAndResolve: (submission, deadLetter) =>
-      prisma.$transaction(async (transaction): Promise<Outcome> => {
-        const [outcome] = await persistOrdinary(sqlOf(transaction), [submission], systemCurrency);
-        if (outcome === undefined) return { kind: 'failed', reason: 'poison', error: 'was not settled' };
-        await closeTried(sqlOf(transaction), keyOf(deadLetter), outcome);
-        return outcome;
-      }),
+      database.transaction(
+        async (within): Promise<Outcome> => {
+          const [outcome] = await persistOrdinary(within, [submission], systemCurrency);
+          if (outcome === undefined) return { kind: 'failed', reason: 'poison', error: 'was not settled' };
+          await closeTried(within, keyOf(deadLetter), outcome);
+          return outcome;
+        },
+        { timeoutMs: TRANSACTION_TIMEOUT_MS },
+      ),
     waitFor: (deadLetter, row) => waitFor(sql, keyOf(deadLetter), row),
     isWell: (error) => isWell(error, options.reachable),
     pause: (attempt) => sleep(backoffMs(attempt)),

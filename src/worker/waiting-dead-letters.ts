@@ -3,6 +3,7 @@ import { correctedBody, isQuestion } from '../domain/kept.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import type { Submission } from '../domain/submission.ts';
 import type { Logger } from '../ops/logger.ts';
+import type { Database } from '../store/database.ts';
 import {
   beginTrying,
   goOnWaiting,
@@ -11,13 +12,13 @@ import {
   waitingDeadLetters,
 } from '../store/dead-letters/waiting.ts';
 import { classifyFailure, describeFailure } from '../store/failures.ts';
-import type { PrismaClient } from '../store/generated/client.ts';
 import { persist } from '../store/persist/persist.ts';
-import { sqlOf } from '../store/sql.ts';
 import { admitKept, type ReadingRules } from './admission.ts';
 
+const TRANSACTION_TIMEOUT_MS = 5000;
+
 export interface WaitingDeadLettersOptions {
-  prisma: PrismaClient;
+  database: Pick<Database, 'sql' | 'transaction'>;
   rules: ReadingRules;
   everyMs: number;
   log: Logger;
@@ -51,7 +52,7 @@ export function tryWaitingDeadLetters(options: WaitingDeadLettersOptions): { sto
 
 /** One dead letter of each row. Returns how many are stored now. */
 async function tryEach(options: WaitingDeadLettersOptions): Promise<number> {
-  const sql = sqlOf(options.prisma);
+  const { sql } = options.database;
   let stored = 0;
   for (const deadLetter of await waitingDeadLetters(sql)) {
     if (!(await beginTrying(sql, deadLetter.id))) continue;
@@ -80,18 +81,20 @@ async function tryEach(options: WaitingDeadLettersOptions): Promise<number> {
 /** Stores the call and resolves its dead letter, both or neither. */
 function tryOnce(
   deadLetter: WaitingDeadLetter,
-  { prisma, rules }: WaitingDeadLettersOptions,
+  { database, rules }: WaitingDeadLettersOptions,
 ): Promise<Outcome> {
   const { body, contentType } = correctedBody({ body: deadLetter.body, contentType: null }, {});
   const { verdict } = admitKept(Buffer.from(body), contentType, rules);
   if (verdict.kind === 'answer') return Promise.resolve(verdict.outcome);
   const call = { ...verdict.call, submittedBy: deadLetter.submittedBy };
   const submission: Submission = { verdict: { kind: 'call', call }, deadLetter: () => null };
-  return prisma.$transaction(async (transaction): Promise<Outcome> => {
-    const within = sqlOf(transaction);
-    const [outcome] = await persist(within, [submission], rules.systemCurrency);
-    if (outcome?.kind === 'accepted' || outcome?.kind === 'duplicate')
-      await resolveWaiting(within, deadLetter.id);
-    return outcome ?? { kind: 'failed', reason: 'failed', error: 'was not settled' };
-  });
+  return database.transaction(
+    async (sql): Promise<Outcome> => {
+      const [outcome] = await persist(sql, [submission], rules.systemCurrency);
+      if (outcome?.kind === 'accepted' || outcome?.kind === 'duplicate')
+        await resolveWaiting(sql, deadLetter.id);
+      return outcome ?? { kind: 'failed', reason: 'failed', error: 'was not settled' };
+    },
+    { timeoutMs: TRANSACTION_TIMEOUT_MS },
+  );
 }

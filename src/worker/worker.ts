@@ -10,8 +10,7 @@ import { databaseReachable, openDatabase, WORKER_NAME } from '../store/database.
 import { readOpenDeadLetters } from '../store/dead-letters/open.ts';
 import { attemptsOn, createPersistAroundLocks } from '../store/persist/around-locks.ts';
 import { HeldRows } from '../store/persist/held-rows.ts';
-import { createPrepare } from '../store/persist/read-ahead.ts';
-import { sqlOf } from '../store/sql.ts';
+import { createReadAhead } from '../store/persist/read-ahead.ts';
 import { readUsers } from '../store/users.ts';
 import { admit, admitReplay, admitSoon } from './admission.ts';
 import { createConnect, replyConnections } from './connections.ts';
@@ -90,7 +89,7 @@ export async function startWorker(config: WorkerConfig, log: Logger, signal: Abo
     connectTimeoutMs: CONNECT_TIMEOUT_MS,
     applicationName: WORKER_NAME,
   });
-  const reachable = () => databaseReachable(database.prisma, REACHABLE_TIMEOUT_MS);
+  const reachable = () => databaseReachable(database.sql, REACHABLE_TIMEOUT_MS);
   let ready = false;
   let isConsuming = () => false;
   let inHand = () => 0;
@@ -126,7 +125,7 @@ export async function startWorker(config: WorkerConfig, log: Logger, signal: Abo
   );
   hasPlace = replies.hasPlace;
   const verifier = createVerifier({
-    readUsers: (usernames) => readUsers(database.prisma, usernames),
+    readUsers: (usernames) => readUsers(database.sql, usernames),
     places: hashPlaces(config.PREFETCH, config.MAX_BODY_BYTES),
     onUnusable: (username) =>
       log.warn(
@@ -152,7 +151,7 @@ export async function startWorker(config: WorkerConfig, log: Logger, signal: Abo
   const admitAsReplay = (delivery: Delivery) => admitReplay(delivery, delivery.oneTimeToken, admission);
   const rows = new HeldRows();
   const persistBatch = createPersistAroundLocks(
-    attemptsOn(database.prisma, config.SYSTEM_CURRENCY, config.STATEMENT_TIMEOUT_MS),
+    attemptsOn(database, config.SYSTEM_CURRENCY, config.STATEMENT_TIMEOUT_MS),
     rows,
     Math.min(PATIENCE_MS, Math.ceil(config.STATEMENT_TIMEOUT_MS / 2)),
     config.LOCK_TIMEOUT_MS,
@@ -164,7 +163,7 @@ export async function startWorker(config: WorkerConfig, log: Logger, signal: Abo
     reachable,
     returnAfterMs: config.OUTAGE_RETURN_MS,
     rows,
-    probe: () => rows.probe(sqlOf(database.prisma)),
+    probe: () => rows.probe(database.sql),
     rowWaitMs: config.ROW_WAIT_MS,
     batchSize: config.BATCH_SIZE,
     keepBytes: config.MAX_BODY_BYTES,
@@ -184,7 +183,7 @@ export async function startWorker(config: WorkerConfig, log: Logger, signal: Abo
       isLast: false,
       admit: (delivery) =>
         delivery.oneTimeToken === undefined ? admitSoon(delivery, admission) : admitAsReplay(delivery),
-      prepare: createPrepare(sqlOf(database.prisma), config.SYSTEM_CURRENCY, persistBatch),
+      prepare: createReadAhead(database.sql, config.SYSTEM_CURRENCY, persistBatch),
       onState: (state) => {
         if (state === 'consuming') begun.resolve();
       },
@@ -198,7 +197,7 @@ export async function startWorker(config: WorkerConfig, log: Logger, signal: Abo
       prefetch: Math.min(config.PREFETCH, DEAD_PREFETCH),
       isLast: true,
       admit: deadQueueAdmission({
-        prisma: database.prisma,
+        database,
         systemCurrency: config.SYSTEM_CURRENCY,
         keeping: admission,
         deliveryLimit: config.DELIVERY_LIMIT,
@@ -209,16 +208,13 @@ export async function startWorker(config: WorkerConfig, log: Logger, signal: Abo
         alive: (delivery) => quarantined.consumer.isLive(delivery),
         onUnkeepable: (description) => reportUnkeepable(description, surroundings),
       }),
-      prepare: createPrepare(sqlOf(database.prisma), config.SYSTEM_CURRENCY, persistBatch),
+      prepare: createReadAhead(database.sql, config.SYSTEM_CURRENCY, persistBatch),
     },
     surroundings,
   );
-  const stopWatching = watchDeadLetters(
-    () => readOpenDeadLetters(sqlOf(database.prisma)),
-    metrics.deadLetters.set,
-  );
+  const stopWatching = watchDeadLetters(() => readOpenDeadLetters(database.sql), metrics.deadLetters.set);
   const waitingDeadLetters = tryWaitingDeadLetters({
-    prisma: database.prisma,
+    database,
     rules: admission,
     everyMs: WAITING_LETTERS_MS,
     log,

@@ -10,7 +10,7 @@ let origin: string;
 
 beforeAll(async () => {
   site = await openOperatorSite('console-replay-job');
-  await upsertUser(site.db.prisma, {
+  await upsertUser(site.db.sql, {
     username: 'leaver',
     role: 'operator',
     passwordHash: await hashPassword(PASSWORD),

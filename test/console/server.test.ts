@@ -20,7 +20,7 @@ beforeAll(async () => {
     ['leaver', 'operator'],
     ['switch', 'system'],
   ] as const)
-    await upsertUser(db.prisma, { username, role, passwordHash });
+    await upsertUser(db.sql, { username, role, passwordHash });
   await db.execute(
     `insert into dead_letters (reason, uniqueid, body, digest) values ('rejected', 'u-1', '{}', '\\x01')`,
   );

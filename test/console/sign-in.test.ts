@@ -92,7 +92,7 @@ let users = 0;
 /** A user of this test's own. */
 async function newUser(role: 'operator' | 'viewer' = 'operator'): Promise<string> {
   users += 1;
-  await upsertUser(db.prisma, { username: `user-${users}`, role, passwordHash });
+  await upsertUser(db.sql, { username: `user-${users}`, role, passwordHash });
   return `user-${users}`;
 }
 

@@ -54,6 +54,6 @@ it('kill -9 of a replay of 10,000, and then of the worker: the same command fini
   await broker.close();
   expect(await other.stop()).toBe(0);
   expect(await count('dead_letters')).toBe(LETTERS);
-  const { proofs } = await reconcile(site.db.prisma);
+  const { proofs } = await reconcile(site.db);
   expect(proofs.map(({ drift }) => drift)).toEqual([0, 0, 0]);
 });

@@ -263,6 +263,6 @@ describe('who may replay', () => {
 });
 
 it('leaves balances and invoices proven', async () => {
-  const { proofs } = await reconcile(site.db.prisma);
+  const { proofs } = await reconcile(site.db);
   expect(proofs.map(({ drift }) => drift)).toEqual([0, 0, 0]);
 });

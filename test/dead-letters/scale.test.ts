@@ -27,9 +27,9 @@ afterAll(async () => {
 });
 
 async function planOf(filter: DeadLetterFilter): Promise<string> {
-  const { text, values } = pageStatement(filter, 50);
+  const { page, values } = pageStatement(filter, 50);
   const rows = await db.prisma.$queryRawUnsafe<Record<string, string>[]>(
-    `explain (analyze, buffers off) ${text}`,
+    `explain (analyze, buffers off) ${page.text}`,
     ...values,
   );
   return rows.map((row) => row['QUERY PLAN']).join('\n');
@@ -57,8 +57,8 @@ describe('at 100,000 dead letters', () => {
     let after: Parameters<typeof readPage>[3];
     for (let page = 0; page < 3; page += 1)
       ({ next: after } = await readPage(db.sql, { statuses: ['dead'] }, 20_000, after));
-    const { text, values } = pageStatement({ statuses: ['dead'] }, 50, after);
-    const plan = await db.prisma.$queryRawUnsafe(`explain ${text}`, ...values);
+    const { page, values } = pageStatement({ statuses: ['dead'] }, 50, after);
+    const plan = await db.prisma.$queryRawUnsafe(`explain ${page.text}`, ...values);
     expect(JSON.stringify(plan)).toMatch(/Index Cond: \(.*ROW\(last_dead_at, id\) </);
   });
 

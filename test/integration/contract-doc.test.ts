@@ -3,7 +3,6 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Outcome } from '../../src/domain/outcome.ts';
 import { type Database, openDatabase } from '../../src/store/database.ts';
 import { persist } from '../../src/store/persist/persist.ts';
-import { sqlOf } from '../../src/store/sql.ts';
 import { type Admitted, admit } from '../../src/worker/admission.ts';
 import { replyTo } from '../../src/worker/envelope.ts';
 import { migratedServices } from '../support/stack.ts';
@@ -127,7 +126,7 @@ it.each(examples)(
   async ({ heading, into, out }) => {
     const contentType = into.language === 'form' ? 'application/x-www-form-urlencoded' : 'application/json';
     const entry = await admitted(into.text, contentType);
-    const [outcome] = await persist(sqlOf(database.prisma), [entry], 'USD');
+    const [outcome] = await persist(database.sql, [entry], 'USD');
     const reply = outcome === undefined ? undefined : replyOf(outcome);
     expect(reply?.envelope).toEqual(JSON.parse(out.text));
     expect(reply?.envelope.responses[0].code).toBe(heading.slice(0, 3));

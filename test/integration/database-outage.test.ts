@@ -54,18 +54,18 @@ test.each(['clean', 'hard'] as const)(
     try {
       expect(classifyFailure(await error)).toBe('outage');
       expect(describeFailure(await error)).not.toContain('\n');
-      expect(await databaseReachable(database.prisma, 1000)).toBe(false);
+      expect(await databaseReachable(database.sql, 1000)).toBe(false);
     } finally {
       await server.start();
     }
-    expect(await databaseReachable(database.prisma, 5000)).toBe(true);
+    expect(await databaseReachable(database.sql, 5000)).toBe(true);
   },
 );
 
 test('idle connections that break are told of, and replaced', async () => {
   await database.prisma.$queryRaw`select 1`;
   await server.restart('clean');
-  expect(await databaseReachable(database.prisma, 5000)).toBe(true);
+  expect(await databaseReachable(database.sql, 5000)).toBe(true);
   expect(poolErrors).toContainEqual(expect.stringMatching(/57P01|terminated/));
 });
 
@@ -81,9 +81,9 @@ test('a server that goes silent is an outage a few seconds after the statement t
     expect(classifyFailure(error)).toBe('outage');
     expect(describeFailure(error)).toBe('Query read timeout');
     expect(performance.now() - started).toBeLessThan(10_000);
-    expect(await databaseReachable(database.prisma, 200)).toBe(false);
+    expect(await databaseReachable(database.sql, 200)).toBe(false);
   } finally {
     await server.resume();
   }
-  expect(await databaseReachable(database.prisma, 5000)).toBe(true);
+  expect(await databaseReachable(database.sql, 5000)).toBe(true);
 });

@@ -10,7 +10,8 @@ import {
   openDatabase,
 } from '../../src/store/database.ts';
 import type { Prisma } from '../../src/store/generated/client.ts';
-import { sqlOf } from '../../src/store/sql.ts';
+import { sqlOf } from '../../src/store/prisma.ts';
+import { statement, unprepared } from '../../src/store/sql.ts';
 import { migratedServices } from '../support/stack.ts';
 
 let services: Awaited<ReturnType<typeof migratedServices>>;
@@ -33,7 +34,9 @@ afterAll(async () => {
   await services.drop();
 });
 
-function connect(options: Partial<DatabaseOptions> = {}) {
+const connect = (options: Partial<DatabaseOptions> = {}) => connectWith(options).prisma;
+
+function connectWith(options: Partial<DatabaseOptions> = {}): Database {
   const database = openDatabase({
     url: services.databaseUrl,
     poolSize: 2,
@@ -43,7 +46,7 @@ function connect(options: Partial<DatabaseOptions> = {}) {
     ...options,
   });
   open.push(database);
-  return database.prisma;
+  return database;
 }
 
 function urlWith(change: (url: URL) => void): string {
@@ -88,13 +91,13 @@ describe('a statement that is done', () => {
     const prisma = connect();
     const held: unknown[] = [];
     const sql = sqlOf({
-      $queryRaw: ((statement: Prisma.Sql) => {
-        const asked = prisma.$queryRaw(statement);
-        held.push(statement.values, asked);
+      $queryRaw: ((query: Prisma.Sql) => {
+        const asked = prisma.$queryRaw(query);
+        held.push(query.values, asked);
         return asked;
       }) as typeof prisma.$queryRaw,
     });
-    const rows = await sql(text, ['a', 'b']).catch(() => undefined);
+    const rows = await sql(unprepared('test.values', text), ['a', 'b']).catch(() => undefined);
     expect(rows).toEqual(expected);
     const [values, asked] = held;
     expect(values).toEqual([]);
@@ -155,9 +158,10 @@ describe('a collision with others is tried again', () => {
   });
 
   test('a prepared statement that a migration made obsolete', async () => {
-    const prisma = connect({ poolSize: 1 });
+    const { sql } = connectWith({ poolSize: 1 });
     await admin.query('create table grown (a int)');
-    const read = () => prisma.$queryRawUnsafe('select * from grown where a = $1', 1);
+    const grown = statement('test.grown', 'select * from grown where a = $1');
+    const read = () => sql(grown, [1]);
     await read();
     await admin.query('alter table grown add column b int');
     await expectFailure('collision', '0A000', read());
@@ -365,19 +369,32 @@ describe('openDatabase', () => {
     });
   });
 
-  test('prepares a statement once under its name, and no more than a hundred', async () => {
-    const prisma = connect({ poolSize: 1 });
-    const prepared = async () => {
-      const [row] = await prisma.$queryRawUnsafe<{ names: number }[]>(
-        'select count(*)::int as names from pg_prepared_statements',
+  test('prepares a statement once under its name, and nothing else', async () => {
+    const { sql, prisma } = connectWith({ poolSize: 1 });
+    const prepared = async () =>
+      (await prisma.$queryRawUnsafe<{ name: string }[]>('select name from pg_prepared_statements')).map(
+        ({ name }) => name,
       );
-      return row?.names;
-    };
-    for (let round = 0; round < 5; round += 1) await prisma.$queryRaw`select ${round}::int`;
-    expect(await prepared()).toBe(1);
-    for (let text = 0; text < 120; text += 1)
+    const named = statement('test.number', 'select $1::int as number');
+    for (let round = 0; round < 5; round += 1) await sql(named, [round]);
+    expect(await prepared()).toEqual(['test.number']);
+    for (let text = 0; text < 120; text += 1) {
       await prisma.$queryRawUnsafe(`select $1::int as a${text}`, text);
-    expect(await prepared()).toBe(100);
+      await sql(unprepared('test.filter', `select $1::int as b${text}`), [text]);
+    }
+    expect(await prepared()).toEqual(['test.number']);
+  });
+
+  test('tells how long each statement took, those of transactions and those that failed included', async () => {
+    const took: [string, number][] = [];
+    const { sql, transaction } = connectWith({ onStatement: (name, ms) => took.push([name, ms]) });
+    const sleep = unprepared('test.sleep', 'select pg_sleep(0.05)::text');
+    const fail = unprepared('test.fail', 'select 1 / 0 as nothing');
+    await sql(sleep, []);
+    await transaction((within) => within(sleep, []), { timeoutMs: 2000 });
+    await failureOf(sql(fail, []));
+    expect(took.map(([name]) => name)).toEqual(['test.sleep', 'test.sleep', 'test.fail']);
+    for (const [, ms] of took.slice(0, 2)) expect(ms).toBeGreaterThanOrEqual(50);
   });
 
   test('close waits for what is under way', async () => {
@@ -401,7 +418,7 @@ describe('openDatabase', () => {
 
 describe('databaseReachable', () => {
   test('is true where the database takes writes', async () => {
-    expect(await databaseReachable(connect(), 2000)).toBe(true);
+    expect(await databaseReachable(connectWith().sql, 2000)).toBe(true);
   });
 
   test('is false where it only reads, where nobody listens, and where it is late', async () => {
@@ -409,11 +426,11 @@ describe('databaseReachable', () => {
     const nobody = urlWith((to) => {
       to.port = '1';
     });
-    expect(await databaseReachable(connect({ url: readOnly }), 2000)).toBe(false);
-    expect(await databaseReachable(connect({ url: nobody }), 2000)).toBe(false);
-    const busy = connect({ poolSize: 1 });
-    const held = started(busy.$queryRaw`select pg_sleep(0.5)::text`);
-    expect(await databaseReachable(busy, 50)).toBe(false);
+    expect(await databaseReachable(connectWith({ url: readOnly }).sql, 2000)).toBe(false);
+    expect(await databaseReachable(connectWith({ url: nobody }).sql, 2000)).toBe(false);
+    const busy = connectWith({ poolSize: 1 });
+    const held = started(busy.prisma.$queryRaw`select pg_sleep(0.5)::text`);
+    expect(await databaseReachable(busy.sql, 50)).toBe(false);
     await held;
   });
 });

@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import { text } from 'node:stream/consumers';
 import { getHeapSnapshot } from 'node:v8';
 import { expect, it } from 'vitest';
+import { unprepared } from '../../src/store/sql.ts';
 import { billingDatabase } from '../support/persisting.ts';
 
 /** In a note of each call, followed by twelve digits. */
@@ -14,10 +15,10 @@ async function isInMemory(): Promise<boolean> {
 it('of a call that is persisted nothing stays in memory', async () => {
   const db = await billingDatabase('forget');
   const note = () => ['kept', 'as', 'a', 'canary', randomInt(1e11, 1e12)].join('-');
-  await db.sql('select $1::text as said', [note()]);
+  await db.sql(unprepared('test.say', 'select $1::text as said'), [note()]);
   expect(await isInMemory()).toBe(true);
   await db.persist([{ note: note() }]);
-  await db.sql('select 1 as one', []);
+  await db.sql(unprepared('test.one', 'select 1 as one'), []);
   expect(await isInMemory()).toBe(false);
   await db.drop();
 });

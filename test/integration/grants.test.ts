@@ -30,7 +30,7 @@ beforeAll(async () => {
     ['switch', 'system'],
     ['boss', 'operator'],
   ] as const)
-    await upsertUser(db.prisma, { username, role, passwordHash });
+    await upsertUser(db.sql, { username, role, passwordHash });
   for (const part of PARTS) await db.execute(`create role ${quoted(part)} login password '${SECRET}'`);
   // Whatever somebody granted by hand is taken away.
   await db.execute(`grant all on all tables in schema public to ${quoted('worker')}`);

@@ -16,7 +16,7 @@ const replies: { correlationId: string; headers: Record<string, unknown> }[] = [
 beforeAll(async () => {
   db = await billingDatabase('observed');
   const passwordHash = await hashPassword('right-one');
-  await upsertUser(db.prisma, { username: 'switch', role: 'system', passwordHash });
+  await upsertUser(db.sql, { username: 'switch', role: 'system', passwordHash });
   worker = await startProcess(['worker'], {
     DATABASE_URL: db.databaseUrl,
     AMQP_URL: db.amqpUrl,

@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { readOpenDeadLetters } from '../../src/store/dead-letters/open.ts';
-import { sqlOf } from '../../src/store/sql.ts';
 import { until } from '../support/broker.ts';
 import { metric } from '../support/faults.ts';
 import { type BillingDatabase, billingDatabase } from '../support/persisting.ts';
@@ -23,7 +22,7 @@ async function deadLetters(reason: string, status: string, count: number, days: 
     from generate_series(1, ${count}) n returning id::text`);
 }
 
-const read = () => readOpenDeadLetters(sqlOf(db.prisma));
+const read = () => readOpenDeadLetters(db.sql);
 
 it('counts what is neither resolved nor discarded, and tells the age of the oldest', async () => {
   expect((await read()).every(({ count, oldestSeconds }) => count === 0 && oldestSeconds === 0)).toBe(true);

@@ -4,8 +4,7 @@ import { tokenHashOf } from '../../src/domain/replay-header.ts';
 import type { Submission } from '../../src/domain/submission.ts';
 import { classifyFailure } from '../../src/store/database.ts';
 import { markReplaying, readReplayable } from '../../src/store/dead-letters/mark.ts';
-import { persistAll, persistReplays } from '../../src/store/persist/replays.ts';
-import { sqlOf } from '../../src/store/sql.ts';
+import { persistReplays, persistWithReplays } from '../../src/store/persist/replays.ts';
 import { type Admitted, admitReplay } from '../../src/worker/admission.ts';
 import { quarantineReplay } from '../../src/worker/quarantine.ts';
 import { admitted, type BillingDatabase, billingDatabase } from '../support/persisting.ts';
@@ -56,7 +55,7 @@ async function replayOf(parameters: Record<string, unknown>): Promise<Admitted> 
 async function persistBatch(entries: readonly Admitted[]): Promise<string[]> {
   for (;;) {
     try {
-      return (await persistAll(db.prisma, entries, 'USD', 20_000)).map(({ kind }) => kind);
+      return (await persistWithReplays(db, entries, 'USD', 20_000)).map(({ kind }) => kind);
     } catch (error) {
       if (classifyFailure(error) !== 'collision') throw error;
     }
@@ -123,10 +122,13 @@ describe('a replay', () => {
 
   it('whose transaction does not come to its end has neither a call nor a new state, and is persisted later', async () => {
     const replay = await replayOf({ uniqueid: 'r-1' });
-    const work = db.prisma.$transaction(async (transaction) => {
-      await persistReplays(sqlOf(transaction), [replay as never], 'USD');
-      throw new Error('killed');
-    });
+    const work = db.transaction(
+      async (sql) => {
+        await persistReplays(sql, [replay as never], 'USD');
+        throw new Error('killed');
+      },
+      { timeoutMs: 20_000 },
+    );
     await expect(work).rejects.toThrow('killed');
     expect(await stored()).toEqual([]);
     expect(await deadLetters()).toMatchObject([{ status: 'replaying' }]);
@@ -189,7 +191,7 @@ describe('a replay that the broker gave up on', () => {
   async function takenIn(replay: Admitted, redeliveries: number, isFaulty = false) {
     const persist = async (submission: Submission) => {
       if (isFaulty && submission.verdict.kind === 'call') throw new Error('its own fault');
-      const [outcome] = await persistAll(db.prisma, [submission], 'USD', 20_000);
+      const [outcome] = await persistWithReplays(db, [submission], 'USD', 20_000);
       if (outcome?.kind === 'held') throw new Error('nothing is held here');
       if (outcome === undefined) throw new Error('there should be an outcome');
       return outcome;

@@ -156,10 +156,10 @@ describe('the same uniqueid again', () => {
 /** Runs `change` after the batch was read and before it is written. */
 function between(sql: Sql, change: () => Promise<unknown>): Sql {
   let statements = 0;
-  return async (text, values) => {
+  return async (statement, values) => {
     statements += 1;
     if (statements === 2) await change();
-    return sql(text, values);
+    return sql(statement, values);
   };
 }
 
@@ -226,9 +226,9 @@ describe('dead letters', () => {
 describe('the work of a batch', () => {
   it('is two statements, however many calls it holds', async () => {
     let statements = 0;
-    const counting: Sql = (text, values) => {
+    const counting: Sql = (statement, values) => {
       statements += 1;
-      return db.sql(text, values);
+      return db.sql(statement, values);
     };
     await db.persist(
       Array.from({ length: 200 }, (_, index) => ({

@@ -22,9 +22,9 @@ beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'cdr-printing-'));
   db = await billingDatabase('printing');
   const passwordHash = await hashPassword(PASSWORD);
-  await upsertUser(db.prisma, { username: 'boss', role: 'operator', passwordHash });
+  await upsertUser(db.sql, { username: 'boss', role: 'operator', passwordHash });
   for (const username of [HOSTILE, `second ${HOSTILE}`])
-    await upsertUser(db.prisma, { username, role: 'viewer', passwordHash });
+    await upsertUser(db.sql, { username, role: 'viewer', passwordHash });
   const stored = `stored-${HOSTILE}`.replace(/\p{Cc}/gu, '');
   const [outcome] = await db.persist([{ uniqueid: stored, note: HOSTILE, sname: HOSTILE, cost: '1' }]);
   expect(outcome?.kind).toBe('accepted');

@@ -47,7 +47,7 @@ async function books() {
     'select id::text, balance::text, charged::text, calls::text from customers order by id',
   );
   const invoices = await db.rows('select id::text, calls::text, total::text from invoices order by id');
-  const { proofs, uninvoiced } = await reconcile(db.prisma);
+  const { proofs, uninvoiced } = await reconcile(db);
   return { customers, invoices, uninvoiced, drift: proofs.map(({ drift }) => drift) };
 }
 

@@ -11,7 +11,7 @@ let worker: WorkerProcess;
 
 beforeAll(async () => {
   db = await billingDatabase('given-up');
-  await upsertUser(db.prisma, {
+  await upsertUser(db.sql, {
     username: 'switch',
     role: 'system',
     passwordHash: await hashPassword('right-one'),

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { classifyFailure, sqlStateOf } from '../../src/store/failures.ts';
 import { persist } from '../../src/store/persist/persist.ts';
-import { createPrepare } from '../../src/store/persist/read-ahead.ts';
-import type { Sql } from '../../src/store/sql.ts';
+import { createReadAhead } from '../../src/store/persist/read-ahead.ts';
+import type { Sql, Statement } from '../../src/store/sql.ts';
 import { admitted, type BillingDatabase, billingDatabase, type Parameters } from '../support/persisting.ts';
 
 let db: BillingDatabase;
@@ -16,16 +16,16 @@ beforeEach(async () => {
   db = await billingDatabase('settler');
   statements = 0;
   now = 0;
-  const counting: Sql = <Row>(text: string, values: readonly unknown[]) => {
+  const counting: Sql = <Row>(statement: Statement, values: readonly unknown[]) => {
     statements += 1;
-    const rows = db.sql<Row>(text, values);
+    const rows = db.sql<Row>(statement, values);
     answer = rows;
     return rows;
   };
-  const prepareEntries = createPrepare(
+  const prepareEntries = createReadAhead(
     counting,
     'USD',
-    (entries, known) => persist(counting, entries, 'USD', known),
+    (submissions, lookup) => persist(counting, submissions, 'USD', lookup),
     () => now,
   );
   prepare = (...calls) => {

@@ -21,10 +21,10 @@ beforeAll(async () => {
 });
 afterAll(() => db?.drop());
 
-const drifts = async () => (await reconcile(db.prisma)).proofs.map(({ drift }) => drift);
+const drifts = async () => (await reconcile(db)).proofs.map(({ drift }) => drift);
 
 it('finds every amount in order, computed again from the recorded terms', async () => {
-  const { proofs, uninvoiced } = await reconcile(db.prisma);
+  const { proofs, uninvoiced } = await reconcile(db);
   expect(proofs.map(({ examined, drift }) => [examined, drift])).toEqual([
     [3, 0],
     [3, 0],
@@ -59,7 +59,7 @@ it.each([
 
 it('shows what it finds: a call of which a term is missing', async () => {
   await db.execute(`update cdrs set invoice_rate = null where uniqueid = 'r-3'`);
-  const { proofs } = await reconcile(db.prisma);
+  const { proofs } = await reconcile(db);
   expect(proofs.map(({ examples }) => examples.length)).toEqual([0, 0, 1]);
   const [row] = await db.rows(`select tax::text, charged::text, invoice_cost::text, invoice_tax::text
     from cdrs where uniqueid = 'r-3'`);

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { customerRow, type HeldBy } from '../../src/domain/held.ts';
 import { WORKER_NAME } from '../../src/store/database.ts';
 import { unmovedRows } from '../../src/store/failures.ts';
-import { persistUnheld } from '../../src/store/persist/persist.ts';
+import { persistUnlessHeld } from '../../src/store/persist/persist.ts';
 import { lockedRows } from '../../src/store/persist/row-locks.ts';
 import { admitted, type BillingDatabase, billingDatabase, type Parameters } from '../support/persisting.ts';
 
@@ -80,7 +80,7 @@ it('says that no lock is in the way of a foreign key', async () => {
 });
 
 const persisted = async (isHeld: HeldBy, ...calls: Parameters[]) =>
-  (await persistUnheld(db.sql, calls.map(admitted), 'USD', isHeld)).map(({ kind }) => kind);
+  (await persistUnlessHeld(db.sql, calls.map(admitted), 'USD', isHeld)).map(({ kind }) => kind);
 
 it('what is held is left alone, and what comes after it with its uniqueid', async () => {
   const isHeld: HeldBy = (row) =>

@@ -46,7 +46,7 @@ async function user(args: readonly string[], input = '', databaseUrl = services.
 }
 
 async function stored(name: string) {
-  return (await readUsers(database.prisma, [name])).get(name);
+  return (await readUsers(database.sql, [name])).get(name);
 }
 
 describe('user add', () => {
@@ -179,7 +179,7 @@ test('several users are read in one query, those who do not exist left out', asy
   await database.prisma.user.createMany({
     data: ['a', 'b', 'c'].map((username) => ({ username, passwordHash: 'x', role: 'system' })),
   });
-  const users = await readUsers(database.prisma, ['a', 'c', 'nobody']);
+  const users = await readUsers(database.sql, ['a', 'c', 'nobody']);
   expect([...users.keys()].toSorted()).toEqual(['a', 'c']);
   expect(users.get('a')).toEqual({
     username: 'a',

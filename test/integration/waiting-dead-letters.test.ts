@@ -26,7 +26,7 @@ it('a dead letter that waited for a row is stored by itself, but one whose sende
   await waiting('called', {});
   const rules = { maxBodyBytes: 10_000, keptBodyBytes: 4096, ignored: new Set<string>() };
   const trying = tryWaitingDeadLetters({
-    prisma: db.prisma,
+    database: db,
     rules: { ...rules, systemCurrency: 'USD' },
     everyMs: 20,
     log: pino({ level: 'silent' }),

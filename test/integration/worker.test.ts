@@ -15,7 +15,7 @@ beforeAll(async () => {
     ['switch', 'system'],
     ['auditor', 'viewer'],
   ] as const) {
-    await upsertUser(db.prisma, { username, role, passwordHash: await hashPassword('right-canary') });
+    await upsertUser(db.sql, { username, role, passwordHash: await hashPassword('right-canary') });
   }
   worker = await startProcess(['worker'], {
     DATABASE_URL: db.databaseUrl,

@@ -17,7 +17,7 @@ const startedS = Date.now() / 1000;
 beforeAll(async () => {
   db = await billingDatabase('prometheus');
   const passwordHash = await hashPassword('right-one');
-  await upsertUser(db.prisma, { username: 'switch', role: 'system', passwordHash });
+  await upsertUser(db.sql, { username: 'switch', role: 'system', passwordHash });
   worker = await startProcess(['worker'], {
     DATABASE_URL: db.databaseUrl,
     AMQP_URL: db.amqpUrl,

@@ -3,9 +3,10 @@ import { cdrFields } from '../../src/domain/cdr.ts';
 import { customerRow, invoiceRow } from '../../src/domain/held.ts';
 import { amount } from '../../src/domain/money.ts';
 import type { LockedRow } from '../../src/store/persist/row-locks.ts';
+import type { Statement } from '../../src/store/sql.ts';
 import { type Billing, billingSystem } from './billing.ts';
-import { known, type Wanted } from './known.ts';
 import { callsIn } from './lines.ts';
+import { found, type Wanted } from './look-up.ts';
 import { termsProblem, type WrittenTerms } from './terms.ts';
 
 /** A row of `cdrs`, as the worker writes it. */
@@ -90,23 +91,28 @@ export class FakeDatabase {
     return this.calls.find((call) => call.uniqueid === uniqueid);
   }
 
-  /** Answers a statement, told by its text. */
-  execute(text: string, values: readonly unknown[]): unknown[] {
-    if (text.includes('set waits_for')) return this.#waitFor(values.map(String));
-    if (text.includes('skip locked')) return this.#lockedAmong(values.map(String));
-    if (text.includes('set tried_at')) return this.#markTried(`${values[0]} ${values[1]}`);
-    if (text.includes("'merged'") || text.includes("set status = 'resolved'"))
-      return this.#resolve(`${values[0]} ${values[1]}`);
-    if (text.includes('insert into cdrs')) {
-      return [{ lost: JSON.stringify(this.write(...written(values))) }];
+  /** Answers a statement, told by its name. */
+  execute({ name }: Statement, values: readonly unknown[]): unknown[] {
+    switch (name) {
+      case 'persist.look-up':
+        return [{ found: JSON.stringify(found(values as Wanted, this.calls, this.billing)) }];
+      case 'persist.stored-calls':
+        return this.#asSubmitted(JSON.parse(String(values[0])) as string[]);
+      case 'persist.write-calls':
+      case 'persist.write':
+        return [{ lost: this.write(...written(values)) }];
+      case 'persist.locked-rows':
+        return this.#lockedAmong(values.map(String));
+      case 'dead-letters.mark-tried':
+        return this.#markTried(`${values[0]} ${values[1]}`);
+      case 'dead-letters.resolve-tried':
+      case 'dead-letters.merge-tried':
+        return this.#resolve(`${values[0]} ${values[1]}`);
+      case 'dead-letters.wait-for':
+        return this.#waitFor(values.map(String));
+      default:
+        throw databaseError('42601', `the simulated database does not know the statement ${name}`);
     }
-    if (text.includes(`'stored'`)) {
-      return [{ known: JSON.stringify(known(values as Wanted, this.calls, this.billing)) }];
-    }
-    if (text.includes('as call)::text as call')) {
-      return this.#asSubmitted(JSON.parse(String(values[0])) as string[]);
-    }
-    throw databaseError('42601', 'a statement that the simulated database does not know');
   }
 
   /** Stores calls and dead letters and moves the money; returns the uniqueids that were there before. */

@@ -1,4 +1,5 @@
 import type { Submission } from '../../src/domain/submission.ts';
+import type { Statement } from '../../src/store/sql.ts';
 import type { SimDelivery } from './fake-consumer.ts';
 import { FakeDatabase, type StoredCall, written } from './fake-database.ts';
 import type { SimPorts } from './lane.ts';
@@ -48,8 +49,8 @@ class WithoutMoves extends FakeDatabase {
 }
 
 class WithoutMarks extends FakeDatabase {
-  override execute(text: string, values: readonly unknown[]): unknown[] {
-    return text.includes('set tried_at') ? [{ id: '' }] : super.execute(text, values);
+  override execute(statement: Statement, values: readonly unknown[]): unknown[] {
+    return statement.name === 'dead-letters.mark-tried' ? [{ id: '' }] : super.execute(statement, values);
   }
 }
 
@@ -129,14 +130,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     mutate: (ports) => ({ ...ports, minimal: (request) => deadLetterFor(request, 'parsed') }),
   },
   'charges outside of the transaction': {
-    statement: async (process, database, text, values) => {
-      if (!text.includes('insert into cdrs')) {
-        return process.request('statement', () => database.execute(text, values));
+    execute: async (process, database, statement, values) => {
+      if (!statement.name.startsWith('persist.write')) {
+        return process.request('statement', () => database.execute(statement, values));
       }
       const [calls, terms, deadLetters] = written(values);
       const stored = await process.request('insert', () => database.insert(calls, terms, deadLetters));
       await process.request('charge', () => database.move(stored));
-      return [{ lost: JSON.stringify(database.lostOf(calls, stored)) }];
+      return [{ lost: database.lostOf(calls, stored) }];
     },
   },
 };

@@ -2,7 +2,7 @@ import { type DeadLetter, deadLetterOfBytes, minimalDeadLetter } from '../../src
 import { closeTried, markTried } from '../../src/store/dead-letters/insert.ts';
 import { waitFor } from '../../src/store/dead-letters/waiting.ts';
 import { persist } from '../../src/store/persist/persist.ts';
-import type { Sql } from '../../src/store/sql.ts';
+import type { Sql, Statement } from '../../src/store/sql.ts';
 import { type Entry, deadLetterFor as readDeadLetter } from '../../src/worker/admission.ts';
 import type { Request } from '../../src/worker/envelope.ts';
 import { type QuarantinePorts, quarantineMessage } from '../../src/worker/quarantine.ts';
@@ -25,8 +25,8 @@ export async function takeQuarantined(
   process: WorkerProcess,
   delivery: SimDelivery,
 ): Promise<Entry> {
-  const within: Sql = async <Row>(text: string, values: readonly unknown[]) =>
-    database.execute(text, values) as Row[];
+  const within: Sql = async <Row>(statement: Statement, values: readonly unknown[]) =>
+    database.execute(statement, values) as Row[];
   const ports: QuarantinePorts = {
     deadLetterOf: deadLetterFor,
     keep: async (submission) => {

@@ -1,3 +1,4 @@
+import type { Statement } from '../../src/store/sql.ts';
 import type { FakeBroker } from './fake-broker.ts';
 import type { FakeDatabase } from './fake-database.ts';
 import type { Faults } from './faults.ts';
@@ -18,9 +19,9 @@ export interface Surroundings {
   /** The ports of a process as its pipeline gets them: as they are, or in a wrong order. */
   readonly mutate: (ports: SimPorts, process: WorkerProcess) => SimPorts;
   /** How a process has a statement executed. */
-  readonly statement: (
+  readonly execute: (
     process: WorkerProcess,
-    text: string,
+    statement: Statement,
     values: readonly unknown[],
   ) => Promise<unknown[]>;
 }

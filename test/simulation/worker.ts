@@ -1,8 +1,8 @@
 import { createPersistAroundLocks } from '../../src/store/persist/around-locks.ts';
 import { HeldRows } from '../../src/store/persist/held-rows.ts';
-import { persistUnheld } from '../../src/store/persist/persist.ts';
-import { createPrepare } from '../../src/store/persist/read-ahead.ts';
-import type { Sql } from '../../src/store/sql.ts';
+import { persistUnlessHeld } from '../../src/store/persist/persist.ts';
+import { createReadAhead } from '../../src/store/persist/read-ahead.ts';
+import type { Sql, Statement } from '../../src/store/sql.ts';
 import { type Admitted, admit, type Verdict } from '../../src/worker/admission.ts';
 import type { Request } from '../../src/worker/envelope.ts';
 import { databaseError } from './fake-database.ts';
@@ -28,25 +28,26 @@ export class WorkerProcess {
   #dead = false;
 
   constructor(world: Surroundings, name: string, onEnd: () => void) {
-    const { broker, random, statement } = world;
+    const { broker, random, execute } = world;
     this.#world = world;
     this.#name = name;
     this.#onEnd = onEnd;
-    const sql: Sql = <Row>(text: string, values: readonly unknown[]) =>
-      statement(this, text, values) as Promise<Row[]>;
+    const sql: Sql = <Row>(statement: Statement, values: readonly unknown[]) =>
+      execute(this, statement, values) as Promise<Row[]>;
     const rows = new HeldRows(() => world.scheduler.now);
     const probe = () => rows.probe(sql);
     const { systemCurrency } = ADMISSION;
     const persistHeld = createPersistAroundLocks(
       {
         sql,
-        plain: (entries, isHeld, known) => persistUnheld(sql, entries, systemCurrency, isHeld, known),
-        limited: () => (entries, isHeld) =>
+        plain: (submissions, isHeld, lookup) =>
+          persistUnlessHeld(sql, submissions, systemCurrency, isHeld, lookup),
+        limited: () => (submissions, isHeld) =>
           this.request('transaction', () =>
-            persistUnheld(
-              async <Row>(text: string, values: readonly unknown[]) =>
-                world.database.execute(text, values) as Row[],
-              entries,
+            persistUnlessHeld(
+              async <Row>(statement: Statement, values: readonly unknown[]) =>
+                world.database.execute(statement, values) as Row[],
+              submissions,
               systemCurrency,
               isHeld,
             ),
@@ -63,7 +64,7 @@ export class WorkerProcess {
         queue: broker.input,
         prefetch: random.pick([1, 4, 20]),
         admit: (delivery) => this.admit(delivery),
-        prepare: createPrepare(sql, ADMISSION.systemCurrency, persistHeld, () => world.scheduler.now),
+        prepare: createReadAhead(sql, ADMISSION.systemCurrency, persistHeld, () => world.scheduler.now),
         rows,
         probe,
       }),

@@ -1,3 +1,4 @@
+import type { Statement } from '../../src/store/sql.ts';
 import { FakeBroker } from './fake-broker.ts';
 import { FakeDatabase } from './fake-database.ts';
 import { Faults } from './faults.ts';
@@ -14,10 +15,10 @@ import { WorkerProcess } from './worker.ts';
 export interface Mutant {
   mutate?: (ports: SimPorts, process: WorkerProcess) => SimPorts;
   database?: (stored: ConstructorParameters<typeof FakeDatabase>[0]) => FakeDatabase;
-  statement?: (
+  execute?: (
     process: WorkerProcess,
     database: FakeDatabase,
-    text: string,
+    statement: Statement,
     values: readonly unknown[],
   ) => Promise<unknown[]>;
 }
@@ -70,7 +71,7 @@ function createWorld(seed: number, mutant: Mutant): Surroundings {
   const stored: ConstructorParameters<typeof FakeDatabase>[0] = (call) => oracle.stored(call);
   const database = mutant.database?.(stored) ?? new FakeDatabase(stored);
   oracle.watch(database);
-  const { mutate = (ports) => ports, statement } = mutant;
+  const { mutate = (ports) => ports, execute } = mutant;
   let at = 0;
   for (const { id, request } of history) {
     // Often on the heels of the one before: two workers then take one uniqueid in at once.
@@ -85,10 +86,10 @@ function createWorld(seed: number, mutant: Mutant): Surroundings {
     broker,
     database,
     mutate,
-    statement: (worker, text, values) =>
-      statement === undefined
-        ? worker.request('statement', () => database.execute(text, values))
-        : statement(worker, database, text, values),
+    execute: (worker, statement, values) =>
+      execute === undefined
+        ? worker.request('statement', () => database.execute(statement, values))
+        : execute(worker, database, statement, values),
   };
 }
 

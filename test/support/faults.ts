@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import { hashPassword } from '../../src/auth/password.ts';
-import { openDatabase } from '../../src/store/database.ts';
+import { type Database, openDatabase } from '../../src/store/database.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { reconcile } from '../../src/store/reconcile.ts';
 import { upsertUser } from '../../src/store/users.ts';
@@ -74,11 +74,11 @@ export async function openSite(name: string, seed: number, options: SiteOptions 
   const databaseUrl = options.postgres?.url ?? shared?.databaseUrl ?? '';
   const amqpUrl = options.rabbit?.url ?? shared?.amqpUrl ?? '';
   if (options.postgres) await migrate(databaseUrl);
-  const prisma = await prepare(databaseUrl, name);
+  const database = await prepare(databaseUrl, name);
   const calls = await openSwitch(amqpUrl, PASSWORD, seed);
   const running = new Set<WorkerProcess>();
 
-  const rows: Site['rows'] = (text) => prisma.client.$queryRawUnsafe(text);
+  const rows: Site['rows'] = (text) => database.prisma.$queryRawUnsafe(text);
   const depth = async (queue: string) => {
     const other = await outsider(amqpUrl.split(',')[0] ?? '');
     const found = await other.depth(queue).finally(() => other.close());
@@ -106,7 +106,7 @@ export async function openSite(name: string, seed: number, options: SiteOptions 
     const customers = await rows(
       'select id::text, balance::text, charged::text, calls::text from customers order by id',
     );
-    const { proofs } = await reconcile(prisma.client);
+    const { proofs } = await reconcile(database);
     const sent = [...calls.calls.values()];
     return {
       exits,
@@ -150,14 +150,14 @@ export async function openSite(name: string, seed: number, options: SiteOptions 
       for (const worker of running) worker.child.kill('SIGKILL');
       await Promise.all([...running].map(({ ended }) => ended));
       await calls.close();
-      await prisma.close(5000);
+      await database.close(5000);
       await shared?.drop();
     },
   };
 }
 
 /** Three customers with a balance of zero, so that each balance shows what was charged. */
-async function prepare(url: string, applicationName: string) {
+async function prepare(url: string, applicationName: string): Promise<Database> {
   const settings = { poolSize: 2, statementTimeoutMs: 20_000, connectTimeoutMs: 10_000 };
   const database = openDatabase({ url, applicationName, ...settings });
   const { prisma } = database;
@@ -168,8 +168,8 @@ async function prepare(url: string, applicationName: string) {
   ])
     await prisma.$executeRawUnsafe(statement);
   const passwordHash = await hashPassword(PASSWORD);
-  await upsertUser(prisma, { username: 'switch', role: 'system', passwordHash });
-  return { client: prisma, close: (limitMs: number) => database.close(limitMs) };
+  await upsertUser(database.sql, { username: 'switch', role: 'system', passwordHash });
+  return database;
 }
 
 function inUnits(millionths: bigint): string {

@@ -49,7 +49,7 @@ export async function openOperatorSite(name: string): Promise<OperatorSite> {
     ['boss', 'operator'],
     ['auditor', 'viewer'],
   ] as const)
-    await upsertUser(db.prisma, { username, role, passwordHash });
+    await upsertUser(db.sql, { username, role, passwordHash });
   const services = { DATABASE_URL: db.databaseUrl, AMQP_URL: db.amqpUrl };
   const environment = { ...services, CDR_USERNAME: 'boss', CDR_PASSWORD: PASSWORD };
   const worker = await startProcess(['worker'], { ...services, HTTP_PORT: '0' });

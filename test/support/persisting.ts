@@ -1,6 +1,6 @@
 import { openDatabase } from '../../src/store/database.ts';
 import { persist } from '../../src/store/persist/persist.ts';
-import { type Sql, sqlOf } from '../../src/store/sql.ts';
+import type { Sql } from '../../src/store/sql.ts';
 import { type Admitted, admit } from '../../src/worker/admission.ts';
 import { migratedServices } from './stack.ts';
 
@@ -53,8 +53,7 @@ export async function billingDatabase(name: string) {
     connectTimeoutMs: 10_000,
     applicationName: name,
   });
-  const { prisma } = database;
-  const sql = sqlOf(prisma);
+  const { prisma, sql, transaction } = database;
   const execute = (text: string) => prisma.$executeRawUnsafe(text);
   await execute(
     `insert into currencies (code, rate) values ('USD', 1), ('EUR', 0.92), ('GBP', 0.79), ('JPY', 151.4)`,
@@ -71,6 +70,7 @@ export async function billingDatabase(name: string) {
     ...services,
     prisma,
     sql,
+    transaction,
     execute,
     /** Persists calls in one batch; the outcomes in their order. */
     persist: (calls: readonly Parameters[], through: Sql = sql) =>

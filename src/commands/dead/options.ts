@@ -6,7 +6,7 @@ import { InvalidInput } from '../../dead-letters/input.ts';
 import { readSelection, type SelectionText } from '../../dead-letters/selection.ts';
 import { type Database, describeFailure, openDatabase } from '../../store/database.ts';
 import { type DeadLetterFilter, unknownIds } from '../../store/dead-letters/list.ts';
-import { type Sql, sqlOf } from '../../store/sql.ts';
+import type { Sql } from '../../store/sql.ts';
 import { readUsers } from '../../store/users.ts';
 
 export { printJson } from '../print.ts';
@@ -72,7 +72,7 @@ export async function asOperator(
     applicationName: 'cdr-ingest dead',
   });
   try {
-    await work({ database, sql: sqlOf(database.prisma) });
+    await work({ database, sql: database.sql });
   } catch (error) {
     if (error instanceof ConfigError || error instanceof SelectionRefused) throw error;
     throw new Error(describeFailure(error), { cause: error });
@@ -98,7 +98,7 @@ export async function operatorAtWork({ database }: OperatorSession): Promise<str
     const lines = missing.map(([name]) => `${name} is missing: expected the credentials of an operator`);
     throw new ConfigError(lines.join('\n'));
   }
-  const verifier = createVerifier({ readUsers: (names) => readUsers(database.prisma, names) });
+  const verifier = createVerifier({ readUsers: (names) => readUsers(database.sql, names) });
   try {
     const verdict = await verifier.check(CDR_USERNAME, CDR_PASSWORD);
     if (verdict.kind !== 'ok')

@@ -1,4 +1,4 @@
-import type { Sql } from '../sql.ts';
+import { type Sql, statement, unprepared } from '../sql.ts';
 import { conditionOf, type DeadLetterFilter } from './filter.ts';
 
 /** A correction of one row: the new edits as a whole, and what the history says of them. */
@@ -11,7 +11,9 @@ export interface Correction {
   changes: Record<string, { from: unknown; to: string }>;
 }
 
-const CORRECT = `
+const CORRECT = statement(
+  'dead-letters.correct',
+  `
 with wanted as materialized (
   select * from json_to_recordset($1::json) as w(id bigint, edits jsonb, before jsonb, changes jsonb)),
 locked as materialized (
@@ -20,7 +22,8 @@ locked as materialized (
 corrected as (
   update dead_letters d set edits = l.edits from locked l where d.id = l.id returning d.id, l.changes)
 insert into dead_letter_events (dead_letter, event, by, why, detail)
-select id, 'edited', $2, $3, jsonb_build_object('set', changes) from corrected returning dead_letter::text as id`;
+select id, 'edited', $2, $3, jsonb_build_object('set', changes) from corrected returning dead_letter::text as id`,
+);
 
 /** Corrects open dead letters; the body stays as it came. Returns the ids of those that were as they had been read. */
 export async function correctDeadLetters(
@@ -42,7 +45,8 @@ export async function discardDeadLetters(
 ): Promise<number> {
   const { text, values } = conditionOf(filter);
   const place = values.length;
-  const [row] = await sql<{ count: number }>(
+  const discard = unprepared(
+    'dead-letters.discard',
     `with locked as materialized (
       select d.id from dead_letters d where ${text} and d.status = 'dead' order by d.id for update),
     discarded as (
@@ -51,38 +55,42 @@ export async function discardDeadLetters(
       insert into dead_letter_events (dead_letter, event, by, why)
       select id, 'discarded', $${place + 1}, $${place + 2} from discarded returning id)
     select count(*)::int as count from told`,
-    [...values, by, why],
   );
+  const [row] = await sql<{ count: number }>(discard, [...values, by, why]);
   return row?.count ?? 0;
 }
 
-/** Dead letters that one statement of `pruneLetters` removes at most: short locks, short transactions. */
+/** Short locks, short transactions. */
 const PRUNED_AT_ONCE = 5000;
+
+const PRUNE = statement(
+  'dead-letters.prune',
+  `with old as materialized (
+    select id from dead_letters where status in ('resolved', 'discarded') and coalesce(closed_at, last_dead_at) < $1
+    order by id limit ${PRUNED_AT_ONCE} for update skip locked),
+  history as (delete from dead_letter_events e using old where e.dead_letter = old.id),
+  gone as (delete from dead_letters d using old where d.id = old.id returning d.id)
+  select count(*)::int as count from gone`,
+);
 
 /** Removes resolved and discarded dead letters that were closed before `before`, with their history. Returns how many. */
 export async function pruneDeadLetters(sql: Sql, before: Date): Promise<number> {
   for (let total = 0; ; ) {
-    const [row] = await sql<{ count: number }>(
-      `with old as materialized (
-        select id from dead_letters where status in ('resolved', 'discarded') and coalesce(closed_at, last_dead_at) < $1
-        order by id limit ${PRUNED_AT_ONCE} for update skip locked),
-      history as (delete from dead_letter_events e using old where e.dead_letter = old.id),
-      gone as (delete from dead_letters d using old where d.id = old.id returning d.id)
-      select count(*)::int as count from gone`,
-      [before],
-    );
+    const [row] = await sql<{ count: number }>(PRUNE, [before]);
     const count = row?.count ?? 0;
     total += count;
     if (count < PRUNED_AT_ONCE) return total;
   }
 }
 
-/** How many `pruneLetters` would remove. */
+const COUNT_PRUNABLE = statement(
+  'dead-letters.count-prunable',
+  `select count(*)::int as count from dead_letters
+   where status in ('resolved', 'discarded') and coalesce(closed_at, last_dead_at) < $1`,
+);
+
+/** How many `pruneDeadLetters` would remove. */
 export async function countPrunable(sql: Sql, before: Date): Promise<number> {
-  const [row] = await sql<{ count: number }>(
-    `select count(*)::int as count from dead_letters
-     where status in ('resolved', 'discarded') and coalesce(closed_at, last_dead_at) < $1`,
-    [before],
-  );
+  const [row] = await sql<{ count: number }>(COUNT_PRUNABLE, [before]);
   return row?.count ?? 0;
 }

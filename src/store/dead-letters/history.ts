@@ -1,6 +1,6 @@
 import type { Cdr, Difference } from '../../domain/cdr.ts';
-import { readCalls } from '../persist/columns.ts';
-import type { Sql } from '../sql.ts';
+import { readStoredCalls } from '../persist/columns.ts';
+import { type Sql, statement } from '../sql.ts';
 import { type DeadLetterSummary, summaryColumns } from './list.ts';
 
 /** A dead letter with everything that is kept of it. */
@@ -31,29 +31,34 @@ export interface StoredCall {
   customer_currency: string;
 }
 
+const READ = statement(
+  'dead-letters.read',
+  `select ${summaryColumns}, d.properties, d.differences, d.error from dead_letters d where d.id = $1::bigint`,
+);
+
 export async function readDeadLetter(sql: Sql, id: string): Promise<DeadLetterDetail | undefined> {
-  const [deadLetter] = await sql<DeadLetterDetail>(
-    `select ${summaryColumns}, d.properties, d.differences, d.error from dead_letters d
-     where d.id = $1::bigint`,
-    [id],
-  );
+  const [deadLetter] = await sql<DeadLetterDetail>(READ, [id]);
   return deadLetter;
 }
 
-/** What was done with a dead letter, in order. Seals stay where they are. */
+const EVENTS = statement(
+  'dead-letters.events',
+  `select at, event, by, why, attempt, detail from dead_letter_events e where dead_letter = $1::bigint order by id`,
+);
+
+/** What was done with a dead letter, in order. The hashes of its one-time tokens are left out. */
 export async function readEvents(sql: Sql, id: string): Promise<DeadLetterEvent[]> {
-  return await sql<DeadLetterEvent>(
-    `select at, event, by, why, attempt, detail from dead_letter_events e where dead_letter = $1::bigint order by id`,
-    [id],
-  );
+  return await sql<DeadLetterEvent>(EVENTS, [id]);
 }
 
+const STORED = statement(
+  'dead-letters.stored-call',
+  `select submitted_by, replayed_by, received_at, trim_scale(charged)::text as charged, customer_currency
+   from cdrs where uniqueid = $1`,
+);
+
 export async function readStored(sql: Sql, uniqueid: string): Promise<StoredCall | undefined> {
-  const call = (await readCalls(sql, [uniqueid])).get(uniqueid);
-  const [row] = await sql<Omit<StoredCall, 'call'>>(
-    `select submitted_by, replayed_by, received_at, trim_scale(charged)::text as charged, customer_currency
-     from cdrs where uniqueid = $1`,
-    [uniqueid],
-  );
+  const call = (await readStoredCalls(sql, [uniqueid])).get(uniqueid);
+  const [row] = await sql<Omit<StoredCall, 'call'>>(STORED, [uniqueid]);
   return call === undefined || row === undefined ? undefined : { call, ...row };
 }

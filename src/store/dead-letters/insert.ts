@@ -3,7 +3,7 @@ import type { DeadLetter } from '../../domain/dead-letter.ts';
 import { type DeadReason, deadReasonOf, isStored, type Outcome } from '../../domain/outcome.ts';
 import { responsesTo } from '../../domain/reply.ts';
 import { clean, cut, shorten } from '../../domain/text.ts';
-import type { Sql } from '../sql.ts';
+import { type Sql, statement } from '../sql.ts';
 
 /** For json_to_recordset: the dead letters of a batch. */
 export const deadLetterRecord = `reason text, uniqueid text, scustomer int, machine text, submitted_by text, verified boolean,
@@ -107,28 +107,37 @@ export interface DeadLetterKey {
   digest: string;
 }
 
-const MARK_TRIED = `
+const MARK_TRIED = statement(
+  'dead-letters.mark-tried',
+  `
   update dead_letters set tried_at = now()
-  where reason = $1 and digest = ${keyed('$2')} and tried_at is null returning id`;
+  where reason = $1 and digest = ${keyed('$2')} and tried_at is null returning id`,
+);
 
 /** Marks a dead letter as tried, before the trying. False if it was tried before: that may be what crashed the worker. */
 export async function markTried(sql: Sql, { reason, digest }: DeadLetterKey): Promise<boolean> {
   return (await sql(MARK_TRIED, [reason, digest])).length > 0;
 }
 
-const RESOLVE = `
+const RESOLVE_TRIED = statement(
+  'dead-letters.resolve-tried',
+  `
   update dead_letters set status = 'resolved', closed_at = now()
-  where reason = $1 and digest = ${keyed('$2')} and status = 'dead' returning id`;
+  where reason = $1 and digest = ${keyed('$2')} and status = 'dead' returning id`,
+);
 
 /** Its death is in the dead letter of its new reason, if that leaves one; this one says so and is closed. */
-const MERGE = `
+const MERGE_TRIED = statement(
+  'dead-letters.merge-tried',
+  `
   with merged as (
     update dead_letters set status = 'discarded', closed_at = now()
     where reason = $1 and digest = ${keyed('$2')} and status = 'dead' returning id, digest)
   insert into dead_letter_events (dead_letter, event, detail)
   select m.id, 'merged', jsonb_strip_nulls(jsonb_build_object('reason', $3::text, 'into',
     (select d.id from dead_letters d where d.reason = $3 and d.digest = m.digest)))
-  from merged m returning id`;
+  from merged m returning id`,
+);
 
 /** The message of this dead letter was tried, with this outcome: the dead letter is resolved only where its call is stored. */
 export async function closeTried(
@@ -136,13 +145,16 @@ export async function closeTried(
   { reason, digest }: DeadLetterKey,
   outcome: Outcome,
 ): Promise<void> {
-  if (isStored(outcome)) await sql(RESOLVE, [reason, digest]);
-  else await sql(MERGE, [reason, digest, deadReasonOf(outcome, false) ?? outcome.kind]);
+  if (isStored(outcome)) await sql(RESOLVE_TRIED, [reason, digest]);
+  else await sql(MERGE_TRIED, [reason, digest, deadReasonOf(outcome, false) ?? outcome.kind]);
 }
 
-const VERIFY = `
+const VERIFY = statement(
+  'dead-letters.verify',
+  `
   update dead_letters set verified = true
-  where reason = $1 and digest = ${keyed('$2')} and not verified returning id`;
+  where reason = $1 and digest = ${keyed('$2')} and not verified returning id`,
+);
 
 /** The credentials of this dead letter's sender were looked at, and right. */
 export async function verifyDeadLetter(sql: Sql, { reason, digest }: DeadLetterKey): Promise<void> {

@@ -1,8 +1,8 @@
 import type { DeadReason } from '../../domain/outcome.ts';
 import type { DeadLetterStatus } from '../../domain/record.ts';
 import type { ResponseEntry } from '../../domain/reply.ts';
-import type { Sql } from '../sql.ts';
-import { type Condition, conditionOf, type DeadLetterFilter } from './filter.ts';
+import { type Sql, type Statement, statement, unprepared } from '../sql.ts';
+import { conditionOf, type DeadLetterFilter } from './filter.ts';
 
 export type { DeadLetterFilter } from './filter.ts';
 
@@ -48,13 +48,20 @@ export interface Cursor {
  * The latest deaths first. An index on (last_dead_at, id), alone or after is_open, reason or customer, gives a page
  * without sorting.
  */
-export function pageStatement(filter: DeadLetterFilter, limit: number, after?: Cursor): Condition {
+export function pageStatement(
+  filter: DeadLetterFilter,
+  limit: number,
+  after?: Cursor,
+): { page: Statement; values: unknown[] } {
   const { text, values } = conditionOf(filter);
   const [at, id] = [`$${values.length + 1}::timestamptz`, `$${values.length + 2}::bigint`];
   const below = after === undefined ? '' : `and (d.last_dead_at, d.id) < (${at}, ${id})`;
   return {
-    text: `select ${summaryColumns}, d.last_dead_at::text as at from dead_letters d where ${text} ${below}
-      order by d.last_dead_at desc, d.id desc limit ${limit}`,
+    page: unprepared(
+      'dead-letters.page',
+      `select ${summaryColumns}, d.last_dead_at::text as at from dead_letters d where ${text} ${below}
+       order by d.last_dead_at desc, d.id desc limit ${limit}`,
+    ),
     values: after === undefined ? values : [...values, after.at, after.id],
   };
 }
@@ -66,30 +73,33 @@ export async function readPage(
   limit: number,
   after?: Cursor,
 ): Promise<{ deadLetters: DeadLetterSummary[]; next: Cursor | undefined }> {
-  const { text, values } = pageStatement(filter, limit + 1, after);
-  const rows = await sql<DeadLetterSummary & { at: string }>(text, values);
-  const page = rows.slice(0, limit);
-  const last = page.at(-1);
+  const { page, values } = pageStatement(filter, limit + 1, after);
+  const rows = await sql<DeadLetterSummary & { at: string }>(page, values);
+  const shown = rows.slice(0, limit);
+  const last = shown.at(-1);
   const next = rows.length > limit && last !== undefined ? { at: last.at, id: last.id } : undefined;
-  return { deadLetters: page.map(({ at, ...deadLetter }) => deadLetter), next };
+  return { deadLetters: shown.map(({ at, ...deadLetter }) => deadLetter), next };
 }
 
 export async function countDeadLetters(sql: Sql, filter: DeadLetterFilter): Promise<number> {
   const { text, values } = conditionOf(filter);
-  const [row] = await sql<{ count: number }>(
+  const count = unprepared(
+    'dead-letters.count',
     `select count(*)::int as count from dead_letters d where ${text}`,
-    values,
   );
+  const [row] = await sql<{ count: number }>(count, values);
   return row?.count ?? 0;
 }
 
+const UNKNOWN_IDS = statement(
+  'dead-letters.unknown-ids',
+  `select id from json_array_elements_text($1::json) as given(id)
+   where not exists (select from dead_letters d where d.id = given.id::bigint)`,
+);
+
 /** Those of these ids that no dead letter has. */
 export async function unknownIds(sql: Sql, ids: readonly string[]): Promise<string[]> {
-  const rows = await sql<{ id: string }>(
-    `select id from json_array_elements_text($1::json) as given(id)
-     where not exists (select from dead_letters d where d.id = given.id::bigint)`,
-    [JSON.stringify(ids)],
-  );
+  const rows = await sql<{ id: string }>(UNKNOWN_IDS, [JSON.stringify(ids)]);
   return rows.map(({ id }) => id);
 }
 
@@ -131,7 +141,8 @@ export async function groupDeadLetters(
       ? `cross join lateral (select distinct jsonb_build_object('${field}', e ->> '${field}') as entry
           from jsonb_array_elements(d.responses) e) as response`
       : '';
-  return await sql<DeadLetterGroup>(
+  const group = unprepared(
+    'dead-letters.group',
     `with part as (
       select ${GROUPS[field]} as value, coalesce(d.currency, $${values.length + 1}::char(3)) as currency,
         count(*) as count, max(d.last_dead_at) as last_dead_at,
@@ -141,6 +152,6 @@ export async function groupDeadLetters(
       coalesce(jsonb_agg(jsonb_build_object('currency', currency, 'cost', trim_scale(cost)::text) order by currency)
         filter (where cost <> 0), '[]') as at_stake
     from part group by value order by count desc, value`,
-    [...values, systemCurrency],
   );
+  return await sql<DeadLetterGroup>(group, [...values, systemCurrency]);
 }

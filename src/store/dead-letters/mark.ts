@@ -1,6 +1,7 @@
+import { z } from 'zod';
 import type { DeadReason } from '../../domain/outcome.ts';
-import type { DeadLetterStatus } from '../../domain/record.ts';
-import { listed, type Sql } from '../sql.ts';
+import { type DeadLetterStatus, deadLetterStatuses } from '../../domain/record.ts';
+import { listed, type Sql, statement, unprepared } from '../sql.ts';
 import { conditionOf, type DeadLetterFilter } from './filter.ts';
 
 /** What a replay needs of a row. */
@@ -30,21 +31,24 @@ export interface Replayable {
 /** The selected ids, oldest death first. Frozen: what dies later is not in it. */
 export async function selectIds(sql: Sql, filter: DeadLetterFilter, limit: number | null): Promise<string[]> {
   const { text, values } = conditionOf(filter);
-  const rows = await sql<{ id: string }>(
+  const select = unprepared(
+    'dead-letters.select-ids',
     `select d.id::text as id from dead_letters d where ${text} order by d.last_dead_at, d.id
      limit $${values.length + 1}::int`,
-    [...values, limit],
   );
+  const rows = await sql<{ id: string }>(select, [...values, limit]);
   return rows.map(({ id }) => id);
 }
 
+const READ_REPLAYABLE = statement(
+  'dead-letters.read-replayable',
+  `select d.id::text as id, d.reason, d.status, d.uniqueid, d.scustomer, d.body, d.altered, d.verified, d.properties, d.edits,
+     d.submitted_by as "submittedBy", d.replays
+   from unnest(string_to_array($1, ',')::bigint[]) as wanted(id) join dead_letters d using (id)`,
+);
+
 export async function readReplayable(sql: Sql, ids: readonly string[]): Promise<Replayable[]> {
-  const rows = await sql<Replayable>(
-    `select d.id::text as id, d.reason, d.status, d.uniqueid, d.scustomer, d.body, d.altered, d.verified, d.properties, d.edits,
-       d.submitted_by as "submittedBy", d.replays
-     from unnest(string_to_array($1, ',')::bigint[]) as wanted(id) join dead_letters d using (id)`,
-    [listed(ids)],
-  );
+  const rows = await sql<Replayable>(READ_REPLAYABLE, [listed(ids)]);
   const byId = new Map(rows.map((row) => [row.id, row]));
   return ids.flatMap((id) => byId.get(id) ?? []);
 }
@@ -64,7 +68,9 @@ export interface Mark {
  * The list of ids repeats those in the JSON, for the planner: it estimates ten rows for a list and uses the primary key,
  * whereas for JSON it may scan the whole table; and a plan made while the table is small is kept.
  */
-const MARK = `
+const MARK = statement(
+  'dead-letters.mark-replaying',
+  `
 with wanted as materialized (
   select w.* from unnest(string_to_array($4, ',')::bigint[]) as given(id)
   join json_to_recordset($1::json) as w(id bigint, replays int, edits jsonb, status text, "tokenHash" text) using (id)),
@@ -77,7 +83,8 @@ told as (
   insert into dead_letter_events (dead_letter, event, by, why, attempt, seal, detail)
   select id, 'replayed', $2, $3, replays, decode(token_hash, 'hex'), jsonb_build_object('reason', reason, 'responses', responses)
   from marked returning dead_letter)
-select coalesce(json_agg(dead_letter::text), '[]')::text as ids from told`;
+select array(select dead_letter::text from told) as ids`,
+);
 
 /**
  * Marks rows `replaying` with a new attempt and its token hash, to be called before anything is sent. Returns the ids
@@ -89,35 +96,44 @@ export async function markReplaying(
   by: string,
   why: string | null,
 ): Promise<Set<string>> {
-  const [row] = await sql<{ ids: string }>(MARK, [
+  const [row] = await sql<{ ids: string[] }>(MARK, [
     JSON.stringify(marks),
     by,
     why,
     listed(marks.map((mark) => mark.id)),
   ]);
-  return new Set(JSON.parse(row?.ids ?? '[]') as string[]);
+  return new Set(row?.ids);
 }
 
+const finishedAttempts = z.array(
+  z.object({
+    id: z.string(),
+    status: z.enum(deadLetterStatuses),
+    replays: z.number(),
+    /** Of the reply. */
+    code: z.string(),
+  }),
+);
 /** How an attempt ended, or that a newer one replaced it. */
-export interface FinishedAttempt {
-  id: string;
-  status: DeadLetterStatus;
-  replays: number;
-  /** Of the reply. */
-  code: string;
-}
+export type FinishedAttempt = z.infer<typeof finishedAttempts>[number];
+
+const FINISHED = statement(
+  'dead-letters.finished',
+  `select coalesce(json_agg(json_build_object('id', d.id::text, 'status', d.status, 'replays', d.replays, 'code',
+     case d.status when 'resolved' then '204' else coalesce(d.responses -> 0 ->> 'code', '') end)), '[]')::text as seen
+   from unnest(string_to_array($1, ',')::bigint[], string_to_array($2, ',')::int[]) as a(id, attempt)
+   join dead_letters d using (id)
+   where d.status <> 'replaying' or d.replays <> a.attempt`,
+);
 
 /** The rows whose attempt is finished, or replaced by a newer one. By primary key. */
 export async function readFinished(
   sql: Sql,
   attempts: readonly { id: string; attempt: number }[],
 ): Promise<FinishedAttempt[]> {
-  const [row] = await sql<{ seen: string }>(
-    `select coalesce(json_agg(json_build_object('id', d.id::text, 'status', d.status, 'replays', d.replays, 'code',
-       case d.status when 'resolved' then '204' else coalesce(d.responses -> 0 ->> 'code', '') end)), '[]')::text as seen
-     from unnest(string_to_array($1, ',')::bigint[], string_to_array($2, ',')::int[]) as a(id, attempt) join dead_letters d using (id)
-     where d.status <> 'replaying' or d.replays <> a.attempt`,
-    [listed(attempts.map(({ id }) => id)), listed(attempts.map(({ attempt }) => attempt))],
-  );
-  return JSON.parse(row?.seen ?? '[]') as FinishedAttempt[];
+  const [row] = await sql<{ seen: string }>(FINISHED, [
+    listed(attempts.map(({ id }) => id)),
+    listed(attempts.map(({ attempt }) => attempt)),
+  ]);
+  return finishedAttempts.parse(JSON.parse(row?.seen ?? '[]'));
 }

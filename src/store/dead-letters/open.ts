@@ -1,6 +1,6 @@
 import type { DeadReason } from '../../domain/outcome.ts';
 import { deadReasons } from '../../domain/outcome.ts';
-import type { Sql } from '../sql.ts';
+import { type Sql, statement } from '../sql.ts';
 
 /** Open dead letters of one reason. */
 export interface OpenDeadLetters {
@@ -13,12 +13,15 @@ export interface OpenDeadLetters {
 
 export const COUNTED_AT_MOST = 100_000;
 
-const OPEN = `
+const OPEN = statement(
+  'dead-letters.open',
+  `
   select r.reason, (select count(*)::int from (select 1 from dead_letters d where d.is_open and d.reason = r.reason
       limit ${COUNTED_AT_MOST}) counted) as count,
     greatest(0, coalesce(extract(epoch from clock_timestamp() - (select min(d.first_dead_at) from dead_letters d
       where d.is_open and d.reason = r.reason)), 0))::float8 as "oldestSeconds"
-  from unnest($1::text[]) as r (reason)`;
+  from unnest($1::text[]) as r (reason)`,
+);
 
 /** How many dead letters of each reason are open, from an index alone. Throws what the database throws. */
 export async function readOpenDeadLetters(sql: Sql): Promise<OpenDeadLetters[]> {

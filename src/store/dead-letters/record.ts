@@ -1,6 +1,6 @@
 import { codeOf, deadReasonOf, isStored, type Outcome } from '../../domain/outcome.ts';
 import { responsesTo } from '../../domain/reply.ts';
-import { listed, type Sql } from '../sql.ts';
+import { listed, type Sql, statement } from '../sql.ts';
 
 /** What became of one replay. */
 export interface ReplayResult {
@@ -18,7 +18,9 @@ export interface ReplayResult {
  * discarded as merged into that one, which counts the death: there is one row for the same reason and content. The
  * list of ids is there for the planner, as it is where rows are marked.
  */
-const RECORD = `
+const RECORD = statement(
+  'persist.record-replays',
+  `
 with result as materialized (
   select r.*, own.verified, other.id as other
   from unnest(string_to_array($2, ',')::bigint[]) as given(id)
@@ -53,7 +55,8 @@ told as (
     'responses', case when reason is not null then responses end))
   from result)
 select settle_assert((select count(*) from moved) = (select count(*) from result), 'a replay was settled elsewhere')
-  as held`;
+  as held`,
+);
 
 /**
  * Writes what became of replays. Throws what the database throws, CDR01 where a row has changed since it was read: another

@@ -1,6 +1,6 @@
 import { customerRow, invoiceRow } from '../../domain/held.ts';
 import { lockedRows } from '../persist/row-locks.ts';
-import type { Sql } from '../sql.ts';
+import { type Sql, statement } from '../sql.ts';
 import { keyed } from './insert.ts';
 
 /** A dead letter of a call that waited too long for a row that somebody else held. */
@@ -14,12 +14,15 @@ export interface WaitingDeadLetter {
 }
 
 /** The oldest of each row. */
-const WAITING = `
+const WAITING = statement(
+  'dead-letters.waiting',
+  `
   select distinct on (waits_for) id::text as id, waits_for as row, body, submitted_by as "submittedBy"
   from dead_letters
   where waits_for is not null and tried_at is null and status = 'dead' and verified and altered = '{}'
     and submitted_by is not null
-  order by waits_for, id limit 100`;
+  order by waits_for, id limit 100`,
+);
 
 /** Dead letters that wait to be tried again, one of each row, but for rows that are locked. Throws what the database throws. */
 export async function waitingDeadLetters(sql: Sql): Promise<WaitingDeadLetter[]> {
@@ -36,38 +39,45 @@ export async function waitingDeadLetters(sql: Sql): Promise<WaitingDeadLetter[]>
   return deadLetters.filter(({ row }) => !locked.has(row));
 }
 
+const BEGIN = statement(
+  'dead-letters.begin-trying',
+  `update dead_letters set tried_at = now() where id = $1::bigint and tried_at is null and status = 'dead'
+   returning id`,
+);
+
 /** False if somebody else tries it or tried it before. Committed before the trying, so that a call that ends workers does so once. */
 export async function beginTrying(sql: Sql, id: string): Promise<boolean> {
-  const marked = await sql(
-    `update dead_letters set tried_at = now() where id = $1::bigint and tried_at is null and status = 'dead'
-     returning id`,
-    [id],
-  );
-  return marked.length > 0;
+  return (await sql(BEGIN, [id])).length > 0;
 }
+
+const WAIT_ON = statement(
+  'dead-letters.wait-on',
+  `update dead_letters set tried_at = null where id = $1::bigint and status = 'dead' returning id`,
+);
 
 /** Its row is still held: it waits on. */
 export async function goOnWaiting(sql: Sql, id: string): Promise<void> {
-  await sql(
-    `update dead_letters set tried_at = null where id = $1::bigint and status = 'dead' returning id`,
-    [id],
-  );
+  await sql(WAIT_ON, [id]);
 }
+
+const RESOLVE = statement(
+  'dead-letters.resolve-waiting',
+  `update dead_letters set status = 'resolved', closed_at = now()
+   where id = $1::bigint and status = 'dead' returning id`,
+);
 
 /** Its call is stored. */
 export async function resolveWaiting(sql: Sql, id: string): Promise<void> {
-  await sql(
-    `update dead_letters set status = 'resolved', closed_at = now()
-     where id = $1::bigint and status = 'dead' returning id`,
-    [id],
-  );
+  await sql(RESOLVE, [id]);
 }
+
+const WAIT_FOR = statement(
+  'dead-letters.wait-for',
+  `update dead_letters set waits_for = $3, tried_at = null, verified = true
+   where reason = $1 and digest = ${keyed('$2')} and status = 'dead' returning id`,
+);
 
 /** Has the dead letter of a call wait for a row, to be tried again; its sender has been verified meanwhile. */
 export async function waitFor(sql: Sql, key: { reason: string; digest: string }, row: string): Promise<void> {
-  await sql(
-    `update dead_letters set waits_for = $3, tried_at = null, verified = true
-     where reason = $1 and digest = ${keyed('$2')} and status = 'dead' returning id`,
-    [key.reason, key.digest, row],
-  );
+  await sql(WAIT_FOR, [key.reason, key.digest, row]);
 }

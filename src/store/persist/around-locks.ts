@@ -1,77 +1,84 @@
-import { customerRow, type Held, invoiceRow, nothingHeld, type PersistResult } from '../../domain/held.ts';
+import {
+  customerRow,
+  type Held,
+  type HeldBy,
+  invoiceRow,
+  nothingHeld,
+  type PersistResult,
+} from '../../domain/held.ts';
 import type { Submission } from '../../domain/submission.ts';
+import type { Database } from '../database.ts';
 import { isLockTimeout, LockedTable, unmovedRows } from '../failures.ts';
-import type { PrismaClient } from '../generated/client.ts';
-import { type Sql, sqlOf } from '../sql.ts';
+import { type Sql, statement } from '../sql.ts';
 import type { HeldRows } from './held-rows.ts';
-import type { Known } from './read.ts';
-import type { PersistKnown } from './read-ahead.ts';
-import { persistAll, persistWithin } from './replays.ts';
+import type { Lookup } from './look-up.ts';
+import type { PersistBatch } from './read-ahead.ts';
+import { persistWithReplays, persistWithReplaysWithin } from './replays.ts';
 import type { RowIds } from './row-locks.ts';
 
-/** A single statement that takes longer is not worth that others wait for it, in milliseconds. */
+/** For a statement that may be slow because of one of its calls: others wait behind it. */
 const BRIEF_MS = 1000;
 
-/** In search of the one that waits for a key, in milliseconds. */
+/** For a lock while the calls are searched for that wait for a key. */
 const KEY_MS = 50;
 
-/** A key that is not committed yet belongs to no row that could be asked for. */
+/** A key that is not committed yet belongs to no row whose holder could be asked for. */
 const SAME_KEY: Held = {
   kind: 'held',
   row: null,
   why: 'another session is storing the same call or dead letter',
 };
 
-/** How each attempt at a batch goes to the database. */
+/** The ways of trying a batch. */
 export interface Attempts {
   /** As always. */
   plain: PersistAttempt;
-  /** Within a transaction in which the given settings hold. */
+  /** In one transaction with these settings of PostgreSQL, in milliseconds. */
   limited: (settings: Readonly<Record<string, number>>) => PersistAttempt;
   sql: Sql;
 }
 type PersistAttempt = (
-  entries: readonly Submission[],
-  isHeld: HeldRows['isHeld'],
-  known?: Known,
+  submissions: readonly Submission[],
+  isHeld: HeldBy,
+  lookup?: Lookup,
 ) => Promise<PersistResult[]>;
 
 /**
- * `settleAll` beside rows that somebody else holds or refuses: their calls come back as held, all others are persisted as
- * if these were not there. A statement waits for a lock for a moment; then it is asked whose it is, before anything else is
- * suspected. What another worker has is waited for in patience. Where no row is locked, somebody has inserted the same key
- * and not committed: those with it are found by dividing, and wait alone. Throws what the database throws, LockedTable
- * where nobody can get at a whole table.
+ * Persists batches although others hold or refuse rows that their calls need: these calls come back as held, all others
+ * are persisted as if the held ones were not there. A statement waits a moment for a lock; if it waits in vain, who holds
+ * the rows is asked first, before any call is suspected. Rows that another worker holds are waited for. Where no row is
+ * locked, somebody has inserted the same key and not committed: dividing the batch finds the calls with that key, which then wait
+ * alone. Throws what the database throws, and LockedTable where a whole table is locked.
  *
  * @param patienceMs for a lock that a worker holds
- * @param lockTimeoutMs of the connections: what ends sooner, saying the same, has not waited for a lock
+ * @param lockTimeoutMs of the connections: a lock timeout that comes sooner was not a wait for a lock
  */
 export function createPersistAroundLocks(
   attempts: Attempts,
   rows: HeldRows,
   patienceMs: number,
   lockTimeoutMs: number,
-): PersistKnown {
+): PersistBatch {
   const short = attempts.limited({ lock_timeout: KEY_MS });
   const brief = attempts.limited({ statement_timeout: BRIEF_MS });
   const patient = attempts.limited({ lock_timeout: patienceMs });
 
   async function persist(
-    entries: readonly Submission[],
+    submissions: readonly Submission[],
     first: PersistAttempt,
-    known?: Known,
+    lookup?: Lookup,
   ): Promise<PersistResult[]> {
     let attempt = first;
     for (;;) {
       const started = performance.now();
       try {
-        return await attempt(entries, rows.isHeld, attempt === first ? known : undefined);
+        return await attempt(submissions, rows.isHeld, attempt === first ? lookup : undefined);
       } catch (error) {
-        const { held, passing } = await whatHolds(error, entries);
+        const { held, passing } = await whatHolds(error, submissions);
         if (held === 0 && (!passing || attempt === patient)) {
-          const isAlone = passing && entries.length === 1;
+          const isAlone = passing && submissions.length === 1;
           if (isAlone || !hasWaited(error, started)) throw error;
-          return await divide(entries);
+          return await divide(submissions);
         }
         attempt = held > 0 ? first : patient;
       }
@@ -82,11 +89,11 @@ export function createPersistAroundLocks(
     isLockTimeout(error) && performance.now() - started >= lockTimeoutMs;
 
   /** Persists all but those that wait for a key, in their order. */
-  async function divide(entries: readonly Submission[]): Promise<PersistResult[]> {
-    if (entries.length > 1) {
-      const half = Math.ceil(entries.length / 2);
-      const first = await tryPart(entries.slice(0, half));
-      return [...first, ...(await tryPart(entries.slice(half)))];
+  async function divide(submissions: readonly Submission[]): Promise<PersistResult[]> {
+    if (submissions.length > 1) {
+      const half = Math.ceil(submissions.length / 2);
+      const first = await tryPart(submissions.slice(0, half));
+      return [...first, ...(await tryPart(submissions.slice(half)))];
     }
     return [SAME_KEY];
   }
@@ -106,18 +113,18 @@ export function createPersistAroundLocks(
   }
 
   /** Whether one message is still held: nothing but trying it tells. */
-  async function alone(entries: readonly Submission[]): Promise<PersistResult[]> {
+  async function alone(submissions: readonly Submission[]): Promise<PersistResult[]> {
     const started = performance.now();
     try {
-      return await brief(entries, nothingHeld);
+      return await brief(submissions, nothingHeld);
     } catch (error) {
-      const { held, passing } = await whatHolds(error, entries);
+      const { held, passing } = await whatHolds(error, submissions);
       if (held === 0 && !passing && hasWaited(error, started)) return [SAME_KEY];
       throw error;
     }
   }
 
-  async function whatHolds(error: unknown, entries: readonly Submission[]) {
+  async function whatHolds(error: unknown, submissions: readonly Submission[]) {
     const unmoved = unmovedRows(error);
     if (unmoved !== undefined) {
       const nameOf = unmoved.of === 'customer' ? customerRow : invoiceRow;
@@ -127,17 +134,17 @@ export function createPersistAroundLocks(
     }
     if (!isLockTimeout(error)) return { held: 0, passing: false };
     try {
-      return await rows.look(attempts.sql, rowsOf(entries));
+      return await rows.look(attempts.sql, rowsOf(submissions));
     } catch (second) {
       throw isLockTimeout(second) ? new LockedTable('a whole table is locked by somebody else') : second;
     }
   }
 
-  return async (entries, known, manner = 'ordinary') => {
+  return async (submissions, lookup, manner = 'ordinary') => {
     const persisted =
       manner === 'alone'
-        ? await alone(entries)
-        : await persist(entries, manner === 'brief' ? brief : attempts.plain, known);
+        ? await alone(submissions)
+        : await persist(submissions, manner === 'brief' ? brief : attempts.plain, lookup);
     for (const outcome of persisted) {
       if (outcome.kind !== 'held' || outcome.row === null) continue;
       if (!rows.isHeld(outcome.row)) rows.refuse(outcome.row, outcome.why);
@@ -146,37 +153,42 @@ export function createPersistAroundLocks(
   };
 }
 
+const SET_FOR_TRANSACTION = statement('persist.set-for-transaction', 'select set_config($1, $2, true)');
+
 /** Attempts on a real database. */
-export function attemptsOn(prisma: PrismaClient, systemCurrency: string, timeoutMs: number): Attempts {
-  const sql = sqlOf(prisma);
+export function attemptsOn(
+  database: Pick<Database, 'sql' | 'transaction'>,
+  systemCurrency: string,
+  timeoutMs: number,
+): Attempts {
   return {
-    sql,
-    plain: (entries, isHeld, known) => persistAll(prisma, entries, systemCurrency, timeoutMs, isHeld, known),
-    limited: (settings) => (entries, isHeld) =>
-      prisma.$transaction(
-        async (transaction) => {
-          const within = sqlOf(transaction);
+    sql: database.sql,
+    plain: (submissions, isHeld, lookup) =>
+      persistWithReplays(database, submissions, systemCurrency, timeoutMs, isHeld, lookup),
+    limited: (settings) => (submissions, isHeld) =>
+      database.transaction(
+        async (sql) => {
           for (const [name, value] of Object.entries(settings))
-            await within('select set_config($1, $2, true)', [name, String(value)]);
-          return await persistWithin(within, entries, systemCurrency, isHeld);
+            await sql(SET_FOR_TRANSACTION, [name, String(value)]);
+          return await persistWithReplaysWithin(sql, submissions, systemCurrency, isHeld);
         },
-        { timeout: timeoutMs, maxWait: timeoutMs },
+        { timeoutMs },
       ),
   };
 }
 
 /** Every row that the calls of a batch may move, and the rows of its replays. */
-function rowsOf(entries: readonly Submission[]): RowIds {
+function rowsOf(submissions: readonly Submission[]): RowIds {
   const customers = new Set<number>();
   const invoiced = new Set<number>();
   const invoices = new Set<number>();
-  for (const { verdict } of entries) {
+  for (const { verdict } of submissions) {
     if (verdict.kind !== 'call') continue;
     const { scustomer, invoice, update_balance, update_invoices } = verdict.call.cdr;
     if (update_balance === 1) customers.add(scustomer);
     if (update_invoices === 1 && invoice === 0) invoiced.add(scustomer);
     if (update_invoices === 1 && invoice !== 0) invoices.add(invoice);
   }
-  const deadLetters = entries.flatMap(({ replay }) => replay?.deadLetter ?? []);
+  const deadLetters = submissions.flatMap(({ replay }) => replay?.deadLetter ?? []);
   return { customers: [...customers], invoiced: [...invoiced], invoices: [...invoices], deadLetters };
 }

@@ -2,7 +2,7 @@ import { type Cdr, type CdrField, cdrFields } from '../../domain/cdr.ts';
 import type { Charge } from '../../domain/charge.ts';
 import type { Call } from '../../domain/decide.ts';
 import { canonical, plain } from '../../domain/money.ts';
-import type { Sql } from '../sql.ts';
+import { type Sql, statement } from '../sql.ts';
 
 type Value = string | number | null;
 
@@ -106,8 +106,8 @@ function typed({ name, type, isNullable }: Column, index: number): string {
 }
 
 /**
- * `select …`: the calls in the lines of `$1`. A line of another shape fails with a division by zero: an error of the
- * call, as one of the database's own would be.
+ * `select …`: the calls in the lines of `$1`. A line with another number of values would have them in the wrong columns. It ends
+ * the statement with 22P02, as a value of the wrong type does: an expression in SQL cannot fail otherwise.
  */
 export const callsInLines = `
   select ${columns.map(typed).join(', ')}
@@ -115,7 +115,9 @@ export const callsInLines = `
     -- Without the offset PostgreSQL would split the line again for every column.
     select string_to_array(line, E'\\t') as value from unnest(string_to_array($1, E'\\n')) as line offset 0
   ) as line
-  where 1 / (cardinality(value) = ${columns.length})::int = 1`;
+  where case cardinality(value) when ${columns.length} then true
+    else ('expected ${columns.length} values in a line, got ' || cardinality(value))::boolean end`;
+
 /** For `insert into cdrs (…)`, and to be selected from `callsInLines`. */
 export const callColumns = columns.map(({ name }) => `"${name}"`).join(', ');
 
@@ -126,12 +128,15 @@ function asSubmitted(name: CdrField): string {
   return name === 'invoice' ? 'case when invoice_named then "invoice" else 0 end' : `"${name}"`;
 }
 
-const STORED_CALLS = `
+const STORED_CALLS = statement(
+  'persist.stored-calls',
+  `
   select (select row_to_json(call) from (select ${cdrFields.map((name) => `${asSubmitted(name)} as "${name}"`).join(', ')}) as call)::text as call
-  from cdrs where uniqueid = any(array(select json_array_elements_text($1::json)))`;
+  from cdrs where uniqueid = any(array(select json_array_elements_text($1::json)))`,
+);
 
 /** Stored calls by uniqueid as they were submitted, to be compared with others. */
-export async function readCalls(sql: Sql, uniqueids: readonly string[]): Promise<Map<string, Cdr>> {
+export async function readStoredCalls(sql: Sql, uniqueids: readonly string[]): Promise<Map<string, Cdr>> {
   const rows = await sql<{ call: string }>(STORED_CALLS, [JSON.stringify(uniqueids)]);
   const calls = rows.map(({ call }) => JSON.parse(call) as Cdr);
   return new Map(calls.map((call) => [call.uniqueid, { ...call, cost: canonical(call.cost) }]));

@@ -1,7 +1,7 @@
 import type { Outcome } from '../../domain/outcome.ts';
 import type { Submission } from '../../domain/submission.ts';
-import type { PrismaClient } from '../generated/client.ts';
-import { sqlOf } from '../sql.ts';
+import type { Database } from '../database.ts';
+import { statement } from '../sql.ts';
 import { persist } from './persist.ts';
 
 export interface MovedCall {
@@ -11,6 +11,12 @@ export interface MovedCall {
   currency: string;
 }
 
+const MOVED = statement(
+  'dry-run.moved',
+  `select uniqueid, scustomer as customer, trim_scale(charged)::text as charged, customer_currency as currency
+   from cdrs where uniqueid = any(array(select json_array_elements_text($1::json)))`,
+);
+
 /** Ends a transaction that must not be kept. */
 class RolledBack extends Error {}
 
@@ -19,28 +25,23 @@ class RolledBack extends Error {}
  * Throws what the database throws.
  */
 export async function persistAndRollBack(
-  prisma: PrismaClient,
+  database: Pick<Database, 'transaction'>,
   submissions: readonly Submission[],
   systemCurrency: string,
   timeoutMs: number,
 ): Promise<{ outcomes: Outcome[]; moved: MovedCall[] }> {
   let result: { outcomes: Outcome[]; moved: MovedCall[] } = { outcomes: [], moved: [] };
-  const work = prisma.$transaction(
-    async (transaction) => {
-      const sql = sqlOf(transaction);
+  const work = database.transaction(
+    async (sql) => {
       const outcomes = await persist(sql, submissions, systemCurrency);
       const stored = submissions.flatMap(({ verdict }, index) =>
         verdict.kind === 'call' && outcomes[index]?.kind === 'accepted' ? [verdict.call.cdr.uniqueid] : [],
       );
-      const moved = await sql<MovedCall>(
-        `select uniqueid, scustomer as customer, trim_scale(charged)::text as charged, customer_currency as currency
-         from cdrs where uniqueid = any(array(select json_array_elements_text($1::json)))`,
-        [JSON.stringify(stored)],
-      );
+      const moved = await sql<MovedCall>(MOVED, [JSON.stringify(stored)]);
       result = { outcomes, moved };
       throw new RolledBack();
     },
-    { timeout: timeoutMs, maxWait: timeoutMs },
+    { timeoutMs },
   );
   await work.catch((error: unknown) => {
     if (!(error instanceof RolledBack)) throw error;

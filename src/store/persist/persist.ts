@@ -13,25 +13,26 @@ import type { Outcome } from '../../domain/outcome.ts';
 import type { AnsweredSubmission, CallSubmission, Submission } from '../../domain/submission.ts';
 import { DeadLetterRows } from '../dead-letters/insert.ts';
 import type { Sql } from '../sql.ts';
-import { readCalls } from './columns.ts';
-import { type Known, readKnown } from './read.ts';
+import { readStoredCalls } from './columns.ts';
+import { type Lookup, lookUp } from './look-up.ts';
 import { type Charged, termsOf } from './terms.ts';
 import { write } from './write.ts';
 
 /**
- * Persists a batch: every call stored once and charged once, every refusal kept, each by one atomic statement.
- * Returns the outcomes in the order of the entries. Throws what the database throws; then nothing of the
- * statement that failed has happened, and persisting the same entries again is safe.
+ * Persists a batch: every call is stored once and charged once, every refusal is kept as a dead letter. Two statements do
+ * it: one looks up what the calls refer to, one writes everything, atomic by itself. Returns the outcomes in the order of the
+ * submissions. Throws what the database throws; then nothing of the statement that failed has happened, and persisting the same
+ * submissions again is safe.
  *
- * @param known what their calls refer to, where it was asked before
+ * @param lookup what their calls refer to, where it has been looked up before
  */
 export async function persist(
   sql: Sql,
-  entries: readonly Submission[],
+  submissions: readonly Submission[],
   systemCurrency: string,
-  known?: Known,
+  lookup?: Lookup,
 ): Promise<Outcome[]> {
-  const persisted = await persistUnheld(sql, entries, systemCurrency, nothingHeld, known);
+  const persisted = await persistUnlessHeld(sql, submissions, systemCurrency, nothingHeld, lookup);
   return persisted.map((outcome) => {
     if (outcome.kind === 'held') throw new Error(outcome.why);
     return outcome;
@@ -40,81 +41,87 @@ export async function persist(
 
 /**
  * Rounds that a call may need: another worker stored its uniqueid, or it differs from one of this very batch, or both.
- * More than these means that the database says that it has taken a call in and has not.
+ * If more are needed, the database claims to have stored a call and has not.
  */
 const ROUNDS = 5;
 
-/** The same, but leaves alone what is held: it is not touched, nor is what came later with the same uniqueid. */
-export async function persistUnheld(
+/** The same, but leaves held calls alone: they are not touched, nor is what came after them with the same uniqueid. */
+export async function persistUnlessHeld(
   sql: Sql,
-  entries: readonly Submission[],
+  submissions: readonly Submission[],
   systemCurrency: string,
   isHeld: HeldBy,
-  known?: Known,
+  lookup?: Lookup,
 ): Promise<PersistResult[]> {
   const outcomes = new Map<Submission, PersistResult>();
-  let open = entries;
+  let open = submissions;
   for (let round = 0; open.length > 0; round += 1) {
-    if (round === ROUNDS) for (const entry of open) outcomes.set(entry, notTakenIn(entry));
-    else await persistOnce(sql, open, systemCurrency, isHeld, round === 0 ? known : undefined, outcomes);
-    open = open.filter((entry) => !outcomes.has(entry));
+    if (round === ROUNDS) for (const submission of open) outcomes.set(submission, notStored(submission));
+    else await persistOnce(sql, open, systemCurrency, isHeld, round === 0 ? lookup : undefined, outcomes);
+    open = open.filter((submission) => !outcomes.has(submission));
   }
-  return entries.flatMap((entry) => outcomes.get(entry) ?? []);
+  return submissions.flatMap((submission) => outcomes.get(submission) ?? []);
 }
 
 /** A trigger on cdrs, or row security, says nothing and stores nothing. */
-function notTakenIn({ verdict }: Submission): Held {
+function notStored({ verdict }: Submission): Held {
   const row = verdict.kind === 'call' ? callsLike(verdict.call.cdr) : null;
   return { kind: 'held', row, why: 'the database leaves out what it was given, without an error' };
 }
 
 /**
- * Gives an outcome to every entry but two kinds, which the next round decides on what is stored by then: calls
- * whose uniqueid another worker stored meanwhile, and calls that differ from one of this very batch.
+ * Decides, writes, and gives an outcome to every submission but two kinds, which the next round decides on what is stored by
+ * then: calls whose uniqueid another worker stored meanwhile, and calls that differ from one of this very batch.
  */
 async function persistOnce(
   sql: Sql,
-  entries: readonly Submission[],
+  submissions: readonly Submission[],
   systemCurrency: string,
   isHeld: HeldBy,
-  known: Known | undefined,
+  lookup: Lookup | undefined,
   outcomes: Map<Submission, PersistResult>,
 ): Promise<void> {
-  const calls = entries.filter((entry): entry is CallSubmission => entry.verdict.kind === 'call');
-  const answered = entries.filter((entry): entry is AnsweredSubmission => entry.verdict.kind === 'answer');
-  const deadLetters = new DeadLetterRows();
+  const calls = submissions.filter(isCall);
+  const answered = submissions.filter(isAnswered);
   const charged: Charged[] = [];
-  const decided = new Map<Submission, Outcome>();
+  const deadLetters = new DeadLetterRows();
+  const decided = new Map<CallSubmission, Outcome>();
   /** By uniqueid: what comes later with it is decided when its first is. */
   const held = new Map<string, Held>();
 
-  const decisions = await decideOn(sql, calls, systemCurrency, known);
-  for (const { entry, decision } of decisions.made) {
-    const { call } = entry.verdict;
+  const { decisions, references } = await decideOn(sql, calls, systemCurrency, lookup);
+  for (const { submission, decision } of decisions) {
+    const { call } = submission.verdict;
     const before = held.get(call.cdr.uniqueid) ?? heldNow(call.cdr, decision, isHeld);
     if (before !== undefined) {
       held.set(call.cdr.uniqueid, before);
-      outcomes.set(entry, before);
+      outcomes.set(submission, before);
       continue;
     }
     if (decision.kind === 'compare') continue;
     const outcome: Outcome = decision.kind === 'store' ? { kind: 'accepted' } : decision.outcome;
     if (decision.kind === 'store') charged.push({ call, charge: decision.charge });
-    decided.set(entry, outcome);
-    deadLetters.add(outcome, call.validationOnly, entry.deadLetter);
+    decided.set(submission, outcome);
+    deadLetters.add(outcome, call.validationOnly, submission.deadLetter);
   }
   for (const { verdict, deadLetter } of answered)
     deadLetters.add(verdict.outcome, verdict.validationOnly, deadLetter);
 
   const nothing = charged.length === 0 && deadLetters.rows.length === 0;
-  const lost = nothing
+  const storedByOthers = nothing
     ? new Set<string>()
-    : await write(sql, charged, termsOf(charged, decisions.references), deadLetters);
-  for (const [entry, outcome] of decided) {
-    if (entry.verdict.kind === 'call' && !lost.has(entry.verdict.call.cdr.uniqueid))
-      outcomes.set(entry, outcome);
-  }
-  for (const entry of answered) outcomes.set(entry, entry.verdict.outcome);
+    : await write(sql, charged, termsOf(charged, references), deadLetters);
+  for (const [submission, outcome] of decided)
+    if (!storedByOthers.has(submission.verdict.call.cdr.uniqueid)) outcomes.set(submission, outcome);
+  for (const submission of answered) outcomes.set(submission, submission.verdict.outcome);
+}
+
+function isCall(submission: Submission): submission is CallSubmission {
+  return submission.verdict.kind === 'call';
+}
+
+function isAnswered(submission: Submission): submission is AnsweredSubmission {
+  return submission.verdict.kind === 'answer';
 }
 
 function heldNow(cdr: Cdr, decision: Decision, isHeld: HeldBy): Held | undefined {
@@ -123,37 +130,38 @@ function heldNow(cdr: Cdr, decision: Decision, isHeld: HeldBy): Held | undefined
 }
 
 interface Decisions {
+  decisions: { submission: CallSubmission; decision: Decision }[];
   references: References;
-  made: { entry: CallSubmission; decision: Decision }[];
 }
 
-/** Other content than a call that `prune` has taken out: nobody can say any more in what it differs. */
-const GONE: Decision = { kind: 'answer', outcome: { kind: 'conflict', differences: [] } };
+/** Other content than a call that `prune` has removed: nobody can say any more in what it differs. */
+const PRUNED: Decision = { kind: 'answer', outcome: { kind: 'conflict', differences: [] } };
 
-/** Decides calls on what the database knows; where only a stored call can judge, on that one. */
+/** Decides calls on what the database knows; where one differs from a stored call, on that one. */
 async function decideOn(
   sql: Sql,
-  entries: readonly CallSubmission[],
+  submissions: readonly CallSubmission[],
   systemCurrency: string,
-  known: Known | undefined,
+  lookup: Lookup | undefined,
 ): Promise<Decisions> {
-  const calls = entries.map(({ verdict }) => verdict.call);
+  const calls = submissions.map(({ verdict }) => verdict.call);
   const cdrs = calls.map(({ cdr }) => cdr);
-  const { stored, references } = known ?? (await readKnown(sql, cdrs, systemCurrency));
-  const decisions = decide(calls, stored, references);
-  const open = calls.filter(
-    ({ cdr }, index) => decisions[index]?.kind === 'compare' && stored.has(cdr.uniqueid),
+  const { stored, references } = lookup ?? (await lookUp(sql, cdrs, systemCurrency));
+  const made = decide(calls, stored, references);
+  const different = cdrs.flatMap(({ uniqueid }, index) =>
+    made[index]?.kind === 'compare' && stored.has(uniqueid) ? [uniqueid] : [],
   );
-  const before =
-    open.length === 0 ? new Map() : await readCalls(sql, [...new Set(open.map(({ cdr }) => cdr.uniqueid))]);
-  const made = entries.flatMap((entry, index) => {
-    const decision = decisions[index];
-    const { call } = entry.verdict;
-    const first = before.get(call.cdr.uniqueid);
+  const storedCalls =
+    different.length === 0 ? new Map<string, Cdr>() : await readStoredCalls(sql, [...new Set(different)]);
+  const decisions = submissions.flatMap((submission, index) => {
+    const decision = made[index];
+    const { call } = submission.verdict;
+    const { uniqueid } = call.cdr;
+    const before = storedCalls.get(uniqueid);
     if (decision === undefined) return [];
-    if (decision.kind !== 'compare') return [{ entry, decision }];
-    if (first === undefined) return [{ entry, decision: stored.has(call.cdr.uniqueid) ? GONE : decision }];
-    return [{ entry, decision: { kind: 'answer' as const, outcome: compare(first, call) } }];
+    if (decision.kind !== 'compare') return [{ submission, decision }];
+    if (before === undefined) return [{ submission, decision: stored.has(uniqueid) ? PRUNED : decision }];
+    return [{ submission, decision: { kind: 'answer' as const, outcome: compare(before, call) } }];
   });
-  return { references, made };
+  return { decisions, references };
 }

@@ -1,62 +1,62 @@
 import type { Manner, PersistResult } from '../../domain/held.ts';
 import type { Submission } from '../../domain/submission.ts';
 import type { Sql } from '../sql.ts';
-import { type Known, readKnown } from './read.ts';
+import { type Lookup, lookUp } from './look-up.ts';
 
-/** Persists entries; what their calls refer to need not be asked where it is known. */
-export type PersistKnown = (
-  entries: readonly Submission[],
-  known?: Known,
+/** Persists a batch; `lookup` is what its calls refer to, where it has been looked up before. */
+export type PersistBatch = (
+  submissions: readonly Submission[],
+  lookup?: Lookup,
   manner?: Manner,
 ) => Promise<PersistResult[]>;
 
-/** What was read longer ago than this, in milliseconds, is read again: the billing system moves on. */
+/** What was looked up longer ago than this, in milliseconds, is looked up again: the billing system moves on. */
 const FRESH_MS = 1000;
 
 /**
- * Prepares batches that are persisted one after the other, each while the one before may still be written: what its
- * calls refer to is asked at once, and what that one stored meanwhile is added to the answer when it is its turn.
- * What else has changed until then is found out by the statement that writes, as always.
+ * For batches that are persisted one after the other: the lookup of each runs while the one before may still be written. What
+ * that one stores meanwhile is added to the lookup when it is the next one's turn. Whatever else has changed by then
+ * is found out by the statement that writes, as always.
  *
  * @param now milliseconds on a clock that never goes back
+ * @returns starts the lookup of a batch; calling the result persists the batch
  */
-export function createPrepare(
+export function createReadAhead(
   sql: Sql,
   systemCurrency: string,
-  persist: PersistKnown,
+  persist: PersistBatch,
   now = () => performance.now(),
-): (entries: readonly Submission[], manner?: Manner) => () => Promise<PersistResult[]> {
-  /** Fingerprints by uniqueid of what was stored since the latest question. */
+): (submissions: readonly Submission[], manner?: Manner) => () => Promise<PersistResult[]> {
+  /** Fingerprints by uniqueid of what was stored since the latest lookup began. */
   let storedSince = new Map<string, string>();
 
-  async function persistAndNote(
-    entries: readonly Submission[],
-    known?: Known,
-    manner?: Manner,
-  ): Promise<PersistResult[]> {
-    const outcomes = await persist(entries, known, manner);
-    entries.forEach(({ verdict }, index) => {
+  const persistAndNote: PersistBatch = async (submissions, lookup, manner) => {
+    const outcomes = await persist(submissions, lookup, manner);
+    submissions.forEach(({ verdict }, index) => {
       if (verdict.kind !== 'call' || outcomes[index]?.kind !== 'accepted') return;
       storedSince.set(verdict.call.cdr.uniqueid, verdict.call.fingerprint);
     });
     return outcomes;
-  }
+  };
 
-  return (entries, manner = 'ordinary') => {
-    if (manner !== 'ordinary') return () => persistAndNote(entries, undefined, manner);
-    // A replay is persisted on its row first.
-    if (entries.some(({ replay }) => replay !== undefined)) return () => persistAndNote(entries);
-    const calls = entries.flatMap(({ verdict }) => (verdict.kind === 'call' ? [verdict.call.cdr] : []));
-    const askedAt = now();
+  return (submissions, manner = 'ordinary') => {
+    if (manner !== 'ordinary') return () => persistAndNote(submissions, undefined, manner);
+    // A replay is decided on its row first.
+    if (submissions.some(({ replay }) => replay !== undefined)) return () => persistAndNote(submissions);
+    const calls = submissions.flatMap(({ verdict }) => (verdict.kind === 'call' ? [verdict.call.cdr] : []));
+    const startedAt = now();
     const since = new Map<string, string>();
     storedSince = since;
-    const asked = readKnown(sql, calls, systemCurrency);
-    // Nobody may ever want the answer.
-    asked.catch(() => undefined);
+    const looking = lookUp(sql, calls, systemCurrency);
+    // The batch may never be persisted; then nobody is told of a failure.
+    looking.catch(() => undefined);
     return async () => {
-      const known = await asked;
-      if (now() - askedAt > FRESH_MS) return await persistAndNote(entries);
-      return await persistAndNote(entries, { ...known, stored: new Map([...known.stored, ...since]) });
+      const lookup = await looking;
+      if (now() - startedAt > FRESH_MS) return await persistAndNote(submissions);
+      return await persistAndNote(submissions, {
+        ...lookup,
+        stored: new Map([...lookup.stored, ...since]),
+      });
     };
   };
 }

@@ -2,62 +2,60 @@ import { deadLetterRow, type Held, type HeldBy, nothingHeld, type PersistResult 
 import type { Outcome } from '../../domain/outcome.ts';
 import { type AnswerOnRecord, outcomeOnRecord } from '../../domain/record.ts';
 import type { Replay, Submission } from '../../domain/submission.ts';
+import type { Database } from '../database.ts';
 import { type ReplayResult, record } from '../dead-letters/record.ts';
-import type { PrismaClient } from '../generated/client.ts';
-import { listed, type Sql, sqlOf } from '../sql.ts';
-import { persistUnheld } from './persist.ts';
-import type { Known } from './read.ts';
+import { listed, type Sql, statement } from '../sql.ts';
+import type { Lookup } from './look-up.ts';
+import { persistUnlessHeld } from './persist.ts';
 
 type ReplaySubmission = Submission & { replay: Replay };
 
 /**
- * `persist` for batches that may hold replays of dead letters. These come first: what fails after them is persisted
- * again as a whole, and a replay that is persisted already answers the same again, which an ordinary refusal does
- * not (it would count another death). Throws what the database throws.
+ * `persist` for batches that may hold replays of dead letters. The replays come first, in a transaction of their own: if what
+ * comes after them fails, the whole batch is persisted again. A replay then gets the same answer as before, whereas
+ * an ordinary refusal would count another death. Throws what the database throws.
  */
-export async function persistAll(
-  prisma: PrismaClient,
-  entries: readonly Submission[],
+export async function persistWithReplays(
+  { sql, transaction }: Pick<Database, 'sql' | 'transaction'>,
+  submissions: readonly Submission[],
   systemCurrency: string,
   timeoutMs: number,
   isHeld: HeldBy = nothingHeld,
-  known?: Known,
+  lookup?: Lookup,
 ): Promise<PersistResult[]> {
-  const { replays, others } = parted(entries);
-  if (replays.length === 0) return await persistUnheld(sqlOf(prisma), entries, systemCurrency, isHeld, known);
-  const ofReplays = await prisma.$transaction(
-    (transaction) => persistReplays(sqlOf(transaction), replays, systemCurrency, isHeld),
-    { timeout: timeoutMs, maxWait: timeoutMs },
-  );
-  const ofOthers =
-    others.length === 0 ? [] : await persistUnheld(sqlOf(prisma), others, systemCurrency, isHeld);
-  return inOrder(entries, ofReplays, ofOthers);
+  const { replays, others } = split(submissions);
+  if (replays.length === 0) return await persistUnlessHeld(sql, others, systemCurrency, isHeld, lookup);
+  const ofReplays = await transaction((within) => persistReplays(within, replays, systemCurrency, isHeld), {
+    timeoutMs,
+  });
+  return inOrder(submissions, ofReplays, await persistUnlessHeld(sql, others, systemCurrency, isHeld));
 }
 
-/** The same within one transaction. */
-export async function persistWithin(
+/** The same within a transaction that is open already. */
+export async function persistWithReplaysWithin(
   sql: Sql,
-  entries: readonly Submission[],
+  submissions: readonly Submission[],
   systemCurrency: string,
   isHeld: HeldBy,
 ): Promise<PersistResult[]> {
-  const { replays, others } = parted(entries);
+  const { replays, others } = split(submissions);
   const ofReplays = replays.length === 0 ? [] : await persistReplays(sql, replays, systemCurrency, isHeld);
-  return inOrder(entries, ofReplays, await persistUnheld(sql, others, systemCurrency, isHeld));
+  return inOrder(submissions, ofReplays, await persistUnlessHeld(sql, others, systemCurrency, isHeld));
 }
 
-function parted(entries: readonly Submission[]) {
-  const replays = entries.filter((entry): entry is ReplaySubmission => entry.replay !== undefined);
-  return { replays, others: replays.length === 0 ? entries : entries.filter(({ replay }) => !replay) };
+function split(submissions: readonly Submission[]) {
+  const replays = submissions.filter((one): one is ReplaySubmission => one.replay !== undefined);
+  const others = replays.length === 0 ? submissions : submissions.filter(({ replay }) => !replay);
+  return { replays, others };
 }
 
 function inOrder(
-  entries: readonly Submission[],
+  submissions: readonly Submission[],
   ofReplays: readonly PersistResult[],
   ofOthers: readonly PersistResult[],
 ): PersistResult[] {
   const [replayed, ordinary] = [ofReplays.values(), ofOthers.values()];
-  return entries.flatMap(({ replay }) => (replay ? replayed : ordinary).next().value ?? []);
+  return submissions.flatMap(({ replay }) => (replay ? replayed : ordinary).next().value ?? []);
 }
 
 /**
@@ -66,18 +64,18 @@ function inOrder(
  */
 export async function persistReplays(
   sql: Sql,
-  entries: readonly ReplaySubmission[],
+  submissions: readonly ReplaySubmission[],
   systemCurrency: string,
   isHeld: HeldBy = nothingHeld,
 ): Promise<PersistResult[]> {
-  const claims = await claim(sql, entries);
+  const claims = await claim(sql, submissions);
   const taken = new Set<string>();
-  const plans = entries.map(
-    (entry, index): Plan =>
-      isHeld(deadLetterRow(entry.replay.deadLetter)) ?? planFor(entry, claims.get(index), taken),
+  const plans = submissions.map(
+    (submission, index): Plan =>
+      isHeld(deadLetterRow(submission.replay.deadLetter)) ?? planFor(submission, claims.get(index), taken),
   );
   const open = plans.flatMap((plan) => (plan.kind === 'persist' ? [plan.submission] : []));
-  const persisted = (await persistUnheld(sql, open, systemCurrency, isHeld)).values();
+  const persisted = (await persistUnlessHeld(sql, open, systemCurrency, isHeld)).values();
   const results = new Map<string, ReplayResult>();
   /** By the id of the row. */
   const held = new Map<string, Held>();
@@ -102,7 +100,10 @@ function resultOf({ id, digest, replays, by }: Claim, outcome: Outcome): ReplayR
   return { id, digest, attempt: replays, by, outcome };
 }
 
-interface Claim {
+/** The JSON that CLAIM builds. Not checked for each batch: a test checks it (test/integration/json-shapes.test.ts). */
+export interface Claim {
+  /** Of the submission, from 0. */
+  position: number;
   id: string;
   digest: string;
   /** The latest attempt. */
@@ -124,9 +125,12 @@ type Plan =
   /** The second copy of a message in one batch; `of` is its row. */
   | { kind: 'again'; of: string };
 
-/** A replay header lets its message in once; whoever comes with it again is told what became of the first. */
-function planFor(entry: ReplaySubmission, found: Claim | undefined, taken: Set<string>): Plan {
-  const { verdict, deadLetter, replay } = entry;
+/** A one-time token lets its message in once; a second copy gets the answer of the first. */
+function planFor(
+  { verdict, deadLetter, replay }: ReplaySubmission,
+  found: Claim | undefined,
+  taken: Set<string>,
+): Plan {
   if (found === undefined) {
     const forged: Outcome = { kind: 'unauthenticated' };
     const submission: Submission = {
@@ -154,11 +158,13 @@ function secondCopy(first: Outcome = { kind: 'superseded' }): Outcome {
 }
 
 /**
- * The rows whose replay headers are genuine. By primary key: the few events of each row, and the row. Nothing is locked:
+ * The dead letters whose one-time tokens are right. By primary key: the few events of each, and its row. Nothing is locked:
  * whether each row is still as it is here is asserted where it is written. One text: many values of many rows would cost
  * the worker more than reading JSON.
  */
-const CLAIM = `
+const CLAIM = statement(
+  'persist.claim-replays',
+  `
 select coalesce(json_agg(claim), '[]')::text as claims from (
   select t.position - 1 as position, d.id::text as id, d.replays, d.submitted_by as "submittedBy", d.verified,
     encode(d.digest, 'hex') as digest, e.by, case when d.status <> 'replaying' then json_build_object('status', d.status,
@@ -168,16 +174,17 @@ select coalesce(json_agg(claim), '[]')::text as claims from (
   cross join lateral (
     select by from dead_letter_events where dead_letter = t.dead_letter and attempt = t.attempt and event = 'replayed'
       and seal = decode(t.token_hash, 'hex') limit 1) as e
-  join dead_letters d on d.id = t.dead_letter) as claim`;
+  join dead_letters d on d.id = t.dead_letter) as claim`,
+);
 
-async function claim(sql: Sql, entries: readonly ReplaySubmission[]): Promise<Map<number, Claim>> {
-  const replays = entries.map(({ replay }) => replay);
-  const replayHeaders = [
+/** By the position of the submission. */
+async function claim(sql: Sql, submissions: readonly ReplaySubmission[]): Promise<Map<number, Claim>> {
+  const replays = submissions.map(({ replay }) => replay);
+  const [row] = await sql<{ claims: string }>(CLAIM, [
     listed(replays.map(({ deadLetter }) => deadLetter)),
     listed(replays.map(({ attempt }) => attempt)),
     listed(replays.map(({ tokenHash }) => tokenHash)),
-  ];
-  const [row] = await sql<{ claims: string }>(CLAIM, replayHeaders);
-  const claims = JSON.parse(row?.claims ?? '[]') as (Claim & { position: number })[];
+  ]);
+  const claims = JSON.parse(row?.claims ?? '[]') as Claim[];
   return new Map(claims.map((claim) => [claim.position, claim]));
 }

@@ -1,5 +1,5 @@
 import { WORKER_NAME } from '../database.ts';
-import { listed, type Sql } from '../sql.ts';
+import { listed, type Sql, statement } from '../sql.ts';
 
 /** Rows that a batch may move or write. */
 export interface RowIds {
@@ -33,7 +33,9 @@ export interface LockedRow {
  * nobody can be shown to have the row, it is put down to a session beside the workers that has changed or locked rows of its
  * table, the oldest first: a row that is free after all is seen to be when it is asked for again.
  */
-const LOCKED = `
+const LOCKED = statement(
+  'persist.locked-rows',
+  `
 with customer as materialized (
   select id from customers where id in (select unnest(string_to_array($1, ',')::int[]))
   order by id for no key update skip locked),
@@ -81,7 +83,8 @@ left join lateral (
   select pid, application, began, is_worker from session
   where shown.id is null and locktype = 'relation' and session.relation = locked.relation and not is_worker
   order by mode = 'RowExclusiveLock' desc, began limit 1) as likely on true
-order by locked.of, locked.id`;
+order by locked.of, locked.id`,
+);
 
 /**
  * Which of these rows are locked, and by whom. Throws what the database throws: 55P03 where a whole table is.

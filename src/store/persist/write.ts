@@ -1,6 +1,6 @@
 import { type DeadLetterRows, deadLetterRecord, insertDeadLetters } from '../dead-letters/insert.ts';
-import { forgetStatements } from '../forget.ts';
-import type { Sql } from '../sql.ts';
+import { forgetStatements } from '../prisma.ts';
+import { type Sql, statement } from '../sql.ts';
 import { callColumns, callsInLines, linesOf } from './columns.ts';
 import { type Charged, termsHold } from './terms.ts';
 
@@ -59,17 +59,19 @@ select
     and settle_moved('customer', array(select id from customer_sum except select id from customer_moved)) as customers,
   settle_assert(not exists (select from invoice_lock where not holds), 'an invoice changed')
     and settle_moved('invoice', array(select id from invoice_sum except select id from invoice_moved)) as invoices,
-  (select coalesce(json_agg(uniqueid), '[]')::text
-    from (select uniqueid from call except select uniqueid from inserted) as lost) as lost`;
+  array(select uniqueid from call except select uniqueid from inserted) as lost`;
 
-const WRITE_CALLS = writeWith({ kept: '', checked: '' });
-const WRITE = writeWith({
-  kept: `letter as materialized (select * from json_to_recordset($3::json) as letter(${deadLetterRecord})),
+const WRITE_CALLS = statement('persist.write-calls', writeWith({ kept: '', checked: '' }));
+const WRITE = statement(
+  'persist.write',
+  writeWith({
+    kept: `letter as materialized (select * from json_to_recordset($3::json) as letter(${deadLetterRecord})),
 dead as (${insertDeadLetters}),`,
-  checked: `settle_moved('dead letters that the database leaves out without an error:',
+    checked: `settle_moved('dead letters that the database leaves out without an error:',
     array(select (select count(*) from letter)::int - count(*)::int from dead
       having count(*) <> (select count(*) from letter))) as letters,`,
-});
+  }),
+);
 
 /**
  * Writes the calls and dead letters of a batch. Returns the uniqueids that another worker stored meanwhile.
@@ -87,9 +89,9 @@ export async function write(
     const values = [linesOf(calls), terms];
     const [row] =
       rows.length === 0
-        ? await sql<{ lost: string }>(WRITE_CALLS, values)
-        : await sql<{ lost: string }>(WRITE, [...values, JSON.stringify(rows)]);
-    return new Set(JSON.parse(row?.lost ?? '[]') as string[]);
+        ? await sql<{ lost: string[] }>(WRITE_CALLS, values)
+        : await sql<{ lost: string[] }>(WRITE, [...values, JSON.stringify(rows)]);
+    return new Set(row?.lost);
   } finally {
     forgetStatements();
   }

@@ -2,10 +2,10 @@ import type { Cdr } from '../../domain/cdr.ts';
 import type { Invoice, References, Tax } from '../../domain/charge.ts';
 import { taxItems } from '../../domain/contract.ts';
 import { amount } from '../../domain/money.ts';
-import type { Sql } from '../sql.ts';
+import { type Sql, statement } from '../sql.ts';
 
-/** What the database says about the calls of a batch: stored uniqueids and everything the calls refer to. */
-export interface Known {
+/** What the database knows about the calls of a batch: which are stored already, and everything they refer to. */
+export interface Lookup {
   /** Fingerprint (hex) by stored uniqueid. */
   stored: ReadonlyMap<string, string>;
   references: References;
@@ -14,11 +14,13 @@ export interface Known {
 /**
  * One round trip, no locks. Every list is joined, not compared with `= any (…)`: on a small table PostgreSQL would
  * read all of it and go through the list for each row. Calls and open invoices are looked up one by one (`limit`,
- * `offset`), because it guesses too low how many are wanted and too low how many there are, and a plan made on such a
- * guess stays. Every lookup is by primary key or unique index except the open invoices, which come by (customer,
+ * `offset`): PostgreSQL underestimates both how many are wanted and how many there are, and keeps the plan that it made on
+ * that estimate. Everything comes by primary key or unique index except the open invoices, which come by (customer,
  * status, period_start); currencies are few and read whole.
  */
-const READ = `
+const LOOK_UP = statement(
+  'persist.look-up',
+  `
   select json_build_object(
     'stored', (select coalesce(json_agg(json_build_array(uniqueid, encode(fingerprint, 'hex'))), '[]')
       from unnest($1::text[]) as wanted(id)
@@ -45,31 +47,28 @@ const READ = `
             and period_start <= to_timestamp($9::float8) and period_end > to_timestamp($8::float8)
           offset 0) as open
       ) as invoice)
-  )::text as known`;
+  )::text as found`,
+);
 
-type Answer = {
+/** The JSON that LOOK_UP builds. Not checked for each batch: a test checks it (test/integration/json-shapes.test.ts). */
+export interface Found {
   stored: [string, string][];
   currencies: [string, string][];
   customers: [number, string][];
   peers: number[];
   taxes: [number, string, string, string][];
   invoices: [number, number, string, boolean, string, string][];
-};
-
-const NOTHING: Answer = { stored: [], currencies: [], customers: [], peers: [], taxes: [], invoices: [] };
-
-async function read(sql: Sql, calls: readonly Cdr[]): Promise<Answer> {
-  const [row] = await sql<{ known: string }>(READ, wanted(calls));
-  return row === undefined ? NOTHING : (JSON.parse(row.known) as Answer);
 }
 
-/** Reads what a batch of calls refers to. Throws what the database throws. */
-export async function readKnown(sql: Sql, calls: readonly Cdr[], systemCurrency: string): Promise<Known> {
-  const answer = calls.length === 0 ? NOTHING : await read(sql, calls);
-  const taxes = answer.taxes.map(
+const NOTHING: Found = { stored: [], currencies: [], customers: [], peers: [], taxes: [], invoices: [] };
+
+/** Looks up what a batch of calls refers to. Throws what the database throws. */
+export async function lookUp(sql: Sql, calls: readonly Cdr[], systemCurrency: string): Promise<Lookup> {
+  const found = calls.length === 0 ? NOTHING : await find(sql, calls);
+  const taxes = found.taxes.map(
     ([id, name, rate, flat]): Tax => ({ id, name, rate: amount(rate), flat: amount(flat) }),
   );
-  const invoices = answer.invoices.map(
+  const invoices = found.invoices.map(
     ([id, customer, currency, open, start, end]): Invoice => ({
       id,
       customer,
@@ -80,18 +79,23 @@ export async function readKnown(sql: Sql, calls: readonly Cdr[], systemCurrency:
     }),
   );
   return {
-    stored: new Map(answer.stored),
+    stored: new Map(found.stored),
     references: {
       systemCurrency,
-      currencies: new Map(answer.currencies.map(([code, rate]) => [code.trimEnd(), amount(rate)])),
-      customers: new Map(answer.customers.map(([id, currency]) => [id, currency.trimEnd()])),
-      peers: new Set(answer.peers),
+      currencies: new Map(found.currencies.map(([code, rate]) => [code.trimEnd(), amount(rate)])),
+      customers: new Map(found.customers.map(([id, currency]) => [id, currency.trimEnd()])),
+      peers: new Set(found.peers),
       taxesById: new Map(taxes.map((tax) => [tax.id, tax])),
       taxesByName: new Map(taxes.map((tax) => [tax.name, tax])),
       invoices: new Map(invoices.map((invoice) => [invoice.id, invoice])),
       openInvoices: openByCustomer(invoices),
     },
   };
+}
+
+async function find(sql: Sql, calls: readonly Cdr[]): Promise<Found> {
+  const [row] = await sql<{ found: string }>(LOOK_UP, wanted(calls));
+  return row === undefined ? NOTHING : (JSON.parse(row.found) as Found);
 }
 
 /** Keeps the order of the query: earliest period first, then lowest id. */
@@ -105,7 +109,7 @@ function openByCustomer(invoices: readonly Invoice[]): Map<number, Invoice[]> {
   return open;
 }
 
-/** The values of READ: the keys to look up, each once, and the span of the calls. */
+/** The values of LOOK_UP: the keys to look up, each once, and the span of the calls. */
 function wanted(calls: readonly Cdr[]): unknown[] {
   const uniqueids = new Set<string>();
   const customers = new Set<number>();

@@ -1,8 +1,9 @@
 import { type Amount, plain } from '../../src/domain/money.ts';
+import type { Found } from '../../src/store/persist/look-up.ts';
 import type { Billing } from './billing.ts';
 import type { StoredCall } from './fake-database.ts';
 
-/** What a worker asks the database about a batch of calls, as the statement takes it. */
+/** The values of the statement `persist.look-up`. */
 export type Wanted = [
   uniqueids: string[],
   customers: number[],
@@ -14,8 +15,8 @@ export type Wanted = [
   ...span: number[],
 ];
 
-/** The answer, in the form that the real statement gives it. */
-export function known(wanted: Wanted, calls: readonly StoredCall[], billing: Billing) {
+/** Its answer, in the form that the real statement gives it. */
+export function found(wanted: Wanted, calls: readonly StoredCall[], billing: Billing): Found {
   const { currencies, customers, peers, taxes, invoices } = billing;
   const [ids, customerIds, peerIds, taxIds, taxNames, invoiceIds, invoiceCustomers] = wanted;
   const uniqueids = new Set(ids);

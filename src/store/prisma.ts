@@ -1,0 +1,108 @@
+/**
+ * Opening, using and closing Prisma, with the workarounds that takes. Those of its schema engine are in schema-engine.ts.
+ * What each one is worth that is here for speed or memory: `npm run bench -- --only workarounds`.
+ */
+import { PrismaPg } from '@prisma/adapter-pg';
+import { Debug } from '@prisma/client/runtime/client';
+import { clearLogs } from '@prisma/debug';
+import type { PoolClient, PoolConfig } from 'pg';
+import { DeadlineError, within } from '../retry.ts';
+import { Prisma, PrismaClient } from './generated/client.ts';
+import { preparedName, type Sql } from './sql.ts';
+
+export interface OpenPrisma {
+  prisma: PrismaClient;
+  /** Waits for the statements under way, at most `timeoutMs` milliseconds, then cuts their connections. */
+  close: (timeoutMs: number) => Promise<void>;
+}
+
+/** Told how long a statement took in milliseconds, the wait for a connection included, whether it failed or not. */
+export type OnStatement = (name: string, milliseconds: number) => void;
+
+/**
+ * Prisma's client on a pool of its own; connects on first use.
+ *
+ * Names of statements: Prisma sends every statement without a name unless it is told one, and PostgreSQL parses and plans a
+ * statement without a name each time. Prisma asks for the name with the text alone, before each statement. It passes on the
+ * very string that it was given, whose hash V8 keeps with it, so that finding a name takes the same short time however
+ * long the text is.
+ */
+export function openPrisma(config: PoolConfig, onPoolError: (error: unknown) => void): OpenPrisma {
+  const factory = new PrismaPg(config, {
+    statementNameGenerator: ({ sql }) => preparedName(sql),
+    onPoolError,
+  });
+  const clients = clientsOf(factory);
+  const prisma = new PrismaClient({ adapter: factory, errorFormat: 'minimal' });
+  return { prisma, close: (timeoutMs) => close(prisma, clients, timeoutMs) };
+}
+
+/**
+ * Statements through a Prisma client or one of its transactions.
+ *
+ * Values and rows are taken out of what Prisma has in hand as soon as a statement is done. Prisma's promise has a
+ * getter of its own, and whatever such an object refers to outlives V8's young generation: the values of each batch
+ * would stay in memory until the whole heap is collected.
+ */
+export function sqlOf(client: Pick<PrismaClient, '$queryRaw'>, onStatement?: OnStatement): Sql {
+  return async <Row>({ name, text }: Parameters<Sql>[0], values: readonly unknown[]) => {
+    const query = Prisma.raw(text);
+    query.values.push(...values);
+    const started = performance.now();
+    try {
+      const rows = await client.$queryRaw<Row[]>(query);
+      return rows.splice(0);
+    } finally {
+      query.values.length = 0;
+      onStatement?.(name, performance.now() - started);
+    }
+  };
+}
+
+/** As many lines as Prisma remembers. */
+const REMEMBERED_LINES = 100;
+const debug = Debug('cdr-ingest:forget');
+
+/**
+ * Makes Prisma forget the statements that it has run. Its client and its driver adapter each remember their last hundred lines
+ * of debugging output, whether debugging is on or not. These lines hold the values of some fifty batches: tens of
+ * megabytes, and what callers and switches sent. The adapter's list can be emptied. The client's cannot, but each new line
+ * pushes the oldest out.
+ */
+export function forgetStatements(): void {
+  clearLogs();
+  // Keep debug output readable when debugging is on.
+  if (debug.enabled) return;
+  for (let line = 0; line < REMEMBERED_LINES; line += 1) debug('');
+}
+
+/**
+ * The connections that the adapter's pool has open. `$disconnect` waits for every statement under way, as long as it
+ * takes, and the adapter shows its pool only where it connects.
+ */
+function clientsOf(factory: PrismaPg): ReadonlySet<PoolClient> {
+  const clients = new Set<PoolClient>();
+  const connect = factory.connect.bind(factory);
+  factory.connect = async () => {
+    const adapter = await connect();
+    const pool = adapter.underlyingDriver();
+    pool.on('connect', (client) => clients.add(client));
+    pool.on('remove', (client) => clients.delete(client));
+    return adapter;
+  };
+  return clients;
+}
+
+async function close(
+  prisma: PrismaClient,
+  clients: ReadonlySet<PoolClient>,
+  timeoutMs: number,
+): Promise<void> {
+  const closed = prisma.$disconnect();
+  await within(closed, timeoutMs, 'the end of the statements under way').catch((error: unknown) => {
+    if (!(error instanceof DeadlineError)) throw error;
+    // `end` destroys the socket of a client with a statement under way; its type hides that from users of a pool.
+    for (const client of clients) (client as PoolClient & { end: () => void }).end();
+  });
+  await closed;
+}
