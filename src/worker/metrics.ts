@@ -5,6 +5,7 @@ import { diversions } from '../domain/reply.ts';
 import { createDeadLetterMetrics } from './dead-letter-metrics.ts';
 import type { PipelineEvent } from './pipeline.ts';
 import { createReplyMetrics } from './reply-metrics.ts';
+import { createStatementMetrics } from './statement-reports.ts';
 
 /** What a metric needs to know of a delivery. */
 export interface Answered {
@@ -229,6 +230,7 @@ export function createMetrics(inFlight: () => number = () => 0) {
     waiting,
     setAside,
     replies: createReplyMetrics(registry, diversions),
+    statements: createStatementMetrics(registry),
     deadLetters: createDeadLetterMetrics(registry, deadReasons),
   };
 }

@@ -22,6 +22,7 @@ import { openQueueWorker, type QueueWorker, reportUnkeepable } from './queue.ts'
 import { createReplies } from './replies.ts';
 import { reportReplies } from './reply-reports.ts';
 import { declareOrUse, later, untilMigrated } from './startup.ts';
+import { reportStatements } from './statement-reports.ts';
 import { tryWaitingDeadLetters } from './waiting-dead-letters.ts';
 
 export const workerVariables = [
@@ -88,6 +89,7 @@ export async function startWorker(config: WorkerConfig, log: Logger, signal: Abo
     lockTimeoutMs: config.LOCK_TIMEOUT_MS,
     connectTimeoutMs: CONNECT_TIMEOUT_MS,
     applicationName: WORKER_NAME,
+    onStatement: reportStatements(metrics.statements, log),
   });
   const reachable = () => databaseReachable(database.sql, REACHABLE_TIMEOUT_MS);
   let ready = false;
