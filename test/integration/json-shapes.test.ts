@@ -1,0 +1,100 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { z } from 'zod';
+import { cdrFields } from '../../src/domain/cdr.ts';
+import { deadReasons } from '../../src/domain/outcome.ts';
+import { deadLetterStatuses } from '../../src/domain/record.ts';
+import { markReplaying, readReplayable } from '../../src/store/dead-letters/mark.ts';
+import { type Found, lookUp } from '../../src/store/persist/look-up.ts';
+import { type Claim, persistReplays } from '../../src/store/persist/replays.ts';
+import type { Sql } from '../../src/store/sql.ts';
+import { admitted, type BillingDatabase, billingDatabase } from '../support/persisting.ts';
+
+let db: BillingDatabase;
+beforeAll(async () => {
+  db = await billingDatabase('json-shapes');
+});
+afterAll(() => db.drop());
+
+/** Notes the JSON that the database answers in a column. */
+function noting(column: string): { sql: Sql; json: () => unknown } {
+  let json: unknown;
+  const sql: Sql = async <Row>(...asked: Parameters<Sql>) => {
+    const rows = await db.sql<Row & Record<string, unknown>>(...asked);
+    const noted = rows[0]?.[column];
+    if (noted !== undefined) json = JSON.parse(String(noted));
+    return rows;
+  };
+  return { sql, json: () => json };
+}
+
+const rate = z.string().regex(/^\d+(\.\d+)?$/);
+const code = z.string().length(3);
+const seconds = z.string().regex(/^\d+(\.\d+)?$/);
+const found: z.ZodType<Found> = z.strictObject({
+  stored: z.tuple([z.string(), z.string().regex(/^[\da-f]{64}$/)]).array(),
+  currencies: z.tuple([code, rate]).array(),
+  customers: z.tuple([z.int(), code]).array(),
+  peers: z.int().array(),
+  taxes: z.tuple([z.int(), z.string(), rate, rate]).array(),
+  invoices: z.tuple([z.int(), z.int(), code, z.boolean(), seconds, seconds]).array(),
+});
+
+it('the lookup builds the JSON that its type declares', async () => {
+  const call = { uniqueid: 'u-1', cost: '1', taxes: '1,levy', peer: 1, dcustomer: 2, invoice: 10 };
+  await db.persist([call]);
+  const cdrs = [call, { ...call, uniqueid: 'u-2', invoice: 0 }].flatMap((parameters) => {
+    const { verdict } = admitted(parameters);
+    return verdict.kind === 'call' ? [verdict.call.cdr] : [];
+  });
+  const { sql, json } = noting('found');
+  await lookUp(sql, cdrs, 'USD');
+  const lists = Object.values(found.parse(json()));
+  expect(lists.map(({ length }) => length)).toEqual([1, 4, 2, 1, 2, 1]);
+});
+
+const value = z.union([z.string(), z.number()]);
+const difference = z.strictObject({ parameter: z.enum(cdrFields), stored: value, received: value });
+const claims = z
+  .strictObject({
+    position: z.int(),
+    id: z.string().regex(/^\d+$/),
+    digest: z.string().regex(/^[\da-f]{64}$/),
+    replays: z.int(),
+    submittedBy: z.string().nullable(),
+    verified: z.boolean(),
+    by: z.string(),
+    answer: z
+      .strictObject({
+        status: z.enum(deadLetterStatuses),
+        reason: z.enum(deadReasons),
+        responses: z.looseObject({ key: z.string(), message: z.string() }).array(),
+        differences: difference.array().nullable(),
+        error: z.string().nullable(),
+      })
+      .nullable(),
+  })
+  .array();
+
+it('the claims of replays are the JSON that their type declares, before they are answered and after', async () => {
+  await db.persist([{ uniqueid: 'r-1', cost: 'x' }, { uniqueid: 'r-2' }, { uniqueid: 'r-2', cost: '9' }]);
+  const ids = (await db.rows('select id::text from dead_letters order by id')).map(({ id }) => id ?? '');
+  const rows = await readReplayable(db.sql, ids);
+  const tokenHash = '0'.repeat(64);
+  await markReplaying(
+    db.sql,
+    rows.map((row) => ({ ...row, tokenHash })),
+    'boss',
+    null,
+  );
+  const replays = rows.map(({ id, body, replays }) => ({
+    ...admitted(JSON.parse(body) as Record<string, unknown>),
+    replay: { deadLetter: id, attempt: replays + 1, tokenHash },
+  }));
+  const { sql, json } = noting('claims');
+  await persistReplays(sql, replays, 'USD');
+  const before: Claim[] = claims.parse(json());
+  await persistReplays(sql, replays, 'USD');
+  const after: Claim[] = claims.parse(json());
+  expect(before.map(({ answer }) => answer)).toEqual([null, null]);
+  expect(after.map(({ answer }) => answer?.reason)).toEqual(['rejected', 'conflict']);
+});
