@@ -1,4 +1,6 @@
-/** A string of its own: one that was cut out of a body would keep all of it alive for as long as it is remembered. */
+/**
+ * A copy that owns its memory. V8 makes a text cut out of a body a view that keeps the whole body in memory.
+ */
 export function copied(text: string): string {
   return Buffer.from(text, 'utf16le').toString('utf16le');
 }

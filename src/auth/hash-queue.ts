@@ -1,42 +1,51 @@
 import { LRUCache } from 'lru-cache';
 import { copied } from './copied.ts';
 
-/** Distinct passwords of one user that may wait for their hash; and so many more that have come before. */
+/**
+ * Most different passwords of one user that may wait; twice as many for credentials that were turned away
+ * before.
+ */
 const PASSWORDS_PER_USER = 16;
-/** After a guess the next one waits so many times as long as it took: in a storm a quarter of a core is enough for them. */
-const REST = 3;
-/** Credentials without a place that are remembered, to be known when they come again. */
-const TURNED_AWAY = 4096;
-/** The line of all guesses; the empty name is no user's. */
+/**
+ * After each guess, guesses pause this many times as long as it took: a flood of them gets a quarter of a
+ * core.
+ */
+const GUESS_PAUSE = 3;
+/** Most credentials to remember that were turned away. */
+const TURNED_AWAY_MAX = 4096;
+/** The queue shared by all guesses. No user has an empty name. */
 const GUESSES = '';
 
-/** How many may wait. */
+/** How many checks may wait. */
 export interface Places {
-  /** Checks whose answer is no anyhow, and which are hashed for the sake of time alone. */
+  /** Checks that are bound to fail, and are hashed only so that their timing reveals nothing. */
   guesses: number;
-  /** Passwords of users beyond the first of each; and so many more that have come before. */
+  /**
+   * Passwords of users, the first of each not counted; twice as many for credentials that were turned away
+   * before.
+   */
   passwords: number;
 }
 
-/** Bytes of messages that the guesses may keep in hand, and as many the passwords, twice at most. */
+/** Most bytes of messages that may wait for guesses, and for passwords (these up to twice). */
 const WAITING_BYTES = 4_194_304;
 
 /**
- * Of the deliveries that may be in hand one in 64 for guesses, which rest in between, and one in 16, twice at most, for what
- * could be right; fewer where so many of the largest messages would fill the memory that deliveries have.
+ * Of the prefetch, guesses may take 1/64 and passwords 1/16 (up to twice), or fewer if that many messages of
+ * the largest size would take too much memory.
  */
 export function hashPlaces(prefetch: number, maxBodyBytes: number): Places {
   const places = (share: number) => Math.ceil(Math.min(prefetch * share, WAITING_BYTES / maxBodyBytes));
   return { guesses: places(1 / 64), passwords: places(1 / 16) };
 }
 
-/** Credentials that wait, with everybody who asked for them. */
+/** A password to hash, and everyone who waits for it. */
 class Waiting {
   readonly key: string;
   readonly storedHash: string;
   readonly password: string;
   /** Checks that wait for it. */
-  asked = 1;
+  checks = 1;
   readonly isRight: Promise<boolean>;
   resolve: (isRight: boolean) => void = () => undefined;
   reject: (error: unknown) => void = () => undefined;
@@ -52,38 +61,38 @@ class Waiting {
   }
 }
 
-/** What waits of one user, from the oldest on. */
-interface Line {
+/** Passwords of one user that wait, the oldest first. */
+interface UserQueue {
   entries: Waiting[];
   isOldestNext: boolean;
 }
 
 /**
- * Slow hashes, one at a time: a second thread would take the core that the batches run on, and was measured to do a
- * quarter more. Users take turns, and all guesses together are one user more, so that no storm delays another user's
- * turn by more than one hash, and guesses rest after each. Of one user's passwords that which most checks wait for and that which waits longest are
- * taken in turn: a switch repeats its password with every call and overtakes whoever tries many, and a password
- * that has a place is looked at after at most `4 × PASSWORDS_PER_USER` turns of its user, whatever else comes.
+ * Computes slow hashes one at a time: two at once were only a quarter faster, and took the core that batches
+ * run on. Users take turns, so that a flood for one user delays another by one hash at most. All guesses
+ * together count as one user, and pause after each hash. Of one user's passwords, the one that most checks
+ * wait for and the oldest are taken in turn: a switch sends its password with every call, and so overtakes an
+ * attacker who tries many. Every password that has a place gets its turn after at most `4 ×
+ * PASSWORDS_PER_USER` turns of its user.
  */
 export class HashQueue {
   readonly #verify: (storedHash: string, password: string) => Promise<boolean>;
   readonly #places: Places;
   readonly #now: () => number;
-  /** By username; the order of the map is the order of turns. */
-  readonly #lines = new Map<string, Line>();
-  /** By key, those under way included. */
+  /** By username, in the order of their turns. */
+  readonly #queues = new Map<string, UserQueue>();
+  /** By key, with those that are being hashed. */
   readonly #waiting = new Map<string, Waiting>();
-  readonly #turnedAway = new LRUCache<string, true>({ max: TURNED_AWAY });
-  /** Checks that are guesses and wait. */
+  readonly #turnedAway = new LRUCache<string, true>({ max: TURNED_AWAY_MAX });
+  /** Guesses that wait, counted by check. */
   #guesses = 0;
-  /** Passwords in the lines of users. */
+  /** Passwords in the queues of users. */
   #passwords = 0;
   #isWorking = false;
-  /** No guess is hashed before. */
-  #guessesRestUntil = 0;
-  #resting: NodeJS.Timeout | undefined;
+  #guessesPausedUntil = 0;
+  #pauseTimer: NodeJS.Timeout | undefined;
 
-  /** @param now milliseconds on a clock that never goes back */
+  /** @param now monotonic milliseconds */
   constructor(
     verify: (storedHash: string, password: string) => Promise<boolean>,
     places: Places,
@@ -94,20 +103,20 @@ export class HashQueue {
     this.#now = now;
   }
 
-  /** Hashes no more guesses that wait; nobody may wait for an answer any more. */
+  /** Hashes no more guesses after a pause. Those that wait stay unanswered. */
   stop(): void {
-    clearTimeout(this.#resting);
+    clearTimeout(this.#pauseTimer);
   }
 
   /**
-   * Whether a user's password would have to wait behind too many others. It does not where it waits already; and where
-   * all places are taken each user still has one: that many users come at once is no reason to send anybody away.
-   * Some places are kept for what was sent away before, since somebody who tries many passwords repeats none.
+   * Whether there is no place for a user's password. There always is if the same one waits already, and for
+   * the first of each user, so that many users at once turn nobody away. Credentials that were turned away
+   * before have more places: an attacker who tries many passwords repeats none.
    *
-   * @param key the same for the same credentials
+   * @param key identifies the credentials
    */
   isFull(username: string, key: string): boolean {
-    const waiting = this.#lines.get(username)?.entries.length ?? 0;
+    const waiting = this.#queues.get(username)?.entries.length ?? 0;
     if (waiting === 0 || this.#waiting.has(key)) return false;
     const times = this.#turnedAway.has(key) ? 2 : 1;
     const isFull = waiting >= times * PASSWORDS_PER_USER || this.#passwords >= times * this.#places.passwords;
@@ -120,32 +129,32 @@ export class HashQueue {
     const same = this.#waiting.get(key);
     if (same === undefined) {
       this.#passwords += 1;
-      return this.#enter(username, key, storedHash, password);
+      return this.#add(username, key, storedHash, password);
     }
-    same.asked += 1;
+    same.checks += 1;
     return same.isRight;
   }
 
   /**
-   * Resolves after as long as a hash takes.
+   * Takes as long as a hash.
    *
-   * @returns null where there are too many guesses, which tells nobody anything
+   * @returns null if too many guesses wait; the caller then refuses at once, as for every other guess
    */
   guess(key: string, storedHash: string, password: string): Promise<boolean> | null {
     if (this.#guesses >= this.#places.guesses) return null;
     this.#guesses += 1;
     const same = this.#waiting.get(key)?.isRight;
-    return (same ?? this.#enter(GUESSES, key, storedHash, password)).finally(() => {
+    return (same ?? this.#add(GUESSES, key, storedHash, password)).finally(() => {
       this.#guesses -= 1;
     });
   }
 
-  #enter(line: string, key: string, storedHash: string, password: string): Promise<boolean> {
+  #add(username: string, key: string, storedHash: string, password: string): Promise<boolean> {
     const entry = new Waiting(key, storedHash, password);
     this.#waiting.set(key, entry);
-    const others = this.#lines.get(line);
-    if (others === undefined) this.#lines.set(copied(line), { entries: [entry], isOldestNext: false });
-    else others.entries.push(entry);
+    const queue = this.#queues.get(username);
+    if (queue === undefined) this.#queues.set(copied(username), { entries: [entry], isOldestNext: false });
+    else queue.entries.push(entry);
     if (!this.#isWorking) void this.#work();
     return entry.isRight;
   }
@@ -153,49 +162,49 @@ export class HashQueue {
   async #work(): Promise<void> {
     this.#isWorking = true;
     for (let next = this.#next(); next !== undefined; next = this.#next()) {
-      const { line, entry } = next;
+      const { isGuess, entry } = next;
       const began = this.#now();
       await this.#verify(entry.storedHash, entry.password).then(entry.resolve, entry.reject);
       this.#waiting.delete(entry.key);
-      if (line === GUESSES) this.#guessesRestUntil = this.#now() + REST * (this.#now() - began);
+      if (isGuess) this.#guessesPausedUntil = this.#now() + GUESS_PAUSE * (this.#now() - began);
     }
     this.#isWorking = false;
-    if (this.#lines.has(GUESSES)) this.#rest();
+    if (this.#queues.has(GUESSES)) this.#workAfterPause();
   }
 
-  #rest(): void {
-    clearTimeout(this.#resting);
-    this.#resting = setTimeout(
+  #workAfterPause(): void {
+    clearTimeout(this.#pauseTimer);
+    this.#pauseTimer = setTimeout(
       () => {
         if (!this.#isWorking) void this.#work();
       },
-      Math.max(0, this.#guessesRestUntil - this.#now()),
+      Math.max(0, this.#guessesPausedUntil - this.#now()),
     );
   }
 
-  /** Of the line whose turn it is; that line goes to the end. */
-  #next(): { line: string; entry: Waiting } | undefined {
-    for (const [name, line] of this.#lines) {
-      const isGuess = name === GUESSES;
-      if (isGuess && this.#now() < this.#guessesRestUntil) continue;
-      this.#lines.delete(name);
-      const isOldest = isGuess || line.isOldestNext;
-      const [entry] = line.entries.splice(isOldest ? 0 : mostAsked(line.entries), 1);
-      line.isOldestNext = !line.isOldestNext;
-      if (line.entries.length > 0) this.#lines.set(name, line);
+  /** Takes an entry of the user whose turn it is; that user is last then. */
+  #next(): { isGuess: boolean; entry: Waiting } | undefined {
+    for (const [username, queue] of this.#queues) {
+      const isGuess = username === GUESSES;
+      if (isGuess && this.#now() < this.#guessesPausedUntil) continue;
+      this.#queues.delete(username);
+      const isOldest = isGuess || queue.isOldestNext;
+      const [entry] = queue.entries.splice(isOldest ? 0 : mostWanted(queue.entries), 1);
+      queue.isOldestNext = !queue.isOldestNext;
+      if (queue.entries.length > 0) this.#queues.set(username, queue);
       if (entry === undefined) continue;
       if (!isGuess) this.#passwords -= 1;
-      return { line: name, entry };
+      return { isGuess, entry };
     }
     return undefined;
   }
 }
 
-/** Where the one stands that most checks wait for; of several the one that waits longest. */
-function mostAsked(line: readonly Waiting[]): number {
+/** Index of the entry that most checks wait for; of several the oldest. */
+function mostWanted(entries: readonly Waiting[]): number {
   let most = 0;
-  line.forEach(({ asked }, index) => {
-    if (asked > (line[most]?.asked ?? 0)) most = index;
+  entries.forEach(({ checks }, index) => {
+    if (checks > (entries[most]?.checks ?? 0)) most = index;
   });
   return most;
 }

@@ -7,39 +7,45 @@ import { type KnownUser, type ReadUsers, UserCache } from './user-cache.ts';
 
 export type { KnownUser } from './user-cache.ts';
 
-/** One answer for an unknown user, a disabled one and a wrong password; `throttled`: no hash was computed for it. */
-export type Verdict =
-  | { kind: 'ok'; username: string; role: string; confinement: Confinement | null }
-  | { kind: 'unauthenticated'; throttled: boolean };
+/**
+ * `unauthenticated`: an unknown user, a disabled one or a wrong password. `throttled`: refused without a
+ * hash.
+ */
+export type AuthResult =
+  | { kind: 'ok'; username: string; role: string; confinement?: Confinement | null }
+  | { kind: 'unauthenticated'; throttled?: true };
 
-/** A user's password that cannot be looked at soon: others that were given for the same user fill its line. */
+/** The password cannot be checked soon: too many others wait, most of them for the same user. */
 export interface Crowded {
   kind: 'crowded';
 }
 
 export interface VerifierOptions {
   readUsers: ReadUsers;
-  /** Milliseconds on a clock that never goes back. */
+  /** Monotonic milliseconds. */
   now?: () => number;
   verify?: (storedHash: string, password: string) => Promise<boolean>;
-  /** Users whose right password is remembered at most, wrong passwords, and names of users and of nobody. */
+  /** Most entries of each cache: right passwords, wrong ones, users and unknown names. */
   cacheSize?: number;
   places?: Places;
-  /** Is told of an active user whose stored hash is none that can be compared with, once. */
+  /** Called once for an active user whose stored hash is unusable. */
   onUnusable?: (username: string) => void;
 }
 
 export interface Verifier {
   /**
-   * At once where the credentials are remembered, else later: an active user's password takes its turn however many
-   * wait. Rejects when the users cannot be read.
+   * Not a promise if the credentials are remembered. An active user's password waits for its turn, however
+   * many wait. Rejects when the users cannot be read.
    */
-  check: (username: string, password: string) => Verdict | Promise<Verdict>;
-  /** The same, but `crowded` where an active user's password would wait behind too many others. */
-  checkSoon: (username: string, password: string) => Verdict | Crowded | Promise<Verdict | Crowded>;
-  /** The same as `check` for a message that was set aside: it has waited too long for time to tell anything. */
-  checkLate: (username: string, password: string) => Verdict | Promise<Verdict>;
-  /** Reads every user remembered again; happens by itself every 20 s. Never rejects. */
+  check: (username: string, password: string) => AuthResult | Promise<AuthResult>;
+  /** The same, but `crowded` if an active user's password would wait behind too many others. */
+  checkSoon: (username: string, password: string) => AuthResult | Crowded | Promise<AuthResult | Crowded>;
+  /**
+   * As `check`, for a message that was set aside. Guesses are refused at once: after its wait, timing reveals
+   * nothing.
+   */
+  checkLate: (username: string, password: string) => AuthResult | Promise<AuthResult>;
+  /** Reads all remembered users again; runs by itself every 20 s. Never rejects. */
   refresh: () => Promise<void>;
   stop: () => void;
 }
@@ -52,38 +58,40 @@ const VERIFIED_MS = 3_600_000;
 const REFUSED_MS = 10_000;
 
 const PASSWORD_MAX_BYTES = 1024;
-/** No user has a longer name: 255 code points, which are at most so many UTF-16 units. */
+/** In UTF-16 units: a name has at most 255 code points. */
 const USERNAME_MAX_LENGTH = 510;
 const PLACES: Places = { guesses: 100, passwords: 200 };
 
-const REFUSED: Verdict = { kind: 'unauthenticated', throttled: false };
-const THROTTLED: Verdict = { kind: 'unauthenticated', throttled: true };
+const REFUSED: AuthResult = { kind: 'unauthenticated' };
+const THROTTLED: AuthResult = { kind: 'unauthenticated', throttled: true };
 const CROWDED: Crowded = { kind: 'crowded' };
 
-/** What is said at once instead of waiting. */
-interface Answers<Full extends Crowded> {
-  /** Where an active user's line is full; without it a password takes its turn in any case. */
+/** What to return at once instead of waiting for a hash. */
+interface Shortcuts<Full extends Crowded> {
+  /** If an active user's queue is full; without it the password waits all the same. */
   crowded?: Full;
-  /** To a guess; without it one waits as long as a hash takes, where there is a place. */
-  guess?: Verdict;
+  /** For a guess; without it a guess takes as long as a hash, if there is a place. */
+  guess?: AuthResult;
 }
 
-/** The password of a user that a hash has proved right. */
+/** A user's right password, as verified by a slow hash. */
 interface Proof {
   storedHash: string;
   mac: string;
-  /** When it was used last. */
+  /** Last use. */
   at: number;
 }
 
 /**
- * Verifies once with the slow hash, then remembers SHA-256(key of this process, user, password, stored hash): a
- * message costs microseconds, and a password that was changed or a user that was disabled no longer matches as soon
- * as the row is read again. The digest never leaves the process, so an HMAC, at four times the cost, would add nothing.
+ * Verifies a password once with the slow hash, then remembers SHA-256(random key, user, password, stored
+ * hash). After that a message costs microseconds, and a changed password or a disabled user fails as soon as
+ * the row is read again. The digest never leaves the process, so an HMAC, at four times the cost, would add
+ * nothing.
  *
- * Where the right password is known every other one is wrong, and needs no hash. Such guesses, and those of unknown and
- * disabled users, are hashed all the same while there are few, so that time does not tell which users exist; of a
- * storm the rest is refused at once, and nobody is refused who could be right.
+ * A *guess* is bound to fail: an unknown or disabled user, or a password other than the remembered right one.
+ * While there are few, guesses are hashed all the same, so that timing does not reveal which users exist. In
+ * a flood the others are refused at once. A password that could be right is always checked. See
+ * docs/decisions/0004-credentials-in-every-message.md.
  */
 export function createVerifier(options: VerifierOptions): Verifier {
   const {
@@ -97,63 +105,63 @@ export function createVerifier(options: VerifierOptions): Verifier {
   const unusable = new LRUCache<string, string>({ max: cacheSize });
   const key = randomBytes(32).toString('base64');
   const users = new UserCache(readUsers, now, cacheSize);
-  // Expiry by our own clock: the library's would be another one than the tests'.
+  // Entries expire by `now`, not by the clock of the library, which tests cannot set.
   const proofs = new LRUCache<string, Proof>({ max: cacheSize });
   const refused = new LRUCache<string, { at: number }>({ max: cacheSize });
-  const line = new HashQueue(verify, places, now);
+  const queue = new HashQueue(verify, places, now);
 
   function macOf(username: string, password: string, storedHash: string): string {
     const text = `${key}${username.length}:${username}${password.length}:${password}${storedHash}`;
     return hash('sha256', text, 'base64');
   }
 
-  function look<Full extends Crowded>(
+  function checkBy<Full extends Crowded>(
     username: string,
     password: string,
-    answers: Answers<Full>,
-  ): Verdict | Full | Promise<Verdict | Full> {
+    shortcuts: Shortcuts<Full>,
+  ): AuthResult | Full | Promise<AuthResult | Full> {
     if (Buffer.byteLength(password) > PASSWORD_MAX_BYTES || username.length > USERNAME_MAX_LENGTH)
       return REFUSED;
     const user = users.get(username);
     return user instanceof Promise
-      ? user.then((late) => judge(username, password, late, answers))
-      : judge(username, password, user, answers);
+      ? user.then((late) => judge(username, password, late, shortcuts))
+      : judge(username, password, user, shortcuts);
   }
 
   function judge<Full extends Crowded>(
     username: string,
     password: string,
     user: KnownUser | null,
-    { crowded, guess }: Answers<Full>,
-  ): Verdict | Full | Promise<Verdict> {
+    { crowded, guess }: Shortcuts<Full>,
+  ): AuthResult | Full | Promise<AuthResult> {
     const known = user?.active ? user : undefined;
     const storedHash = known?.passwordHash ?? DUMMY_HASH;
     const mac = macOf(username, password, storedHash);
     const proof = known && proofOf(username, storedHash);
     if (known && proof?.mac === mac && now() - proof.at < VERIFIED_MS) {
-      // Counted from the last use: a switch at work never waits for a hash again.
+      // Expires after its last use, so an active switch never waits for a hash again.
       proof.at = now();
       return accepted(known);
     }
-    const lately = refused.get(mac);
-    if (lately !== undefined && now() - lately.at < REFUSED_MS) return REFUSED;
+    const refusal = refused.get(mac);
+    if (refusal !== undefined && now() - refusal.at < REFUSED_MS) return REFUSED;
     if (known === undefined || (proof !== undefined && proof.mac !== mac)) {
       if (guess !== undefined) return guess;
-      const place = line.guess(mac, storedHash, password);
-      return place?.then((isRight) => concluded(known, mac, isRight)) ?? THROTTLED;
+      const place = queue.guess(mac, storedHash, password);
+      return place?.then((isRight) => conclude(known, mac, isRight)) ?? THROTTLED;
     }
-    tellUnusable(known);
-    if (crowded !== undefined && line.isFull(username, mac)) return crowded;
-    return line.join(username, mac, storedHash, password).then((isRight) => concluded(known, mac, isRight));
+    reportUnusable(known);
+    if (crowded !== undefined && queue.isFull(username, mac)) return crowded;
+    return queue.join(username, mac, storedHash, password).then((isRight) => conclude(known, mac, isRight));
   }
 
-  function tellUnusable({ username, passwordHash }: KnownUser): void {
+  function reportUnusable({ username, passwordHash }: KnownUser): void {
     if (isUsableHash(passwordHash) || unusable.get(username) === passwordHash) return;
     unusable.set(username, passwordHash);
     onUnusable(username);
   }
 
-  function concluded(known: KnownUser | undefined, mac: string, isRight: boolean): Verdict {
+  function conclude(known: KnownUser | undefined, mac: string, isRight: boolean): AuthResult {
     if (!isRight || known === undefined) {
       refused.set(mac, { at: now() });
       return REFUSED;
@@ -168,24 +176,24 @@ export function createVerifier(options: VerifierOptions): Verifier {
   }
 
   async function refresh(): Promise<void> {
-    // A failure shows where it is handled: the rows grow stale, and the next check reads by itself.
+    // If this fails the rows expire, and the next check reads them and reports the error.
     await users.refresh().catch(() => undefined);
   }
 
   const timer = setInterval(refresh, REFRESH_MS);
   timer.unref();
   return {
-    check: (username, password) => look<never>(username, password, {}),
-    checkSoon: (username, password) => look(username, password, { crowded: CROWDED }),
-    checkLate: (username, password) => look<never>(username, password, { guess: REFUSED }),
+    check: (username, password) => checkBy<never>(username, password, {}),
+    checkSoon: (username, password) => checkBy(username, password, { crowded: CROWDED }),
+    checkLate: (username, password) => checkBy<never>(username, password, { guess: REFUSED }),
     refresh,
     stop: () => {
       clearInterval(timer);
-      line.stop();
+      queue.stop();
     },
   };
 }
 
-function accepted({ username, role, confinement }: KnownUser): Verdict {
+function accepted({ username, role, confinement }: KnownUser): AuthResult {
   return { kind: 'ok', username, role, confinement };
 }

@@ -1,98 +1,101 @@
-import { TagWindow } from './tag-window.ts';
-
 /** One acknowledgement to send. */
 export interface Ack {
   tag: number;
-  /** Everything up to and including `tag`, else `tag` alone. */
+  /** Covers everything up to and including `tag`, else `tag` alone. */
   multiple: boolean;
 }
 
-/** What one channel delivered, and what of it may be acknowledged. */
+/** The deliveries of one channel, and which acknowledgements to send for them. */
 export interface AckLedger {
-  /** Delivered and not settled. */
+  /** Deliveries that are not done. */
   readonly inFlight: number;
-  /** Bytes of bodies delivered and not settled. */
+  /** Bytes of their bodies. */
   readonly inFlightBytes: number;
-  /** Settled, and waiting for an older delivery: ask `due` again in `PATIENCE_MS`. */
+  /** Deliveries that are done and wait for an older one: call `due` again after `PATIENCE_MS`. */
   readonly withheld: number;
+  /** Adds a delivery. Tags ascend, as a channel counts them. */
   delivered(tag: number, bytes: number): void;
-  /** Marks as done. A tag that is not in hand, or was settled before, changes nothing. */
-  ack(tag: number): void;
-  /** Takes out what is answered in another way than by an acknowledgement. False where it is not in hand. */
-  takeOut(tag: number): boolean;
+  /** Nothing more needs to happen for this delivery. Ignored if it is not in flight. */
+  done(tag: number): void;
+  /** Removes a delivery that is rejected instead of acknowledged. False if it is not in flight. */
+  remove(tag: number): boolean;
   /**
-   * The acknowledgements to send now, in the fewest frames; each tag is covered once.
+   * The acknowledgements to send now, in the fewest frames. Each tag is covered exactly once.
    *
-   * @param everything also those that would rather wait for an older delivery to be settled.
+   * @param everything also the withheld ones
    */
   due(everything?: boolean): Ack[];
 }
 
-/** So many milliseconds a delivery may hold up the acknowledgements of those that were settled after it. */
+/** Longest time that a delivery may hold up the acknowledgements of later ones. */
 export const PATIENCE_MS = 100;
 
 /**
- * Tags must be delivered in ascending order, as a channel does. One frame covers everything below the oldest
- * unsettled delivery. What is settled above it waits for it, since usually it is only a batch answered out of
- * turn, and every frame is a command in the log of the queue. What is slow (a password to be hashed, a locked row)
- * must not hold the prefetch window of the others, though: when many wait, or one has waited for `PATIENCE_MS`, they
- * are acknowledged tag by tag, and from then on at once until everything that they have overtaken is settled.
+ * Every ack frame becomes a command in the log of the quorum queue, so one frame with `multiple` covers
+ * everything below the oldest delivery in flight. Deliveries that are done above it are withheld: usually a
+ * batch was only answered out of order, and the gap closes in a moment. A slow delivery (a password to hash,
+ * a locked row) must not block the prefetch window, though. When too many are withheld, or one for
+ * `PATIENCE_MS`, they are acknowledged one by one, and so is everything that follows until all deliveries
+ * that were overtaken are done.
  *
- * @param mayWait so many may wait at once
- * @param now milliseconds on a clock that never goes back
+ * @param withheldMax how many deliveries may be withheld
+ * @param now monotonic milliseconds
  */
-export function createAckLedger(mayWait: number, now = () => performance.now()): AckLedger {
-  /** Bytes by tag. */
-  const unsettled = new TagWindow<number>();
-  let settled: number[] = [];
+export function createAckLedger(withheldMax: number, now = () => performance.now()): AckLedger {
+  /** Bytes by tag; in ascending order, since a Map keeps the order of insertion. */
+  const inFlight = new Map<number, number>();
+  /** Done and not acknowledged. */
+  let done: number[] = [];
   let inFlightBytes = 0;
-  /** When the first of those that wait began to; null where none does. */
-  let waitingSince: number | null = null;
-  /** The highest tag that was acknowledged by itself: what is unsettled below it is slow. */
+  /** When deliveries began to be withheld; null while none is. */
+  let withheldSince: number | null = null;
+  /** The highest tag acknowledged by itself. Whatever is in flight below it is slow. */
   let overtakenBy = 0;
 
-  function take(tag: number): boolean {
-    const bytes = unsettled.take(tag);
+  function remove(tag: number): boolean {
+    const bytes = inFlight.get(tag);
     if (bytes === undefined) return false;
+    inFlight.delete(tag);
     inFlightBytes -= bytes;
     return true;
   }
 
   function isSlow(oldest: number): boolean {
     if (oldest < overtakenBy) return true;
-    waitingSince ??= now();
-    return now() - waitingSince >= PATIENCE_MS;
+    withheldSince ??= now();
+    return now() - withheldSince >= PATIENCE_MS;
   }
 
   return {
     get inFlight() {
-      return unsettled.size;
+      return inFlight.size;
     },
     get inFlightBytes() {
       return inFlightBytes;
     },
     get withheld() {
-      return waitingSince === null ? 0 : settled.length;
+      return withheldSince === null ? 0 : done.length;
     },
     delivered(tag, bytes) {
-      unsettled.add(tag, bytes);
+      inFlight.set(tag, bytes);
       inFlightBytes += bytes;
     },
-    ack(tag) {
-      if (take(tag)) settled.push(tag);
+    done(tag) {
+      if (remove(tag)) done.push(tag);
     },
-    takeOut: take,
+    remove,
     due(everything = false) {
-      const oldest = unsettled.oldest ?? Number.POSITIVE_INFINITY;
-      const above = settled.filter((tag) => tag > oldest);
-      const scatter = above.length > 0 && (everything || above.length > mayWait || isSlow(oldest));
-      if (scatter) overtakenBy = Math.max(overtakenBy, ...above);
-      // The broker refuses a tag that is not outstanding, so the frame names the last one settled, not the gap.
+      const oldest = inFlight.keys().next().value ?? Number.POSITIVE_INFINITY;
+      const above = done.filter((tag) => tag > oldest);
+      const oneByOne = above.length > 0 && (everything || above.length > withheldMax || isSlow(oldest));
+      if (oneByOne) overtakenBy = Math.max(overtakenBy, ...above);
+      // The broker refuses a tag that is not outstanding, so name the highest one that is done, not `oldest -
+      // 1`.
       let upTo = 0;
-      for (const tag of settled) if (tag < oldest && tag > upTo) upTo = tag;
-      settled = scatter ? [] : above;
-      if (settled.length === 0) waitingSince = null;
-      const acks: Ack[] = scatter ? above.map((tag) => ({ tag, multiple: false })) : [];
+      for (const tag of done) if (tag < oldest && tag > upTo) upTo = tag;
+      done = oneByOne ? [] : above;
+      if (done.length === 0) withheldSince = null;
+      const acks: Ack[] = oneByOne ? above.map((tag) => ({ tag, multiple: false })) : [];
       return upTo > 0 ? [{ tag: upTo, multiple: true }, ...acks] : acks;
     },
   };

@@ -2,13 +2,15 @@ import { Duplex } from 'node:stream';
 import type { ConnectionOptions } from 'node:tls';
 import { type Channel, type ChannelModel, type ConfirmChannel, connect, credentials } from 'amqplib';
 import { within } from './deadline.ts';
-import { type GuardedReading, guardDecoding } from './guarded-decoding.ts';
+import { type GuardedReading, guardDecoding } from './decoding/guarded-decoding.ts';
 import { describeError } from './log.ts';
 
-/** What the socket takes before amqplib must wait: the replies of a whole batch. */
+export type { Channel, ConfirmChannel } from 'amqplib';
+
+/** Bytes that the socket takes before amqplib has to wait: enough for the replies of a whole batch. */
 const WRITE_BUFFER = { writableHighWaterMark: 256 * 1024 };
 
-/** Certificates for `amqps:`, handed to Node's TLS unchanged. */
+/** TLS options for `amqps:`, passed on to Node unchanged. */
 export type BrokerTls = Pick<
   ConnectionOptions,
   'ca' | 'cert' | 'key' | 'passphrase' | 'servername' | 'rejectUnauthorized'
@@ -19,32 +21,32 @@ export interface ConnectOptions {
   /** Shown in the broker's list of connections. */
   name: string;
   heartbeatSeconds: number;
-  /** Limit of the whole handshake, and of every later call on the connection. */
+  /** Limit for the whole handshake, and for every later call on the connection. */
   connectTimeoutMs: number;
   tls?: BrokerTls | undefined;
 }
 
 /** One live AMQP connection. */
 export interface BrokerConnection {
-  /** The broker it leads to, without the password. */
+  /** Its URL without the password. */
   readonly broker: string;
   readonly serverVersion: string;
-  /** The broker's words while a memory or disk alarm stops this connection from publishing, else null. */
+  /** The broker's reason while a memory or disk alarm blocks publishing, else null. */
   readonly blocked: string | null;
-  /** Settles, never rejects, with the reason once the connection is gone. */
+  /** Resolves with the reason when the connection is gone. Never rejects. */
   readonly closed: Promise<string>;
-  /** Every call on channels is bounded by this. */
+  /** Limit for every call on its channels. */
   readonly rpcTimeoutMs: number;
-  /** What is read of what comes. */
+  /** Controls what is read from the socket. */
   readonly reading: GuardedReading;
   onBlocked(listener: (reason: string | null) => void): void;
   /** @throws when the connection is gone or does not answer in time. */
   openChannel(): Promise<Channel>;
   /** @throws when the connection is gone or does not answer in time. */
   openConfirmChannel(): Promise<ConfirmChannel>;
-  /** Gives the connection up at once: the socket is destroyed, `closed` settles with the reason. */
+  /** Destroys the socket at once; `closed` resolves with the reason. */
   abandon(reason: string): void;
-  /** Closes in good order, or by force when the broker does not answer in time. Never rejects. */
+  /** Closes cleanly, or by force when the broker does not answer in time. Never rejects. */
   close(): Promise<void>;
 }
 
@@ -52,16 +54,16 @@ export type OpenResult =
   | { kind: 'open'; connection: BrokerConnection }
   | { kind: 'failed'; cause: 'credentials' | 'vhost' | 'tls' | 'unreachable'; problem: string };
 
-/** `amqp://user:***@host:5672/vhost`: what may be shown and logged of a broker's URL. */
+/** A broker's URL for messages and logs: `amqp://user:***@host:5672/vhost`. */
 export function describeBroker(url: string): string {
-  // Of another shape, nobody can say which part is the password.
-  if (!/^amqps?:/.test(url) || !URL.canParse(url)) return 'a broker URL that cannot be read';
+  // In any other text the password cannot be told apart.
+  if (!/^amqps?:/.test(url) || !URL.canParse(url)) return 'an invalid broker URL';
   const { protocol, username, password, host, pathname } = new URL(url);
   const user = username === '' ? '' : `${username}${password === '' ? '' : ':***'}@`;
   return `${protocol}//${user}${host}${pathname}`;
 }
 
-/** Connects once. Does not throw: a broker that cannot be reached is an expected outcome. */
+/** Connects once. Never rejects: an unreachable broker is an expected outcome. */
 export async function openConnection(options: ConnectOptions): Promise<OpenResult> {
   const { connectTimeoutMs, name, heartbeatSeconds } = options;
   let opening: Promise<ChannelModel> | undefined;
@@ -70,14 +72,14 @@ export async function openConnection(options: ConnectOptions): Promise<OpenResul
     url.searchParams.set('heartbeat', String(heartbeatSeconds));
     opening = connect(url.href, {
       ...options.tls,
-      // Left to itself amqplib decodes percent-escapes as Latin-1 and sends another password than the given.
+      // By itself amqplib decodes percent-escapes as Latin-1, and would send the wrong password.
       credentials: credentials.plain(decode(url.username, url), decode(url.password, url)),
       noDelay: true,
       ...WRITE_BUFFER,
       timeout: connectTimeoutMs,
       clientProperties: { connection_name: name },
     });
-    // amqplib's own timeout is one of silence; a broker that answers a byte at a time would outlive it.
+    // amqplib's own timeout only limits silence: a broker that answers byte by byte would never reach it.
     const model = await within(opening, connectTimeoutMs, 'the connection');
     return { kind: 'open', connection: watch(model, describeBroker(options.url), connectTimeoutMs) };
   } catch (error) {
@@ -89,7 +91,7 @@ export async function openConnection(options: ConnectOptions): Promise<OpenResul
   }
 }
 
-/** The first of several brokers that lets this user in. Rejects with one line: what is wrong with the last. */
+/** Connects to the first broker that accepts. Rejects with one line: the problem with the last one. */
 export async function openFirst(
   options: Omit<ConnectOptions, 'url'> & { urls: readonly string[] },
 ): Promise<BrokerConnection> {
@@ -111,7 +113,7 @@ function decode(part: string, { username, password }: URL): string {
   }
 }
 
-/** Node's names for what is wrong with a certificate or a handshake. */
+/** Node's error codes for certificates and handshakes. */
 const TLS_CODE = /CERT|SIGNATURE|^ERR_(TLS|SSL|OSSL)/;
 
 function explain(error: unknown, url: string): Omit<Extract<OpenResult, { kind: 'failed' }>, 'kind'> {
@@ -120,7 +122,8 @@ function explain(error: unknown, url: string): Omit<Extract<OpenResult, { kind: 
   if (/terminated by server: 403/.test(text)) {
     return { cause: 'credentials', problem: `${broker} refuses this user or password: ${text}` };
   }
-  // amqplib drops the broker's words here; all that is left is that it closed instead of opening the vhost.
+  // amqplib drops the broker's message here. All it tells is that the broker closed instead of opening the
+  // vhost.
   if (/Expected ConnectionOpenOk; got <ConnectionClose/.test(text)) {
     return {
       cause: 'vhost',
@@ -135,7 +138,7 @@ function explain(error: unknown, url: string): Omit<Extract<OpenResult, { kind: 
 
 function watch(model: ChannelModel, broker: string, rpcTimeoutMs: number): BrokerConnection {
   const socket = socketOf(model);
-  if (socket !== null) writeTogether(socket);
+  if (socket !== null) corkWrites(socket);
   const reading = guardDecoding(model.connection);
   let blocked: string | null = null;
   let failure: string | null = null;
@@ -153,8 +156,8 @@ function watch(model: ChannelModel, broker: string, rpcTimeoutMs: number): Broke
       isClosed = true;
       reading.resume();
       resolve(failure ?? (error === undefined ? 'closed by this side' : describeError(error)));
-      // amqplib only ends its half: towards a peer that is gone the socket, and what it still holds, would
-      // stay until TCP itself gives up, a quarter of an hour later. A second lets Close-Ok out.
+      // amqplib only ends its side of the socket. If the peer is gone, the socket and its buffers would stay
+      // until TCP times out after a quarter of an hour. One second is enough to send Close-Ok.
       setTimeout(() => destroySocket(model, 'closed'), 1_000).unref();
     });
   });
@@ -183,30 +186,30 @@ function watch(model: ChannelModel, broker: string, rpcTimeoutMs: number): Broke
       if (isClosed) return;
       failure ??= 'closed by this side';
       reading.resume();
-      // The promise of close() never settles when the socket dies before Close-Ok; the event always comes.
+      // The promise of close() never resolves if the socket dies before Close-Ok; the event always comes.
       model.close().catch(() => {});
       await within(closed, rpcTimeoutMs, 'close-ok').catch(() => destroySocket(model, 'no close-ok in time'));
     },
   };
 }
 
-/** An error makes amqplib notice; a socket destroyed without one ends silently and its heartbeat goes on. */
+/** With an error, so that amqplib notices: without one its heartbeat would go on. */
 function destroySocket(model: ChannelModel, reason: string): void {
   const socket = socketOf(model);
   if (socket !== null && !socket.destroyed) socket.destroy(new Error(reason));
 }
 
-/** What amqplib keeps to itself. */
+/** amqplib does not expose its socket. */
 function socketOf(model: ChannelModel): Duplex | null {
   const stream: unknown = Reflect.get(model.connection, 'stream');
   return stream instanceof Duplex ? stream : null;
 }
 
 /**
- * amqplib hands the socket each message by itself, and a system call for each costs more than all the rest of
- * publishing it: what one turn of the event loop writes goes out as one.
+ * amqplib writes each message to the socket by itself, and a system call per message costs more than the rest
+ * of publishing it. So everything written in one turn of the event loop goes out in one call.
  */
-function writeTogether(socket: Duplex): void {
+function corkWrites(socket: Duplex): void {
   const write = socket.write.bind(socket) as (...args: unknown[]) => boolean;
   let isCorked = false;
   socket.write = (...args: unknown[]) => {

@@ -5,23 +5,26 @@ import { DeadlineError, within } from './deadline.ts';
 import { type Delivery, toDelivery } from './delivery.ts';
 import { describeError } from './log.ts';
 
-/** The channel of one consumer, from opening to its end; a fresh one follows with a new epoch. */
+/** The channel of one consumer, from opening to its end. The next one has a higher epoch. */
 export interface ConsumerChannel {
   readonly epoch: number;
   readonly ledger: AckLedger;
   /** Whether the broker sends deliveries. */
   readonly subscribed: boolean;
-  /** @throws what the broker answers (its `code`), or DeadlineError. */
+  /** @throws the broker's error (with its `code`), or DeadlineError. */
   subscribe(): Promise<void>;
-  /** Asks the broker to send no more; what is in hand stays in hand. @throws DeadlineError, or when it is gone. */
+  /**
+   * Ends the subscription; what is in flight stays in flight. @throws DeadlineError, or when the channel is
+   * gone.
+   */
   unsubscribe(): Promise<void>;
-  /** Nothing more needs to happen for a delivery. */
+  /** Nothing more needs to happen for this delivery. */
   ack(tag: number): void;
   /** Sends the acknowledgements that are due. */
   flush(): void;
-  /** Refuses a delivery in hand: the broker moves it to the queue of what it gives up on. */
-  refuse(tag: number): void;
-  /** Closes in good order, acknowledgements first; the broker redelivers the rest. @throws DeadlineError. */
+  /** Rejects a delivery without requeueing it: the broker dead-letters it. */
+  reject(tag: number): void;
+  /** Sends all acknowledgements and closes; the broker redelivers the rest. @throws DeadlineError. */
   close(): Promise<void>;
 }
 
@@ -31,34 +34,40 @@ export interface ConsumerChannelOptions {
   queue: string;
   prefetch: number;
   keepBytes: number;
-  inHandBytes?: number;
+  inFlightBytesMax?: number;
   onDelivery(delivery: Delivery): void;
-  /** The broker ended the subscription (a deleted queue) and the channel is still open. */
+  /** The broker cancelled the consumer (its queue was deleted); the channel is still open. */
   onCancelled(): void;
-  /** The channel is gone. Called once. `isOurs`: this side could not make sense of what came on it. */
+  /**
+   * The channel is gone. Called once. `isOurs`: this side closed it over something that it could not decode.
+   */
   onGone(reason: string, isOurs: boolean): void;
 }
 
-const NO_BYTES = Buffer.alloc(0);
-
 /**
- * Bytes of bodies in hand at which a consumer stops reading. A CDR has some hundred, so that a full prefetch of them is
- * below 2 MiB; a body in hand, read and being settled takes several times its bytes (docs/operations.md, "Memory").
+ * Bytes of bodies in flight at which a consumer stops reading. A CDR has a few hundred bytes, so a full
+ * prefetch of ordinary ones stays below 2 MiB. While it is processed, a body takes several times its size
+ * (docs/operations.md, "Memory").
  */
-export const IN_HAND_BYTES = 8_388_608;
-/** With which amqplib closes a channel by itself: a frame where none may be, and an error while it takes a message. */
+export const IN_FLIGHT_BYTES_MAX = 8_388_608;
+/**
+ * amqplib closes a channel with these itself: for an unexpected frame, and for an exception in a listener.
+ */
 const OWN_CODES: ReadonlySet<unknown> = new Set([505, 541]);
 
 /**
- * A channel of the broker has at most 32 commands on their way into the log of a quorum queue. Acknowledgements
- * beyond that it keeps, to send them as one when the first are written, and forgets when it is closed before:
- * settled messages would come again. No answer tells when they are written, so the last gets this long.
+ * A channel of the broker has at most 32 commands on their way into the log of a quorum queue. It holds back
+ * further acknowledgements, to send them as one when the first are written, and forgets them if it is closed
+ * before: messages that were acknowledged would come again. No answer tells when they are written, so closing
+ * waits this long after the last.
  */
-const ACK_SETTLE_MS = 250;
+const ACKS_WRITTEN_MS = 250;
 
-/** Opens a channel with its prefetch; call `subscribe` to begin. @throws when the connection does not answer. */
+/**
+ * Opens a channel with its prefetch; call `subscribe` to begin. @throws when the connection does not answer.
+ */
 export async function openConsumerChannel(options: ConsumerChannelOptions): Promise<ConsumerChannel> {
-  const { connection, epoch, queue, inHandBytes = IN_HAND_BYTES } = options;
+  const { connection, epoch, queue, inFlightBytesMax = IN_FLIGHT_BYTES_MAX } = options;
   const { reading } = connection;
   reading.keepBytes = options.keepBytes;
   const ledger = createAckLedger(options.prefetch / 2);
@@ -66,34 +75,32 @@ export async function openConsumerChannel(options: ConsumerChannelOptions): Prom
   const rpc = <T>(work: Promise<T>, what: string) =>
     within(reading.answer(work), connection.rpcTimeoutMs, `the answer to ${what}`);
   let consumerTag: string | null = null;
-  let sample: Message | null = null;
-  let acknowledgedAt = Number.NEGATIVE_INFINITY;
-  let later: NodeJS.Timeout | undefined;
+  let lastAckAt = Number.NEGATIVE_INFINITY;
+  let laterFlush: NodeJS.Timeout | undefined;
   let failure = 'the channel was closed';
   let isOurs = false;
 
-  // amqplib sorts deliveries by consumer tag and closes the channel over one that comes after the answer to
-  // basic.cancel, which a quorum queue can send. Every delivery here has one destination: take them all.
+  // amqplib sorts deliveries by consumer tag, and closes the channel over one that comes after the answer to
+  // basic.cancel, which a quorum queue can send. This channel has one consumer, so take every delivery.
   channel.removeAllListeners('delivery');
   channel.removeAllListeners('cancel');
   channel.on('delivery', (message: ConsumeMessage) => {
-    sample ??= { content: NO_BYTES, fields: message.fields, properties: message.properties };
     const delivery = toDelivery(message, epoch);
     ledger.delivered(delivery.tag, delivery.body.length);
-    if (ledger.inFlightBytes > inHandBytes) reading.pause();
+    if (ledger.inFlightBytes > inFlightBytesMax) reading.pause();
     options.onDelivery(delivery);
   });
   channel.on('cancel', () => {
     consumerTag = null;
     options.onCancelled();
   });
-  // Without a listener an error of the channel would take the whole connection with it.
+  // Without a listener an error of the channel would end the whole connection.
   channel.on('error', (error) => {
     failure = describeError(error);
     isOurs = 'code' in error && OWN_CODES.has(error.code) && !failure.includes('closed by server');
   });
   channel.on('close', () => {
-    clearTimeout(later);
+    clearTimeout(laterFlush);
     consumerTag = null;
     reading.resume();
     options.onGone(failure, isOurs);
@@ -101,28 +108,21 @@ export async function openConsumerChannel(options: ConsumerChannelOptions): Prom
   await rpc(channel.prefetch(options.prefetch), 'basic.qos');
 
   function flush(everything: boolean): void {
-    const like = sample;
-    if (like === null) return;
     for (const { tag, multiple } of ledger.due(everything)) {
-      acknowledgedAt = performance.now();
-      if (!sent(() => channel.ack(named(like, tag), multiple))) return;
+      lastAckAt = performance.now();
+      if (!isSent(() => channel.ack(messageOf(tag), multiple))) return;
     }
-    // What waits for a slow one must not depend on another batch to come: they may fill the window.
-    if (ledger.withheld > 0) later ??= setTimeout(flushLater, PATIENCE_MS);
+    // What is withheld must not depend on another batch: slow deliveries may fill the whole window.
+    if (ledger.withheld > 0) laterFlush ??= setTimeout(flushLater, PATIENCE_MS);
   }
 
   function flushLater(): void {
-    later = undefined;
+    laterFlush = undefined;
     flush(false);
   }
 
-  /** amqplib answers messages and reads nothing of them but the tag. */
-  function named(like: Message, tag: number): Message {
-    return { ...like, fields: { ...like.fields, deliveryTag: tag } };
-  }
-
-  function readOn(): void {
-    if (ledger.inFlightBytes <= inHandBytes) reading.resume();
+  function resumeReading(): void {
+    if (ledger.inFlightBytes <= inFlightBytesMax) reading.resume();
   }
 
   async function unsubscribe(): Promise<void> {
@@ -146,22 +146,21 @@ export async function openConsumerChannel(options: ConsumerChannelOptions): Prom
     },
     unsubscribe,
     ack(tag) {
-      ledger.ack(tag);
-      readOn();
+      ledger.done(tag);
+      resumeReading();
     },
     flush: () => flush(false),
-    refuse(tag) {
-      const like = sample;
-      if (like !== null && ledger.takeOut(tag)) sent(() => channel.reject(named(like, tag), false));
-      readOn();
+    reject(tag) {
+      if (ledger.remove(tag)) isSent(() => channel.reject(messageOf(tag), false));
+      resumeReading();
     },
     async close() {
       await unsubscribe();
       flush(true);
-      const settleMs = acknowledgedAt + ACK_SETTLE_MS - performance.now();
-      if (settleMs > 0) await new Promise((resolve) => setTimeout(resolve, settleMs));
-      // An acknowledgement has no answer. One to a later call on the same channel says that the broker has
-      // read it; closing without could lose it on the way and have a settled message sent again.
+      const waitMs = lastAckAt + ACKS_WRITTEN_MS - performance.now();
+      if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
+      // An acknowledgement has no answer. The answer to a later call on the same channel shows that the
+      // broker has read it. Without that it could be lost, and an acknowledged message would come again.
       await rpc(channel.prefetch(options.prefetch), 'basic.qos');
       failure = 'closed by this side';
       await rpc(channel.close(), 'channel.close');
@@ -169,17 +168,22 @@ export async function openConsumerChannel(options: ConsumerChannelOptions): Prom
   };
 }
 
-/** False when the channel is gone: the broker gives its messages out again, so there is nothing to do. */
-function sent(answer: () => void): boolean {
+/** amqplib takes a message to acknowledge or reject, and reads only its delivery tag. */
+function messageOf(deliveryTag: number): Message {
+  return { fields: { deliveryTag } } as Message;
+}
+
+/** False when the channel is gone. Nothing to do then: the broker redelivers its messages. */
+function isSent(send: () => void): boolean {
   try {
-    answer();
+    send();
     return true;
   } catch {
     return false;
   }
 }
 
-/** Why a queue cannot be consumed, in words that say what to do. */
+/** Why a queue cannot be consumed, and what to do about it. */
 export function explainRefusal(error: unknown, queue: string, broker: string): string {
   const text = describeError(error);
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
@@ -188,7 +192,7 @@ export function explainRefusal(error: unknown, queue: string, broker: string): s
   return `cannot consume queue "${queue}" on ${broker}: ${text}`;
 }
 
-/** Where an answer is overdue nobody knows what the channel is waiting for; only a new connection is sure. */
-export function giveUpWhenOverdue(connection: BrokerConnection, error: unknown): void {
+/** An overdue answer leaves the channel in an unknown state; only a new connection is certain. */
+export function abandonWhenOverdue(connection: BrokerConnection, error: unknown): void {
   if (error instanceof DeadlineError) connection.abandon(describeError(error));
 }

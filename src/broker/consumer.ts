@@ -1,23 +1,81 @@
 import { createBackoff } from './backoff.ts';
 import type { BrokerConnection } from './connect.ts';
 import {
+  abandonWhenOverdue,
   type ConsumerChannel,
   explainRefusal,
-  giveUpWhenOverdue,
   openConsumerChannel,
 } from './consumer-channel.ts';
-import type { Consumer, ConsumerOptions, ConsumerState } from './consumer-types.ts';
+import type { Delivery } from './delivery.ts';
 import { createProblemLog } from './log.ts';
 import type { SupervisedConnection } from './supervisor.ts';
 
-export { IN_HAND_BYTES } from './consumer-channel.ts';
-export type { Consumer, ConsumerOptions, ConsumerState } from './consumer-types.ts';
+export { IN_FLIGHT_BYTES_MAX } from './consumer-channel.ts';
 export type { Deaths, Delivery } from './delivery.ts';
 
+export interface ConsumerOptions {
+  queue: string;
+  /** Most deliveries in flight at once. */
+  prefetch: number;
+  /** Of a longer body only this many bytes plus one are kept; `Delivery.bytes` tells the true length. */
+  keepBytes: number;
+  /**
+   * With more bytes of bodies in flight nothing more is read, whatever the prefetch. Default:
+   * IN_FLIGHT_BYTES_MAX.
+   */
+  inFlightBytesMax?: number;
+  /** Called for every delivery, in order, as it arrives. Must not throw. */
+  onDelivery(delivery: Delivery): void;
+  onState?(state: ConsumerState): void;
+  /** The subscription was lost, not ended by this side. */
+  onLost?(cause: LossCause): void;
+}
+
 /**
- * Consumes one queue over whatever connection the supervisor has, on a channel of its own, and subscribes again
- * after anything that ends the subscription. The one place that acknowledges. None of its promises rejects, and
- * each is done when the broker has answered or the channel or connection was given up.
+ * `decoding`: this side could not decode what came. `cancelled`: the broker ended it, as for a deleted queue.
+ */
+export const lossCauses = ['connection', 'channel', 'cancelled', 'decoding'] as const;
+export type LossCause = (typeof lossCauses)[number];
+
+export type ConsumerState = 'disconnected' | 'subscribing' | 'consuming' | 'paused' | 'closed';
+
+export interface Consumer {
+  readonly state: ConsumerState;
+  readonly consuming: boolean;
+  /** Unacknowledged deliveries of the current channel. */
+  readonly inFlight: number;
+  /** Bytes of their bodies. */
+  readonly inFlightBytes: number;
+  /** Whether the delivery can still be acknowledged; if not, the broker delivers the message again. */
+  isLive(delivery: Delivery): boolean;
+  /** Nothing more needs to happen for this delivery. The next `flushAcks` acknowledges it. */
+  ack(delivery: Delivery): void;
+  /** Sends the acknowledgements that are due; call it once per batch. */
+  flushAcks(): void;
+  /**
+   * Dead-letters a delivery to `cdrs.dead`, to be processed there. Does not count towards its delivery limit.
+   */
+  setAside(delivery: Delivery): void;
+  /**
+   * Ends the subscription and keeps what is in flight (the broker waits 30 minutes for an ack): the first
+   * half of a shutdown, or a pause until `resume`.
+   */
+  stopConsuming(): Promise<void>;
+  /**
+   * Returns everything in flight to the queue and pauses until `resume`. Each message comes one step nearer
+   * to its delivery limit, so call it once per outage.
+   */
+  returnAll(): Promise<void>;
+  /** Consumes again after `stopConsuming` or `returnAll`. */
+  resume(): void;
+  /** Sends all acknowledgements, makes sure that the broker has read them, and closes for good. */
+  close(): Promise<void>;
+}
+
+/**
+ * Consumes one queue on a channel of its own, and subscribes again after whatever ends the subscription. The
+ * only place that acknowledges. No promise rejects; each resolves when the broker has answered, or when the
+ * channel or the connection is gone.
  */
 export function createConsumer(supervised: SupervisedConnection, options: ConsumerOptions): Consumer {
   const { queue } = options;
@@ -30,7 +88,7 @@ export function createConsumer(supervised: SupervisedConnection, options: Consum
   let working: Promise<void> | null = null;
   let workAgain = false;
   let retry: NodeJS.Timeout | undefined;
-  let shown: ConsumerState = 'disconnected';
+  let reported: ConsumerState = 'disconnected';
 
   function state(): ConsumerState {
     if (goal === 'close') return 'closed';
@@ -39,17 +97,17 @@ export function createConsumer(supervised: SupervisedConnection, options: Consum
     return channel?.subscribed ? 'consuming' : 'subscribing';
   }
 
-  function show(): void {
+  function reportState(): void {
     const now = state();
-    if (now === shown) return;
-    shown = now;
+    if (now === reported) return;
+    reported = now;
     if (now === 'consuming') problems.over();
     options.onState?.(now);
   }
 
   function retryAfter(problem: string): void {
     const retryInMs = backoff.next();
-    problems.say({ queue, retryInMs }, problem);
+    problems.report({ queue, retryInMs }, problem);
     clearTimeout(retry);
     retry = setTimeout(work, retryInMs);
   }
@@ -61,22 +119,23 @@ export function createConsumer(supervised: SupervisedConnection, options: Consum
       connection: on,
       epoch: mine,
       onCancelled() {
-        // What is in hand may have gone back to the queue already, and the broker answers an acknowledgement
-        // of such a message with an error: begin again on a clean channel.
+        // What is in flight may be back in the queue already, and the broker answers an acknowledgement of
+        // such a message with an error. Start again on a clean channel.
         if (channel?.epoch !== mine) return;
-        channel.close().catch((error) => giveUpWhenOverdue(on, error));
+        channel.close().catch((error) => abandonWhenOverdue(on, error));
         channel = null;
         options.onLost?.('cancelled');
-        if (goal === 'consume') retryAfter(`the broker ended the consumer of queue "${queue}"`);
-        show();
+        if (goal === 'consume') retryAfter(`the broker cancelled the consumer of queue "${queue}"`);
+        reportState();
       },
       onGone(reason, isOurs) {
         if (channel?.epoch !== mine) return;
         channel = null;
-        show();
-        // A step that is under way sees it for itself.
+        reportState();
+        // A step in progress notices by itself.
         if (working !== null) return;
-        // A lost connection takes its channels first. There is nothing to retry then: the next one calls.
+        // A lost connection closes its channels first. Then there is nothing to retry here: onUp starts
+        // again.
         setImmediate(() => {
           if (goal !== 'consume' || connection !== on) return;
           options.onLost?.(isOurs ? 'decoding' : 'channel');
@@ -102,11 +161,11 @@ export function createConsumer(supervised: SupervisedConnection, options: Consum
         channel = null;
       }
     } catch (error) {
-      giveUpWhenOverdue(on, error);
+      abandonWhenOverdue(on, error);
       channel = null;
       if (goal === 'consume' && connection === on) retryAfter(explainRefusal(error, queue, on.broker));
     }
-    show();
+    reportState();
   }
 
   async function workThrough(): Promise<void> {
@@ -117,7 +176,10 @@ export function createConsumer(supervised: SupervisedConnection, options: Consum
     working = null;
   }
 
-  /** Works towards the goal until it is reached or fails; one at a time, since calls on a channel are ordered. */
+  /**
+   * Works towards the goal until it is reached or a step fails. One at a time: calls on a channel are
+   * ordered.
+   */
   function work(): Promise<void> {
     workAgain = true;
     working ??= Promise.resolve().then(workThrough);
@@ -127,14 +189,14 @@ export function createConsumer(supervised: SupervisedConnection, options: Consum
   function pursue(next: typeof goal): Promise<void> {
     if (goal !== 'close') goal = next;
     clearTimeout(retry);
-    show();
+    reportState();
     return work();
   }
 
-  const leave = supervised.attach({
+  const detach = supervised.attach({
     onUp(fresh) {
       connection = fresh;
-      show();
+      reportState();
       void work();
     },
     onDown() {
@@ -142,7 +204,7 @@ export function createConsumer(supervised: SupervisedConnection, options: Consum
       connection = null;
       channel = null;
       clearTimeout(retry);
-      show();
+      reportState();
     },
   });
 
@@ -165,14 +227,14 @@ export function createConsumer(supervised: SupervisedConnection, options: Consum
     },
     flushAcks: () => channel?.flush(),
     setAside(delivery) {
-      if (channel?.epoch === delivery.epoch) channel.refuse(delivery.tag);
+      if (channel?.epoch === delivery.epoch) channel.reject(delivery.tag);
     },
     returnAll: () => pursue('return'),
     resume: () => void pursue('consume'),
     stopConsuming: () => pursue('pause'),
     async close() {
       await pursue('close');
-      leave();
+      detach();
     },
   };
 }

@@ -1,9 +1,9 @@
 import type { Duplex } from 'node:stream';
 import type { Channel } from 'amqplib';
-import { ContentHeader, FRAME_HEADER_BYTES, HEADER } from './content-header.ts';
-import { longAt } from './field-table.ts';
+import { ContentHeader, FRAME_HEADER_BYTES, HEADER } from './decoding/content-header.ts';
+import { longAt } from './decoding/field-table.ts';
 
-/** What amqplib 2.3.1 keeps to itself: where a channel writes its frames. */
+/** Private parts of amqplib 2.3.1: where a channel writes its frames. */
 interface Internals {
   ch: number;
   connection: { channels: readonly ({ buffer: Duplex } | null)[] };
@@ -12,8 +12,9 @@ interface Internals {
 const header = new ContentHeader();
 
 /**
- * Publishes with a correlation id of any bytes, which amqplib cannot: it takes text and writes UTF-8. It is given text
- * of the same length, and the bytes are put in its place before the frames go out.
+ * Publishes with any bytes as correlation id. AMQP allows them and a reply must return what the sender used,
+ * but amqplib takes a text and writes UTF-8. So it publishes a text of the same length, and the frames that
+ * it writes get the bytes in its place.
  *
  * @param bytes at most 255
  * @throws what `publish` throws
@@ -35,7 +36,7 @@ export function withCorrelationBytes(
   }
 }
 
-/** The same frames, with other bytes for the correlation id of a content header among them. */
+/** Overwrites the correlation id in the content header among these frames. */
 function replaced(frames: Buffer, bytes: Buffer): Buffer {
   for (let at = 0; at + FRAME_HEADER_BYTES < frames.length; ) {
     const end = at + FRAME_HEADER_BYTES + longAt(frames, at + 3) + 1;

@@ -4,8 +4,8 @@ export class DeadlineError extends Error {
 }
 
 /**
- * Waits for `work`, at most `milliseconds`. amqplib has no timeout on any call, and some of its promises never
- * settle when the socket dies, so every wait for the broker goes through here.
+ * Waits for `work`, at most `milliseconds`. amqplib has no timeout on any call, and some of its promises
+ * never settle when the socket dies, so every wait for the broker goes through here.
  *
  * @param what names the wait in the error, e.g. `the broker's answer to basic.cancel`.
  * @throws DeadlineError when the time is up; a later rejection of `work` is swallowed.

@@ -1,52 +1,57 @@
 import type { ConsumeMessage, MessageProperties } from 'amqplib';
 import type { RequestProperties } from '../domain/properties.ts';
 import { REPLAY_HEADER } from '../domain/replay-header.ts';
-import { ECHO, type GuardedProperties, NOTE } from './guarded-decoding.ts';
+import { ECHO, type GuardedProperties, NOTE } from './decoding/guarded-decoding.ts';
 
-/** A message in this worker's hand until it is settled or its channel is gone. */
+/** A message as it was delivered; in flight until it is acknowledged or its channel is gone. */
 export interface Delivery {
   readonly body: Buffer;
-  /** Length of the body as it was sent; `body` is shorter where more than the consumer keeps was sent. */
+  /** Length of the body as it was sent. `body` is shorter if that is more than the consumer keeps. */
   readonly bytes: number;
   readonly properties: RequestProperties;
-  /** Why the headers could not be taken, or all the properties; undefined where they are. */
+  /** Why the headers, or all properties, could not be read; undefined if they could. */
   readonly unreadable: string | undefined;
-  /** What stands in the header of a replay in place of credentials, '' where that is no text; undefined without one. */
+  /**
+   * The one-time token of a replay, from its header; '' if that is not a text, undefined without the header.
+   */
   readonly oneTimeToken: string | undefined;
   readonly exchange: string;
   readonly redelivered: boolean;
   readonly deaths: Deaths;
-  /** Wall clock of the sender, milliseconds since 1970, if it said when it sent the message. */
+  /** The sender's wall clock, milliseconds since 1970, if it set `timestamp`. */
   readonly sentAt: number | null;
-  /** Wall clock, milliseconds since 1970: for the record. */
+  /** Wall clock, milliseconds since 1970: for records. */
   readonly receivedAt: number;
   /** Monotonic milliseconds (`performance.now`): for durations and deadlines. */
   readonly receivedTick: number;
-  /** Which channel it came on, and its tag there: for the consumer's own bookkeeping. */
+  /** The channel that it came on and its delivery tag there. For the consumer only. */
   readonly epoch: number;
   readonly tag: number;
 }
 
-/** What the broker counted; numbers only, for a client can write anything else into these headers. */
+/**
+ * The broker's record of failed deliveries. Anything but a number is ignored: a client can write these
+ * headers too.
+ */
 export interface Deaths {
   /**
-   * Unsuccessful deliveries before this one (`x-delivery-count`), 0 where the queue does not count. Of a message that
-   * another queue gave up on see `redeliveriesSince`.
+   * Failed deliveries before this one (`x-delivery-count`), 0 if the queue does not count. For a message that
+   * was dead-lettered by another queue see `redeliveriesSince`.
    */
   redeliveries: number;
   /**
-   * Why it was dead-lettered last, as the broker says it, or whoever wrote `x-death` in its place. Null for never: in
-   * `cdrs.dead` it was not routable then.
+   * Why it was dead-lettered last, as `x-death` says. Null if it never was; a message in `cdrs.dead` was
+   * unroutable then.
    */
   reason: string | null;
 }
 
-/** Characters; ours have some 80. */
+/** Characters. A genuine token has about 80. */
 const TOKEN_MAX = 255;
 const NO_HEADERS: Readonly<Record<string, unknown>> = Object.freeze({});
 const NEVER_DIED: Deaths = Object.freeze({ redeliveries: 0, reason: null });
 
-/** What is used of a message; nothing else of its headers stays in hand with it. */
+/** Takes out of a message what is used later, so that its other headers can be freed. */
 export function toDelivery(message: ConsumeMessage, epoch: number): Delivery {
   const { content, fields } = message;
   const properties: MessageProperties & GuardedProperties = message.properties;
@@ -78,11 +83,11 @@ export function toDelivery(message: ConsumeMessage, epoch: number): Delivery {
   };
 }
 
-/** W3C Trace Context, section 3.2.2: version ff and IDs of zeros alone are not valid. */
+/** W3C Trace Context, section 3.2.2: version ff and all-zero IDs are invalid. */
 const TRACEPARENT = /^(?!ff)[\da-f]{2}-(?!0{32})[\da-f]{32}-(?!0{16})[\da-f]{16}-[\da-f]{2}$/;
 const NO_TRACE: { traceparent?: string } = Object.freeze({});
 
-/** Only what has the exact form is carried on: a header of a producer goes into logs and replies. */
+/** Only the exact form is passed on: the producer's header goes into logs and replies. */
 function traceOf(value: unknown): { traceparent?: string } {
   return typeof value === 'string' && TRACEPARENT.test(value) ? { traceparent: value } : NO_TRACE;
 }
@@ -120,11 +125,17 @@ function countOf(value: unknown): number {
 }
 
 /**
- * Unsuccessful deliveries of a message since a queue gave it up. RabbitMQ 4 hands the count of that queue on with it: the
- * first number above the limit stands there at the first delivery. Up to 4.2 the count then begins at 1, later it may go
- * on from where it was. RabbitMQ 3 begins at 0.
+ * Failed deliveries of a message since another queue dead-lettered it at its delivery limit. RabbitMQ 3
+ * counts from 0 again. RabbitMQ 4 hands the old count on: the first delivery shows `deliveryLimit + 1`. After
+ * that, up to 4.2 it counts from 1; later versions may continue.
  *
- * @param deliveryLimit of the queue that gave it up
+ * | deliveries from the new queue, limit 20 | 1st | 2nd | 3rd |
+ * | --- | --- | --- | --- |
+ * | RabbitMQ 3 | 0 | 1 | 2 |
+ * | RabbitMQ 4.0 to 4.2 | 21 | 1 | 2 |
+ * | RabbitMQ later | 21 | 22 | 23 |
+ *
+ * @param deliveryLimit of the queue that dead-lettered it
  */
 export function redeliveriesSince({ redeliveries }: Deaths, deliveryLimit: number): number {
   const handedOn = deliveryLimit + 1;

@@ -1,4 +1,4 @@
-/** What the broker's rooms need of a logger; a pino logger is one. */
+/** Logger interface of the broker modules; a pino logger has it. */
 export interface BrokerLog {
   debug(fields: object, message: string): void;
   info(fields: object, message: string): void;
@@ -6,13 +6,16 @@ export interface BrokerLog {
   error(fields: object, message: string): void;
 }
 
-/** The same log for what comes and goes all the time: everything at level debug. */
+/** Writes everything at level debug: for connections that come and go all the time. */
 export function quietLog(log: BrokerLog): BrokerLog {
-  const say: BrokerLog['debug'] = (fields, message) => log.debug(fields, message);
-  return { debug: say, info: say, warn: say, error: say };
+  const debug: BrokerLog['debug'] = (fields, message) => log.debug(fields, message);
+  return { debug, info: debug, warn: debug, error: debug };
 }
 
-/** The text of anything thrown; never empty, because a refused dual-stack connect has an empty message. */
+/**
+ * The message of anything thrown; never empty, though the error of a refused dual-stack connect has an empty
+ * one.
+ */
 export function describeError(error: unknown): string {
   if (error instanceof AggregateError && error.message === '') {
     return error.errors.map(describeError).join('; ');
@@ -21,17 +24,17 @@ export function describeError(error: unknown): string {
   return String(error);
 }
 
-/** Says a problem once for as long as it stays the same: an outage of an hour is one line, not a thousand. */
+/** Warns of a problem once while it stays the same: an outage of an hour is one line, not a thousand. */
 export interface ProblemLog {
-  say(fields: object, problem: string): void;
-  /** The problem is over: if it comes again, it is news. */
+  report(fields: object, problem: string): void;
+  /** The problem is over: warn again if it returns. */
   over(): void;
 }
 
 export function createProblemLog(log: BrokerLog): ProblemLog {
   let last = '';
   return {
-    say(fields, problem) {
+    report(fields, problem) {
       if (problem === last) log.debug(fields, problem);
       else log.warn(fields, problem);
       last = problem;

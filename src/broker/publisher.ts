@@ -1,23 +1,23 @@
 import { type ConfirmChannel, IllegalOperationError, type Options } from 'amqplib';
-import type { BrokerConnection } from './connect.ts';
-import { withCorrelationBytes } from './correlation-bytes.ts';
-import { describeError } from './log.ts';
 import {
-  Batch,
   ConfirmWindow,
   failed,
   type OutgoingMessage,
   type OutgoingProperties,
+  PublishBatch,
   type PublishResult,
-} from './publish-window.ts';
+} from './confirm-window.ts';
+import type { BrokerConnection } from './connect.ts';
+import { withCorrelationBytes } from './correlation-bytes.ts';
+import { describeError } from './log.ts';
 import type { SupervisedConnection } from './supervisor.ts';
 
-export type { OutgoingMessage, OutgoingProperties, PublishFailure, PublishResult } from './publish-window.ts';
+export type { OutgoingMessage, OutgoingProperties, PublishFailure, PublishResult } from './confirm-window.ts';
 
 export interface PublisherOptions {
-  /** From the call to the confirm, queueing here included. */
+  /** From the call to the confirm, time in this queue included. */
   timeoutMs: number;
-  /** Messages sent and not confirmed, at most; the rest waits here. */
+  /** Most messages sent and not confirmed; the rest waits here. */
   maxInFlight: number;
 }
 
@@ -27,67 +27,79 @@ export interface Publisher {
   /** Messages sent and not confirmed, those that timed out included. */
   readonly inFlight: number;
   publish(message: OutgoingMessage): Promise<PublishResult>;
-  /** Results in the order of the messages. One promise and one deadline, so the cheaper way for many. */
+  /** Results in the order of the messages. Cheaper than one by one: one promise and one deadline for all. */
   publishBatch(messages: readonly OutgoingMessage[]): Promise<PublishResult[]>;
-  /** Fails what is not confirmed and sends no more. The connection stays its owner's to stop. */
+  /** Fails what is not confirmed and sends no more. The connection stays open: its owner stops it. */
   close(): void;
 }
 
-interface Line {
+/** The channel of the current connection. */
+interface PublishChannel {
   connection: BrokerConnection;
   channel: ConfirmChannel;
   window: ConfirmWindow;
-  /** Monotonic milliseconds of the last sign of life: a confirm, or the first message after a silence. */
+  /** When the last confirm came, or the first message was sent after everything had been confirmed. */
   lastProgress: number;
-  /** Since when everything is refused, in the same; null while something is not. */
-  refusedSince: number | null;
+  /** When the broker began to nack everything; null after an ack. */
+  nackedSince: number | null;
 }
 
-/** Without any confirm for so many timeouts the channel counts as stuck: two of 10 s keep the promise of 30 s. */
+/**
+ * Without any confirm for this many timeouts the channel is stuck. With 10 s that keeps the promise of 30 s.
+ */
 const STUCK_AFTER_TIMEOUTS = 2;
 
 /** The broker's codes for "no permission" and "no such exchange". */
 const REFUSALS = new Set<unknown>([403, 404]);
 
-/** The headers of the message that is being sent; one that it has not is undefined, which amqplib leaves out. */
-const lentHeaders: Record<string, string | number | boolean | undefined> = {};
+/** The headers of the message that is being sent. */
+const headersNow: Record<string, string | number | boolean | undefined> = {};
 
 /**
- * The same object for every message, which amqplib has read when `publish` returns. It makes what it is given the prototype
- * of an object of its own, and V8 keeps what it knows of a prototype in the old generation: the headers of each message
- * would stay until the whole heap is marked (docs/performance.md).
+ * The headers of a message, copied into one object for all messages. amqplib makes the object that it is given the
+ * prototype of another, which V8 treats as a new class: with an object for each message encoding takes twice as
+ * long, which is a few percent of all that a worker does for a message, and what V8 knows of the class fills the old
+ * generation (bench/publishing.ts). amqplib has encoded the headers when `publish` returns, and leaves out those that
+ * are undefined.
  */
-function lent(headers: OutgoingProperties['headers'] = {}): typeof lentHeaders {
-  for (const name of Object.keys(lentHeaders)) lentHeaders[name] = undefined;
-  return Object.assign(lentHeaders, headers);
+export function reusedHeaders(headers: OutgoingProperties['headers'] = {}): typeof headersNow {
+  for (const name of Object.keys(headersNow)) headersNow[name] = undefined;
+  return Object.assign(headersNow, headers);
 }
 
 /**
- * Publishes with confirms over whatever connection the supervisor has. No call rejects. While there is no
- * connection, or an alarm blocks it, everything fails at once: when to try again is for the caller to decide.
+ * Publishes with confirms over the supervised connection. No call rejects. Without a connection, or while an
+ * alarm blocks it, every message fails at once: the caller decides when to try again.
  */
 export function createPublisher(supervised: SupervisedConnection, options: PublisherOptions): Publisher {
   const { timeoutMs, maxInFlight } = options;
-  /** In order of their deadlines. An array for the reason that `TagWindow` has. */
-  const open: Batch[] = [];
-  const waiting: Batch[] = [];
-  let line: Line | null = null;
+  /** Not finished, in order of deadline. */
+  const open = new Set<PublishBatch>();
+  /** Not sent completely. */
+  const queue: PublishBatch[] = [];
+  let current: PublishChannel | null = null;
   let timer: NodeJS.Timeout | undefined;
   let closed = false;
 
-  async function openLine(connection: BrokerConnection): Promise<void> {
+  async function openChannel(connection: BrokerConnection): Promise<void> {
     const channel = await connection.openConfirmChannel();
     const window = new ConfirmWindow();
-    const mine: Line = { connection, channel, window, lastProgress: performance.now(), refusedSince: null };
+    const mine: PublishChannel = {
+      connection,
+      channel,
+      window,
+      lastProgress: performance.now(),
+      nackedSince: null,
+    };
     const onConfirm = (isAck: boolean) => (fields: { deliveryTag: number; multiple: boolean }) => {
       const now = performance.now();
       mine.lastProgress = now;
-      mine.refusedSince = isAck ? null : (mine.refusedSince ?? now);
+      mine.nackedSince = isAck ? null : (mine.nackedSince ?? now);
       window.confirmed(fields.deliveryTag, fields.multiple, isAck);
-      // A channel of RabbitMQ 3.10 that was opened before a quorum queue had its new leader asks the dead one for
-      // ever, and refuses; another one asks the new one.
-      if (mine.refusedSince !== null && now - mine.refusedSince >= timeoutMs) {
-        connection.abandon(`everything is refused for ${timeoutMs} ms`);
+      // On RabbitMQ 3.10 a channel opened before a quorum queue changed its leader keeps asking the old one
+      // and nacks forever. A new channel asks the new leader.
+      if (mine.nackedSince !== null && now - mine.nackedSince >= timeoutMs) {
+        connection.abandon(`every message was nacked for ${timeoutMs} ms`);
       }
       pump();
     };
@@ -104,115 +116,113 @@ export function createPublisher(supervised: SupervisedConnection, options: Publi
       isRefused = 'code' in error && REFUSALS.has(error.code);
     });
     channel.on('close', () => {
-      if (line === mine) loseLine(failure, isRefused ? 'refused' : 'disconnected');
-      // This channel is all the connection is for. A lost connection takes its channels first, so wait for its
-      // own reason.
+      if (current === mine) lose(failure, isRefused ? 'refused' : 'disconnected');
+      // The connection has no other use than this channel. A lost connection closes its channels first: let
+      // it report its own reason.
       setImmediate(() => connection.abandon(`publish channel lost: ${failure}`));
     });
-    line = mine;
+    current = mine;
   }
 
-  /** What was sent may or may not have arrived, and nobody will tell. */
-  function loseLine(reason: string, failure: 'disconnected' | 'refused' = 'disconnected'): void {
-    line = null;
-    for (const batch of open) batch.finish(failed(failure, reason));
-    open.length = 0;
-    waiting.length = 0;
+  /** Fails everything that is open: what was sent may have arrived, but no confirm will come. */
+  function lose(detail: string, reason: 'disconnected' | 'refused' = 'disconnected'): void {
+    current = null;
+    for (const batch of open) batch.finish(failed(reason, detail));
+    open.clear();
+    queue.length = 0;
   }
 
-  function drop(batch: Batch): void {
-    const index = open.indexOf(batch);
-    if (index >= 0) open.splice(index, 1);
-  }
-
-  /** Sends what waits, as far as there is room. */
+  /** Sends what is queued, as far as there is room. */
   function pump(): void {
-    while (line !== null && line.connection.blocked === null && line.window.size < maxInFlight) {
-      const batch = waiting[0];
+    while (current !== null && current.connection.blocked === null && current.window.size < maxInFlight) {
+      const batch = queue[0];
       if (batch === undefined) return;
       const index = batch.sent;
       const message = batch.messages[index];
       if (batch.finished || message === undefined) {
-        waiting.shift();
+        queue.shift();
       } else {
         batch.sent += 1;
-        send(line, batch, index, message);
+        send(current, batch, index, message);
       }
     }
   }
 
-  function send({ channel, window }: Line, batch: Batch, index: number, message: OutgoingMessage): void {
+  function send(to: PublishChannel, batch: PublishBatch, index: number, message: OutgoingMessage): void {
+    const { channel, window } = to;
     const { exchange, routingKey, body, properties, mandatory } = message;
+    const { correlationId } = properties;
     const messageId = properties.messageId ?? window.nextId();
+    const headers = reusedHeaders(properties.headers);
+    const published = { persistent: true, ...properties, headers, messageId, mandatory };
     try {
-      // The returned false says only that amqplib buffers; what bounds the buffer is maxInFlight.
-      const headers = lent(properties.headers);
-      const options = { persistent: true, ...properties, headers, messageId, mandatory };
-      const { correlationId } = properties;
+      // publish() returns false when amqplib buffers. maxInFlight bounds that buffer, so go on.
       if (typeof correlationId === 'object') {
         withCorrelationBytes(channel, correlationId, (text) => {
-          channel.publish(exchange, routingKey, body, { ...options, correlationId: text });
+          channel.publish(exchange, routingKey, body, { ...published, correlationId: text });
         });
-      } else channel.publish(exchange, routingKey, body, options as Options.Publish);
+      } else channel.publish(exchange, routingKey, body, published as Options.Publish);
       window.sent(batch, index, messageId);
     } catch (error) {
       const reason = error instanceof IllegalOperationError ? 'disconnected' : 'unencodable';
-      batch.settle(index, failed(reason, describeError(error)));
+      batch.complete(index, failed(reason, describeError(error)));
     }
   }
 
-  function arm(): void {
+  function startTimer(): void {
     const [oldest] = open;
     if (timer !== undefined || oldest === undefined) return;
-    // Timers run before sockets are read: after a blocked event loop the confirms may be there already.
+    // Timers run before sockets are read: if the event loop was blocked, the confirms may be waiting to be
+    // read.
     timer = setTimeout(() => setImmediate(expire), Math.max(0, oldest.deadline - performance.now()));
   }
 
   function expire(): void {
     timer = undefined;
     const now = performance.now();
-    for (let batch = open[0]; batch !== undefined && batch.deadline <= now; batch = open[0]) {
-      const blocked = line?.connection.blocked ?? null;
+    const blocked = current?.connection.blocked ?? null;
+    for (const batch of open) {
+      if (batch.deadline > now) break;
       batch.finish(
         blocked === null ? failed('timeout', `no confirm in ${timeoutMs} ms`) : failed('blocked', blocked),
       );
-      open.shift();
+      open.delete(batch);
     }
-    if (line !== null && line.window.size > 0 && line.connection.blocked === null) {
-      const stuck = now - line.lastProgress >= STUCK_AFTER_TIMEOUTS * timeoutMs;
-      if (stuck) line.connection.abandon(`${line.window.size} messages sent, none confirmed`);
+    if (current !== null && current.window.size > 0 && blocked === null) {
+      const isStuck = now - current.lastProgress >= STUCK_AFTER_TIMEOUTS * timeoutMs;
+      if (isStuck) current.connection.abandon(`${current.window.size} messages sent, none confirmed`);
     }
-    arm();
+    startTimer();
   }
 
   function publishBatch(messages: readonly OutgoingMessage[]): Promise<PublishResult[]> {
     const now = performance.now();
-    const batch = new Batch(messages, now + timeoutMs);
+    const batch = new PublishBatch(messages, now + timeoutMs);
     if (messages.length === 0) batch.finish(failed('unencodable', 'nothing to send'));
-    else if (closed || line === null) batch.finish(failed('disconnected', 'no connection to the broker'));
-    else if (line.connection.blocked !== null) batch.finish(failed('blocked', line.connection.blocked));
+    else if (closed || current === null) batch.finish(failed('disconnected', 'no connection to the broker'));
+    else if (current.connection.blocked !== null) batch.finish(failed('blocked', current.connection.blocked));
     if (batch.finished) return batch.results;
-    if (line !== null && line.window.size === 0) line.lastProgress = now;
-    open.push(batch);
-    batch.results.then(() => drop(batch));
-    waiting.push(batch);
+    if (current !== null && current.window.size === 0) current.lastProgress = now;
+    open.add(batch);
+    batch.results.then(() => open.delete(batch));
+    queue.push(batch);
     pump();
-    arm();
+    startTimer();
     return batch.results;
   }
 
-  const leave = supervised.attach({
-    onUp: openLine,
-    onDown: (reason) => loseLine(reason),
+  const detach = supervised.attach({
+    onUp: openChannel,
+    onDown: (reason) => lose(reason),
     onBlocked: () => pump(),
   });
 
   return {
     get ready() {
-      return !closed && line !== null && line.connection.blocked === null;
+      return !closed && current !== null && current.connection.blocked === null;
     },
     get inFlight() {
-      return line?.window.size ?? 0;
+      return current?.window.size ?? 0;
     },
     async publish(message) {
       const [result] = await publishBatch([message]);
@@ -221,9 +231,9 @@ export function createPublisher(supervised: SupervisedConnection, options: Publi
     publishBatch,
     close() {
       closed = true;
-      leave();
+      detach();
       clearTimeout(timer);
-      loseLine('closed by this side');
+      lose('closed by this side');
     },
   };
 }

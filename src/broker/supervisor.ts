@@ -5,52 +5,52 @@ import { type BrokerLog, createProblemLog, describeError } from './log.ts';
 
 export { type BrokerConnection, type BrokerTls, describeBroker } from './connect.ts';
 
-/** Whoever lives on a connection and must be told when it comes and goes. */
+/** Someone who uses the connection and must know when it comes and goes. */
 export interface ConnectionUser {
-  /** Sets up on a fresh connection. When it fails, the connection is closed and tried again after a pause. */
+  /** Sets up on a new connection. If it rejects, the connection is closed, and opened again after a pause. */
   onUp?(connection: BrokerConnection): Promise<void> | void;
-  /** The connection that `onUp` was given, or was being given, is gone. */
+  /** The connection is gone; `onUp` may still be running. */
   onDown?(reason: string): void;
-  /** A memory or disk alarm of the broker stops this connection from publishing (its words), or ended (null). */
+  /** A memory or disk alarm of the broker blocks publishing (its reason), or is over (null). */
   onBlocked?(reason: string | null): void;
 }
 
 export interface SupervisorOptions extends ConnectionUser {
-  /** The members of one cluster; tried in turn from a random one on. */
+  /** The nodes of one cluster, tried in turn from a random one on. */
   urls: readonly string[];
   /** Shown in the broker's list of connections. */
   name: string;
-  /** Silence of two to three times this ends the connection. */
+  /** The connection ends after two to three times this without a sign of life. */
   heartbeatSeconds: number;
-  /** Limit of connecting, of every call and of the orderly close. */
+  /** Limit for connecting, for every call and for a clean close. */
   connectTimeoutMs: number;
-  /** A number in [0, 1): shuffles hosts and spreads retries. */
+  /** A number in [0, 1): chooses the first node and spreads the retries. */
   random: () => number;
   tls?: BrokerTls | undefined;
-  /** Pauses between attempts, where others than the usual ones are right. */
+  /** Pauses between attempts, if not the usual ones. */
   pauses?: BackoffRange;
   log: BrokerLog;
 }
 
 export interface SupervisedConnection {
-  /** The connection whose users are all set up, or null. */
+  /** The connection, once all users are set up on it, or null. */
   readonly current: BrokerConnection | null;
-  /** The broker's words while an alarm blocks publishing, else null. */
+  /** The broker's reason while an alarm blocks publishing, else null. */
   readonly blocked: string | null;
   readonly log: BrokerLog;
   readonly random: () => number;
-  /** Adds a user; set up at once when a connection is there. Returns how to leave. */
+  /** Adds a user, and sets it up at once if connected. Returns a function that removes it. */
   attach(user: ConnectionUser): () => void;
-  /** Whether a connection is up, after waiting for one at most this long. */
+  /** Waits for a connection; false if there is none after this time. */
   whenUp(milliseconds: number): Promise<boolean>;
-  /** Closes for good, in good order where the broker still answers. Never rejects; safe to repeat. */
+  /** Closes for good, cleanly if the broker still answers. Never rejects; safe to repeat. */
   stop(): Promise<void>;
 }
 
 /**
- * Keeps one connection to a cluster for as long as the process lives: connects, tells its users, and starts
- * again with a growing, random pause of under 5 s whenever the connection or its set-up fails, whatever the
- * reason: a refused password may be a broker whose users are still being restored.
+ * Keeps one connection to a cluster open until `stop`: connects, sets up its users, and starts again after a
+ * growing, random pause of under 5 s when the connection or a set-up fails. It never gives up, whatever the
+ * reason: even a refused password may come from a broker whose users are still being restored.
  */
 export function superviseConnection(options: SupervisorOptions): SupervisedConnection {
   const { log, random, name } = options;
@@ -71,12 +71,13 @@ export function superviseConnection(options: SupervisorOptions): SupervisedConne
     for (const user of users) await Promise.race([user.onUp?.(connection), lost]);
   }
 
-  /** Lives through one connection. Returns why it ended. */
-  async function liveThrough(connection: BrokerConnection): Promise<string> {
+  /** Runs one connection until it closes; resolves with the reason. */
+  async function runConnection(connection: BrokerConnection): Promise<string> {
     live = connection;
     connection.onBlocked((reason) => {
-      if (reason !== null) log.warn({ connection: name }, `blocked by an alarm of the broker: ${reason}`);
-      else log.info({ connection: name }, 'no longer blocked by the broker');
+      if (reason !== null)
+        log.warn({ connection: name }, `publishing is blocked by an alarm of the broker: ${reason}`);
+      else log.info({ connection: name }, 'publishing is no longer blocked');
       for (const user of users) user.onBlocked?.(reason);
     });
     try {
@@ -120,14 +121,14 @@ export function superviseConnection(options: SupervisorOptions): SupervisedConne
       let problem = '';
       if (opened.kind === 'open') {
         backoff.succeeded();
-        problem = `connection to ${opened.connection.broker} lost: ${await liveThrough(opened.connection)}`;
+        problem = `connection to ${opened.connection.broker} lost: ${await runConnection(opened.connection)}`;
       } else {
         problem = opened.problem;
       }
       if (stopping.signal.aborted) return;
       const retryInMs = backoff.next();
       const cause = opened.kind === 'open' ? 'lost' : opened.cause;
-      problems.say({ connection: name, cause, retryInMs }, problem);
+      problems.report({ connection: name, cause, retryInMs }, problem);
       await sleep(retryInMs, stopping.signal);
     }
   }

@@ -3,30 +3,31 @@ import { type BrokerTls, openFirst } from './connect.ts';
 import { within } from './deadline.ts';
 import { describeError } from './log.ts';
 
-/** One reply as a switch receives it. */
-export interface Answer {
+/** A reply as a switch receives it. */
+export interface SwitchReply {
   responses: { code: string; key: string; message: string }[];
   isDuplicate: boolean;
 }
 
-/** A message to submit: the body as it goes out and, where the topology wants one, the machine in its key. */
+/** A message to submit. */
 export interface Probe {
   body: string | Buffer;
   contentType?: string;
+  /** Goes into the routing key. */
   machine?: string;
 }
 
-/** The system seen from a switch: publish to the exchange, wait for the reply on a queue of one's own. */
+/** Acts as a switch: publishes a message to the exchange and waits for the reply on its own queue. */
 export interface SwitchClient {
-  /** Resolves with the reply. Rejects when the message cannot be routed, or no reply came in time. */
-  submit(probe: Probe): Promise<Answer>;
-  /** The same with a routing key of one's own, right or wrong. */
-  submitTo(routingKey: string, probe: Probe): Promise<Answer>;
+  /** Resolves with the reply. Rejects if the message is unroutable, or no reply comes in time. */
+  submit(probe: Probe): Promise<SwitchReply>;
+  /** The same with any routing key. */
+  submitTo(routingKey: string, probe: Probe): Promise<SwitchReply>;
   close(): Promise<void>;
 }
 
 interface Waiting {
-  resolve: (answer: Answer) => void;
+  resolve: (reply: SwitchReply) => void;
   reject: (error: Error) => void;
 }
 
@@ -34,8 +35,8 @@ const CONNECT_TIMEOUT_MS = 10_000;
 const HEARTBEAT_SECONDS = 10;
 
 /**
- * Opens the switch client. The reply queue is exclusive, so it ends with the connection. Rejects with one line that
- * says what is wrong with the broker.
+ * Connects a switch client. Its reply queue is exclusive, so it ends with the connection. Rejects with one
+ * line: the problem with the broker.
  */
 export async function openSwitchClient(
   urls: readonly string[],
@@ -74,7 +75,7 @@ export async function openSwitchClient(
     (message) => {
       if (message === null) return failAll('the reply queue was deleted');
       const id = String(message.properties.correlationId);
-      waiting.get(id)?.resolve(readAnswer(message.content, message.properties.headers?.duplicate === true));
+      waiting.get(id)?.resolve(readReply(message.content, message.properties.headers?.duplicate === true));
       waiting.delete(id);
     },
     { noAck: true },
@@ -82,7 +83,7 @@ export async function openSwitchClient(
 
   const submitTo: SwitchClient['submitTo'] = (routingKey, { body, contentType = 'application/json' }) => {
     const correlationId = String(next++);
-    const answer = new Promise<Answer>((resolve, reject) => {
+    const reply = new Promise<SwitchReply>((resolve, reject) => {
       waiting.set(correlationId, { resolve, reject });
       const options = {
         contentType,
@@ -96,7 +97,7 @@ export async function openSwitchClient(
         if (error) reject(new Error('the broker refused the message: its queue is full or unavailable'));
       });
     });
-    return within(answer, replyTimeoutMs, 'the reply').finally(() => waiting.delete(correlationId));
+    return within(reply, replyTimeoutMs, 'the reply').finally(() => waiting.delete(correlationId));
   };
 
   return {
@@ -106,13 +107,13 @@ export async function openSwitchClient(
   };
 }
 
-/** A routing key holds 255 bytes, and a dot in a machine's name would only make more words of it. */
+/** A routing key holds 255 bytes. Dots in a machine's name only add words, which the binding takes. */
 function routingKeyFor(machine: string | undefined): string {
   const key = machine ? `cdrs.create.${machine}` : 'cdrs.create';
   return Buffer.byteLength(key) <= 255 ? key : 'cdrs.create';
 }
 
-function readAnswer(content: Buffer, isDuplicate: boolean): Answer {
-  const { responses } = JSON.parse(content.toString('utf8')) as Pick<Answer, 'responses'>;
+function readReply(content: Buffer, isDuplicate: boolean): SwitchReply {
+  const { responses } = JSON.parse(content.toString('utf8')) as Pick<SwitchReply, 'responses'>;
   return { responses, isDuplicate };
 }

@@ -1,28 +1,110 @@
-import type { Channel } from 'amqplib';
-import type { BrokerConnection } from './connect.ts';
+import type { BrokerConnection, Channel } from './connect.ts';
 import { within } from './deadline.ts';
 import { describeError } from './log.ts';
-import {
-  type Arguments,
-  nameOf,
-  type TopologyNames,
-  type TopologyObject,
-  topologyOf,
-} from './topology-objects.ts';
 
-export { defaultNames, type TopologyNames } from './topology-objects.ts';
+/** Names of everything that this system has on the broker, and the delivery limit. */
+export interface TopologyNames {
+  exchange: string;
+  queue: string;
+  deadExchange: string;
+  deadQueue: string;
+  resultsExchange: string;
+  resultsQueue: string;
+  /** Failed deliveries after which the broker dead-letters a message. */
+  deliveryLimit: number;
+}
+
+export const defaultNames: Readonly<TopologyNames> = Object.freeze({
+  exchange: 'cdrs',
+  queue: 'cdrs.create',
+  deadExchange: 'cdrs.dead',
+  deadQueue: 'cdrs.dead',
+  resultsExchange: 'cdrs.results',
+  resultsQueue: 'cdrs.results',
+  deliveryLimit: 20,
+});
+
+type Arguments = Readonly<Record<string, string | number>>;
+
+/** An exchange, a queue or a binding, as data. */
+export type TopologyObject =
+  | { kind: 'exchange'; name: string; arguments: Arguments }
+  | { kind: 'queue'; name: string; arguments: Arguments }
+  | { kind: 'binding'; queue: string; exchange: string; routingKey: string };
+
+/**
+ * The one way to say "no limit" that every broker understands. To RabbitMQ 3.10 a limit of -1 is exceeded by
+ * the first redelivery; 4.x assumes a limit of 20 if none is given.
+ */
+export const NO_DELIVERY_LIMIT = 2_147_483_647;
+
+const RESULTS_KEPT_MS = 7 * 24 * 3_600_000;
+const RESULTS_KEPT_BYTES = 1024 ** 3;
+
+/** The whole topology, in an order in which it can be declared. All exchanges are durable topics. */
+export function topologyOf(names: TopologyNames): TopologyObject[] {
+  const { exchange, queue, deadExchange, deadQueue, resultsExchange, resultsQueue } = names;
+  return [
+    { kind: 'exchange', name: deadExchange, arguments: {} },
+    // May hold the only copy of a call, so no limit of any kind may drop it.
+    {
+      kind: 'queue',
+      name: deadQueue,
+      arguments: { 'x-queue-type': 'quorum', 'x-delivery-limit': NO_DELIVERY_LIMIT },
+    },
+    // Dead letters keep their routing key, so the queue must take every key.
+    { kind: 'binding', queue: deadQueue, exchange: deadExchange, routingKey: '#' },
+    { kind: 'exchange', name: resultsExchange, arguments: {} },
+    {
+      kind: 'queue',
+      name: resultsQueue,
+      arguments: {
+        'x-queue-type': 'quorum',
+        'x-message-ttl': RESULTS_KEPT_MS,
+        'x-max-length-bytes': RESULTS_KEPT_BYTES,
+        'x-overflow': 'drop-head',
+        'x-delivery-limit': NO_DELIVERY_LIMIT,
+      },
+    },
+    { kind: 'binding', queue: resultsQueue, exchange: resultsExchange, routingKey: 'cdrs.result.#' },
+    // A mistyped routing key sends a call to the dead letters instead of nowhere.
+    { kind: 'exchange', name: exchange, arguments: { 'alternate-exchange': deadExchange } },
+    {
+      kind: 'queue',
+      name: queue,
+      arguments: {
+        'x-queue-type': 'quorum',
+        'x-delivery-limit': names.deliveryLimit,
+        'x-dead-letter-exchange': deadExchange,
+        // Needs reject-publish: with drop-head the broker silently falls back to dead-lettering that may lose
+        // messages.
+        'x-dead-letter-strategy': 'at-least-once',
+        'x-overflow': 'reject-publish',
+      },
+    },
+    { kind: 'binding', queue, exchange, routingKey: 'cdrs.create.#' },
+  ];
+}
+
+/** How messages name an object, as in `queue "cdrs.create"`. */
+function nameOf(object: TopologyObject): string {
+  if (object.kind === 'binding') {
+    return `binding "${object.routingKey}" of exchange "${object.exchange}" to queue "${object.queue}"`;
+  }
+  return `${object.kind} "${object.name}"`;
+}
 
 /** What became of one object of the topology. */
 export interface TopologyReport {
   object: string;
   ok: boolean;
-  /** What is wrong; of an object that is `ok`, what could not be looked at; else null. */
+  /** What is wrong; if `ok`, what could not be checked, else null. */
   problem: string | null;
 }
 
 /**
- * Declares what is missing and leaves alone what is there as it should be; safe to repeat and to run from
- * several places at once. Goes on after a problem, so that one run shows all of them.
+ * Declares what is missing. Safe to repeat, and to run from several places at once. Goes on after a problem,
+ * so that one run shows all of them.
  *
  * @throws when the connection is lost or the broker does not answer.
  */
@@ -39,9 +121,9 @@ export async function declareTopology(
 }
 
 /**
- * Compares the broker with the topology and changes nothing. Exchanges and queues are declared once more where
- * they exist, which the broker refuses when they differ. Without the permission to configure only their existence
- * can be told, and AMQP has no way to read a binding or a policy: the reports say so.
+ * Compares the broker with the topology and changes nothing. Declares exchanges and queues that exist once
+ * more, which the broker refuses if they differ. Without the permission to configure it only checks that they
+ * exist. AMQP cannot read bindings and policies. The reports say what was not checked.
  *
  * @throws when the connection is lost or the broker does not answer.
  */
@@ -95,7 +177,7 @@ const ACCESS_REFUSED = 403;
 const NOT_FOUND = 404;
 const PRECONDITION_FAILED = 406;
 
-/** Asks on a channel of its own, since a refusal closes it. Null when the broker agrees. */
+/** Asks on a new channel, since a refusal closes it. Null if the broker agrees. */
 async function ask(
   connection: BrokerConnection,
   question: (channel: Channel) => Promise<unknown>,
@@ -116,17 +198,17 @@ async function ask(
 function explain(object: TopologyObject, { code, text }: Refusal): string {
   const name = nameOf(object);
   const expected = object.kind === 'binding' ? '' : `, expected ${describe(object.kind, object.arguments)}`;
-  // The broker repeats the method and its own code before its words.
-  const words = text.replace(/^.*? with message "(.*)"$/s, '$1');
+  // amqplib puts the method and the code in front of the broker's message.
+  const message = text.replace(/^.*? with message "(.*)"$/s, '$1');
   switch (code) {
     case NOT_FOUND:
-      return `${name} does not exist${expected}: ${words}`;
+      return `${name} does not exist${expected}: ${message}`;
     case PRECONDITION_FAILED:
-      return `${name} exists, but not as it should be${expected}: ${words}. Arguments of what exists cannot be changed: declare it anew, or leave them to a policy and run without the permission to configure`;
+      return `${name} exists with different properties${expected}: ${message}. Its arguments cannot be changed: drain and delete it and declare it again, or use a policy and run without the permission to configure`;
     case ACCESS_REFUSED:
-      return `${name} may not be declared by this user${expected}: ${words}`;
+      return `${name} may not be declared by this user${expected}: ${message}`;
     default:
-      return `${name}${expected}: ${words}`;
+      return `${name}${expected}: ${message}`;
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Health } from '../broker/health.ts';
+import type { Health } from '../broker/health/health.ts';
 import type { databaseOf } from '../connections.ts';
 import { describeFailure, openDatabase } from '../store/database.ts';
 import { type DatabaseState, readDatabaseState } from '../store/health.ts';

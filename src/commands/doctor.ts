@@ -9,10 +9,10 @@ import {
   nodesHealth,
   quorumHealth,
   readManaged,
-} from '../broker/health.ts';
-import { managementUrlOf, openManagement } from '../broker/management.ts';
-import { permissionsHealth } from '../broker/permissions.ts';
-import { policiesHealth } from '../broker/policies.ts';
+} from '../broker/health/health.ts';
+import { managementUrlOf, openManagement } from '../broker/health/management.ts';
+import { permissionsHealth } from '../broker/health/permissions.ts';
+import { policiesHealth } from '../broker/health/policies.ts';
 import { checkTopology, defaultNames, type TopologyNames } from '../broker/topology.ts';
 import { type Config, readConfig } from '../config.ts';
 import { brokerOf, brokerVariables, databaseOf, databaseVariables } from '../connections.ts';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { type Answer, openSwitchClient, type SwitchClient } from '../broker/switch-client.ts';
+import { openSwitchClient, type SwitchClient, type SwitchReply } from '../broker/switch-client.ts';
 import { defaultNames } from '../broker/topology.ts';
 import { ConfigError, readConfig } from '../config.ts';
 import { brokerOf, brokerVariables } from '../connections.ts';
@@ -16,7 +16,7 @@ interface Summary {
   byCode: Record<string, number>;
   duplicates: number;
   unanswered: number;
-  refused: { call: number; responses: Answer['responses'] }[];
+  refused: { call: number; responses: SwitchReply['responses'] }[];
 }
 
 /** `publish`: sends calls through the switch client as a switch would and waits for the replies. */

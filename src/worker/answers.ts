@@ -35,7 +35,7 @@ export class Answers<Delivery> {
   readonly #ports: AnswerPorts<Delivery>;
   readonly #inFlight: number;
   readonly #failed: (error: unknown) => void;
-  /** A few at most; an array for the reason that `TagWindow` has. */
+  /** A few at most. */
   readonly #replying: Promise<void>[] = [];
   /** Answers that keep nobody waiting; bounded by the deliveries in hand. */
   readonly #replyingSlowly = new Set<Promise<void>>();

@@ -1,4 +1,4 @@
-import { DIRECT_PREFIX } from '../broker/direct-address.ts';
+import { DIRECT_PREFIX } from '../broker/direct-replies/addresses.ts';
 import type { BodyFormat } from '../domain/body.ts';
 import { codeOf, type Outcome } from '../domain/outcome.ts';
 import type { RequestProperties } from '../domain/properties.ts';

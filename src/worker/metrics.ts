@@ -1,5 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import { type LossCause, lossCauses } from '../broker/consumer-types.ts';
+import { type LossCause, lossCauses } from '../broker/consumer.ts';
 import { codeOf, deadReasonOf, deadReasons } from '../domain/outcome.ts';
 import { diversions } from '../domain/reply.ts';
 import { createDeadLetterMetrics } from './dead-letter-metrics.ts';

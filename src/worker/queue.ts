@@ -4,7 +4,7 @@ import {
   type ConsumerState,
   createConsumer,
   type Delivery,
-  IN_HAND_BYTES,
+  IN_FLIGHT_BYTES_MAX,
 } from '../broker/consumer.ts';
 import type { SupervisedConnection } from '../broker/supervisor.ts';
 import { minimalDeadLetter } from '../domain/dead-letter.ts';
@@ -138,7 +138,7 @@ export function openQueueWorker(options: QueueWorkerOptions, surroundings: Surro
       batchBytes: BATCH_BYTES,
       repliesInFlight: REPLIES_IN_FLIGHT,
       limit: Math.floor(options.prefetch * WAITING_SHARE),
-      limitBytes: IN_HAND_BYTES * WAITING_SHARE,
+      limitBytes: IN_FLIGHT_BYTES_MAX * WAITING_SHARE,
       holdsEndless: options.isLast,
       waitMs: surroundings.rowWaitMs,
     },

@@ -1,5 +1,5 @@
-import { DirectReplies, type DirectResult } from '../broker/direct-replies.ts';
-import { ExchangeLeave } from '../broker/exchange-leave.ts';
+import { DirectReplies, type DirectResult } from '../broker/direct-replies/direct-replies.ts';
+import { ExchangePermission } from '../broker/exchange-permission.ts';
 import { createPublisher, type PublishResult } from '../broker/publisher.ts';
 import type { SupervisedConnection } from '../broker/supervisor.ts';
 import type { Diversion } from '../domain/reply.ts';
@@ -39,24 +39,24 @@ export function createReplies(connections: ReplyConnections, timeoutMs: number, 
     timeoutMs,
     maxInFlight: MAX_LIKELY_IN_FLIGHT,
   });
-  const leaveOf = (exchange: ReplyExchange) =>
-    new ExchangeLeave((isRefused, detail) => events.onRefused(exchange, isRefused, detail));
-  const resultsLeave = leaveOf('results');
-  const defaultLeave = leaveOf('default');
+  const permissionFor = (exchange: ReplyExchange) =>
+    new ExchangePermission((isRefused, detail) => events.onRefused(exchange, isRefused, detail));
+  const resultsPermission = permissionFor('results');
+  const defaultPermission = permissionFor('default');
 
   /** Nowhere else to go: what is refused is tried again until it is taken. */
   async function toResults(replies: readonly Reply[]): Promise<Published[]> {
     const sent = await results.publishBatch(replies.map(toMessage));
     return sent.map((result) => {
-      if (result.kind === 'failed' && result.reason === 'refused') resultsLeave.refused(result.detail);
-      else if (result.kind !== 'failed') resultsLeave.taken();
+      if (result.kind === 'failed' && result.reason === 'refused') resultsPermission.refused(result.detail);
+      else if (result.kind !== 'failed') resultsPermission.accepted();
       if (result.kind !== 'failed') return result.kind;
       return result.reason === 'unencodable' ? 'returned' : 'failed';
     });
   }
 
   async function toSenders(replies: readonly Reply[]): Promise<Published[]> {
-    const allowed = defaultLeave.allowed();
+    const allowed = defaultPermission.allowed();
     const asked = allowed === 'all' ? replies : allowed === 'one' ? replies.slice(0, 1) : [];
     const through = (isDirect: boolean) => asked.filter((reply) => reply.direct === isDirect);
     const [toDirect, toQueues] = [through(true), through(false)];
@@ -73,8 +73,8 @@ export function createReplies(connections: ReplyConnections, timeoutMs: number, 
   }
 
   function sentTo({ direct: isDirect, routingKey }: Reply, result: DirectResult | undefined): Published {
-    if (result?.kind === 'failed' && result.reason === 'refused') defaultLeave.refused(result.detail);
-    if (result?.kind === 'confirmed' || result?.kind === 'returned') defaultLeave.taken();
+    if (result?.kind === 'failed' && result.reason === 'refused') defaultPermission.refused(result.detail);
+    if (result?.kind === 'confirmed' || result?.kind === 'returned') defaultPermission.accepted();
     const published = publishedOf(result, isDirect);
     if (published === 'returned') events.onDiverted(diversionOf(result), routingKey);
     return published;
@@ -96,7 +96,7 @@ export function createReplies(connections: ReplyConnections, timeoutMs: number, 
     /** Replies that may take longer than others: to direct addresses that have not worked before. */
     isSlow: ({ direct: isDirect, routingKey }: Reply) => isDirect && !direct.isProven(routingKey),
     /** Whether the broker takes replies to the results exchange, as far as one knows. */
-    hasPlace: () => !resultsLeave.isRefused,
+    hasPlace: () => !resultsPermission.isRefused,
     stop: async () =>
       void (await Promise.all([connections.results.stop(), connections.queues.stop(), direct.stop()])),
   };

@@ -9,7 +9,7 @@ const collect = runInNewContext('gc') as () => void;
 const MESSAGES = 1500;
 const MIB = 1_048_576;
 
-/** Name and password as a parser cuts them out of a body of 64 KiB. */
+/** Username and password, cut out of a body of 64 KiB as a parser does. */
 function cutOut(index: number): [username: string, password: string] {
   const body = Buffer.from(
     `auth_username=nobody-${index}-of-a-storm&auth_password=guess-${index}-of-many&`.padEnd(65_536, 'x'),
@@ -19,24 +19,24 @@ function cutOut(index: number): [username: string, password: string] {
   return [username, password];
 }
 
-test('what is remembered of a storm keeps none of its messages alive', async () => {
+test('what is remembered of a flood keeps none of its messages in memory', async () => {
   const known = { passwordHash: 'never', role: 'system', active: true, confinement: null };
   const verifier = createVerifier({
-    // Of each tenth a row, with strings of its own as the database's client makes them.
+    // One in ten exists. Its row has strings of its own, as the database client makes them.
     readUsers: async (names) => {
       const rows = names.filter((name) => name.includes('0-of')).map((name) => Buffer.from(name).toString());
       return new Map(rows.map((username) => [username, { ...known, username }]));
     },
-    // Whatever waits, waits until the end of the test.
+    // No hash finishes during the test.
     verify: () => new Promise(() => undefined),
   });
   collect();
   const before = process.memoryUsage().heapUsed;
   const waiting: unknown[] = [];
   for (let index = 0; index < MESSAGES; index += 1) {
-    const verdict = verifier.checkSoon(...cutOut(index));
+    const result = verifier.checkSoon(...cutOut(index));
     if (index % 100 === 0) await new Promise((resolve) => setImmediate(resolve));
-    waiting.push(verdict);
+    waiting.push(result);
   }
   await new Promise((resolve) => setImmediate(resolve));
   collect();

@@ -45,12 +45,12 @@ test.each([
     expect(isUsableHash(stored)).toBe(false);
     const before = process.resourceUsage().maxRSS;
     expect(await verifyPassword(stored, 'x')).toBe(false);
-    // KiB; the hash itself has 19 MiB.
+    // KiB. The hash itself takes 19 MiB.
     expect(process.resourceUsage().maxRSS - before).toBeLessThan(100_000);
   },
 );
 
-test('a hash within the bound is compared with, though its right password costs more than ours', async () => {
+test('a hash within the limits is verified, even if it costs more than ours', async () => {
   const stored = await hash('right', { memoryCost: 65_536, timeCost: 3, parallelism: 4 });
   expect(await verifyPassword(stored, 'right')).toBe(true);
 });

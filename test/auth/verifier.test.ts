@@ -1,16 +1,16 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { HashQueue, hashPlaces } from '../../src/auth/hash-queue.ts';
 import { DUMMY_HASH } from '../../src/auth/password.ts';
-import { createVerifier, type KnownUser, type Verdict, type Verifier } from '../../src/auth/verifier.ts';
+import { type AuthResult, createVerifier, type KnownUser, type Verifier } from '../../src/auth/verifier.ts';
 
-const REFUSED: Verdict = { kind: 'unauthenticated', throttled: false };
-const THROTTLED: Verdict = { kind: 'unauthenticated', throttled: true };
+const REFUSED: AuthResult = { kind: 'unauthenticated' };
+const THROTTLED: AuthResult = { kind: 'unauthenticated', throttled: true };
 
 let users: Map<string, KnownUser>;
-/** Each query's names. */
+/** The names of each query. */
 let queries: string[][];
 let failure: Error | undefined;
-/** Each slow hash's stored hash and password, in their order. */
+/** Stored hash and password of each slow hash, in order. */
 let hashes: [stored: string, password: string][];
 let release: (() => void)[];
 let isHeld: boolean;
@@ -58,22 +58,22 @@ function user(username: string, password: string, change: Partial<KnownUser> = {
   });
 }
 
-const ok = (username: string, role = 'system'): Verdict => ({
+const ok = (username: string, role = 'system'): AuthResult => ({
   kind: 'ok',
   username,
   role,
   confinement: null,
 });
 
-/** Lets everything go on that does not wait for a hash that is held. */
-function persisted(): Promise<void> {
+/** Resolves when everything is done that does not wait for a held hash. */
+function idle(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-/** Ends the slow hash under way. */
+/** Finishes the slow hash in progress. */
 async function releaseOne(): Promise<void> {
   release.shift()?.();
-  await persisted();
+  await idle();
 }
 
 describe('a check', () => {
@@ -90,7 +90,7 @@ describe('a check', () => {
     expect(queries).toHaveLength(1);
   });
 
-  test('remembers the credentials of a switch at work for good, and others for an hour', async () => {
+  test('remembers the credentials of an active switch for good, and others for an hour', async () => {
     await verifier.check('switch', 'right');
     for (let minutes = 0; minutes < 90; minutes += 30) {
       now += 30 * 60_000;
@@ -127,7 +127,7 @@ describe('a check', () => {
     expect(await verifier.check('ab', 'c')).toEqual(REFUSED);
   });
 
-  test('refuses a password that nobody can have without hashing it', () => {
+  test('refuses a password that is too long without hashing it', () => {
     expect(verifier.check('switch', 'x'.repeat(1025))).toEqual(REFUSED);
     expect(hashes).toEqual([]);
   });
@@ -147,8 +147,8 @@ describe('a check', () => {
 
 describe('many checks at once', () => {
   test('of the same credentials share one query and one hash', async () => {
-    const verdicts = await Promise.all(Array.from({ length: 500 }, () => verifier.check('switch', 'right')));
-    expect(new Set(verdicts.map(({ kind }) => kind))).toEqual(new Set(['ok']));
+    const results = await Promise.all(Array.from({ length: 500 }, () => verifier.check('switch', 'right')));
+    expect(new Set(results.map(({ kind }) => kind))).toEqual(new Set(['ok']));
     expect(queries).toEqual([['switch']]);
     expect(hashes).toHaveLength(1);
   });
@@ -162,53 +162,53 @@ describe('many checks at once', () => {
 
   test('hash one after the other', async () => {
     isHeld = true;
-    const verdicts = ['a', 'b', 'right'].map((password) => verifier.check('switch', password));
-    await persisted();
+    const results = ['a', 'b', 'right'].map((password) => verifier.check('switch', password));
+    await idle();
     expect(hashes).toHaveLength(1);
     await releaseOne();
     expect(hashes).toHaveLength(2);
     await releaseOne();
     await releaseOne();
-    expect(await Promise.all(verdicts)).toEqual([REFUSED, REFUSED, ok('switch')]);
+    expect(await Promise.all(results)).toEqual([REFUSED, REFUSED, ok('switch')]);
   });
 
-  test('against one user let the others have their turn', async () => {
+  test('against one user leave the others their turn', async () => {
     user('other', 'right too');
     isHeld = true;
-    const storm = Array.from({ length: 50 }, (_, index) => verifier.check('switch', `guess ${index}`));
-    await persisted();
+    const flood = Array.from({ length: 50 }, (_, index) => verifier.check('switch', `guess ${index}`));
+    await idle();
     const other = verifier.check('other', 'right too');
-    await persisted();
+    await idle();
     await releaseOne();
     await releaseOne();
     expect(hashes.slice(0, 3).map(([, password]) => password)).toContain('right too');
     isHeld = false;
     for (const each of release.splice(0)) each();
     expect(await other).toEqual(ok('other'));
-    await Promise.all(storm);
+    await Promise.all(flood);
   });
 
   test('do not keep out a switch whose credentials are remembered', async () => {
     await verifier.check('switch', 'right');
     isHeld = true;
-    const storm = Array.from({ length: 200 }, (_, index) => verifier.check('switch', `guess ${index}`));
+    const flood = Array.from({ length: 200 }, (_, index) => verifier.check('switch', `guess ${index}`));
     expect(verifier.check('switch', 'right')).toEqual(ok('switch'));
     isHeld = false;
     for (const each of release.splice(0)) each();
-    await Promise.all(storm);
+    await Promise.all(flood);
   });
 });
 
-describe('a storm of wrong credentials', () => {
-  /** The places of all lines, taken and released in the end. */
-  async function underStorm(storm: () => void, then: () => Promise<void>): Promise<void> {
+describe('a flood of wrong credentials', () => {
+  /** Runs `then` while all hashes are held and every place is taken by `flood`. */
+  async function duringFlood(flood: () => void, then: () => Promise<void>): Promise<void> {
     isHeld = true;
-    storm();
-    await persisted();
+    flood();
+    await idle();
     await then();
     isHeld = false;
     for (const each of release.splice(0)) each();
-    await persisted();
+    await idle();
   }
 
   const invented = (count: number) =>
@@ -217,28 +217,28 @@ describe('a storm of wrong credentials', () => {
     Array.from({ length: count }, (_, index) => verifier.checkSoon(name, `guess ${index}`));
 
   test('with invented names waits in a few places and is refused at once beyond them', async () => {
-    let storm: ReturnType<typeof invented> = [];
-    await underStorm(
+    let flood: ReturnType<typeof invented> = [];
+    await duringFlood(
       () => {
-        storm = invented(3000);
+        flood = invented(3000);
       },
       async () => {
         expect(hashes).toHaveLength(1);
       },
     );
-    const verdicts = await Promise.all(storm);
-    expect(verdicts.every(({ kind }) => kind === 'unauthenticated')).toBe(true);
-    expect(verdicts.filter((verdict) => 'throttled' in verdict && verdict.throttled)).toHaveLength(2980);
+    const results = await Promise.all(flood);
+    expect(results.every(({ kind }) => kind === 'unauthenticated')).toBe(true);
+    expect(results.filter((result) => 'throttled' in result && result.throttled)).toHaveLength(2980);
     expect(hashes).toHaveLength(20);
   });
 
-  test('with invented names lets a user who was never seen have the next turn', async () => {
+  test('with invented names leaves the next turn to a user who was never seen', async () => {
     let real: ReturnType<Verifier['checkSoon']> | undefined;
-    await underStorm(
+    await duringFlood(
       () => void invented(3000),
       async () => {
         real = verifier.checkSoon('switch', 'right');
-        await persisted();
+        await idle();
         for (let turns = 0; turns < 3; turns += 1) await releaseOne();
         expect(hashes.map(([, password]) => password)).toContain('right');
       },
@@ -246,22 +246,22 @@ describe('a storm of wrong credentials', () => {
     expect(await real).toEqual(ok('switch'));
   });
 
-  test('with the name of a user whose password is known is one of guesses, for every answer is no', async () => {
+  test('with the name of a user whose password is known consists of guesses', async () => {
     await verifier.check('switch', 'right');
-    let storm: ReturnType<typeof guessed> = [];
-    await underStorm(
+    let flood: ReturnType<typeof guessed> = [];
+    await duringFlood(
       () => {
-        storm = guessed('switch', 500);
+        flood = guessed('switch', 500);
       },
       async () => {
         expect(verifier.checkSoon('switch', 'right')).toEqual(ok('switch'));
         expect(verifier.checkSoon('nobody', 'guess')).toBeInstanceOf(Promise);
-        await persisted();
+        await idle();
         expect(verifier.checkSoon('nobody', 'other')).toEqual(THROTTLED);
       },
     );
-    const verdicts = await Promise.all(storm);
-    expect(verdicts.filter((verdict) => 'throttled' in verdict && verdict.throttled)).toHaveLength(480);
+    const results = await Promise.all(flood);
+    expect(results.filter((result) => 'throttled' in result && result.throttled)).toHaveLength(480);
   });
 
   test.each([
@@ -272,27 +272,27 @@ describe('a storm of wrong credentials', () => {
     given();
     await verifier.check('switch', 'right');
     await verifier.check(name, 'warm up');
-    await underStorm(
+    await duringFlood(
       () => void invented(50),
       async () => expect(verifier.checkSoon(name, 'guess')).toEqual(THROTTLED),
     );
   });
 
-  test('of the same guess holds no more places than one of different guesses', async () => {
+  test('of one guess takes no more places than one of different guesses', async () => {
     await verifier.check('nobody', 'warm up');
-    let storm: ReturnType<typeof guessed> = [];
-    await underStorm(
+    let flood: ReturnType<typeof guessed> = [];
+    await duringFlood(
       () => {
-        storm = Array.from({ length: 50 }, () => verifier.checkSoon('nobody', 'guess'));
+        flood = Array.from({ length: 50 }, () => verifier.checkSoon('nobody', 'guess'));
       },
-      async () => expect(storm.filter((verdict) => verdict instanceof Promise)).toHaveLength(20),
+      async () => expect(flood.filter((result) => result instanceof Promise)).toHaveLength(20),
     );
     expect(hashes).toHaveLength(2);
   });
 
-  test('leaves three quarters of the time to others, and a user his turn at once', async () => {
+  test('leaves three quarters of the time to others, and a user gets a turn at once', async () => {
     const times: [password: string, at: number][] = [];
-    const line = new HashQueue(
+    const queue = new HashQueue(
       async (_, password) => {
         times.push([password, now]);
         now += 30;
@@ -301,11 +301,11 @@ describe('a storm of wrong credentials', () => {
       { guesses: 10, passwords: 10 },
       () => now,
     );
-    const guesses = ['a', 'b', 'c'].map((guess) => line.guess(guess, 'hash', guess));
+    const guesses = ['a', 'b', 'c'].map((guess) => queue.guess(guess, 'hash', guess));
     await guesses[0];
-    await persisted();
+    await idle();
     expect(times).toEqual([['a', 0]]);
-    expect(await line.join('switch', 'key', 'hash', 'right')).toBe(true);
+    expect(await queue.join('switch', 'key', 'hash', 'right')).toBe(true);
     expect(times).toEqual([
       ['a', 0],
       ['right', 30],
@@ -318,10 +318,10 @@ describe('a storm of wrong credentials', () => {
       ['b', 120],
       ['c', 240],
     ]);
-    line.stop();
+    queue.stop();
   });
 
-  test('costs nothing where the same wrong credentials come again', async () => {
+  test('costs nothing if the same wrong credentials come again', async () => {
     await verifier.check('switch', 'wrong');
     await verifier.check('nobody', 'wrong');
     for (let again = 0; again < 1000; again += 1) {
@@ -331,21 +331,19 @@ describe('a storm of wrong credentials', () => {
     expect(hashes).toHaveLength(2);
   });
 
-  test('against a user never seen refuses nobody unlooked at: what has no place is set aside', async () => {
+  test('against a user never seen refuses no password unchecked: what has no place is set aside', async () => {
     await verifier.check('switch', 'warm up');
-    let storm: ReturnType<typeof guessed> = [];
-    await underStorm(
+    let flood: ReturnType<typeof guessed> = [];
+    await duringFlood(
       () => {
-        storm = guessed('switch', 100);
+        flood = guessed('switch', 100);
       },
       async () => {
         // One is being hashed, sixteen wait.
-        expect(storm.filter((verdict) => verdict instanceof Promise)).toHaveLength(17);
-        expect(storm.slice(17).every((verdict) => 'kind' in verdict && verdict.kind === 'crowded')).toBe(
-          true,
-        );
+        expect(flood.filter((result) => result instanceof Promise)).toHaveLength(17);
+        expect(flood.slice(17).every((result) => 'kind' in result && result.kind === 'crowded')).toBe(true);
         expect(verifier.checkSoon('switch', 'right')).toEqual({ kind: 'crowded' });
-        // What was set aside is looked at, however many wait.
+        // What was set aside is checked, however many wait.
         isHeld = false;
         const late = verifier.checkLate('switch', 'right');
         await releaseOne();
@@ -356,7 +354,7 @@ describe('a storm of wrong credentials', () => {
 
   test('against a user never seen keeps places for a password that comes again', async () => {
     await verifier.check('switch', 'warm up');
-    await underStorm(
+    await duringFlood(
       () => void guessed('switch', 100),
       async () => {
         expect(verifier.checkSoon('switch', 'right')).toEqual({ kind: 'crowded' });
@@ -370,7 +368,7 @@ describe('a storm of wrong credentials', () => {
     );
   });
 
-  test('is answered without a hash once it was set aside and must be wrong', async () => {
+  test('is refused without a hash if it was set aside and is bound to fail', async () => {
     await verifier.check('switch', 'right');
     await verifier.check('nobody', 'warm up');
     hashes = [];
@@ -381,7 +379,7 @@ describe('a storm of wrong credentials', () => {
 
   test('against a user never seen is overtaken by the password that comes again', async () => {
     await verifier.check('switch', 'warm up');
-    await underStorm(
+    await duringFlood(
       () => void guessed('switch', 10),
       async () => {
         const calls = [verifier.checkSoon('switch', 'right'), verifier.checkSoon('switch', 'right')];
@@ -396,9 +394,9 @@ describe('a storm of wrong credentials', () => {
     );
   });
 
-  test('of guesses that come again and again does not keep one that came once from its turn', async () => {
+  test('of repeated guesses does not keep a password that came once from its turn', async () => {
     await verifier.check('switch', 'warm up');
-    await underStorm(
+    await duringFlood(
       () => void guessed('switch', 10),
       async () => {
         hashes = [];
@@ -409,7 +407,7 @@ describe('a storm of wrong credentials', () => {
           for (let copies = 0; copies < 5; copies += 1) verifier.checkSoon('switch', `new guess ${turns}`);
           await releaseOne();
         }
-        // Twice the places of a line.
+        // Twice the places of a user.
         expect(turns).toBeLessThanOrEqual(64);
         isHeld = false;
         await releaseOne();
@@ -418,21 +416,21 @@ describe('a storm of wrong credentials', () => {
     );
   });
 
-  test('of many users never seen gives each of them one place, whatever is taken', async () => {
+  test('of many users never seen gives each of them one place, however many are taken', async () => {
     const names = Array.from({ length: 60 }, (_, index) => `u${index}`);
     for (const name of names) {
       user(name, 'right');
       await verifier.check(name, 'warm up');
     }
-    await underStorm(
+    await duringFlood(
       () => {
-        const storm = names.flatMap((name) => guessed(name, 2));
-        expect(storm.filter((verdict) => verdict instanceof Promise)).toHaveLength(80);
+        const flood = names.flatMap((name) => guessed(name, 2));
+        expect(flood.filter((result) => result instanceof Promise)).toHaveLength(80);
       },
       async () => {
         user('late', 'right');
         const late = verifier.checkSoon('late', 'right');
-        await persisted();
+        await idle();
         isHeld = false;
         for (const each of release.splice(0)) each();
         expect(await late).toEqual(ok('late'));
@@ -440,25 +438,24 @@ describe('a storm of wrong credentials', () => {
     );
   });
 
-  test('leaves nothing behind that would keep the places taken', async () => {
+  test('releases all places when it is over', async () => {
     for (let round = 0; round < 3; round += 1) {
       await Promise.all([...invented(50), ...guessed('switch', 50)]);
       now += 20_000;
     }
     isHeld = true;
-    const storm = invented(50);
-    await persisted();
-    const verdicts = storm.filter((verdict) => verdict instanceof Promise);
+    const flood = invented(50);
+    await idle();
+    const results = flood.filter((result) => result instanceof Promise);
     isHeld = false;
     for (const each of release.splice(0)) each();
     expect(
-      (await Promise.all(verdicts)).filter((verdict) => !('throttled' in verdict && verdict.throttled))
-        .length,
+      (await Promise.all(results)).filter((result) => !('throttled' in result && result.throttled)).length,
     ).toBe(20);
     expect(await verifier.checkSoon('switch', 'right')).toEqual(ok('switch'));
   });
 
-  test('of more names than are remembered drives no user out', async () => {
+  test('of more names than are remembered evicts no user', async () => {
     await verifier.check('switch', 'right');
     await Promise.all(invented(500));
     queries = [];
@@ -466,14 +463,14 @@ describe('a storm of wrong credentials', () => {
     expect(queries).toEqual([]);
   });
 
-  test('with a name that nobody can have is refused without a query', () => {
+  test('with a name that is too long is refused without a query', () => {
     expect(verifier.checkSoon('n'.repeat(60_000), 'guess')).toEqual(REFUSED);
     expect([queries, hashes]).toEqual([[], []]);
   });
 });
 
 describe('a change in the database', () => {
-  test('of a password counts after the next refresh, in both directions', async () => {
+  test('of a password takes effect with the next refresh, in both directions', async () => {
     await verifier.check('switch', 'right');
     await verifier.check('switch', 'new');
     user('switch', 'new');
@@ -482,14 +479,14 @@ describe('a change in the database', () => {
     expect(await verifier.check('switch', 'new')).toEqual(ok('switch'));
   });
 
-  test('of a role counts after the next refresh, without a hash', async () => {
+  test('of a role takes effect with the next refresh, without a hash', async () => {
     await verifier.check('switch', 'right');
     user('switch', 'right', { role: 'viewer' });
     await verifier.refresh();
     expect(verifier.check('switch', 'right')).toEqual(ok('switch', 'viewer'));
   });
 
-  test('of a confinement counts after the next refresh, without a hash', async () => {
+  test('of a confinement takes effect with the next refresh, without a hash', async () => {
     await verifier.check('switch', 'right');
     const confinement = { machines: new Set(['m-1']), customers: null };
     user('switch', 'right', { confinement });
@@ -507,7 +504,7 @@ describe('a change in the database', () => {
     expect(await verifier.check('switch', 'right')).toEqual(REFUSED);
   });
 
-  test('of a user who is enabled again counts after the next refresh', async () => {
+  test('of a user who is enabled again takes effect with the next refresh', async () => {
     user('switch', 'right', { active: false });
     await verifier.check('switch', 'right');
     user('switch', 'right');
@@ -515,7 +512,7 @@ describe('a change in the database', () => {
     expect(await verifier.check('switch', 'right')).toEqual(ok('switch'));
   });
 
-  test('counts within 50 s even if nothing is refreshed', async () => {
+  test('takes effect within 50 s even if nothing is refreshed', async () => {
     await verifier.check('switch', 'right');
     user('switch', 'right', { active: false });
     now = 49_999;
@@ -524,7 +521,7 @@ describe('a change in the database', () => {
     expect(await verifier.check('switch', 'right')).toEqual(REFUSED);
   });
 
-  test('that creates a user counts within ten seconds', async () => {
+  test('that creates a user takes effect within ten seconds', async () => {
     expect(await verifier.check('new', 'right')).toEqual(REFUSED);
     user('new', 'right');
     now = 9999;
@@ -533,7 +530,7 @@ describe('a change in the database', () => {
     expect(await verifier.check('new', 'right')).toEqual(ok('new'));
   });
 
-  test('is looked for in one query of all known users', async () => {
+  test('is found by one query of all known users', async () => {
     user('other', 'right');
     await Promise.all([
       verifier.check('switch', 'right'),
@@ -547,14 +544,14 @@ describe('a change in the database', () => {
 });
 
 describe('a database that cannot be read', () => {
-  test('is no verdict: the check rejects with its error', async () => {
+  test('is no result: the check rejects with its error', async () => {
     failure = new Error('the database is down');
     await expect(verifier.check('switch', 'right')).rejects.toBe(failure);
     failure = undefined;
     expect(await verifier.check('switch', 'right')).toEqual(ok('switch'));
   });
 
-  test('lets remembered credentials count for 50 s, then makes checks wait for it', async () => {
+  test('leaves remembered credentials valid for 50 s, then checks wait for it', async () => {
     await verifier.check('switch', 'right');
     failure = new Error('the database is down');
     await verifier.refresh();
@@ -577,11 +574,11 @@ test('a hash that fails rejects its own check alone', async () => {
         ? Promise.reject(new Error('no memory'))
         : Promise.resolve(stored.endsWith(password)),
   });
-  const verdicts = await Promise.allSettled([
+  const results = await Promise.allSettled([
     broken.check('switch', 'breaks'),
     broken.check('switch', 'right'),
   ]);
-  expect(verdicts).toMatchObject([{ status: 'rejected' }, { status: 'fulfilled', value: ok('switch') }]);
+  expect(results).toMatchObject([{ status: 'rejected' }, { status: 'fulfilled', value: ok('switch') }]);
   broken.stop();
 });
 
@@ -590,7 +587,7 @@ test.each([
   [400, 65_536, 7, 25],
   [1500, 16_384, 24, 94],
   [20_000, 1024, 313, 1250],
-  // 4 MiB of messages each, of 32 MiB that may be in hand.
+  // 4 MiB of messages each, of 32 MiB that may be in flight.
   [20_000, 65_536, 64, 64],
   [1500, 262_144, 16, 16],
   [1500, 16_777_216, 1, 1],
@@ -601,7 +598,7 @@ test.each([
   },
 );
 
-test('a stored hash that is none to compare with is told of once, by its user', async () => {
+test('an unusable stored hash is reported once, with its user', async () => {
   const told: string[] = [];
   const stored = new Map([
     ['boss', knownUser('boss', '$argon2id$v=19$m=4194304,t=9,p=4$c2FsdHNhbHQ$aGFzaGhhc2g')],

@@ -1,110 +1,110 @@
 import { describe, expect, it } from 'vitest';
 import { createAckLedger, PATIENCE_MS } from '../../src/broker/ack-ledger.ts';
 
-function ledgerOf(count: number, mayWait = 0, now = () => 0) {
-  const ledger = createAckLedger(mayWait, now);
+function ledgerOf(count: number, withheldMax = 0, now = () => 0) {
+  const ledger = createAckLedger(withheldMax, now);
   for (let tag = 1; tag <= count; tag += 1) ledger.delivered(tag, 10);
   return ledger;
 }
 
-describe('the ledger of acknowledgements', () => {
-  it('covers a settled batch with one frame', () => {
+describe('the ack ledger', () => {
+  it('acknowledges a whole batch with one frame', () => {
     const ledger = ledgerOf(100);
-    for (let tag = 1; tag <= 60; tag += 1) ledger.ack(tag);
+    for (let tag = 1; tag <= 60; tag += 1) ledger.done(tag);
     expect(ledger.due()).toEqual([{ tag: 60, multiple: true }]);
     expect(ledger.due()).toEqual([]);
     expect([ledger.inFlight, ledger.inFlightBytes]).toEqual([40, 400]);
   });
 
-  it('acknowledges one by one what was settled past an unsettled delivery, and never that one', () => {
+  it('acknowledges one by one what is done above a delivery in flight, and never that one', () => {
     const ledger = ledgerOf(6);
-    for (const tag of [1, 2, 4, 6]) ledger.ack(tag);
+    for (const tag of [1, 2, 4, 6]) ledger.done(tag);
     expect(ledger.due()).toEqual([
       { tag: 2, multiple: true },
       { tag: 4, multiple: false },
       { tag: 6, multiple: false },
     ]);
-    ledger.ack(3);
-    // 4 is gone already: the frame has to name a delivery that the broker still knows.
+    ledger.done(3);
+    // 4 is acknowledged already: the frame has to name a delivery that the broker still knows.
     expect(ledger.due()).toEqual([{ tag: 3, multiple: true }]);
-    ledger.ack(5);
+    ledger.done(5);
     expect(ledger.due()).toEqual([{ tag: 5, multiple: true }]);
   });
 
-  it('lets a few that were settled out of turn wait for the one before them', () => {
+  it('withholds a few that are done out of order until the one before them is done', () => {
     const ledger = ledgerOf(10, 3);
-    for (const tag of [2, 3, 4]) ledger.ack(tag);
+    for (const tag of [2, 3, 4]) ledger.done(tag);
     expect(ledger.due()).toEqual([]);
     expect(ledger.withheld).toBe(3);
-    ledger.ack(1);
+    ledger.done(1);
     expect(ledger.due()).toEqual([{ tag: 4, multiple: true }]);
     expect(ledger.withheld).toBe(0);
-    for (const tag of [6, 7, 8, 9]) ledger.ack(tag);
+    for (const tag of [6, 7, 8, 9]) ledger.done(tag);
     expect(ledger.due().map(({ tag }) => tag)).toEqual([6, 7, 8, 9]);
-    ledger.ack(5);
+    ledger.done(5);
     expect(ledger.due()).toEqual([{ tag: 5, multiple: true }]);
   });
 
-  it('acknowledges everything that is settled where it is told to', () => {
+  it('acknowledges everything that is done on request', () => {
     const ledger = ledgerOf(3, 3);
-    ledger.ack(3);
+    ledger.done(3);
     expect(ledger.due()).toEqual([]);
     expect(ledger.due(true)).toEqual([{ tag: 3, multiple: false }]);
     expect(ledger.due(true)).toEqual([]);
   });
 
-  it('lets nothing wait for a slow delivery for longer than its patience, and not again while that one is open', () => {
+  it('withholds nothing for longer than its patience, and nothing more while the slow delivery is in flight', () => {
     let now = 0;
     const ledger = ledgerOf(9, 100, () => now);
-    ledger.ack(4);
+    ledger.done(4);
     expect(ledger.due()).toEqual([]);
     now = PATIENCE_MS - 1;
-    ledger.ack(5);
+    ledger.done(5);
     expect(ledger.due()).toEqual([]);
     now = PATIENCE_MS;
     expect(ledger.due().map(({ tag }) => tag)).toEqual([4, 5]);
-    ledger.ack(6);
+    ledger.done(6);
     expect(ledger.due()).toEqual([{ tag: 6, multiple: false }]);
     // 1 is done, 2 and 3 were overtaken with it.
-    ledger.ack(1);
-    ledger.ack(7);
+    ledger.done(1);
+    ledger.done(7);
     expect(ledger.due()).toEqual([
       { tag: 1, multiple: true },
       { tag: 7, multiple: false },
     ]);
-    ledger.ack(2);
-    ledger.ack(3);
+    ledger.done(2);
+    ledger.done(3);
     expect(ledger.due()).toEqual([{ tag: 3, multiple: true }]);
-    // 8 has not been overtaken yet: a batch answered out of turn waits again.
-    ledger.ack(9);
+    // 8 has not been overtaken yet: what is done out of order is withheld again.
+    ledger.done(9);
     expect(ledger.due()).toEqual([]);
-    ledger.ack(8);
+    ledger.done(8);
     expect(ledger.due()).toEqual([{ tag: 9, multiple: true }]);
   });
 
-  it('forgets a delivery that is answered in another way, once', () => {
+  it('forgets a delivery that is rejected, once', () => {
     const ledger = ledgerOf(3);
-    expect(ledger.takeOut(1)).toBe(true);
-    expect(ledger.takeOut(1)).toBe(false);
-    ledger.ack(1);
+    expect(ledger.remove(1)).toBe(true);
+    expect(ledger.remove(1)).toBe(false);
+    ledger.done(1);
     expect([ledger.inFlight, ledger.inFlightBytes]).toEqual([2, 20]);
-    ledger.ack(2);
+    ledger.done(2);
     expect(ledger.due()).toEqual([{ tag: 2, multiple: true }]);
   });
 
-  it('counts a delivery once, however often it is settled', () => {
+  it('counts a delivery once, however often it is done', () => {
     const ledger = ledgerOf(2);
-    ledger.ack(1);
-    ledger.ack(1);
-    ledger.ack(7);
+    ledger.done(1);
+    ledger.done(1);
+    ledger.done(7);
     expect(ledger.inFlight).toBe(1);
     expect(ledger.due()).toEqual([{ tag: 1, multiple: true }]);
-    ledger.ack(1);
+    ledger.done(1);
     expect(ledger.due()).toEqual([]);
   });
 
   it.each([1, 2, 3, 4, 5, 6, 7, 8])(
-    'acknowledges each settled delivery once and no other, and lets none wait for a stuck one (seed %i)',
+    'acknowledges each delivery that is done once and no other, and none waits for a stuck one (seed %i)',
     (first) => {
       let seed = first * 7919;
       const random = () => {
@@ -112,27 +112,27 @@ describe('the ledger of acknowledgements', () => {
         return seed / 2_147_483_647;
       };
       let now = 0;
-      const mayWait = Math.floor(random() * 40);
-      const ledger = createAckLedger(mayWait, () => now);
+      const withheldMax = Math.floor(random() * 40);
+      const ledger = createAckLedger(withheldMax, () => now);
       const stuck = new Set<number>();
       const outstanding = new Set<number>();
-      const settled = new Set<number>();
+      const done = new Set<number>();
       const withheldAt = new Map<number, number>();
       const counts = new Map<number, number>();
       let last = 0;
 
-      /** As a broker would: the named tag must be outstanding, and all that it covers must be settled. */
+      /** As a broker would: the tag must be outstanding, and everything that it covers must be done. */
       const flush = (everything: boolean) => {
         for (const ack of ledger.due(everything)) {
           expect(outstanding.has(ack.tag)).toBe(true);
           for (const tag of ack.multiple ? [...outstanding].filter((one) => one <= ack.tag) : [ack.tag]) {
-            expect(settled.has(tag)).toBe(true);
+            expect(done.has(tag)).toBe(true);
             counts.set(tag, (counts.get(tag) ?? 0) + 1);
             outstanding.delete(tag);
           }
         }
-        const waiting = [...outstanding].filter((tag) => settled.has(tag));
-        expect(waiting.length).toBeLessThanOrEqual(everything ? 0 : mayWait);
+        const waiting = [...outstanding].filter((tag) => done.has(tag));
+        expect(waiting.length).toBeLessThanOrEqual(everything ? 0 : withheldMax);
         for (const tag of waiting) {
           if (!withheldAt.has(tag)) withheldAt.set(tag, now);
           expect(now - (withheldAt.get(tag) ?? 0)).toBeLessThan(PATIENCE_MS);
@@ -149,29 +149,29 @@ describe('the ledger of acknowledgements', () => {
           outstanding.add(last);
           if (random() < 0.03) stuck.add(last);
         } else if (choice < 0.9) {
-          const open = [...outstanding].filter((tag) => !settled.has(tag) && !stuck.has(tag)).slice(0, 30);
+          const open = [...outstanding].filter((tag) => !done.has(tag) && !stuck.has(tag)).slice(0, 30);
           const tag = open[Math.floor(random() * open.length)];
           if (tag === undefined) continue;
-          ledger.ack(tag);
-          settled.add(tag);
+          ledger.done(tag);
+          done.add(tag);
         } else if (choice < 0.92) {
           const [tag] = stuck;
           if (tag === undefined || !outstanding.has(tag)) continue;
-          // What was slow is settled in the end, or refused.
+          // A slow delivery is done in the end, or rejected.
           stuck.delete(tag);
           if (random() < 0.5) {
-            expect(ledger.takeOut(tag)).toBe(true);
+            expect(ledger.remove(tag)).toBe(true);
             outstanding.delete(tag);
           }
         } else flush(random() < 0.1);
         if (ledger.withheld > 0 || step % 5 === 0) flush(false);
       }
       flush(true);
-      const unsettled = [...outstanding];
-      expect(unsettled.every((tag) => !settled.has(tag))).toBe(true);
-      expect([ledger.inFlight, ledger.inFlightBytes]).toEqual([unsettled.length, unsettled.length]);
+      const inFlight = [...outstanding];
+      expect(inFlight.every((tag) => !done.has(tag))).toBe(true);
+      expect([ledger.inFlight, ledger.inFlightBytes]).toEqual([inFlight.length, inFlight.length]);
       expect([...counts.values()].every((count) => count === 1)).toBe(true);
-      expect(counts.size).toBe(settled.size);
+      expect(counts.size).toBe(done.size);
     },
   );
 });

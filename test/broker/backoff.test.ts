@@ -35,6 +35,6 @@ describe('a broker as it is shown', () => {
     );
     expect(describeBroker('amqps://rabbit')).toBe('amqps://rabbit');
     expect(describeBroker('me:s3cret@rabbit')).not.toContain('s3cret');
-    expect(describeBroker('::')).toBe('a broker URL that cannot be read');
+    expect(describeBroker('::')).toBe('an invalid broker URL');
   });
 });

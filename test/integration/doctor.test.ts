@@ -89,7 +89,7 @@ describe('doctor', () => {
     ];
     expect(lines.map((line) => line.split(/ +/).slice(0, 2))).toEqual(names.map((name) => ['ok', name]));
     expect(output).toContain('cdrs.create: 0 waiting, 0 consumers: no worker is running');
-    expect(output).toContain('1 members of each queue online, 1 nodes (no node may be lost');
+    expect(output).toContain('1 member of each queue online, 1 node (cannot survive a node failure');
     expect(output).not.toContain(new URL(services.databaseUrl).password);
     expect(output).not.toContain(new URL(services.amqpUrl).password);
   });
@@ -198,17 +198,13 @@ describe('doctor', () => {
   it.each([
     ['cdrs.create', { 'message-ttl': 60_000 }, 'cdrs.create has message-ttl 60000, which loses calls'],
     ['cdrs.create', { 'delivery-limit': 0 }, 'cdrs.create has no delivery-limit'],
-    [
-      'cdrs.create',
-      { 'delivery-limit': 3 },
-      'cdrs.create has delivery-limit 3, expected 20 as it was declared',
-    ],
+    ['cdrs.create', { 'delivery-limit': 3 }, 'cdrs.create has delivery-limit 3, but was declared with 20'],
     ['cdrs.dead', { 'delivery-limit': 5 }, 'cdrs.dead has delivery-limit 5, after which calls are lost'],
     ['cdrs.dead', { 'max-length': 10 }, 'cdrs.dead drops messages when it is full'],
     [
       'cdrs.dead',
       { 'dead-letter-exchange': 'amq.topic' },
-      'cdrs.dead has dead-letter-exchange amq.topic, where nobody looks for calls',
+      'cdrs.dead has dead-letter-exchange amq.topic, which loses calls',
     ],
     ['cdrs.results', { 'message-ttl': 1000 }, 'cdrs.results has message-ttl 1000, which loses replies'],
   ])('finds a policy that contradicts the topology, on %s %j', async (queue, definition, expected) => {
@@ -221,7 +217,7 @@ describe('doctor', () => {
     await until(async () => (await examine()).of('policies')?.detail.startsWith(expected) === true);
     const { code, failed, of } = await examine();
     expect({ code, failed }).toEqual({ code: 1, failed: ['policies'] });
-    expect(of('policies')?.detail).toContain('Mend or clear one of the policies harmful');
+    expect(of('policies')?.detail).toContain('Fix or clear one of the policies harmful');
     await managementRequest(managementUrl, 'DELETE', path);
   });
 });

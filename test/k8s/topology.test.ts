@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { defaultNames, type TopologyObject, topologyOf } from '../../src/broker/topology-objects.ts';
+import { defaultNames, type TopologyObject, topologyOf } from '../../src/broker/topology.ts';
 import { variables } from '../../src/config.ts';
 import { type Manifest, ofKind, written } from './manifests.ts';
 

@@ -12,7 +12,7 @@ export interface SimDelivery extends Request {
 }
 
 /**
- * The consuming side of a process, with the real ledger of acknowledgements. Both ends notice a lost channel at
+ * The consuming side of a process, with the real ack ledger. Both ends notice a lost channel at
  * times of their own; acknowledgements travel in order and are lost with their channel.
  */
 export class FakeConsumer {
@@ -60,7 +60,7 @@ export class FakeConsumer {
   }
 
   ack(delivery: SimDelivery): void {
-    if (this.isLive(delivery)) this.#ledger.ack(delivery.tag);
+    if (this.isLive(delivery)) this.#ledger.done(delivery.tag);
   }
 
   /** @param everything also what may wait for an older delivery. */

@@ -5,5 +5,5 @@ await import('../domain/money.test.ts');
 await import('../domain/ledger.test.ts');
 await import('../domain/properties.test.ts');
 await import('../domain/body-bounds.test.ts');
-await import('../broker/frame-guard.test.ts');
-await import('../broker/guarded-decoding.test.ts');
+await import('../broker/decoding/frame-guard.test.ts');
+await import('../broker/decoding/guarded-decoding.test.ts');

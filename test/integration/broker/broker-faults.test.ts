@@ -4,7 +4,7 @@ import { createConsumer, type Delivery } from '../../../src/broker/consumer.ts';
 import { createPublisher } from '../../../src/broker/publisher.ts';
 import { outsider, quorumQueue, supervise, until } from '../../support/broker.ts';
 
-/** Faults that would hit everybody on a shared broker. */
+/** These faults would hit every test on a shared broker. */
 describe('on a broker in trouble', () => {
   let broker: RabbitServer;
   const queue = 'faults';
@@ -67,7 +67,7 @@ describe('on a broker in trouble', () => {
     await Promise.all([publishing.stop(), consuming.stop()]);
   });
 
-  it('a broker that dies and returns has everybody at work again within 30 s', async () => {
+  it('consumers and publishers work again within 30 s after a broker died and returned', async () => {
     const supervised = supervise(broker.url);
     const received: Delivery[] = [];
     const consumer = createConsumer(supervised, {

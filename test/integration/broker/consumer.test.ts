@@ -30,7 +30,7 @@ describe('a consumer', () => {
   let turn = 0;
 
   const bodies = () => received.map(({ body }) => body.toString());
-  const settleAll = () => {
+  const ackAll = () => {
     for (const delivery of received) consumer.ack(delivery);
     consumer.flushAcks();
   };
@@ -71,15 +71,15 @@ describe('a consumer', () => {
     await until(() => received.length === 100);
     expect(bodies()).toEqual(Array.from({ length: 100 }, (_, i) => String(i)));
     expect([consumer.inFlight, consumer.state]).toEqual([100, 'consuming']);
-    settleAll();
+    ackAll();
     await until(() => received.length === 150);
-    settleAll();
+    ackAll();
     expect([consumer.inFlight, consumer.inFlightBytes]).toEqual([0, 0]);
     await consumer.close();
     expect(await other.depth(queue)).toBe(0);
   });
 
-  it('leaves on the broker exactly what was not settled, whatever lies around it', async () => {
+  it('leaves in the queue exactly what was not acknowledged, whatever is around it', async () => {
     await other.fill(queue, 10);
     consume();
     await until(() => received.length === 10);
@@ -95,9 +95,9 @@ describe('a consumer', () => {
     expect(received.every(({ redelivered, deaths }) => redelivered && deaths.redeliveries === 1)).toBe(true);
   });
 
-  it('has the window for all others while some deliveries are not settled for long', async () => {
+  it('uses the rest of its prefetch window while some deliveries stay unacknowledged for long', async () => {
     const stuck: Delivery[] = [];
-    // Six of ten places are taken: the other four are never so many that they would be sent for their number.
+    // Six of ten places are taken. The other four are too few to be acknowledged for their number.
     const onDelivery = (delivery: Delivery) => {
       if (stuck.length < 6) stuck.push(delivery);
       else {
@@ -115,7 +115,7 @@ describe('a consumer', () => {
     expect(await other.depth(queue)).toBe(0);
   });
 
-  it('sets a delivery aside where the queue sends what it gives up on, and goes on', async () => {
+  it('sets a delivery aside to where its queue dead-letters to, and goes on', async () => {
     const aside = `${queue}.aside`;
     await quorumQueue(other, aside);
     await other.apart((channel) => channel.deleteQueue(queue));
@@ -126,8 +126,8 @@ describe('a consumer', () => {
     const [first, , third] = received;
     for (const delivery of [first, third]) if (delivery !== undefined) consumer.setAside(delivery);
     expect(consumer.inFlight).toBe(3);
-    // Neither is acknowledged as well, nor given out again.
-    settleAll();
+    // Neither is acknowledged too, or delivered again.
+    ackAll();
     expect(consumer.inFlight).toBe(0);
     await until(async () => (await other.depth(aside)) === 2);
     await consumer.close();
@@ -152,7 +152,7 @@ describe('a consumer', () => {
       messageId: null,
       routingKey: queue,
     });
-    settleAll();
+    ackAll();
   });
 
   it('drops acknowledgements for a channel that is gone, and the messages come again', async () => {
@@ -166,13 +166,13 @@ describe('a consumer', () => {
     for (const delivery of first) consumer.ack(delivery);
     consumer.flushAcks();
     expect(consumer.inFlight).toBe(5);
-    settleAll();
+    ackAll();
     await consumer.close();
     expect(await other.depth(queue)).toBe(0);
     expect(log.lines.filter((line) => line.includes('channel of queue'))).toEqual([]);
   });
 
-  it('subscribes again after its queue was deleted and declared anew, and says what is missing meanwhile', async () => {
+  it('subscribes again after its queue was deleted and declared again, and says what is missing meanwhile', async () => {
     consume();
     await until(() => consumer.consuming);
     await other.channel.deleteQueue(queue);
@@ -181,7 +181,7 @@ describe('a consumer', () => {
     await quorumQueue(other, queue);
     await other.fill(queue, 3);
     await until(() => received.length === 3);
-    settleAll();
+    ackAll();
   });
 
   it('notices a half-open connection by its heartbeat and consumes again within 30 s of the end', async () => {
@@ -192,7 +192,7 @@ describe('a consumer', () => {
     await other.fill(queue, 2);
     proxy.resume();
     await until(() => received.length === 2, 30_000);
-    settleAll();
+    ackAll();
   });
 
   it('subscribes again when the handler of deliveries threw', async () => {
@@ -206,10 +206,10 @@ describe('a consumer', () => {
     await other.fill(queue, 3);
     await until(() => received.length >= 3 && consumer.inFlight === 3);
     expect(log.lines.some((line) => line.includes('a fault of this program'))).toBe(true);
-    settleAll();
+    ackAll();
   });
 
-  it('keeps what is in hand while paused, and gets more when resumed', async () => {
+  it('keeps what is in flight while paused, and gets more when resumed', async () => {
     consume({ prefetch: 5 });
     await until(() => consumer.consuming);
     await other.fill(queue, 5);
@@ -217,11 +217,11 @@ describe('a consumer', () => {
     await consumer.stopConsuming();
     expect([consumer.state, consumer.inFlight]).toEqual(['paused', 5]);
     await other.fill(queue, 5);
-    settleAll();
+    ackAll();
     consumer.resume();
     await until(() => received.length === 10);
     expect(received.some(({ redelivered }) => redelivered)).toBe(false);
-    settleAll();
+    ackAll();
   });
 
   it('does what it was told while there was no connection', async () => {
@@ -235,10 +235,10 @@ describe('a consumer', () => {
     await until(() => supervised.current === null);
     consumer.resume();
     await until(() => received.length === 1);
-    settleAll();
+    ackAll();
   });
 
-  it('gives everything back when told, takes nothing until resumed, and costs each message one delivery', async () => {
+  it('returns everything when told, takes nothing until resumed, and counts one delivery for each message', async () => {
     await other.fill(queue, 20);
     consume();
     await until(() => received.length === 20);
@@ -253,17 +253,17 @@ describe('a consumer', () => {
     consumer.resume();
     await until(() => received.length === 35);
     expect(received.slice(20).every(({ deaths }) => deaths.redeliveries === 1)).toBe(true);
-    settleAll();
+    ackAll();
   });
 
-  it('has nothing delivered twice after a drain under load, however small the acknowledgements were cut', async () => {
+  it('has nothing delivered twice after a drain under load, however few messages each frame acknowledged', async () => {
     const count = 20_000;
     consume({
       prefetch: 500,
       onDelivery(delivery) {
         received.push(delivery);
         consumer.ack(delivery);
-        // Many small frames are what a broker could still be working on when the channel goes.
+        // The broker may still be working on many small frames when the channel is closed.
         if (received.length % 3 === 0) consumer.flushAcks();
       },
     });
@@ -281,7 +281,7 @@ describe('a consumer', () => {
     consume({ onDelivery });
     await until(() => received.length >= count);
     await consumer.close();
-    // Some may be marked as redelivered: what the broker had on its way when it was told to stop.
+    // Some may be marked as redelivered: those that were on their way when the subscription ended.
     expect(received).toHaveLength(count);
     expect(new Set(bodies()).size).toBe(count);
     expect(await other.depth(queue)).toBe(0);

@@ -1,6 +1,6 @@
 import { connect } from 'amqplib';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { DirectReplies, type DirectResult } from '../../../src/broker/direct-replies.ts';
+import { DirectReplies, type DirectResult } from '../../../src/broker/direct-replies/direct-replies.ts';
 import type { OutgoingMessage } from '../../../src/broker/publisher.ts';
 import type { SupervisedConnection } from '../../../src/broker/supervisor.ts';
 import { supervise, until } from '../../support/broker.ts';
@@ -34,7 +34,10 @@ describe('direct replies', () => {
   let proxy: FaultProxy;
   let direct: DirectReplies;
   let sender: DirectSender;
-  /** Whether this RabbitMQ closes a connection over an address: from 4.2 on over none, from 4.0 on over none that names a node. */
+  /**
+   * Whether this RabbitMQ closes a connection over an address. From 4.2 on: never. From 4.0 on: not if it
+   * names a node.
+   */
   let closes: (address: string) => boolean;
   const ofGoneNode = addressOfNoNode(1);
   let opened: { name: string; connection: SupervisedConnection; ups: number }[];
@@ -48,8 +51,8 @@ describe('direct replies', () => {
     const [, major = '', minor = ''] =
       /^(\d+)\.(\d+)/.exec(connection.connection.serverProperties.version) ?? [];
     const harmless = new Set(Number(major) < 4 ? [] : Object.values(closingOnThree));
-    const hasGoodSense = Number(major) > 4 || (Number(major) === 4 && Number(minor) >= 2);
-    closes = (address) => !hasGoodSense && !harmless.has(address);
+    const neverCloses = Number(major) > 4 || (Number(major) === 4 && Number(minor) >= 2);
+    closes = (address) => !neverCloses && !harmless.has(address);
     await connection.close();
   });
   afterAll(async () => {
@@ -80,7 +83,7 @@ describe('direct replies', () => {
   afterEach(() => direct.stop());
 
   it.each(Object.entries({ ...closing, ...closingOnThree }))(
-    'are needed to be told apart, for this closes a connection: %s',
+    'that make the broker close a connection must be recognised: %s',
     async (_, address) => {
       if (!closes(address)) return expect(closes(address)).toBe(false);
       const connection = await connect(services.amqpUrl);
@@ -94,7 +97,7 @@ describe('direct replies', () => {
     },
   );
 
-  it('go over a connection of their own once one has been confirmed', async () => {
+  it('to an address go over a connection of their own after one was confirmed', async () => {
     expect(direct.isProven(sender.address)).toBe(false);
     expect(kinds(await direct.publish([reply(sender.address, 'a1')]))).toEqual(['confirmed']);
     expect(direct.isProven(sender.address)).toBe(true);
@@ -104,7 +107,7 @@ describe('direct replies', () => {
     await until(() => ['a1', 'a2'].every((id) => sender.heard.has(id)));
   });
 
-  it('of a new address of a node that works do not wait for their turn', async () => {
+  it('to a new address of a node that works do not wait for their turn', async () => {
     const others = await Promise.all(Array.from({ length: 5 }, () => openDirectSender(services.amqpUrl)));
     await direct.publish([reply(sender.address, 'n0')]);
     const results = await direct.publish(others.map(({ address }, index) => reply(address, `n${index + 1}`)));
@@ -115,7 +118,7 @@ describe('direct replies', () => {
   });
 
   it.each(Object.entries({ ...closing, ...closingOnThree, ...ignored }))(
-    'cost nobody else a reply: %s',
+    'to other addresses are not lost: %s',
     async (name, address) => {
       const ids = Array.from({ length: 30 }, (_, index) => `${name} ${index}`);
       const mixed = ids.flatMap((id, index) => {
@@ -126,7 +129,7 @@ describe('direct replies', () => {
       const honest = results.filter((_, index) => mixed[index]?.message.routingKey === sender.address);
       expect(new Set(kinds(honest))).toEqual(new Set(['confirmed']));
       const hostile = results.filter((_, index) => mixed[index]?.message.routingKey === address);
-      // It is found out once: not even a connection is lost for the second.
+      // The address is recognised once. The second reply to it costs no connection.
       if (closes(address) && !(name in ignored))
         for (const kind of kinds(hostile)) expect(kind).toMatch(/^(malformed|closing)$/);
       expect(upsOf('unknown')).toBeLessThanOrEqual(3);
@@ -134,18 +137,18 @@ describe('direct replies', () => {
     },
   );
 
-  it('are not held up by a storm of addresses that are all different, and the storm is bounded', async () => {
+  it('are not held up by a flood of different addresses, and the flood is bounded', async () => {
     if (!closes(ofGoneNode)) return expect(closes(ofGoneNode)).toBe(false);
     let number = 0;
-    const storm = setInterval(() => {
+    const flood = setInterval(() => {
       for (let burst = 0; burst < 5; burst += 1) {
         number += 1;
-        direct.publish([reply(addressOfNoNode(number), 'storm', false)]);
+        direct.publish([reply(addressOfNoNode(number), 'flood', false)]);
       }
     }, 50);
     try {
       await until(() => number > 20);
-      // Nothing is known of its node yet: it is tried next.
+      // Its node is unknown yet, so it is tried alone, before the flood.
       const asked = performance.now();
       expect(kinds(await direct.publish([reply(sender.address, 'first')]))).toEqual(['confirmed']);
       expect(performance.now() - asked).toBeLessThan(1_000);
@@ -161,7 +164,7 @@ describe('direct replies', () => {
       }
       await Promise.all(newcomers.map((other) => other.close()));
     } finally {
-      clearInterval(storm);
+      clearInterval(flood);
     }
     expect(upsOf('proven')).toBe(1);
     expect(upsOf('likely')).toBe(1);
@@ -191,7 +194,7 @@ describe('direct replies', () => {
     const shared = opened.find(({ name }) => name === 'likely')?.connection.current;
     const channel = await shared?.openConfirmChannel();
     channel?.on('error', () => {});
-    // So many that the broker closes the connection long before the last is confirmed.
+    // So many that the broker closes the connection before the last one is confirmed.
     const many = Array.from({ length: 3000 }, (_, index) =>
       reply(others[1 + (index % 4)]?.address ?? '', `x${index}`),
     );

@@ -33,7 +33,7 @@ const BYTES = {
   'as much as there can be': Buffer.alloc(255, 0xff),
 };
 
-describe('a consumer of what strangers send', () => {
+describe('a consumer of hostile messages', () => {
   let services: Awaited<ReturnType<typeof testServices>>;
   let other: Outsider;
   let stranger: RawPublisher;
@@ -54,7 +54,7 @@ describe('a consumer of what strangers send', () => {
       ...options,
     });
   }
-  const settle = (deliveries: readonly Delivery[]) => {
+  const ack = (deliveries: readonly Delivery[]) => {
     for (const delivery of deliveries) consumer.ack(delivery);
     consumer.flushAcks();
   };
@@ -92,7 +92,7 @@ describe('a consumer of what strangers send', () => {
     await other.apart((channel) => channel.deleteQueue(queue));
   });
 
-  it('takes headers of any depth, those beyond the limit as unreadable, and never loses its connection', async () => {
+  it('takes headers of any depth, marks those beyond the limit as unreadable, and keeps its connection', async () => {
     const cases = KINDS.flatMap((kind) => DEPTHS.map((depth) => ({ kind, depth })));
     consume();
     for (const { kind, depth } of cases) {
@@ -109,7 +109,7 @@ describe('a consumer of what strangers send', () => {
       cases.map(({ depth }) => depth > 16),
     );
     expect(received.filter(({ body, unreadable }) => body.length !== 7 && unreadable)).toEqual([]);
-    settle(received);
+    ack(received);
     expect(lost).toEqual([]);
   });
 
@@ -118,11 +118,11 @@ describe('a consumer of what strangers send', () => {
     await send(Object.values(BYTES).map((bytes) => ({ body: 'x', properties: { [name]: bytes } })));
     await until(() => received.length === Object.keys(BYTES).length);
     expect(received.filter(({ unreadable }) => unreadable !== undefined)).toEqual([]);
-    settle(received);
+    ack(received);
     expect(lost).toEqual([]);
   });
 
-  it('hands a correlation id back as it came, whatever bytes', async () => {
+  it('returns a correlation id as it came, whatever its bytes', async () => {
     const ids = [...Object.values(BYTES), Buffer.from('ordinary'), Buffer.from('é\u{1f600}')];
     consume();
     await send(ids.map((correlationId) => ({ body: 'x', properties: { correlationId } })));
@@ -136,7 +136,7 @@ describe('a consumer of what strangers send', () => {
       properties: { correlationId: correlationBytes ?? correlationId ?? '', headers: { uniqueid: 'ü' } },
       mandatory: true,
     }));
-    settle(received.splice(0));
+    ack(received.splice(0));
     expect(await publisher.publishBatch(echoes)).toEqual(ids.map(() => ({ kind: 'confirmed' })));
     await until(() => received.length === ids.length);
     const again = received.map(({ properties }) =>
@@ -144,11 +144,11 @@ describe('a consumer of what strangers send', () => {
     );
     expect(again).toEqual(ids);
     publisher.close();
-    settle(received);
+    ack(received);
     expect(lost).toEqual([]);
   });
 
-  it('keeps the beginning of a body of 16 MiB and tells its length, and the next message is whole', async () => {
+  it('keeps the beginning of a body of 16 MiB and its length, and the next message is whole', async () => {
     const body = Buffer.alloc(16 * 1_048_576, 'x');
     consume();
     await send([{ body }, { body: 'next' }, { body: body.subarray(0, 10_000) }]);
@@ -158,38 +158,38 @@ describe('a consumer of what strangers send', () => {
       [4, 4],
       [10_000, 10_000],
     ]);
-    settle(received);
+    ack(received);
   });
 
-  it('reads no more while it has too many bytes in hand, keeps its connection, and goes on when they are settled', async () => {
+  it('stops reading while too many bytes are in flight, keeps its connection, and goes on when they are acknowledged', async () => {
     const bodies = Array.from({ length: 100 }, () => ({ body: Buffer.alloc(10_000) }));
     await send(bodies);
-    consume({ inHandBytes: 50_000 });
+    consume({ inFlightBytesMax: 50_000 });
     await until(() => received.length === 6);
-    // Longer than any silence that a heartbeat of a second allows.
+    // Longer than a heartbeat of one second allows without a sign of life.
     const since = performance.now();
     await until(() => performance.now() - since > 4_000);
     expect([received.length, consumer.inFlightBytes, lost]).toEqual([6, 60_000, []]);
-    for (let settled = 0; settled < 100; settled += 1) {
-      await until(() => received.length > settled);
-      settle(received.slice(settled, settled + 1));
+    for (let acked = 0; acked < 100; acked += 1) {
+      await until(() => received.length > acked);
+      ack(received.slice(acked, acked + 1));
     }
     expect([received.length, consumer.inFlightBytes, lost]).toEqual([100, 0, []]);
   });
 
-  it('says that it was lost over what came on it, and comes back', async () => {
+  it('reports a connection lost over bytes that cannot be decoded, and comes back', async () => {
     const proxy = await startProxy(services.amqpUrl);
     await supervised.stop();
     supervised = supervise(proxy.url(services.amqpUrl));
     consume();
     await until(() => consumer.consuming);
-    // No type of frame, and nothing that the guard could make sense of.
+    // A frame type that does not exist.
     proxy.say('server', frame(9, 1, Buffer.from('?')));
     await until(() => lost.length > 0);
     await until(() => consumer.consuming);
     await send([{ body: 'x' }]);
     await until(() => received.length === 1);
-    settle(received);
+    ack(received);
     proxy.cut();
     await until(() => lost.length === 2);
     expect(lost).toEqual(['decoding', 'connection']);
@@ -199,9 +199,9 @@ describe('a consumer of what strangers send', () => {
     await proxy.close();
   });
 
-  it('gives back what it has in hand, and stops, while it reads no more', async () => {
+  it('returns what is in flight, and stops, while it does not read', async () => {
     await send(Array.from({ length: 100 }, () => ({ body: Buffer.alloc(10_000) })));
-    consume({ inHandBytes: 50_000 });
+    consume({ inFlightBytesMax: 50_000 });
     await until(() => received.length === 6);
     await consumer.returnAll();
     await until(async () => (await other.depth(queue)) === 100);

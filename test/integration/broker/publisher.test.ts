@@ -9,7 +9,7 @@ function to(routingKey: string, body = 'x', more: Partial<OutgoingMessage> = {})
   return { exchange: '', routingKey, body: Buffer.from(body), properties: {}, mandatory: true, ...more };
 }
 
-/** RabbitMQ 4 counts deliveries of every message. */
+/** RabbitMQ 4 adds a delivery count to every message. */
 function without(name: string, headers: Record<string, unknown> = {}): Record<string, unknown> {
   return Object.fromEntries(Object.entries(headers).filter(([other]) => other !== name));
 }
@@ -91,7 +91,7 @@ describe('a publisher', () => {
     }
   });
 
-  it('tells which of a batch came back, whoever chose the message ids', async () => {
+  it('knows which messages of a batch were returned, whoever chose the message ids', async () => {
     await start();
     const own = { properties: { messageId: 'same for all' } };
     const results = await publisher.publishBatch([
@@ -107,11 +107,11 @@ describe('a publisher', () => {
     expect(await publisher.publish(to('nowhere', 'x', own))).toEqual(returned);
   });
 
-  it('fails what a full queue refuses, and nothing beside it', async () => {
+  it('fails what a full queue nacks, and nothing else', async () => {
     await start();
     const full = `${queue}.full`;
     await quorumQueue(other, full, { 'x-max-length': 1, 'x-overflow': 'reject-publish' });
-    // A quorum queue lets some more in before it says that it is full.
+    // A quorum queue takes a few more before it is full.
     await until(async () => {
       const result = await publisher.publish(to(full));
       return result.kind === 'failed' && result.reason === 'nacked';
@@ -120,7 +120,7 @@ describe('a publisher', () => {
     expect(results.map(({ kind }) => kind)).toEqual(['confirmed', 'failed', 'confirmed']);
   });
 
-  it('fails at the deadline what nobody confirms, keeps to its bound, and goes on when confirms come', async () => {
+  it('fails at the deadline what is not confirmed, keeps to its limit, and goes on when confirms come', async () => {
     await start({ timeoutMs: 300, maxInFlight: 5 }, 30);
     proxy.stall();
     const started = performance.now();
@@ -137,7 +137,7 @@ describe('a publisher', () => {
     expect(await other.depth(queue)).toBe(6);
   });
 
-  it('gives up a connection on which nothing is confirmed any more', async () => {
+  it('abandons a connection on which nothing is confirmed any more', async () => {
     const timeoutMs = 1000;
     await start({ timeoutMs, maxInFlight: 5 }, 60);
     const first = supervised.current;
@@ -149,14 +149,14 @@ describe('a publisher', () => {
       if (performance.now() - started > timeoutMs / 2) waits += 1;
       return supervised.current !== first;
     });
-    // Of 10 s each in a worker: a third one would break the promise of 30 s.
+    // In a worker these are 10 s each: a third would break the promise of 30 s.
     expect(waits).toBeLessThanOrEqual(2);
     proxy.resume();
     expect(await supervised.whenUp(LIMIT_MS)).toBe(true);
     expect(await publisher.publish(to(queue))).toEqual(confirmed);
   });
 
-  it('gives up a connection on which everything is refused, and keeps one on which anything is not', async () => {
+  it('abandons a connection on which everything is nacked, and keeps one on which anything is confirmed', async () => {
     const timeoutMs = 1500;
     await start({ timeoutMs, maxInFlight: 5 });
     const full = `${queue}.full`;
@@ -211,7 +211,7 @@ describe('a publisher', () => {
     expect(await publisher.publish(to(queue))).toEqual(confirmed);
   });
 
-  it('refuses a message that cannot be put into frames, and sends its neighbours', async () => {
+  it('fails a message that cannot be encoded, and sends the others', async () => {
     await start();
     const results = await publisher.publishBatch([
       to(queue),

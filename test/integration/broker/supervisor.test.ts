@@ -58,7 +58,7 @@ describe('a supervised connection', () => {
     await until(() => log.lines.length >= 2);
   });
 
-  it('finds the member of a cluster that is there', async () => {
+  it('finds the node of a cluster that is up', async () => {
     const dead = variant((url) => {
       url.host = '127.0.0.1:1';
     });
@@ -99,7 +99,7 @@ describe('a supervised connection', () => {
     expect(told.at(-1)).toBe('down');
   });
 
-  it('gives up a broker that accepts and says nothing, and stops without waiting for it', async () => {
+  it('abandons a broker that accepts and stays silent, and stops without waiting for it', async () => {
     const silent = createServer(() => {});
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
     const address = silent.address();

@@ -42,7 +42,7 @@ describe('the topology', () => {
     }
   });
 
-  it('is declared, found as it should be, and can be declared again', async () => {
+  it('is declared, passes the check, and can be declared again', async () => {
     for (let turn = 0; turn < 2; turn += 1) {
       expect((await declareTopology(connection, defaultNames)).filter(({ ok }) => !ok)).toEqual([]);
       const reports = await checkTopology(connection, defaultNames);
@@ -51,7 +51,7 @@ describe('the topology', () => {
     }
   });
 
-  it('names the object, what is expected and the words of the broker where an argument differs', async () => {
+  it('names the object, the expected argument and the message of the broker if an argument differs', async () => {
     const names = { ...defaultNames, deliveryLimit: 7 };
     for (const reports of [
       await checkTopology(connection, names),
@@ -64,14 +64,14 @@ describe('the topology', () => {
     }
   });
 
-  it('sends what nobody can route to the dead letters', async () => {
+  it('sends unroutable messages to the dead letters', async () => {
     other.channel.publish('cdrs', 'cdr.craete', Buffer.from('mistyped'), { mandatory: true });
     await other.channel.waitForConfirms();
     await until(async () => (await other.depth('cdrs.dead')) === 1);
     await other.channel.purgeQueue('cdrs.dead');
   });
 
-  it('sends what is delivered too often to the dead letters, where no number of deliveries drops it', async () => {
+  it('sends what is delivered too often to the dead letters, where no delivery limit drops it', async () => {
     other.channel.publish('cdrs', 'cdrs.create.sw1', Buffer.from('poison'), { persistent: true });
     await other.channel.waitForConfirms();
     const refuse = (queue: string) =>
@@ -101,9 +101,9 @@ describe('the topology', () => {
     await declareTopology(connection, defaultNames);
   });
 
-  it('can be checked for existence only, and says so, without the permission to configure', async (context) => {
+  it('is only checked for existence, and says so, without the permission to configure', async (context) => {
     const { managementUrl } = await testStack();
-    // Users are made through it, and a broker in a container may come without.
+    // Needed to create users; a broker in a container may not have it.
     if (managementUrl === undefined) return context.skip();
     const vhost = new URL(services.amqpUrl).pathname.slice(1);
     const user = `reader_${vhost}`.slice(0, 60);

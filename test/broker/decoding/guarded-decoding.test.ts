@@ -3,9 +3,14 @@ import { PassThrough } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { ECHO, type GuardedProperties, guardDecoding, NOTE } from '../../src/broker/guarded-decoding.ts';
-import { fuzz } from '../domain/fuzzing.ts';
-import { contentHeader, frame, long, nested, type RawProperties } from '../support/raw-amqp.ts';
+import {
+  ECHO,
+  type GuardedProperties,
+  guardDecoding,
+  NOTE,
+} from '../../../src/broker/decoding/guarded-decoding.ts';
+import { fuzz } from '../../domain/fuzzing.ts';
+import { contentHeader, frame, long, nested, type RawProperties } from '../../support/raw-amqp.ts';
 
 interface Frame {
   id?: number;
@@ -18,16 +23,16 @@ interface Connection {
   rest: Buffer;
 }
 
-/** amqplib's own, with its own decoder, on a stream that the test writes to. */
+/** A connection of amqplib, with its decoder, on a stream that the test writes to. */
 function connectionOn(stream: PassThrough): Connection {
-  const library = fileURLToPath(new URL('../../node_modules/amqplib/lib/connection.js', import.meta.url));
+  const library = fileURLToPath(new URL('../../../node_modules/amqplib/lib/connection.js', import.meta.url));
   const { Connection: Amqplib } = createRequire(import.meta.url)(library) as {
     Connection: new (socket: PassThrough) => Connection;
   };
   return new Amqplib(stream);
 }
 
-/** What amqplib decodes of bytes, guarded. */
+/** The frames that amqplib decodes behind the guard. */
 function decoded(bytes: Buffer): Frame[] {
   const stream = new PassThrough();
   const connection = connectionOn(stream);
@@ -42,14 +47,14 @@ const body = frame(3, 1, Buffer.from('{}'));
 const wellFormed = contentHeader(1, 2, { correlationId: Buffer.from('next') });
 const strange = (payload: Buffer) => frame(2, 1, payload);
 
-it('amqplib alone throws at what a stranger may write into headers', () => {
+it('amqplib alone throws at headers that anyone may send', () => {
   const stream = new PassThrough();
   const connection = connectionOn(stream);
   stream.write(contentHeader(1, 2, { headers: nested(5000, 'table') }));
   expect(() => connection.recvFrame()).toThrow('Maximum call stack size exceeded');
 });
 
-it('a content header that amqplib throws at although nothing is wrong with it costs its properties alone', () => {
+it('a content header that passes the guard and makes amqplib throw loses only its properties', () => {
   const unknownClass = contentHeader(1, 2, { correlationId: Buffer.from('x') });
   unknownClass.writeUInt16BE(61, 7);
   const frames = decoded(Buffer.concat([unknownClass, body, wellFormed, body]));
@@ -58,7 +63,7 @@ it('a content header that amqplib throws at although nothing is wrong with it co
   expect(frames[2]?.fields).toMatchObject({ correlationId: 'next' });
 });
 
-it('whatever bytes stand in a content header, decoding ends, and the next message is whole', () => {
+it('whatever bytes are in a content header, decoding ends and the next message is whole', () => {
   const headers = fc
     .tuple(fc.uint8Array({ maxLength: 400 }), fc.integer({ min: 0, max: 0xffff }), fc.nat(70))
     .map(([bytes, flags, id]) =>
@@ -74,7 +79,7 @@ it('whatever bytes stand in a content header, decoding ends, and the next messag
 });
 
 it.each(['correlationId', 'messageId'] as const)(
-  'the bytes of a %s that are no UTF-8 are beside it',
+  'the bytes of a %s that is not UTF-8 are kept beside it',
   (name) => {
     const echoOf = (properties: RawProperties) => decoded(contentHeader(1, 0, properties))[0]?.fields?.[ECHO];
     const bytes = Buffer.from([0x41, 0xff, 0x00, 0xc3]);
@@ -87,7 +92,7 @@ it.each(['correlationId', 'messageId'] as const)(
   },
 );
 
-it('what was read before the guard was there is looked at too', () => {
+it('bytes read before the guard was installed are guarded too', () => {
   const stream = new PassThrough();
   const connection = connectionOn(stream);
   connection.rest = contentHeader(1, 2, { headers: nested(5000, 'array') });
@@ -95,6 +100,6 @@ it('what was read before the guard was there is looked at too', () => {
   expect(connection.recvFrame()).toMatchObject({ id: 60, size: 2 });
 });
 
-it('another amqplib than the one it was made for is refused', () => {
+it('any other version of amqplib is refused', () => {
   expect(() => guardDecoding({ stream: new PassThrough() })).toThrow('its decoder cannot be guarded');
 });

@@ -1,26 +1,25 @@
 import { randomUUID } from 'node:crypto';
-import type { ConfirmChannel } from 'amqplib';
-import type { BrokerConnection } from './connect.ts';
-import { within } from './deadline.ts';
+import type { BrokerConnection, ConfirmChannel } from '../connect.ts';
+import { within } from '../deadline.ts';
+import type { TopologyNames } from '../topology.ts';
 import type { Health } from './health.ts';
-import type { TopologyNames } from './topology-objects.ts';
 
 const ACCESS_REFUSED = 403;
 
 /**
- * Whether this user may do what a worker does: read its queues, write replies to the results exchange and, through the
- * default exchange, to the queues of senders. Nothing is left behind: what is published can be routed nowhere, and the
- * consumers asked for are refused for an argument, which the broker looks at after the permission.
+ * Whether this user may do what a worker does: read its queues, publish replies to the results exchange and,
+ * through the default exchange, to queues of senders. Leaves nothing behind: what it publishes is unroutable,
+ * and its consumers have an invalid argument, which the broker checks after the permission.
  *
  * @throws when the connection is lost or the broker does not answer.
  */
 export async function permissionsHealth(connection: BrokerConnection, names: TopologyNames): Promise<Health> {
   const { queue, deadQueue, resultsExchange } = names;
-  const nowhere = `cdrs.reply.${randomUUID()}`;
+  const unroutableKey = `cdrs.reply.${randomUUID()}`;
   const refused = {
     write: [
-      ...((await mayWrite(connection, '', nowhere)) ? [] : ['amq.default']),
-      ...((await mayWrite(connection, resultsExchange, nowhere)) ? [] : [resultsExchange]),
+      ...((await mayWrite(connection, '', unroutableKey)) ? [] : ['amq.default']),
+      ...((await mayWrite(connection, resultsExchange, unroutableKey)) ? [] : [resultsExchange]),
     ],
     read: [
       ...((await mayRead(connection, queue)) ? [] : [queue]),
@@ -31,9 +30,9 @@ export async function permissionsHealth(connection: BrokerConnection, names: Top
     objects.length === 0 ? [] : [`no ${right} permission on ${objects.join(' and ')}`],
   );
   if (problems.length === 0)
-    return { state: 'ok', detail: 'this user may read the queues and answer to all senders' };
-  const mend = `rabbitmqctl set_permissions with write '^(cdrs\\.results|amq\\.default)$' and read '^cdrs\\.(create|dead)$'`;
-  return { state: 'failed', detail: `${problems.join('; ')}: ${mend}` };
+    return { state: 'ok', detail: 'this user may read the queues and reply to all senders' };
+  const remedy = `rabbitmqctl set_permissions with write '^(cdrs\\.results|amq\\.default)$' and read '^cdrs\\.(create|dead)$'`;
+  return { state: 'failed', detail: `${problems.join('; ')}: ${remedy}` };
 }
 
 async function mayWrite(connection: BrokerConnection, exchange: string, key: string): Promise<boolean> {
@@ -51,7 +50,10 @@ async function mayRead(connection: BrokerConnection, queue: string): Promise<boo
   });
 }
 
-/** False only for a refusal: what else closes the channel, a missing exchange say, is no lack of permission. */
+/**
+ * False only if refused. Other errors that close the channel, as for a missing exchange, say nothing of
+ * permissions.
+ */
 async function allows(
   channel: ConfirmChannel,
   connection: BrokerConnection,

@@ -4,67 +4,68 @@ import { ContentHeader, FRAME_HEADER_BYTES } from './content-header.ts';
 import { longAt } from './field-table.ts';
 import { FrameGuard, type Note, withoutProperties } from './frame-guard.ts';
 
-/** Where the properties of a message have its note. No sender can write a symbol. */
+/** Key of a message's note in its properties. A symbol, which no sender can write. */
 export const NOTE = Symbol('note');
-/** Where they have the bytes of its correlation id, else of its message id, that are no UTF-8. */
+/** Key of the bytes of its correlation id, else of its message id, if these are not UTF-8. */
 export const ECHO = Symbol('echo');
 
-/** Properties of a message as they come out of here. */
+/** What guarded decoding adds to the properties of a message. */
 export interface GuardedProperties {
   [NOTE]?: Note;
   [ECHO]?: Buffer;
 }
 
-/** Reading from one connection whose decoder is guarded. */
+/** Controls reading from a connection with guarded decoding. */
 export interface GuardedReading {
-  /** Of a longer body only so many bytes and one are kept. */
+  /** Of a longer body only this many bytes plus one are kept. */
   keepBytes: number;
-  /** What could not be decoded all the same, and cost the connection; null if nothing. */
+  /** The error of the decoder that ended the connection, else null. */
   readonly undecodable: string | null;
   /**
-   * Reads no more: what comes waits in the broker. Heartbeats go out as before; those of the broker, which nobody reads
-   * now, count as heard.
+   * Stops reading, so that messages wait in the broker. Heartbeats are still sent; those of the broker, now
+   * unread, count as received.
    */
   pause(): void;
-  /** Reads on. */
+  /** Reads again. */
   resume(): void;
-  /** While an answer of the broker is waited for everything is read: deliveries may come before it. */
+  /** Reads, even if paused, until `work` is done: deliveries may come before the answer that it waits for. */
   answer<T>(work: Promise<T>): Promise<T>;
 }
 
 const NO_BYTES = Buffer.alloc(0);
-/** Shorter than any interval of heartbeats. */
+/** Shorter than any heartbeat interval. */
 const HEARD_EVERY_MS = 500;
 
-/** A frame as amqplib decodes it, as far as it is looked at here. */
+/** A frame as amqplib decodes it: the fields that are used here. */
 interface Decoded {
   id?: number;
   fields?: GuardedProperties & { correlationId?: string; messageId?: string };
 }
 
-/** The id that amqplib gives to a content header: that of its class. */
+/** amqplib gives a content header the id of its class. */
 const CONTENT_HEADER = 60;
 const REPLACEMENT = '\uFFFD';
 const header = new ContentHeader();
 
-/** What amqplib 2.3.1 keeps to itself: the parts of lib/connection.js that are used here. */
+/** Private parts of amqplib 2.3.1 (lib/connection.js). */
 interface Internals {
   stream: Duplex;
-  /** Bytes that are read and not decoded. */
+  /** Bytes read and not decoded. */
   rest: Buffer;
-  /** For the heartbeat: whether the other side gave a sign of life. */
+  /** For the heartbeat: whether anything was received. */
   recvSinceLastCheck: boolean;
-  /** The next frame decoded, false when there is none. @throws what its decoder throws. */
+  /** Decodes the next frame; false if there is none. @throws what the decoder throws. */
   recvFrame(): Decoded | false;
 }
 
 /**
- * Makes decoding total, in this one place: amqplib decodes headers by recursion, lets what its decoder throws end the
- * connection, gathers bodies of any size, and reads whatever comes. From here on it is given whole frames that it can
- * decode (`FrameGuard`), and reads only while it may. docs/decisions/0007-guarded-decoding.md says why it is done so.
+ * Protects amqplib from hostile messages. By itself it decodes headers by recursion, ends the connection when
+ * its decoder throws, buffers bodies of any size, and cannot stop reading. With the guard it gets only frames
+ * that it can decode (`FrameGuard`), and reads only while it may. Why so:
+ * docs/decisions/0007-guarded-decoding.md.
  *
- * @param connection amqplib's own, open and without channels
- * @throws when amqplib is not built as it was
+ * @param connection amqplib's, open and without channels
+ * @throws if amqplib's internals are not those of version 2.3.1
  */
 export function guardDecoding(connection: object): GuardedReading {
   const inside = internalsOf(connection);
@@ -74,7 +75,7 @@ export function guardDecoding(connection: object): GuardedReading {
   let answersDue = 0;
   let listening: NodeJS.Timeout | undefined;
 
-  /** Any content header that cannot be decoded costs its properties, and nothing else. */
+  /** If decoding a content header throws all the same, only its properties are lost. */
   function decode(note: Note | null): Decoded {
     const frames = inside.rest;
     try {
@@ -118,7 +119,7 @@ export function guardDecoding(connection: object): GuardedReading {
   guard.push(inside.rest);
   inside.rest = NO_BYTES;
 
-  /** amqplib reads when it hears of this; later, since it may be reading just now. */
+  /** Makes amqplib read. Not at once: it may be reading just now. */
   const wake = () => {
     setImmediate(() => {
       if (!inside.stream.destroyed) inside.stream.emit('readable');
@@ -156,12 +157,13 @@ export function guardDecoding(connection: object): GuardedReading {
   };
 }
 
-/** Puts what was found where whoever takes the message finds it: beside its properties. */
+/** Puts the note, and the bytes of the id that a reply returns, into the properties. */
 function annotate({ fields }: Decoded, note: Note | null, frames: Buffer): void {
   if (fields === undefined) return;
   if (note !== null) fields[NOTE] = note;
   const { correlationId, messageId } = fields;
-  // What decoding leaves of bytes that are no UTF-8; seldom, and then it may be what was sent.
+  // Decoding replaces bytes that are not UTF-8 by this character. Rarely, the sender wrote it: then the bytes
+  // are UTF-8.
   if (!(correlationId || messageId)?.includes(REPLACEMENT)) return;
   header.read(frames, 0, FRAME_HEADER_BYTES + longAt(frames, 3) + 1);
   const echo = header.echo(frames);

@@ -1,65 +1,69 @@
 import { BODY, ContentHeader, emptyHeader, FRAME_END, FRAME_HEADER_BYTES, HEADER } from './content-header.ts';
 import { longAt } from './field-table.ts';
 
-/** What could not be handed on with a message, for whoever takes it. */
+/** What is missing from a message that was decoded in part. */
 export interface Note {
-  /** Bytes of its body as it was sent, where only its beginning is there; else null. */
+  /** Original bytes of its body, if only the beginning was kept; else null. */
   bytes: number | null;
-  /** Why its headers, or all its properties, are left out; null where they are not. */
+  /** Why its headers, or all its properties, were dropped; null if they were not. */
   problem: string | null;
 }
 
-/** A content header never spans frames, whatever size of frames was agreed on. Of a larger one nothing is kept. */
+/** Largest frame that is kept. A content header never spans frames, whatever frame size was negotiated. */
 const FRAME_MAX = 262_144;
-/** So much of a content header tells the size of the body. */
+/** This much of a content header contains the body size. */
 const HEADER_START = FRAME_HEADER_BYTES + 15;
-/** What RabbitMQ lets through from 4.0 on; whoever consumes keeps less. */
+/** The default limit of RabbitMQ 4; consumers set a lower one. */
 const BODY_MAX = 16_777_216;
-/** A body lives as long as its message, and the piece that it is a part of lives with it. */
+/** A body is a view into its piece and keeps all of it in memory, so pieces are small. */
 const PIECE_BYTES = 16_384;
 
-/** What is still to come of a body that is longer than what is kept. */
+/** The rest of a body that is too long. */
 interface Trim {
+  /** Bytes to pass on. */
   keep: number;
+  /** Bytes to come. */
   left: number;
 }
 
 /**
- * Stands between the socket and the client's decoder: takes bytes as they come and gives them on in pieces of whole
- * frames, in which every content header can be decoded and no body is longer than what is kept. What is beyond is
- * dropped as it comes and never gathered.
+ * Filter between the socket and amqplib's decoder. Takes bytes as they arrive and returns pieces of whole
+ * frames in which every content header can be decoded and no body exceeds `keepBytes`. Excess bytes are
+ * dropped on arrival, never buffered.
  */
 export class FrameGuard {
-  /** What is missing from the piece that `next` gave last, which is a single content header then. */
+  /** What is missing from the last piece, which is a single content header then; else null. */
   note: Note | null = null;
-  /** Of a longer body only so many bytes and one are given on. */
+  /** Of a longer body only this many bytes plus one are passed on. */
   keepBytes = BODY_MAX;
   readonly #header = new ContentHeader();
-  /** By channel; nearly always empty. */
+  /** By channel; almost always empty. */
   readonly #trims = new Map<number, Trim>();
   #bytes: Buffer = Buffer.alloc(0);
   #at = 0;
-  /** The beginning of a frame that must be complete before it can be given on. */
+  /** The beginning of a frame that is not complete yet. */
   #begun: Buffer[] = [];
   #begunBytes = 0;
-  /** Bytes of that frame that are needed; 0 where that is not known yet. */
+  /** Bytes of that frame that are needed; 0 while that is unknown. */
   #needed = 0;
-  /** Bytes to come that nobody needs. */
+  /** Bytes to drop on arrival. */
   #dropping = 0;
 
-  /** Takes what came from the socket; to be called when `next` has nothing more. */
+  /** Takes bytes from the socket. Call it after `next` has returned null. */
   push(incoming: Buffer): void {
     this.#bytes = incoming;
     this.#at = 0;
   }
 
-  /** The next frames to decode; null when more bytes must come first. @throws at a frame larger than any may be. */
+  /**
+   * The next frames to decode; null if more bytes must come first. @throws at a frame above the size limit.
+   */
   next(): Buffer | null {
     this.note = null;
     for (;;) {
       this.#drop();
-      const run = this.#begunBytes === 0 ? this.#run() : null;
-      if (run !== null) return run;
+      const untouched = this.#begunBytes === 0 ? this.#takeUntouched() : null;
+      if (untouched !== null) return untouched;
       if (!this.#complete()) return null;
       const whole = this.#begun.length === 1 ? this.#begun[0] : Buffer.concat(this.#begun);
       this.#begun = [];
@@ -76,8 +80,8 @@ export class FrameGuard {
     this.#at += dropped;
   }
 
-  /** The frames from here on that are whole and can be decoded as they are; null where the first is not. */
-  #run(): Buffer | null {
+  /** The next whole frames that can be decoded as they are; null if the first cannot. */
+  #takeUntouched(): Buffer | null {
     const bytes = this.#bytes;
     const start = this.#at;
     let at = start;
@@ -100,7 +104,7 @@ export class FrameGuard {
     return header.problem !== null || header.bodySize > this.keepBytes;
   }
 
-  /** Gathers the frame that begins here, as far as it is needed. False when more must come. */
+  /** Gathers the next frame, as far as it is needed. False if more bytes must come first. */
   #complete(): boolean {
     if (!this.#gather(FRAME_HEADER_BYTES)) return false;
     if (this.#needed === 0) {
@@ -132,7 +136,7 @@ export class FrameGuard {
     throw new Error(`a frame of ${size} bytes`);
   }
 
-  /** A frame as it can be decoded; null where nothing of it is needed. */
+  /** The frame in a form that can be decoded; null if nothing of it is needed. */
   #checked(frame: Buffer): Buffer | null {
     if (frame[0] === HEADER) return this.#checkedHeader(frame);
     const trim = frame[0] === BODY ? this.#trims.get(channelOf(frame, 0)) : undefined;
@@ -145,7 +149,7 @@ export class FrameGuard {
     header.read(frame, 0, frame.length);
     if (frame.length < whole) {
       this.#dropping = whole - frame.length;
-      header.giveUp(`more than ${FRAME_MAX} bytes of properties`);
+      header.dropProperties(`more than ${FRAME_MAX} bytes of properties`);
     }
     const bytes = header.bodySize;
     const kept = Math.min(bytes, this.keepBytes + 1);
@@ -173,7 +177,7 @@ export class FrameGuard {
   }
 }
 
-/** The same content header without its properties; null where the frame at the start is another. */
+/** The first frame without its properties; null if it is no content header. */
 export function withoutProperties(frames: Buffer): Buffer | null {
   if (frames[0] !== HEADER || frames.length < HEADER_START) return null;
   const bodySize = longAt(frames, 11) * 2 ** 32 + longAt(frames, 15);

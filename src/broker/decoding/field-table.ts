@@ -1,18 +1,23 @@
-/** Bytes that a table of headers may have. What brokers and tracing put there is far below. */
+/** Most bytes of a header table. Brokers and tracing need far fewer. */
 export const TABLE_BYTES_MAX = 16_384;
-/** Tables and arrays within each other. `x-death` needs three. */
+/** Most levels of tables and arrays. `x-death` needs three. */
 export const TABLE_DEPTH_MAX = 16;
-/** Values in a table, those of the tables and arrays within it included. */
+/** Most values in a table, nested ones included. */
 export const TABLE_ENTRIES_MAX = 512;
 
-/** Where each container that is open ends, and whether it is a table; one scan at a time. */
+// Allocated once: scans are synchronous, one at a time, and run for every message.
+/** Where each open container ends, and whether it is a table. */
 const ends = new Int32Array(TABLE_DEPTH_MAX + 1);
 const isTable = new Uint8Array(TABLE_DEPTH_MAX + 1);
-/** Where the names of the outermost table begin. */
+/** Where the names in the outermost table begin. */
 const names = new Int32Array(TABLE_ENTRIES_MAX + 1);
 
-/** Bytes of a value by its type; -1: a type that is none, -2: a length of four bytes says it, -3: a container. */
-const widths = new Int8Array(256).fill(-1);
+const UNKNOWN = -1;
+/** A length of four bytes comes first. */
+const BY_LENGTH = -2;
+const CONTAINER = -3;
+/** Bytes of a value by its type, or one of the three above. */
+const widths = new Int8Array(256).fill(UNKNOWN);
 for (const [types, width] of [
   ['V', 0],
   ['tbB', 1],
@@ -20,13 +25,11 @@ for (const [types, width] of [
   ['Iif', 4],
   ['D', 5],
   ['lTd', 8],
-  ['Sx', -2],
-  ['FA', -3],
+  ['Sx', BY_LENGTH],
+  ['FA', CONTAINER],
 ] as const)
   for (const type of types) widths[type.charCodeAt(0)] = width;
 
-const BY_LENGTH = -2;
-const CONTAINER = -3;
 const TABLE = 'F'.charCodeAt(0);
 const UNDERSCORE = '_'.charCodeAt(0);
 const PROTOTYPE = Buffer.from('__proto__');
@@ -34,8 +37,12 @@ const PROTOTYPE = Buffer.from('__proto__');
 const CUT_SHORT = 'a value that exceeds its table';
 
 /**
- * What is wrong with the table (its length left out) between two places of a frame; null for one that can be decoded
- * as it stands. Neither recursive nor slow, whatever stands there: one look at each byte that tells a length.
+ * Checks an AMQP table without decoding it: what is wrong with it, or null if any decoder can take it. Not
+ * recursive and linear in the number of values, whatever the bytes: amqplib decodes tables by recursion, so
+ * deep ones overflow its stack.
+ *
+ * @param start of the table in the frame, after its length
+ * @param end of the table
  */
 export function problemOfTable(bytes: Uint8Array, start: number, end: number): string | null {
   if (end - start > TABLE_BYTES_MAX) return `more than ${TABLE_BYTES_MAX} bytes`;
@@ -66,7 +73,7 @@ export function problemOfTable(bytes: Uint8Array, start: number, end: number): s
       at = next;
     }
     const type = bytes[at] ?? 0;
-    const width = widths[type] ?? -1;
+    const width = widths[type] ?? UNKNOWN;
     at += 1;
     if (width >= 0) {
       at += width;
@@ -95,14 +102,14 @@ export function longAt(bytes: Uint8Array, at: number): number {
   );
 }
 
-/** An object that a client makes of the table would have another prototype. */
+/** As a key of a JavaScript object it would set the prototype. */
 function isPrototype(bytes: Uint8Array, name: number): boolean {
   if (bytes[name] !== PROTOTYPE.length || bytes[name + 1] !== UNDERSCORE) return false;
   for (let i = 0; i < PROTOTYPE.length; i += 1) if (bytes[name + 1 + i] !== PROTOTYPE[i]) return false;
   return true;
 }
 
-/** Of two values with one name a client keeps either. */
+/** Of two values with the same name, clients keep either one. */
 function sameName(bytes: Uint8Array, one: number, other: number): boolean {
   const length = bytes[one] ?? 0;
   if (bytes[other] !== length) return false;

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { nodeOfDirectAddress } from '../../src/broker/direct-address.ts';
-import { addressOfNoNode, closing, closingOnThree, ignored } from '../support/direct.ts';
+import { nodeOfDirectAddress } from '../../../src/broker/direct-replies/addresses.ts';
+import { addressOfNoNode, closing, closingOnThree, ignored } from '../../support/direct.ts';
 
-/** Over which the broker closes the connection although nothing in them is wrong. */
+/** The broker closes the connection over these although they are well formed. */
 const WELL_FORMED = ['a node that is gone', 'a node of that name', 'a node with a hash that is none'];
 
 describe('a direct reply address', () => {
   it('names its node', () => {
-    // As RabbitMQ 3.10 gave it out.
+    // As RabbitMQ 3.10 issued it.
     const given =
       'amq.rabbitmq.reply-to.g1h2AA5yZXBseUA2Mzg3ODYxMgAAAyAAAAAAawnmNQ==.aRuybEip8OQx7MTuuO7f1A==';
     expect(nodeOfDirectAddress(given)).toBe('reply@63878612');
@@ -15,7 +15,7 @@ describe('a direct reply address', () => {
   });
 
   it.each(Object.entries({ ...closing, ...closingOnThree, ...ignored }))(
-    'is looked through: %s',
+    'names a node only if it is well formed: %s',
     (name, address) => {
       if (WELL_FORMED.includes(name)) expect(nodeOfDirectAddress(address)).toContain('@');
       else expect(nodeOfDirectAddress(address)).toBe(null);
@@ -23,7 +23,7 @@ describe('a direct reply address', () => {
   );
 
   it.each(['', 'amq.rabbitmq.reply-to', 'amq.gen-x', 'kamailio-1', 'cdrs.results'])(
-    'is none that does not begin like one: %j',
+    'has the prefix of one: not %j',
     (address) => expect(nodeOfDirectAddress(address)).toBe(null),
   );
 });

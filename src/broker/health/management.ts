@@ -1,22 +1,22 @@
 import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
-import type { BrokerTls } from './connect.ts';
-import { describeError } from './log.ts';
+import type { BrokerTls } from '../connect.ts';
+import { describeError } from '../log.ts';
 
-/** What RabbitMQ's HTTP API answers; `unavailable` says in one line why it could not be asked. */
+/** An answer of RabbitMQ's HTTP API. `unavailable`: one line why there is none. */
 export type ManagementAnswer =
   | { kind: 'found'; body: unknown }
   | { kind: 'missing' }
   | { kind: 'unavailable'; problem: string };
 
-/** Asks for a path below `/api/`. Never rejects: a broker without this API is an expected outcome. */
+/** Gets a path below `/api/`. Never rejects: a broker without this API is an expected outcome. */
 export type Management = (path: string) => Promise<ManagementAnswer>;
 
 const TIMEOUT_MS = 10_000;
-/** Where RabbitMQ serves the API unless told otherwise. */
+/** RabbitMQ's default ports for the API. */
 const PORTS = { 'amqp:': 'http://HOST:15672', 'amqps:': 'https://HOST:15671' };
 
-/** Where the API is if nobody says so: at the host of an AMQP URL, encrypted if that is, with its credentials. */
+/** The default URL of the API: the host of an AMQP URL, with its credentials, and with TLS if that has it. */
 export function managementUrlOf(amqpUrl: string): string {
   const { protocol, hostname, username, password } = new URL(amqpUrl);
   const url = new URL(PORTS[protocol === 'amqps:' ? 'amqps:' : 'amqp:'].replace('HOST', hostname));

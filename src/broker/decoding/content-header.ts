@@ -1,14 +1,14 @@
 import { longAt, problemOfTable } from './field-table.ts';
 
-/** Types of frames. */
+/** Frame types. */
 export const HEADER = 2;
 export const BODY = 3;
-/** Of a frame: type (1), channel (2), size (4); the payload and one byte that ends it follow. */
+/** Type (1), channel (2), size (4). The payload and one end byte follow. */
 export const FRAME_HEADER_BYTES = 7;
 export const FRAME_END = 0xce;
-/** The class of messages, the only one that has content. */
+/** The class of messages. No other has content. */
 const BASIC = 60;
-/** Of a content header: class (2), weight (2), size of the body (8), flags (2); the properties follow. */
+/** A content header has class (2), weight (2), body size (8) and flags (2). The properties follow. */
 const PROPERTIES_AT = FRAME_HEADER_BYTES + 14;
 const BODY_SIZE_AT = FRAME_HEADER_BYTES + 4;
 const FLAGS_AT = FRAME_HEADER_BYTES + 12;
@@ -20,28 +20,31 @@ const CORRELATION_FLAG = 1 << 10;
 const MESSAGE_ID_FLAG = 1 << 7;
 const TIMESTAMP_FLAG = 1 << 6;
 const HIGHEST_BIT = 1 << 31;
-/** Nothing that AMQP 0-9-1 knows: more flags, or a property that is none. */
+/** AMQP 0-9-1 defines nothing for these: more flags, or an unknown property. */
 const UNKNOWN_FLAGS = 0b11;
 
 const ILLEGIBLE = 'malformed properties';
 
-/** What one look at a content header found; valid until the next. */
+/**
+ * Reads where things are in a content header, the frame with a message's properties. One object for all
+ * messages: the fields are valid until the next `read`.
+ */
 export class ContentHeader {
-  /** Bytes of the body that follows. */
+  /** Bytes of the message body. */
   bodySize = 0;
-  /** Why the headers cannot be taken as they are; null where they can, or where there are none. */
+  /** Why the headers cannot be decoded; null if they can, or if there are none. */
   problem: string | null = null;
-  /** Whether the properties beside the headers can be told apart. */
+  /** Whether the properties other than the headers can be kept. */
   hasProperties = true;
   #tableAt = 0;
   #afterTable = 0;
-  /** Of the text that a reply carries back: the correlation id, else the message id. Its length is in front of it. */
+  /** The id that a reply returns: the correlation id, else the message id. Its length byte is here. */
   #echoAt = 0;
 
   /**
-   * Looks at a whole frame. Nothing is decoded and nothing allocated where all is well.
+   * Scans a whole frame. Decodes nothing, and allocates nothing if all is well.
    *
-   * @param start of the frame, `end` behind it
+   * @param start of the frame; `end` is the byte after it
    */
   read(bytes: Buffer, start: number, end: number): void {
     this.problem = null;
@@ -51,7 +54,7 @@ export class ContentHeader {
     const last = end - 1;
     if (start + PROPERTIES_AT > last) {
       this.bodySize = 0;
-      this.giveUp(ILLEGIBLE);
+      this.dropProperties(ILLEGIBLE);
       return;
     }
     this.bodySize = longAt(bytes, start + BODY_SIZE_AT) * 2 ** 32 + longAt(bytes, start + BODY_SIZE_AT + 4);
@@ -86,23 +89,23 @@ export class ContentHeader {
           at += 1 + (bytes[at] ?? 0);
       }
     }
-    if (at !== last || (flags & UNKNOWN_FLAGS) !== 0) this.giveUp(ILLEGIBLE);
+    if (at !== last || (flags & UNKNOWN_FLAGS) !== 0) this.dropProperties(ILLEGIBLE);
   }
 
-  /** Where the text begins that a reply carries back; 0 where there is none. */
+  /** Where the id that a reply returns begins; 0 if there is none. */
   get echoAt(): number {
     return this.#echoAt === 0 ? 0 : this.#echoAt + 1;
   }
 
-  /** The bytes of that text; null where there is none. */
+  /** The bytes of that id; null if there is none. */
   echo(bytes: Buffer): Buffer | null {
     const { echoAt } = this;
     return echoAt === 0 ? null : Buffer.from(bytes.subarray(echoAt, echoAt + (bytes[echoAt - 1] ?? 0)));
   }
 
   /**
-   * The same frame for a body of `bodySize`, without the headers where they are the problem, without any property
-   * where these cannot be told apart.
+   * The same frame for a body of `bodySize`, without the headers if they cannot be decoded, and without any
+   * property if none can be kept.
    */
   rewritten(bytes: Buffer, start: number, end: number, bodySize: number): Buffer {
     if (!this.hasProperties) return emptyHeader(bytes, start, bodySize);
@@ -110,26 +113,27 @@ export class ContentHeader {
     const [before, after] = isKept ? [end, end] : [this.#tableAt, this.#afterTable];
     const frame = Buffer.concat([bytes.subarray(start, before), bytes.subarray(after, end)]);
     if (!isKept) frame.writeUInt16BE(flagsAt(bytes, start) & ~HEADERS_FLAG, FLAGS_AT);
-    return hashed(frame, bodySize);
+    return withSizes(frame, bodySize);
   }
 
-  /** Nothing of the properties can be kept. */
-  giveUp(problem: string): void {
+  /** Marks all properties as lost. */
+  dropProperties(problem: string): void {
     this.problem = problem;
     this.hasProperties = false;
     this.#echoAt = 0;
   }
 }
 
-/** A content header without any property in place of the one that begins at `start`. */
+/** Replaces the content header at `start` by one without properties. */
 export function emptyHeader(bytes: Buffer, start: number, bodySize: number): Buffer {
   const frame = Buffer.alloc(PROPERTIES_AT + 1);
   bytes.copy(frame, 0, start, start + FRAME_HEADER_BYTES);
   frame.writeUInt16BE(BASIC, FRAME_HEADER_BYTES);
-  return hashed(frame, bodySize);
+  return withSizes(frame, bodySize);
 }
 
-function hashed(frame: Buffer, bodySize: number): Buffer {
+/** Sets the frame's size, its body size and its end byte. */
+function withSizes(frame: Buffer, bodySize: number): Buffer {
   frame.writeUInt32BE(frame.length - FRAME_HEADER_BYTES - 1, 3);
   frame.writeBigUInt64BE(BigInt(bodySize), BODY_SIZE_AT);
   frame.writeUInt8(FRAME_END, frame.length - 1);

@@ -1,16 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
+import { type TopologyNames, topologyOf } from '../topology.ts';
 import type { Management, ManagementAnswer } from './management.ts';
-import { type TopologyNames, topologyOf } from './topology-objects.ts';
 
-/** One line of a health report. `unknown`: could not be looked at, which is no failure. */
+/** One line of a health report. `unknown`: could not be checked, which is not a failure. */
 export interface Health {
   state: 'ok' | 'failed' | 'unknown';
   detail: string;
 }
 
 const settings = z.record(z.string(), z.unknown());
-/** Erlang's JSON writes an empty object as an empty list. */
+/** RabbitMQ's JSON writes an empty object as an empty list. */
 const asObject = (value: unknown) => (Array.isArray(value) ? {} : value);
 const queueSchema = z.looseObject({
   name: z.string(),
@@ -38,7 +38,10 @@ const bindingsSchema = z.array(
 
 export type ManagedQueue = z.output<typeof queueSchema>;
 
-/** What the management API tells of everything that is this system's, or the one line why it tells nothing. */
+/**
+ * The queues, nodes and bindings of this system as the management API shows them, or one line why it does
+ * not.
+ */
 export type Managed =
   | {
       kind: 'managed';
@@ -48,11 +51,11 @@ export type Managed =
     }
   | { kind: 'unmanaged'; why: string };
 
-/** Statistics of a queue that was declared a moment ago appear within this time. */
+/** The statistics of a new queue appear within this time. */
 const STATISTICS_MS = 8_000;
-const AGAIN_MS = 250;
+const RETRY_MS = 250;
 
-/** Reads queues, nodes and bindings. Waits some seconds for the statistics of queues that are new. */
+/** Reads queues, nodes and bindings. Waits some seconds for the statistics of new queues. */
 export async function readManaged(ask: Management, vhost: string, names: TopologyNames): Promise<Managed> {
   const where = encodeURIComponent(vhost);
   const giveUpAt = performance.now() + STATISTICS_MS;
@@ -63,7 +66,7 @@ export async function readManaged(ask: Management, vhost: string, names: Topolog
     const answers = await Promise.all([ask('nodes'), ask(`bindings/${where}`), ...asked]);
     const refused = answers.find((answer) => answer.kind === 'unavailable');
     if (refused?.kind === 'unavailable') return { kind: 'unmanaged', why: refused.problem };
-    const [nodes, bindings, ...queues] = answers.map(bodyOf);
+    const [nodes, bindings, ...queues] = answers.map(foundIn);
     const managed: Managed = {
       kind: 'managed',
       nodes: nodesSchema.parse(nodes ?? []),
@@ -74,43 +77,46 @@ export async function readManaged(ask: Management, vhost: string, names: Topolog
       ({ type, members }) => type !== 'quorum' || members !== undefined,
     );
     if (isComplete || performance.now() > giveUpAt) return managed;
-    await sleep(AGAIN_MS);
+    await sleep(RETRY_MS);
   }
 }
 
-function bodyOf(answer: ManagementAnswer): unknown {
+function foundIn(answer: ManagementAnswer): unknown {
   return answer.kind === 'found' ? answer.body : undefined;
 }
 
-/** What cannot be looked at without the management API. */
-export const notAsked = (why: string): Health => ({ state: 'unknown', detail: `no management API: ${why}` });
+/** A check that needs the management API. */
+export const notChecked = (why: string): Health => ({
+  state: 'unknown',
+  detail: `no management API: ${why}`,
+});
 
-/** @param mend what an operator does about each of the problems */
-export function verdict(problems: readonly string[], fine: string, mend: string): Health {
+/** @param remedy what an operator does about the problems */
+export function healthOf(problems: readonly string[], fine: string, remedy: string): Health {
   return problems.length === 0
     ? { state: 'ok', detail: fine }
-    : { state: 'failed', detail: `${problems.join('; ')}. ${mend}` };
+    : { state: 'failed', detail: `${problems.join('; ')}. ${remedy}` };
 }
 
-/** Nodes that are down or cut off, and alarms that keep everybody from publishing. */
+/** Nodes that are down or partitioned, and alarms that block publishing. */
 export function nodesHealth(managed: Managed): Health {
-  if (managed.kind === 'unmanaged') return notAsked(managed.why);
+  if (managed.kind === 'unmanaged') return notChecked(managed.why);
   const problems = managed.nodes.flatMap((node) => [
     ...(node.running ? [] : [`${node.name} is down`]),
     ...(node.mem_alarm ? [`${node.name} has a memory alarm`] : []),
     ...(node.disk_free_alarm ? [`${node.name} has a disk alarm`] : []),
-    ...(node.partitions.length > 0 ? [`${node.name} is cut off from ${node.partitions.join(', ')}`] : []),
+    ...(node.partitions.length > 0 ? [`${node.name} is partitioned from ${node.partitions.join(', ')}`] : []),
   ]);
-  return verdict(
+  return healthOf(
     problems,
-    `${managed.nodes.length} of ${managed.nodes.length} running, no alarm`,
-    'Start the node, or give it memory or disk: nobody can publish while there is an alarm',
+    `${managed.nodes.length} of ${managed.nodes.length} running, no alarms`,
+    'Start the node, or give it memory or disk: an alarm blocks all publishers',
   );
 }
 
-/** The bindings that AMQP cannot read. */
+/** Whether all bindings exist. AMQP cannot read them. */
 export function bindingsHealth(managed: Managed, names: TopologyNames): Health {
-  if (managed.kind === 'unmanaged') return notAsked(managed.why);
+  if (managed.kind === 'unmanaged') return notChecked(managed.why);
   const wanted = topologyOf(names).flatMap((object) => (object.kind === 'binding' ? [object] : []));
   const missing = wanted.filter(
     ({ exchange, queue, routingKey }) =>
@@ -119,45 +125,46 @@ export function bindingsHealth(managed: Managed, names: TopologyNames): Health {
           found.source === exchange && found.destination === queue && found.routing_key === routingKey,
       ),
   );
-  return verdict(
+  return healthOf(
     missing.map(({ exchange, queue, routingKey }) => `${exchange} is not bound to ${queue} by ${routingKey}`),
-    `${wanted.length} of ${wanted.length} there`,
+    `all ${wanted.length} exist`,
     'Run "cdr-ingest topology"',
   );
 }
 
-/** A quorum queue of so many members survives the loss of one node. */
+/** A quorum queue with this many members survives the loss of one node. */
 const SAFE_MEMBERS = 3;
 
-/** Whether each queue is replicated as far as the cluster allows, with all its members at work. */
+/** Whether each queue has as many members as the cluster allows, all of them online. */
 export function quorumHealth(managed: Managed): Health {
-  if (managed.kind === 'unmanaged') return notAsked(managed.why);
+  if (managed.kind === 'unmanaged') return notChecked(managed.why);
   const wanted = Math.min(SAFE_MEMBERS, managed.nodes.length);
   const problems = managed.queues.flatMap(({ name, type, members = [], online = [] }) => {
     if (type !== 'quorum') return [`${name} is a ${type} queue, expected quorum`];
     const offline = members.filter((member) => !online.includes(member));
     return [
       ...(members.length < wanted ? [`${name} has ${members.length} of ${wanted} members`] : []),
-      ...(offline.length > 0 ? [`${name} misses ${offline.join(', ')}`] : []),
+      ...(offline.length > 0 ? [`${name}: offline members ${offline.join(', ')}`] : []),
     ];
   });
-  const single = wanted < SAFE_MEMBERS ? ' (no node may be lost: three make it safe)' : '';
+  const single = wanted < SAFE_MEMBERS ? ' (cannot survive a node failure; use three nodes)' : '';
   const members = managed.queues.map(({ members: all = [] }) => all.length);
   const fewest = members.length === 0 ? 0 : Math.min(...members);
-  return verdict(
+  return healthOf(
     problems,
-    `${fewest} members of each queue online, ${managed.nodes.length} nodes${single}`,
+    `${counted(fewest, 'member')} of each queue online, ${counted(managed.nodes.length, 'node')}${single}`,
     'Start the node, or add members with "rabbitmq-queues grow NODE all"',
   );
 }
 
-/** A message that waits longer than this while somebody consumes: the workers cannot keep up. */
+/** If a message waits longer although there are consumers, the workers cannot keep up. */
 const LONGEST_WAIT_S = 300;
 
 /**
  * How far behind the workers are.
  *
- * @param depth messages ready and consumers of a queue, as AMQP tells them at once; null where it is missing
+ * @param depth ready messages and consumers of the queue, as AMQP shows them; null if the queue does not
+ *   exist
  * @param nowS Unix seconds
  */
 export function lagHealth(
@@ -174,9 +181,14 @@ export function lagHealth(
   const waited = ready > 0 && typeof since === 'number' ? Math.max(0, Math.round(nowS - since)) : undefined;
   const oldest = waited === undefined ? '' : `, the oldest sent ${waited} s ago`;
   const idle = consumers === 0 ? ': no worker is running (start "cdr-ingest worker")' : '';
-  const detail = `${queue}: ${ready} waiting${oldest}, ${consumers} consumers${idle}`;
+  const detail = `${queue}: ${ready} waiting${oldest}, ${counted(consumers, 'consumer')}${idle}`;
   if (ready > 0 && consumers === 0) return { state: 'failed', detail };
   return ready > 0 && (waited ?? 0) > LONGEST_WAIT_S
-    ? { state: 'failed', detail: `${detail}: more workers or a faster database (docs/scaling.md)` }
+    ? { state: 'failed', detail: `${detail}. Start more workers, or use a faster database (docs/scaling.md)` }
     : { state: 'ok', detail };
+}
+
+/** `1 node`, `3 nodes`. */
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }

@@ -1,9 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { TABLE_BYTES_MAX, TABLE_DEPTH_MAX, TABLE_ENTRIES_MAX } from '../../src/broker/field-table.ts';
-import { FrameGuard, type Note } from '../../src/broker/frame-guard.ts';
-import { fuzz } from '../domain/fuzzing.ts';
-import { contentHeader, entry, frame, long, nested, type RawProperties } from '../support/raw-amqp.ts';
+import {
+  TABLE_BYTES_MAX,
+  TABLE_DEPTH_MAX,
+  TABLE_ENTRIES_MAX,
+} from '../../../src/broker/decoding/field-table.ts';
+import { FrameGuard, type Note } from '../../../src/broker/decoding/frame-guard.ts';
+import { fuzz } from '../../domain/fuzzing.ts';
+import { contentHeader, entry, frame, long, nested, type RawProperties } from '../../support/raw-amqp.ts';
 
 const CHANNEL = 3;
 const KEEP = 1000;
@@ -14,7 +18,7 @@ interface Given {
   notes: Note[];
 }
 
-/** What the guard gives on of bytes that come in chunks of this size. */
+/** What the guard passes on of bytes that arrive in chunks of this size. */
 function through(bytes: Buffer, chunk = bytes.length, keepBytes = KEEP): Given {
   const guard = new FrameGuard();
   guard.keepBytes = keepBytes;
@@ -57,8 +61,8 @@ const ordinary: RawProperties = {
   timestamp: 2n ** 64n - 1n,
 };
 
-describe('what comes from the broker', () => {
-  it('is given on byte for byte where it can be decoded and is not too long, in whatever chunks it comes', () => {
+describe('the frame guard', () => {
+  it('passes on byte for byte what can be decoded and is not too long, whatever the chunks', () => {
     const bytes = Buffer.concat([
       message(ordinary),
       message({}),
@@ -72,7 +76,7 @@ describe('what comes from the broker', () => {
     }
   });
 
-  it('keeps no more alive with a small body than a piece of what came around it', () => {
+  it('keeps no more than one piece in memory for a small body', () => {
     const guard = new FrameGuard();
     guard.push(Buffer.concat(Array.from({ length: 1000 }, () => message(ordinary))));
     for (let piece = guard.next(); piece !== null; piece = guard.next())
@@ -101,7 +105,7 @@ describe('what comes from the broker', () => {
       entry('a', 'A', Buffer.concat([long(TABLE_ENTRIES_MAX), Buffer.alloc(TABLE_ENTRIES_MAX, 'V')])),
       `more than ${TABLE_ENTRIES_MAX} values`,
     ],
-    ['a type that is none', entry('a', '?', Buffer.alloc(8)), 'a value of unknown type'],
+    ['an unknown type', entry('a', '?', Buffer.alloc(8)), 'a value of unknown type'],
     [
       'a text that is longer than the table',
       entry('a', 'S', long(2 ** 32 - 1)),
@@ -134,11 +138,11 @@ describe('what comes from the broker', () => {
     expect(frames[1]).toEqual(contentHeader(CHANNEL, 2, others));
   });
 
-  it.each(['table', 'array'] as const)('a %s as deep as is allowed is left as it is', (kind) => {
+  it.each(['table', 'array'] as const)('leaves a %s of the largest depth as it is', (kind) => {
     expect(noteOf({ headers: nested(TABLE_DEPTH_MAX, kind) })).toBeUndefined();
   });
 
-  it('properties that cannot be told apart are all left out, and the body is there', () => {
+  it('drops all properties if they cannot be told apart, and keeps the body', () => {
     const header = contentHeader(CHANNEL, 2, { correlationId: Buffer.from('abc') });
     header.writeUInt8(200, 21);
     const { frames, notes } = through(
@@ -148,14 +152,14 @@ describe('what comes from the broker', () => {
     expect(frames).toEqual([delivery, contentHeader(CHANNEL, 2, {}), frame(3, CHANNEL, Buffer.from('{}'))]);
   });
 
-  it('a content header larger than any frame is not gathered, and costs its properties', () => {
+  it('does not buffer a content header above the frame limit, and drops its properties', () => {
     const headers = entry('a', 'x', Buffer.concat([long(1_000_000), Buffer.alloc(1_000_000)]));
     const { frames, notes } = through(message({ ...ordinary, headers }), 65_536);
     expect(notes[0]?.problem).toMatch(/over 262144 bytes/);
     expect(frames).toEqual([delivery, contentHeader(CHANNEL, 2, {}), frame(3, CHANNEL, Buffer.from('{}'))]);
   });
 
-  it('of a long body only what is kept comes on, and one byte, whatever frames and chunks it comes in', () => {
+  it('passes on of a long body only what is kept plus one byte, whatever the frames and chunks', () => {
     const body = Buffer.alloc(5 * KEEP, 'x');
     for (const part of [100, KEEP, KEEP + 1, KEEP + 2, 5 * KEEP])
       for (const chunk of [13, 500, 65_536]) {
@@ -172,12 +176,12 @@ describe('what comes from the broker', () => {
       }
   });
 
-  it('a frame other than a content header that is larger than any may be is refused', () => {
+  it('throws at any other frame above the limit', () => {
     const start = Buffer.concat([Buffer.of(1, 0, 0), long(100_000_000), Buffer.alloc(100)]);
     expect(() => through(start)).toThrow('a frame of 100000000 bytes');
   });
 
-  it('whatever bytes stand in a content header, frames go on whole and the messages around it as they are', () => {
+  it('passes on whole frames, and the messages around them unchanged, whatever bytes are in a content header', () => {
     fuzz(
       fc.property(fc.uint8Array({ maxLength: 300 }), fc.integer({ min: 1, max: 400 }), (bytes, chunk) => {
         const strange = frame(

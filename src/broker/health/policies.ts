@@ -1,25 +1,26 @@
-import { type Health, type Managed, type ManagedQueue, notAsked, verdict } from './health.ts';
-import { NO_DELIVERY_LIMIT, type TopologyNames, topologyOf } from './topology-objects.ts';
+import { NO_DELIVERY_LIMIT, type TopologyNames, topologyOf } from '../topology.ts';
+import { type Health, healthOf, type Managed, type ManagedQueue, notChecked } from './health.ts';
 
-/** Of these the lower one counts where argument and policy differ; of all others the argument. */
-const LOWER_COUNTS = new Set(['delivery-limit', 'max-length', 'max-length-bytes', 'message-ttl', 'expires']);
+/** If a queue argument and a policy differ, the lower value wins for these; for all others the argument. */
+const LOWER_WINS = new Set(['delivery-limit', 'max-length', 'max-length-bytes', 'message-ttl', 'expires']);
 
-/** What holds for a queue, whether it comes from its arguments or from a policy. */
+/** The value in effect for a queue, from its arguments or from a policy. */
 function effective(queue: ManagedQueue, key: string): unknown {
   const argument = queue.arguments[`x-${key}`];
   const policy = queue.effective_policy_definition?.[key];
-  if (typeof argument === 'number' && typeof policy === 'number' && LOWER_COUNTS.has(key))
+  if (typeof argument === 'number' && typeof policy === 'number' && LOWER_WINS.has(key))
     return Math.min(argument, policy);
   return argument ?? policy;
 }
 
 /**
- * Whether arguments and policies, operator policies among them, together keep the promise that no call is lost: the
- * input queue gives up to the dead-letter exchange at least once and refuses rather than drops, and nothing expires in
- * it or in `cdrs.dead`. Replies may be dropped, but not before their time, and never refused: that would hold calls.
+ * Whether arguments, policies and operator policies together lose no call: the input queue dead-letters at
+ * least once, rejects when full instead of dropping, and nothing expires in it or in `cdrs.dead`. The queue
+ * of results may drop old replies, but not early, and must not reject any: calls wait for their reply to be
+ * confirmed.
  */
 export function policiesHealth(managed: Managed, names: TopologyNames): Health {
-  if (managed.kind === 'unmanaged') return notAsked(managed.why);
+  if (managed.kind === 'unmanaged') return notChecked(managed.why);
   const problems = managed.queues.flatMap((queue) => {
     if (queue.name === names.queue) return inputProblems(queue, names);
     return queue.name === names.deadQueue ? deadProblems(queue) : resultsProblems(queue, names);
@@ -29,19 +30,19 @@ export function policiesHealth(managed: Managed, names: TopologyNames): Health {
   );
   const unique = [...new Set(policies)].join(', ');
   const from = unique === '' ? 'no policy applies' : `policies: ${unique}`;
-  const mend =
+  const remedy =
     unique === ''
-      ? 'Declare the queue anew with "cdr-ingest topology", or set a policy'
-      : `Mend or clear one of the policies ${unique} (rabbitmqctl list_policies, list_operator_policies)`;
-  return verdict(problems, `nothing expires or is dropped; ${from}`, mend);
+      ? 'Delete the queue when it is empty and run "cdr-ingest topology", or set a policy'
+      : `Fix or clear one of the policies ${unique} (rabbitmqctl list_policies, list_operator_policies)`;
+  return healthOf(problems, `nothing expires or is dropped; ${from}`, remedy);
 }
 
-function says(queue: ManagedQueue, key: string, expected: string | number): string[] {
+function unlessIs(queue: ManagedQueue, key: string, expected: string | number): string[] {
   const value = effective(queue, key);
   return value === expected ? [] : [`${queue.name} has ${key} ${value ?? 'unset'}, expected ${expected}`];
 }
 
-function losesNothing(queue: ManagedQueue): string[] {
+function expiryProblems(queue: ManagedQueue): string[] {
   return ['message-ttl', 'expires', 'max-age'].flatMap((key) => {
     const value = effective(queue, key);
     return value === undefined ? [] : [`${queue.name} has ${key} ${value}, which loses calls`];
@@ -53,13 +54,13 @@ function inputProblems(queue: ManagedQueue, names: TopologyNames): string[] {
   const declared = queue.arguments['x-delivery-limit'];
   const isLowered = typeof limit === 'number' && typeof declared === 'number' && limit < declared;
   return [
-    ...losesNothing(queue),
-    ...says(queue, 'dead-letter-exchange', names.deadExchange),
-    ...says(queue, 'dead-letter-strategy', 'at-least-once'),
-    ...says(queue, 'overflow', 'reject-publish'),
+    ...expiryProblems(queue),
+    ...unlessIs(queue, 'dead-letter-exchange', names.deadExchange),
+    ...unlessIs(queue, 'dead-letter-strategy', 'at-least-once'),
+    ...unlessIs(queue, 'overflow', 'reject-publish'),
     ...(typeof limit === 'number' && limit > 0 ? [] : [`${queue.name} has no delivery-limit`]),
     ...(isLowered && limit > 0
-      ? [`${queue.name} has delivery-limit ${limit}, expected ${declared} as it was declared`]
+      ? [`${queue.name} has delivery-limit ${limit}, but was declared with ${declared}`]
       : []),
   ];
 }
@@ -70,30 +71,30 @@ function deadProblems(queue: ManagedQueue): string[] {
   const limit = effective(queue, 'delivery-limit');
   const elsewhere = effective(queue, 'dead-letter-exchange');
   return [
-    ...losesNothing(queue),
+    ...expiryProblems(queue),
     ...(drops ? [`${queue.name} drops messages when it is full`] : []),
     ...(typeof limit === 'number' && limit < NO_DELIVERY_LIMIT
       ? [`${queue.name} has delivery-limit ${limit}, after which calls are lost`]
       : []),
     ...(elsewhere === undefined
       ? []
-      : [`${queue.name} has dead-letter-exchange ${elsewhere}, where nobody looks for calls`]),
+      : [`${queue.name} has dead-letter-exchange ${elsewhere}, which loses calls`]),
   ];
 }
 
 function resultsProblems(queue: ManagedQueue, names: TopologyNames): string[] {
   const wanted = topologyOf(names).find((object) => object.kind === 'queue' && object.name === queue.name);
-  const meant = wanted?.kind === 'queue' ? wanted.arguments : {};
+  const declared = wanted?.kind === 'queue' ? wanted.arguments : {};
   const early = ['message-ttl', 'max-length', 'max-length-bytes'].flatMap((key) => {
     const value = effective(queue, key);
-    const least = meant[`x-${key}`] ?? Number.POSITIVE_INFINITY;
-    return typeof value === 'number' && value < Number(least)
+    const minimum = declared[`x-${key}`] ?? Number.POSITIVE_INFINITY;
+    return typeof value === 'number' && value < Number(minimum)
       ? [`${queue.name} has ${key} ${value}, which loses replies`]
       : [];
   });
   const refuses = effective(queue, 'overflow') === 'reject-publish';
   return [
     ...early,
-    ...(refuses ? [`${queue.name} refuses replies when it is full, which holds every call`] : []),
+    ...(refuses ? [`${queue.name} rejects replies when it is full, which blocks every call`] : []),
   ];
 }
