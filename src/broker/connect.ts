@@ -1,7 +1,7 @@
 import { Duplex } from 'node:stream';
 import type { ConnectionOptions } from 'node:tls';
 import { type Channel, type ChannelModel, type ConfirmChannel, connect, credentials } from 'amqplib';
-import { within } from './deadline.ts';
+import { within } from '../retry.ts';
 import { type GuardedReading, guardDecoding } from './decoding/guarded-decoding.ts';
 import { describeError } from './log.ts';
 
@@ -35,7 +35,10 @@ export interface BrokerConnection {
   readonly blocked: string | null;
   /** Resolves with the reason when the connection is gone. Never rejects. */
   readonly closed: Promise<string>;
-  /** Limit for every call on its channels. */
+  /**
+   * Limit for every call on its channels. amqplib has no timeouts, and some of its promises stay pending when the
+   * socket dies, so every wait for the broker needs `within`.
+   */
   readonly rpcTimeoutMs: number;
   /** Controls what is read from the socket. */
   readonly reading: GuardedReading;

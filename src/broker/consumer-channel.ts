@@ -1,7 +1,8 @@
 import type { ConsumeMessage, Message } from 'amqplib';
+import { DeadlineError, within } from '../retry.ts';
 import { type AckLedger, createAckLedger, PATIENCE_MS } from './ack-ledger.ts';
 import type { BrokerConnection } from './connect.ts';
-import { DeadlineError, within } from './deadline.ts';
+
 import { type Delivery, toDelivery } from './delivery.ts';
 import { describeError } from './log.ts';
 

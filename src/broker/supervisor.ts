@@ -1,6 +1,6 @@
-import { type BackoffRange, createBackoff } from './backoff.ts';
+import { type BackoffRange, sleep } from '../retry.ts';
+import { createBackoff } from './backoff.ts';
 import { type BrokerConnection, type BrokerTls, type OpenResult, openConnection } from './connect.ts';
-import { sleep } from './deadline.ts';
 import { type BrokerLog, createProblemLog, describeError } from './log.ts';
 
 export { type BrokerConnection, type BrokerTls, describeBroker } from './connect.ts';

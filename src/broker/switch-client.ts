@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { within } from '../retry.ts';
 import { type BrokerTls, openFirst } from './connect.ts';
-import { within } from './deadline.ts';
 import { describeError } from './log.ts';
 
 /** A reply as a switch receives it. */

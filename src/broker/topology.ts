@@ -1,5 +1,5 @@
+import { within } from '../retry.ts';
 import type { BrokerConnection, Channel } from './connect.ts';
-import { within } from './deadline.ts';
 import { describeError } from './log.ts';
 
 /** Names of everything that this system has on the broker, and the delivery limit. */

@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
 import { type BrokerConnection, openConnection } from '../broker/connect.ts';
-import { within } from '../broker/deadline.ts';
 import {
   bindingsHealth,
   type Health,
@@ -16,6 +15,7 @@ import { policiesHealth } from '../broker/health/policies.ts';
 import { checkTopology, defaultNames, type TopologyNames } from '../broker/topology.ts';
 import { type Config, readConfig } from '../config.ts';
 import { brokerOf, brokerVariables, databaseOf, databaseVariables } from '../connections.ts';
+import { within } from '../retry.ts';
 import { examineDatabase } from './doctor-database.ts';
 import { printJson, printLine } from './print.ts';
 

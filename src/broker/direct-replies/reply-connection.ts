@@ -1,5 +1,5 @@
+import { within } from '../../retry.ts';
 import type { BrokerConnection } from '../connect.ts';
-import { within } from '../deadline.ts';
 import {
   createPublisher,
   type OutgoingMessage,

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { within } from '../../retry.ts';
 import type { BrokerConnection, ConfirmChannel } from '../connect.ts';
-import { within } from '../deadline.ts';
 import type { TopologyNames } from '../topology.ts';
 import type { Health } from './health.ts';
 
