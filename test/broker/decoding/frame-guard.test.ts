@@ -148,14 +148,14 @@ describe('the frame guard', () => {
     const { frames, notes } = through(
       Buffer.concat([delivery, header, frame(3, CHANNEL, Buffer.from('{}'))]),
     );
-    expect(notes[0]?.problem).toMatch(/end too early/);
+    expect(notes[0]?.problem).toMatch(/malformed properties/);
     expect(frames).toEqual([delivery, contentHeader(CHANNEL, 2, {}), frame(3, CHANNEL, Buffer.from('{}'))]);
   });
 
   it('does not buffer a content header above the frame limit, and drops its properties', () => {
     const headers = entry('a', 'x', Buffer.concat([long(1_000_000), Buffer.alloc(1_000_000)]));
     const { frames, notes } = through(message({ ...ordinary, headers }), 65_536);
-    expect(notes[0]?.problem).toMatch(/over 262144 bytes/);
+    expect(notes[0]?.problem).toMatch(/more than 262144 bytes/);
     expect(frames).toEqual([delivery, contentHeader(CHANNEL, 2, {}), frame(3, CHANNEL, Buffer.from('{}'))]);
   });
 
