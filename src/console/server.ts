@@ -35,33 +35,53 @@ const SILENT_MS = 600_000;
 
 /** Serves the console. Rejects if it cannot listen on the port. */
 export async function serveConsole(options: ConsoleOptions): Promise<BoundedServer> {
-  const { context, describe, log } = options;
+  const { host, port, describe, log } = options;
   const jobs = new Jobs();
+  const handle = createHandler(options, jobs);
   const isTrusted = trustedProxies(options.trustedProxies);
-  const signIn = createSignIn(context.sql, log);
+  const bounds = {
+    host,
+    port,
+    methods: ['GET', 'HEAD', 'POST'],
+    perSecond: PER_SECOND,
+    requestMs: REQUEST_MS,
+    silentMs: SILENT_MS,
+    clientOf: (request: IncomingMessage) => clientOf(request, isTrusted).address,
+  };
   let hasWarned = false;
-
-  async function handle(request: IncomingMessage, client: ClientAddress): Promise<Handled> {
-    const url = urlOf(request);
-    if (url === undefined) return { response: errorPage(400, 'Invalid request', 'There is no such page.') };
-    const asset = assetAt(url.pathname);
-    if (asset !== undefined) return { response: asset };
-    const isPost = request.method === 'POST';
-    if (isPost && !isSameSite(request))
-      return { response: errorPage(403, 'Refused', 'This form comes from another site.') };
-    const sent = isPost ? await readForm(request) : undefined;
-    if (sent?.kind === 'refused') return { response: refusedForm(sent.status) };
-    const form = sent?.form ?? new URLSearchParams();
-    if (url.pathname === '/sign-in') {
-      const response = isPost ? await signIn(form, client) : signInPage(200, null);
-      // A new session replaces the one before.
-      if (response.kind === 'redirect') await endSessionOf(context.sql, request, client.isHttps);
-      return { response };
+  const server = await serveBounded(bounds, (request, response) => {
+    const client = clientOf(request, isTrusted);
+    if (client.isUnbelieved && !hasWarned) {
+      hasWarned = true;
+      const { address } = client;
+      log({ address }, 'X-Forwarded-For of this address is ignored: see CONSOLE_TRUSTED_PROXIES');
     }
-    const session = await readSession(context.sql, request, client.isHttps);
-    if (session === undefined) return { response: signedOut(url) };
-    return { session, response: await handleSignedIn(isPost ? 'POST' : 'GET', url, form, session, client) };
-  }
+    handle(request, client).then(
+      (handled) => send(response, handled.response, handled.session),
+      (error: unknown) => {
+        if (request.destroyed && !request.complete) return response.destroy();
+        log({ path: request.url?.split('?')[0] }, describe(error));
+        // The user may not be signed in, so the page tells no details.
+        send(
+          response,
+          errorPage(500, 'Internal error', 'The console is not available at the moment.'),
+          undefined,
+        );
+      },
+    );
+  });
+  return {
+    port: server.port,
+    close: async () => {
+      for (const job of jobs.all) job.stop.abort();
+      await server.close();
+    },
+  };
+}
+
+/** Handles one request: assets, sign-in and sign-out here, everything else by its route. */
+function createHandler({ context, describe, log }: ConsoleOptions, jobs: Jobs) {
+  const signIn = createSignIn(context.sql, log);
 
   async function handleSignedIn(
     method: 'GET' | 'POST',
@@ -83,46 +103,26 @@ export async function serveConsole(options: ConsoleOptions): Promise<BoundedServ
     }
   }
 
-  const server = await serveBounded(
-    {
-      host: options.host,
-      port: options.port,
-      methods: ['GET', 'HEAD', 'POST'],
-      perSecond: PER_SECOND,
-      requestMs: REQUEST_MS,
-      silentMs: SILENT_MS,
-      clientOf: (request) => clientOf(request, isTrusted).address,
-    },
-    (request, response) => {
-      const client = clientOf(request, isTrusted);
-      if (client.isUnbelieved && !hasWarned) {
-        hasWarned = true;
-        log(
-          { address: client.address },
-          'X-Forwarded-For of this address is ignored: see CONSOLE_TRUSTED_PROXIES',
-        );
-      }
-      handle(request, client).then(
-        (handled) => send(response, handled.response, handled.session),
-        (error: unknown) => {
-          // Nobody is left to answer if the request broke off; others may not be signed in and get no details.
-          if (request.destroyed && !request.complete) return response.destroy();
-          log({ path: request.url?.split('?')[0] }, describe(error));
-          send(
-            response,
-            errorPage(500, 'Internal error', 'The console is not available at the moment.'),
-            undefined,
-          );
-        },
-      );
-    },
-  );
-  return {
-    port: server.port,
-    close: async () => {
-      for (const job of jobs.all) job.stop.abort();
-      await server.close();
-    },
+  return async function handle(request: IncomingMessage, client: ClientAddress): Promise<Handled> {
+    const url = urlOf(request);
+    if (url === undefined) return { response: errorPage(400, 'Invalid request', 'There is no such page.') };
+    const asset = assetAt(url.pathname);
+    if (asset !== undefined) return { response: asset };
+    const isPost = request.method === 'POST';
+    if (isPost && !isSameSite(request))
+      return { response: errorPage(403, 'Refused', 'This form comes from another site.') };
+    const sent = isPost ? await readForm(request) : undefined;
+    if (sent?.kind === 'refused') return { response: refusedForm(sent.status) };
+    const form = sent?.form ?? new URLSearchParams();
+    if (url.pathname === '/sign-in') {
+      const response = isPost ? await signIn(form, client) : signInPage(200, null);
+      // A new session replaces the one before.
+      if (response.kind === 'redirect') await endSessionOf(context.sql, request, client.isHttps);
+      return { response };
+    }
+    const session = await readSession(context.sql, request, client.isHttps);
+    if (session === undefined) return { response: signedOut(url) };
+    return { session, response: await handleSignedIn(isPost ? 'POST' : 'GET', url, form, session, client) };
   };
 }
 
