@@ -1,11 +1,11 @@
 import { type Sql, statement, unprepared } from '../sql.ts';
 import { conditionOf, type DeadLetterFilter } from './filter.ts';
 
-/** A correction of one row: the new edits as a whole, and what the history says of them. */
+/** A correction of one row: all its edits, and what the history says about this correction. */
 export interface Correction {
   id: string;
   edits: Record<string, string>;
-  /** As they were read: what somebody else corrected meanwhile is not overwritten. */
+  /** As read: a row that someone else has corrected since is not changed. */
   before: Record<string, string>;
   /** {"scustomer": {"from": 999, "to": "1"}} */
   changes: Record<string, { from: unknown; to: string }>;
@@ -25,7 +25,7 @@ insert into dead_letter_events (dead_letter, event, by, why, detail)
 select id, 'edited', $2, $3, jsonb_build_object('set', changes) from corrected returning dead_letter::text as id`,
 );
 
-/** Corrects open dead letters; the body stays as it came. Returns the ids of those that were as they had been read. */
+/** Corrects open dead letters; the body stays unchanged. Returns the ids of the rows that were still as read. */
 export async function correctDeadLetters(
   sql: Sql,
   corrections: readonly Correction[],
@@ -36,7 +36,7 @@ export async function correctDeadLetters(
   return new Set(rows.map(({ id }) => id));
 }
 
-/** Discards the selected dead letters that are `dead`. Returns how many. */
+/** Discards the selected dead letters whose status is `dead`. Returns how many. */
 export async function discardDeadLetters(
   sql: Sql,
   filter: DeadLetterFilter,
@@ -60,7 +60,7 @@ export async function discardDeadLetters(
   return row?.count ?? 0;
 }
 
-/** Short locks, short transactions. */
+/** Rows per transaction, so that locks are short. */
 const PRUNED_AT_ONCE = 5000;
 
 const PRUNE = statement(

@@ -1,25 +1,25 @@
 import type { DeadReason } from '../../domain/outcome.ts';
 import { type DeadLetterStatus, openStatuses } from '../../domain/record.ts';
 
-/** Which dead letters; a part that is left out says nothing. Every part must hold. */
+/** Selects dead letters. All parts that are given must match. */
 export interface DeadLetterFilter {
-  /** In digits: 64-bit numbers. */
+  /** 64-bit numbers as digits. */
   ids?: readonly string[];
   reasons?: readonly DeadReason[];
   statuses?: readonly DeadLetterStatus[];
-  /** Codes and keys of the reply; of several responses one is enough. */
+  /** In the reply; one matching response is enough. */
   code?: string;
   key?: string;
   customer?: number;
   machine?: string;
   uniqueid?: string;
   verified?: boolean;
-  /** Of the last death: since inclusive, until exclusive. */
+  /** Time of the last death: `since` inclusive, `until` exclusive. */
   since?: Date;
   until?: Date;
 }
 
-/** A condition on `dead_letters d` and the values of its placeholders. */
+/** SQL about `dead_letters d`, and the values of its placeholders. */
 export interface Condition {
   text: string;
   values: unknown[];
@@ -43,10 +43,7 @@ const CONDITIONS: readonly [
   ['until', (p) => `d.last_dead_at < ${p}::timestamptz`, (value) => value],
 ];
 
-/**
- * The filter as SQL. One reason or status is an equality, so that its index gives the rows in the order of their
- * deaths.
- */
+/** The filter as a condition. A single reason or status becomes an equality, so that its index returns rows in order of death. */
 export function conditionOf(filter: DeadLetterFilter): Condition {
   const values: unknown[] = [];
   const isOpen = opennessOf(filter.statuses);
@@ -65,7 +62,7 @@ export function conditionOf(filter: DeadLetterFilter): Condition {
   return { text: all.length === 0 ? 'true' : all.join(' and '), values };
 }
 
-/** `is_open` is indexed in place of `status`, which a replay that begins changes (decision 5). */
+/** The index has `is_open` instead of `status`, because every replay changes the status (decision 5). */
 function opennessOf(statuses: DeadLetterFilter['statuses']): string[] {
   if (statuses === undefined || statuses.length === 0) return [];
   if (statuses.every((status) => openStatuses.includes(status))) return ['d.is_open'];

@@ -3,7 +3,7 @@ import { readStoredCalls } from '../persist/columns.ts';
 import { type Sql, statement } from '../sql.ts';
 import { type DeadLetterSummary, summaryColumns } from './list.ts';
 
-/** A dead letter with everything that is kept of it. */
+/** A dead letter with all its columns. */
 export interface DeadLetterDetail extends DeadLetterSummary {
   properties: Record<string, string | null>;
   differences: Difference[] | null;
@@ -36,6 +36,7 @@ const READ = statement(
   `select ${summaryColumns}, d.properties, d.differences, d.error from dead_letters d where d.id = $1::bigint`,
 );
 
+/** Undefined if there is no such dead letter. */
 export async function readDeadLetter(sql: Sql, id: string): Promise<DeadLetterDetail | undefined> {
   const [deadLetter] = await sql<DeadLetterDetail>(READ, [id]);
   return deadLetter;
@@ -46,7 +47,7 @@ const EVENTS = statement(
   `select at, event, by, why, attempt, detail from dead_letter_events e where dead_letter = $1::bigint order by id`,
 );
 
-/** What was done with a dead letter, in order. The hashes of its one-time tokens are left out. */
+/** The events of a dead letter, in order, without the hashes of its one-time tokens. */
 export async function readEvents(sql: Sql, id: string): Promise<DeadLetterEvent[]> {
   return await sql<DeadLetterEvent>(EVENTS, [id]);
 }
@@ -57,6 +58,7 @@ const STORED = statement(
    from cdrs where uniqueid = $1`,
 );
 
+/** The call stored under a uniqueid; undefined if there is none. */
 export async function readStored(sql: Sql, uniqueid: string): Promise<StoredCall | undefined> {
   const call = (await readStoredCalls(sql, [uniqueid])).get(uniqueid);
   const [row] = await sql<Omit<StoredCall, 'call'>>(STORED, [uniqueid]);

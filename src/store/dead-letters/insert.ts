@@ -10,14 +10,13 @@ export const deadLetterRecord = `reason text, uniqueid text, scustomer int, mach
   responses jsonb, body text, altered text[], digest text, properties jsonb, differences jsonb, error text, deaths int,
   cost numeric, currency char(3), waits_for text`;
 
-/** The digest of a content as it is kept: with the database's own key, so that nobody can guess a password from it. */
+/** A digest as it is stored: keyed by the database, so that nobody can test passwords against it. */
 export const keyed = (digest: string) => `letter_digest(decode(${digest}, 'hex'))`;
 
 /**
- * Inserts the dead letters of a batch, ordered by their key so that two workers never wait for each other in a
- * circle. One that is there already has died again: what an operator resolved is open again, what was
- * discarded stays so, and a replay under way keeps its mark. Who was not verified only adds to the deaths: he can
- * neither open a dead letter again nor change what it says.
+ * Inserts the dead letters of a batch, ordered by key so that two workers cannot deadlock. A dead letter that exists
+ * already has died again: a resolved one is reopened, a discarded one stays discarded, and one that is being replayed
+ * keeps its mark. A message of an unverified sender only adds to the deaths: it reopens and changes nothing.
  */
 export const insertDeadLetters = `
   insert into dead_letters as d (reason, uniqueid, scustomer, machine, submitted_by, verified, responses, body, altered,
@@ -60,7 +59,7 @@ interface DeadLetterRow {
 }
 
 const ERROR_MAX = 1000;
-/** What differs is shown, not kept: both calls are there as a whole. */
+/** Differences are only for display: both calls are stored in full. */
 const DIFFERENCE_MAX = 200;
 
 function shortened({ parameter, stored, received }: Difference): Difference {
@@ -69,11 +68,11 @@ function shortened({ parameter, stored, received }: Difference): Difference {
   return { parameter, stored: short(stored), received: short(received) };
 }
 
-/** The rows that a batch of outcomes leaves behind: one for the same reason and content, its deaths counted. */
+/** The rows that a batch of outcomes leaves: one per reason and content, with its deaths counted. */
 export class DeadLetterRows {
   readonly #rows = new Map<string, DeadLetterRow>();
 
-  /** Adds the dead letter of an outcome, if that outcome leaves one. */
+  /** Adds the dead letter of an outcome, if it leaves one. */
   add(outcome: Outcome, validationOnly: boolean, deadLetter: () => DeadLetter | null): void {
     const reason = deadReasonOf(outcome, validationOnly);
     const kept = reason === null ? null : deadLetter();
@@ -100,10 +99,10 @@ export class DeadLetterRows {
   }
 }
 
-/** Which row of `dead_letters`: the same reason and content are one row. */
+/** Identifies a row: there is one per reason and content. */
 export interface DeadLetterKey {
   reason: DeadReason;
-  /** Of the content as it came (`Dead letter.digest`). */
+  /** `DeadLetter.digest`. */
   digest: string;
 }
 
@@ -114,7 +113,7 @@ const MARK_TRIED = statement(
   where reason = $1 and digest = ${keyed('$2')} and tried_at is null returning id`,
 );
 
-/** Marks a dead letter as tried, before the trying. False if it was tried before: that may be what crashed the worker. */
+/** Marks a dead letter as tried, to be called before it is. False if it was tried before: that may have crashed a worker. */
 export async function markTried(sql: Sql, { reason, digest }: DeadLetterKey): Promise<boolean> {
   return (await sql(MARK_TRIED, [reason, digest])).length > 0;
 }
@@ -126,7 +125,7 @@ const RESOLVE_TRIED = statement(
   where reason = $1 and digest = ${keyed('$2')} and status = 'dead' returning id`,
 );
 
-/** Its death is in the dead letter of its new reason, if that leaves one; this one says so and is closed. */
+/** Closes a dead letter that died again for another reason, with a reference to the dead letter of that reason, if any. */
 const MERGE_TRIED = statement(
   'dead-letters.merge-tried',
   `
@@ -139,7 +138,7 @@ const MERGE_TRIED = statement(
   from merged m returning id`,
 );
 
-/** The message of this dead letter was tried, with this outcome: the dead letter is resolved only where its call is stored. */
+/** Closes a dead letter whose message was tried: resolved if its call is stored, else merged. */
 export async function closeTried(
   sql: Sql,
   { reason, digest }: DeadLetterKey,
@@ -156,7 +155,7 @@ const VERIFY = statement(
   where reason = $1 and digest = ${keyed('$2')} and not verified returning id`,
 );
 
-/** The credentials of this dead letter's sender were looked at, and right. */
+/** Records that the credentials of the sender were checked and valid. */
 export async function verifyDeadLetter(sql: Sql, { reason, digest }: DeadLetterKey): Promise<void> {
   await sql(VERIFY, [reason, digest]);
 }

@@ -6,7 +6,7 @@ import { conditionOf, type DeadLetterFilter } from './filter.ts';
 
 export type { DeadLetterFilter } from './filter.ts';
 
-/** A dead letter as a list shows it, under the names of its columns. */
+/** A dead letter as lists and exports show it, by column. */
 export interface DeadLetterSummary {
   id: number;
   reason: DeadReason;
@@ -14,16 +14,16 @@ export interface DeadLetterSummary {
   uniqueid: string | null;
   scustomer: number | null;
   machine: string | null;
-  /** Who claims to have sent it, where that is not verified. */
+  /** Only a claim unless `verified`. */
   submitted_by: string | null;
   verified: boolean;
   responses: ResponseEntry[];
-  /** Null where it cannot be read; without a currency it is the system's. */
+  /** Null if it cannot be read; without a currency it is in the system currency. */
   cost: string | null;
   currency: string | null;
-  /** As it came, without its password. */
+  /** As received, without the password. */
   body: string;
-  /** What in the body was masked or cut, its password apart: parameters by name, '' for the body as a whole. */
+  /** What was masked or cut besides the password: parameter names, '' for the body as a whole. */
   altered: string[];
   edits: Record<string, string>;
   deaths: number;
@@ -37,17 +37,14 @@ export const summaryColumns = `d.id::float8 as id, d.reason, d.status, d.uniquei
   trim_scale(d.cost)::text as cost, d.currency, d.body, d.altered, d.edits, d.deaths, d.replays, d.first_dead_at, d.last_dead_at,
   d.closed_at`;
 
-/** Where a page of the list ended; the next one begins below. */
+/** Where a page of the list ended and the next one starts. */
 export interface Cursor {
-  /** To the microsecond, as PostgreSQL writes it: JavaScript would lose three digits, and rows with them. */
+  /** As PostgreSQL prints it, to the microsecond: a JavaScript Date would lose three digits, and so skip rows. */
   at: string;
   id: number;
 }
 
-/**
- * The latest deaths first. An index on (last_dead_at, id), alone or after is_open, reason or customer, gives a page
- * without sorting.
- */
+/** Latest death first. An index on (last_dead_at, id), alone or after is_open, reason or customer, returns a page without sorting. */
 export function pageStatement(
   filter: DeadLetterFilter,
   limit: number,
@@ -66,7 +63,7 @@ export function pageStatement(
   };
 }
 
-/** `next` is undefined where the list ends. */
+/** One page of the list. `next` is undefined on the last one. */
 export async function readPage(
   sql: Sql,
   filter: DeadLetterFilter,
@@ -81,6 +78,7 @@ export async function readPage(
   return { deadLetters: shown.map(({ at, ...deadLetter }) => deadLetter), next };
 }
 
+/** How many dead letters match. */
 export async function countDeadLetters(sql: Sql, filter: DeadLetterFilter): Promise<number> {
   const { text, values } = conditionOf(filter);
   const count = unprepared(
@@ -97,7 +95,7 @@ const UNKNOWN_IDS = statement(
    where not exists (select from dead_letters d where d.id = given.id::bigint)`,
 );
 
-/** Those of these ids that no dead letter has. */
+/** The ids that do not exist. */
 export async function unknownIds(sql: Sql, ids: readonly string[]): Promise<string[]> {
   const rows = await sql<{ id: string }>(UNKNOWN_IDS, [JSON.stringify(ids)]);
   return rows.map(({ id }) => id);

@@ -5,9 +5,9 @@ import { type Sql, statement } from '../sql.ts';
 /** Open dead letters of one reason. */
 export interface OpenDeadLetters {
   reason: DeadReason;
-  /** Not above COUNTED_AT_MOST: counting a flood to its end would add to it. */
+  /** At most COUNTED_AT_MOST: counting all of a flood would make it worse. */
   count: number;
-  /** Seconds since the oldest of them died first; 0 without any. */
+  /** Seconds since the first death of the oldest one; 0 if there is none. */
   oldestSeconds: number;
 }
 
@@ -23,7 +23,7 @@ const OPEN = statement(
   from unnest($1::text[]) as r (reason)`,
 );
 
-/** How many dead letters of each reason are open, from an index alone. Throws what the database throws. */
+/** Counts the open dead letters of each reason, from an index alone. Throws what the database throws. */
 export async function readOpenDeadLetters(sql: Sql): Promise<OpenDeadLetters[]> {
   return await sql<OpenDeadLetters>(OPEN, [[...deadReasons]]);
 }

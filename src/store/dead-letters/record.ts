@@ -2,10 +2,10 @@ import { codeOf, deadReasonOf, isStored, type Outcome } from '../../domain/outco
 import { responsesTo } from '../../domain/reply.ts';
 import { listed, type Sql, statement } from '../sql.ts';
 
-/** What became of one replay. */
+/** The result of one replay. */
 export interface ReplayResult {
   id: string;
-  /** Of the body as it came, hex: with the reason it says which row keeps a dead letter. */
+  /** Of the body as received, hex. Together with a reason it identifies a row. */
   digest: string;
   attempt: number;
   /** The operator. */
@@ -14,9 +14,9 @@ export interface ReplayResult {
 }
 
 /**
- * Rows and their history, in one statement. A row whose new reason another row of the same content has already is
- * discarded as merged into that one, which counts the death: there is one row for the same reason and content. The
- * list of ids is there for the planner, as it is where rows are marked.
+ * Rows and their history, in one statement. There is one row per reason and content, so if another row has the new reason
+ * for the same content already, that one counts the death, and this one is discarded as merged into it. The list of ids
+ * is for the planner, as in mark.ts.
  */
 const RECORD = statement(
   'persist.record-replays',
@@ -59,8 +59,8 @@ select settle_assert((select count(*) from moved) = (select count(*) from result
 );
 
 /**
- * Writes what became of replays. Throws what the database throws, CDR01 where a row has changed since it was read: another
- * worker had the same message, or the dead letter was sent again.
+ * Records the results of replays. Throws what the database throws: CDR01 if a row has changed since it was read, because
+ * another worker had the same message or the dead letter was replayed again.
  */
 export async function record(sql: Sql, results: readonly ReplayResult[]): Promise<void> {
   for (let open = results; open.length > 0; ) {
@@ -70,7 +70,7 @@ export async function record(sql: Sql, results: readonly ReplayResult[]): Promis
   }
 }
 
-/** Rows of the same content may meet in one: the second has to see what the first became. */
+/** Rows of the same content may merge, so the second must see the result of the first. */
 function distinct(results: readonly ReplayResult[]): { first: ReplayResult[]; rest: ReplayResult[] } {
   const digests = new Set<string>();
   const first: ReplayResult[] = [];
@@ -82,10 +82,10 @@ function distinct(results: readonly ReplayResult[]): { first: ReplayResult[]; re
   return { first, rest };
 }
 
-/** What a row keeps: of a call that is stored nothing but that it is. */
+/** The columns that a result changes; few if the call is stored. */
 function rowOf({ id, attempt, by, digest, outcome }: ReplayResult) {
   const persisted = { id, attempt, by, code: codeOf(outcome), stored: outcome.kind === 'accepted' };
-  // Resolved means stored. Whatever else was answered leaves its row open: somebody asked for it.
+  // Only a stored call resolves its row. After any other answer the row stays open.
   if (isStored(outcome)) return persisted;
   const reason = deadReasonOf(outcome, false) ?? 'failed';
   return {

@@ -3,17 +3,17 @@ import { lockedRows } from '../persist/row-locks.ts';
 import { type Sql, statement } from '../sql.ts';
 import { keyed } from './insert.ts';
 
-/** A dead letter of a call that waited too long for a row that somebody else held. */
+/** A dead letter of a call that waited too long for a locked row. */
 export interface WaitingDeadLetter {
   id: string;
-  /** The row, by the name that it was held under. */
+  /** The row, such as `customer 104`. */
   row: string;
   body: string;
-  /** Who sent it: known, since only the calls of known senders come so far. */
+  /** Never null: only calls of verified senders wait. */
   submittedBy: string;
 }
 
-/** The oldest of each row. */
+/** The oldest dead letter of each row. */
 const WAITING = statement(
   'dead-letters.waiting',
   `
@@ -24,7 +24,7 @@ const WAITING = statement(
   order by waits_for, id limit 100`,
 );
 
-/** Dead letters that wait to be tried again, one of each row, but for rows that are locked. Throws what the database throws. */
+/** Dead letters to be tried again, one per row, except for rows that are locked. Throws what the database throws. */
 export async function waitingDeadLetters(sql: Sql): Promise<WaitingDeadLetter[]> {
   const deadLetters = await sql<WaitingDeadLetter>(WAITING, []);
   const idsOf = (pattern: RegExp) => deadLetters.flatMap(({ row }) => Number(pattern.exec(row)?.[1] ?? []));
@@ -45,7 +45,7 @@ const BEGIN = statement(
    returning id`,
 );
 
-/** False if somebody else tries it or tried it before. Committed before the trying, so that a call that ends workers does so once. */
+/** Marks a dead letter as tried, in a transaction of its own, so that a call that crashes workers does so once. False if it was tried before. */
 export async function beginTrying(sql: Sql, id: string): Promise<boolean> {
   return (await sql(BEGIN, [id])).length > 0;
 }
@@ -55,7 +55,7 @@ const WAIT_ON = statement(
   `update dead_letters set tried_at = null where id = $1::bigint and status = 'dead' returning id`,
 );
 
-/** Its row is still held: it waits on. */
+/** Lets a dead letter wait on, because its row is still locked. */
 export async function goOnWaiting(sql: Sql, id: string): Promise<void> {
   await sql(WAIT_ON, [id]);
 }
@@ -66,7 +66,7 @@ const RESOLVE = statement(
    where id = $1::bigint and status = 'dead' returning id`,
 );
 
-/** Its call is stored. */
+/** Resolves a dead letter whose call has been stored. */
 export async function resolveWaiting(sql: Sql, id: string): Promise<void> {
   await sql(RESOLVE, [id]);
 }
@@ -77,7 +77,7 @@ const WAIT_FOR = statement(
    where reason = $1 and digest = ${keyed('$2')} and status = 'dead' returning id`,
 );
 
-/** Has the dead letter of a call wait for a row, to be tried again; its sender has been verified meanwhile. */
+/** Makes a dead letter wait for a row, to be tried again. Its sender has been verified by now. */
 export async function waitFor(sql: Sql, key: { reason: string; digest: string }, row: string): Promise<void> {
   await sql(WAIT_FOR, [key.reason, key.digest, row]);
 }
