@@ -6,7 +6,7 @@ import { isDecimal } from '../src/domain/contract.ts';
 import { amount } from '../src/domain/money.ts';
 import { validate } from '../src/domain/validate.ts';
 import { admit } from '../src/worker/admission.ts';
-import { replyTo } from '../src/worker/envelope.ts';
+import { replyTo } from '../src/worker/reply.ts';
 import { currencies, customers, sender, taxes, workload } from './workload.ts';
 
 const MESSAGES = 4000;

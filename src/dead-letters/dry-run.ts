@@ -74,9 +74,9 @@ async function persistChunk(
   const charges = new Map(moved.map(({ uniqueid, ...charge }) => [uniqueid, charge]));
   return rows.flatMap(({ id, ...row }, index): DryRunRow[] => {
     const outcome = outcomes[index];
-    const verdict = submissions[index]?.verdict;
-    if (outcome === undefined || verdict === undefined) return [];
-    const uniqueid = verdict.kind === 'call' ? verdict.call.cdr.uniqueid : row.uniqueid;
+    const submission = submissions[index];
+    if (outcome === undefined || submission === undefined) return [];
+    const uniqueid = submission.kind === 'call' ? submission.call.cdr.uniqueid : row.uniqueid;
     const charge = outcome.kind === 'accepted' ? charges.get(uniqueid ?? '') : undefined;
     return [
       {

@@ -1,6 +1,6 @@
 import { type Code, codeOf, type Outcome } from './outcome.ts';
 
-/** One entry of the contract's envelope. */
+/** One entry of a reply. */
 export interface ResponseEntry {
   code: Code;
   key: string;
@@ -52,9 +52,9 @@ export function responsesTo(outcome: Outcome): ResponseEntry[] {
   }
 }
 
-/** The contract's envelope as it goes out. */
-export function envelope(responses: readonly ResponseEntry[]): string {
-  return JSON.stringify({ responses });
+/** The body of the reply to an outcome, as it goes out. */
+export function replyBody(outcome: Outcome): string {
+  return JSON.stringify({ responses: responsesTo(outcome) });
 }
 
 /** Why a reply went to the results exchange although its sender named another address. */

@@ -2,31 +2,56 @@ import type { DeadLetter } from './dead-letter.ts';
 import type { Call } from './decide.ts';
 import type { Outcome } from './outcome.ts';
 
-/**
- * A call to persist; `dead letter` is what a dead letter keeps of the message, built only where one is written. Null: it is
- * kept already.
- */
-export interface CallSubmission {
-  verdict: { kind: 'call'; call: Call };
+/** A message that has been admitted: a call to persist, or a message whose outcome is known already. */
+export type Submission = CallSubmission | DecidedSubmission;
+
+interface Admission {
+  /** Of the call, for the reply; null where it could not be read. */
+  uniqueid: string | null;
+  /** What a dead letter keeps of the message, built only where one is written. Null: one keeps it already. */
   deadLetter: () => DeadLetter | null;
+  /** Only of replays. */
   replay?: Replay;
+  /** Texts of the call in which characters were replaced or that were cut. */
+  cleaned: number;
 }
 
-/** A message that is answered already and only leaves its dead letter. */
-export interface AnsweredSubmission {
-  verdict: { kind: 'answer'; outcome: Outcome; validationOnly: boolean };
-  deadLetter: () => DeadLetter | null;
-  replay?: Replay;
+/** A call that passed the contract, from a sender who may submit it. */
+export interface CallSubmission extends Admission {
+  kind: 'call';
+  call: Call;
 }
 
-/** The dead letter that a message claims to be a replay of; believed where the token hash is found (domain/replay-header.ts). */
+/** A message that needs nothing of the database but a dead letter, where its outcome leaves one. */
+export interface DecidedSubmission extends Admission {
+  kind: 'decided';
+  outcome: Outcome;
+  /** validation=1: the sender only asks. */
+  validationOnly: boolean;
+}
+
+/** The dead letter that a message claims to replay; believed where the hash of its one-time token is found. */
 export interface Replay {
-  /** Of the row, in digits: a 64-bit number. */
+  /** Id of the row, in digits: a 64-bit number. */
   deadLetter: string;
   attempt: number;
   /** Hex. */
   tokenHash: string;
 }
 
-/** One message on its way into a batch. */
-export type Submission = CallSubmission | AnsweredSubmission;
+/** A message whose outcome is known, with what its reply and its dead letter need. */
+export function decided(
+  outcome: Outcome,
+  message: Pick<Submission, 'uniqueid' | 'deadLetter'> & Partial<Pick<Submission, 'replay' | 'cleaned'>>,
+): DecidedSubmission {
+  const { uniqueid, deadLetter, replay, cleaned = 0 } = message;
+  const submission: DecidedSubmission = {
+    kind: 'decided',
+    outcome,
+    validationOnly: false,
+    uniqueid,
+    deadLetter,
+    cleaned,
+  };
+  return replay === undefined ? submission : { ...submission, replay };
+}

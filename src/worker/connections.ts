@@ -5,8 +5,8 @@ import {
   superviseConnection,
 } from '../broker/supervisor.ts';
 import type { Logger } from '../ops/logger.ts';
-import type { Metrics } from './metrics.ts';
-import type { ReplyConnections } from './replies.ts';
+import type { ReplyMetrics } from './reply-events.ts';
+import type { ReplyConnections } from './reply-publisher.ts';
 
 /** Silence of two to three times this ends a connection: within 15 s, so that half a connection costs less than 30 s. */
 const HEARTBEAT_SECONDS = 5;
@@ -17,11 +17,11 @@ const DIRECT_PAUSES = { first: 10, longest: 100 };
 /** How a worker connects to its broker; a metric says for each connection whether it is up. */
 export function createConnect(
   brokers: Pick<SupervisorOptions, 'urls' | 'tls'>,
-  { replies }: Pick<Metrics, 'replies'>,
+  { connected }: Pick<ReplyMetrics, 'connected'>,
   log: Logger,
 ): (name: string, more?: Partial<SupervisorOptions>) => SupervisedConnection {
   return (name, more = {}) => {
-    const isUp = replies.connected.labels(name);
+    const isUp = connected.labels(name);
     isUp.set(0);
     return superviseConnection({
       ...brokers,
@@ -47,7 +47,7 @@ export function replyConnections(connect: ReturnType<typeof createConnect>, log:
     direct: {
       proven: () => direct('direct reply'),
       likely: () => direct('new direct reply'),
-      // A hostile producer may make it come and go some times a second.
+      // A hostile producer may make it come and go several times a second.
       unknown: () => direct('unknown direct reply', { log: quietLog(log) }),
     },
   };

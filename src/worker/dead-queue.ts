@@ -4,17 +4,17 @@ import { redeliveriesSince } from '../broker/delivery.ts';
 import { type DeadLetter, deadLetterOfBytes, minimalDeadLetter } from '../domain/dead-letter.ts';
 import type { PersistResult } from '../domain/held.ts';
 import type { Outcome } from '../domain/outcome.ts';
-import type { Submission } from '../domain/submission.ts';
+import { decided, type Submission } from '../domain/submission.ts';
 import { clean, shorten } from '../domain/text.ts';
 import { backoffMs } from '../retry.ts';
 import { type Database, describeFailure } from '../store/database.ts';
 import { closeTried, markTried, verifyDeadLetter } from '../store/dead-letters/insert.ts';
 import { waitFor } from '../store/dead-letters/waiting.ts';
 import { persist as persistOrdinary } from '../store/persist/persist.ts';
-import { type Admitted, deadLetterFor, type Entry, type KeepingRules } from './admission.ts';
-import type { Request } from './envelope.ts';
+import type { Admitted } from './admission.ts';
 import { type QuarantinePorts, quarantineMessage, quarantineReplay } from './quarantine.ts';
-import { isWell } from './queue.ts';
+import { isWell } from './queue-worker.ts';
+import { deadLetterFor, type KeepingRules, type Request } from './request.ts';
 
 export interface DeadQueueOptions {
   database: Pick<Database, 'sql' | 'transaction'>;
@@ -33,40 +33,41 @@ export interface DeadQueueOptions {
 }
 
 /**
- * As the broker's own record says: in a queue for too long, one too many there, or set aside by a worker because too many
- * passwords of its user waited. A call like any other.
+ * Deaths that say nothing against a message: it was in a queue for too long, one too many there, or set aside by a worker
+ * because too many passwords of its user waited to be checked.
  */
 const NEVER_TRIED = new Set(['expired', 'maxlen', 'rejected']);
-/** What left this queue so often without being persisted may be what ends workers, whatever it is called. */
+/** A message that left this queue so often without being acknowledged may be what ends workers, whatever its death says. */
 const ENDED_WORKERS = 3;
 const AGAIN_AFTER_MS = 10_000;
 const TRANSACTION_TIMEOUT_MS = 5000;
 
 /**
- * What is done with a message from the queue of what the broker gave up on. Calls that expired are admitted as calls are,
- * and what no queue wanted becomes a dead letter: both are persisted in batches. Whoever forges the record of a death gains nothing:
- * credentials are looked at all the same. What was delivered too often is taken in one at a time: kept, tried once, answered.
+ * Admits messages that the broker dead-lettered, by its record of their death. Calls that expired are admitted as calls
+ * are, and what no queue wanted becomes a dead letter: both are persisted in batches. Messages that were delivered too
+ * often are quarantined, one at a time: kept, tried once, answered. A forged record of a death gains nothing, because
+ * credentials are checked in any case.
  */
 export function deadQueueAdmission(
   options: DeadQueueOptions,
-): (delivery: Delivery) => Entry | Promise<Entry> {
+): (delivery: Delivery) => Submission | Promise<Submission> {
   const ports = quarantinePorts(options);
   const inTurn = oneAtATime();
 
-  async function poison(delivery: Delivery, redeliveries: number): Promise<Entry> {
+  async function admitPoison(delivery: Delivery, redeliveries: number): Promise<Submission> {
     const message = { request: delivery, reason: 'poison' as const, redeliveries };
     for (;;) {
-      const taken = await inTurn(() => quarantineMessage(message, ports));
-      if (!('unkeepable' in taken)) return written(taken.outcome, taken.uniqueid);
-      options.onUnkeepable(describeFailure(taken.unkeepable));
+      const result = await inTurn(() => quarantineMessage(message, ports));
+      if (!('unkeepable' in result)) return written(result.outcome, result.uniqueid);
+      options.onUnkeepable(describeFailure(result.unkeepable));
       // It stays in hand, out of the way of the others.
       await sleep(AGAIN_AFTER_MS, undefined, { ref: false });
-      // Nobody hears what becomes of it: the broker gives it out again.
+      // Nobody hears what became of it: the broker delivers it again.
       if (!options.alive(delivery)) return written({ kind: 'superseded' }, null);
     }
   }
 
-  async function replay(delivery: Delivery, redeliveries: number): Promise<Entry> {
+  async function admitDeadReplay(delivery: Delivery, redeliveries: number): Promise<Submission> {
     const admitted = options.admitReplay(delivery);
     const reason = delivery.deaths.reason === null ? 'unroutable' : 'poison';
     const persist = async (submission: Submission) => outcomeOf((await options.persist([submission]))[0]);
@@ -83,39 +84,35 @@ export function deadQueueAdmission(
     const isHarmless = redeliveries < ENDED_WORKERS;
     if (isHarmless && NEVER_TRIED.has(deaths.reason ?? '')) {
       if (isReplay) return options.admitReplay(delivery);
-      // One password at a time: those of the same user at the switch client come first.
+      // One password at a time: those that come from switches now go first.
       return deaths.reason === 'rejected'
         ? inTurn(async () => options.admit(delivery))
         : options.admit(delivery);
     }
-    if (isReplay) return replay(delivery, redeliveries);
-    if (isHarmless && deaths.reason === null) return unroutable(delivery, options.keeping);
-    return poison(delivery, redeliveries);
+    if (isReplay) return admitDeadReplay(delivery, redeliveries);
+    if (isHarmless && deaths.reason === null) return admitUnroutable(delivery, options.keeping);
+    return admitPoison(delivery, redeliveries);
   };
 }
 
-/** Nobody has looked at who sent it: it may have been meant for others. */
-function unroutable(delivery: Delivery, keeping: KeepingRules): Entry {
+/** Its credentials are not checked: it may have been meant for others. */
+function admitUnroutable(delivery: Delivery, keeping: KeepingRules): Submission {
   const key = shorten(clean(delivery.properties.routingKey), 100);
   const error = `published with the routing key ${JSON.stringify(key)}, which no queue is bound to`;
   const deadLetter = () => deadLetterFor(delivery, keeping, false);
   const outcome: Outcome = { kind: 'failed', reason: 'unroutable', error };
-  return { uniqueid: deadLetter().uniqueid, verdict: answer(outcome), deadLetter, cleaned: 0 };
+  return decided(outcome, { uniqueid: deadLetter().uniqueid, deadLetter });
 }
 
 /** Everything is written already; the reply is all that is left. */
-function written(outcome: Outcome, uniqueid: string | null): Entry {
-  return { uniqueid, verdict: answer(outcome), deadLetter: () => null, cleaned: 0 };
-}
-
-function answer(outcome: Outcome) {
-  return { kind: 'answer' as const, outcome, validationOnly: false };
+function written(outcome: Outcome, uniqueid: string | null): Submission {
+  return decided(outcome, { uniqueid, deadLetter: () => null });
 }
 
 /** A replay that came here is not tried for long: its row keeps it. */
 function outcomeOf(persisted: PersistResult | undefined): Outcome {
   if (persisted !== undefined && persisted.kind !== 'held') return persisted;
-  const error = persisted === undefined ? 'was not settled' : `${persisted.row}: ${persisted.why}`;
+  const error = persisted === undefined ? 'was not persisted' : `${persisted.row}: ${persisted.why}`;
   return { kind: 'failed', reason: 'poison', error };
 }
 
@@ -138,11 +135,11 @@ function quarantinePorts(options: DeadQueueOptions): QuarantinePorts {
       if (deadLetter?.verified) await verifyDeadLetter(sql, keyOf(deadLetter));
       return admitted;
     },
-    persistAndResolve: (submission, deadLetter) =>
+    persistAndClose: (submission, deadLetter) =>
       database.transaction(
         async (within): Promise<Outcome> => {
           const [outcome] = await persistOrdinary(within, [submission], systemCurrency);
-          if (outcome === undefined) return { kind: 'failed', reason: 'poison', error: 'was not settled' };
+          if (outcome === undefined) return { kind: 'failed', reason: 'poison', error: 'was not persisted' };
           await closeTried(within, keyOf(deadLetter), outcome);
           return outcome;
         },

@@ -1,184 +1,105 @@
 import type { Outcome } from '../domain/outcome.ts';
-import type { FailureKind } from '../store/failures.ts';
-import type { Entry, SetAside } from './admission.ts';
-import { type AnswerPorts, Answers } from './answers.ts';
-import type { Request } from './envelope.ts';
-import {
-  type BatchLimits,
-  type Done,
-  fitting,
-  type InHand,
-  Isolation,
-  type IsolationPorts,
-  type PassingFailure,
-  type Persist,
-} from './isolation.ts';
+import type { Submission } from '../domain/submission.ts';
+import { describeFailure } from '../store/failures.ts';
+import type { SetAside } from './admission.ts';
+import { type Answer, answersTo, publishUntilConfirmed } from './answer.ts';
+import { type BatchLimits, fitting, type Message, type Persist, type Results } from './batch.ts';
+import { Isolation } from './isolation.ts';
+import type { Ports } from './ports.ts';
+import type { ReplyRules } from './reply.ts';
+import type { Request } from './request.ts';
 import type { WaitingListSettings } from './waiting-list.ts';
-import { WaitingMessages, type WaitingPorts } from './waiting-messages.ts';
-
-export type { Published } from './answers.ts';
-export type { PassingFailure, Persist } from './isolation.ts';
-
-/** The outside world as the pipeline sees it; a delivery is whatever the broker side made it. */
-export interface Ports<Delivery>
-  extends Omit<IsolationPorts<Delivery>, 'pause' | 'trouble'>,
-    Omit<AnswerPorts<Delivery>, 'unroutableReply' | 'unconfirmed'>,
-    Pick<WaitingPorts<Delivery>, 'isHeld' | 'isRefused' | 'look' | 'now'> {
-  admit: (request: Request, delivery: Delivery) => Entry | SetAside | Promise<Entry | SetAside>;
-  /** Sends a delivery out of hand, to where it is persisted later. */
-  setAside: (delivery: Delivery) => void;
-  /** Waits before another try. */
-  pause: (cause: PassingFailure | 'broker', attempt: number) => Promise<void>;
-  observe: (event: PipelineEvent) => void;
-}
-
-export type PipelineEvent =
-  | {
-      kind: 'persisted';
-      outcomes: readonly Outcome[];
-      admitted: readonly Entry[];
-      requests: readonly Request[];
-      persistMs: number;
-    }
-  | { kind: 'unroutable reply'; uniqueid: string | null; request: Request }
-  | { kind: 'trouble'; cause: FailureKind | 'broker'; description: string }
-  /** How many messages are in hand whose rows are held by others. */
-  | { kind: 'waiting'; messages: number }
-  /** A message whose dead letter the database refuses in every form. It stays in hand. */
-  | { kind: 'unkeepable'; description: string };
+import { WaitingMessages } from './waiting-messages.ts';
 
 export interface PipelineSettings extends WaitingListSettings, BatchLimits {
-  /** Batches whose replies may be on their way while the next one persists. */
+  /** Batches whose replies may be on their way while the next one is persisted. */
   repliesInFlight: number;
+  replies: ReplyRules;
 }
 
-interface Prepared<Delivery> {
-  batch: readonly InHand<Delivery>[];
+/** A batch whose references may be read already while the one before is persisted. */
+interface PreparedBatch<Delivery extends Request> {
+  batch: readonly Message<Delivery>[];
   persist: Persist;
 }
 
 /**
- * The way of a message: decode → parse → authenticate → persist → reply → acknowledge. A batch is whatever has
- * arrived while the one before was persisted, so that nothing waits at low load and batches fill by themselves at
- * high load. A full one is prepared while the one before is persisted. What is done where persisting fails is in
- * `worker/isolation.ts`, who waits for a row that somebody else holds in `worker/waiting-messages.ts`, reply and acknowledgement, in the order
- * that is promised, in `worker/answers.ts`.
+ * The way of a message, step by step:
+ *
+ * 1. `accept`: decode, parse and authenticate
+ * 2. `#persistBatches`: persist. A batch is whatever has arrived while the one before was persisted, so that nothing waits
+ *    at low load and batches fill by themselves at high load.
+ * 3. `#answer`: reply, wait for the confirm, acknowledge; in this order, so that a crash repeats no more than the reply
+ *
+ * When persisting fails, `isolation.ts` finds out why. Messages whose rows somebody else holds wait in
+ * `waiting-messages.ts`.
  */
-export class Pipeline<Delivery> {
+export class Pipeline<Delivery extends Request> {
   readonly #ports: Ports<Delivery>;
   readonly #settings: PipelineSettings;
   readonly #isolation: Isolation<Delivery>;
   readonly #waiting: WaitingMessages<Delivery>;
-  readonly #answers: Answers<Delivery>;
-  #ready: InHand<Delivery>[] = [];
-  #next: Prepared<Delivery> | undefined;
-  #admitting = new Set<Promise<void>>();
+  #ready: Message<Delivery>[] = [];
+  #next: PreparedBatch<Delivery> | undefined;
   #persisting: Promise<void> | undefined;
-  #failed: (error: unknown) => void = () => undefined;
+  /** Late admissions and slow replies; bounded by the deliveries in hand. */
+  readonly #besideBatches = new Set<Promise<void>>();
+  /** Replies of whole batches: a few at most. */
+  readonly #replying: Promise<void>[] = [];
+  #fail: (error: unknown) => void = () => undefined;
   /** Rejects on the first error that the pipeline does not expect; the process should end then. */
   readonly failure: Promise<never>;
 
   constructor(ports: Ports<Delivery>, settings: PipelineSettings) {
     this.#ports = ports;
     this.#settings = settings;
-    const trouble: IsolationPorts<Delivery>['trouble'] = (cause, description) =>
-      ports.observe({ kind: 'trouble', cause, description });
-    this.#isolation = new Isolation({ ...ports, trouble }, settings);
-    this.#waiting = new WaitingMessages(
-      {
-        ...ports,
-        goOn: (messages) => this.#putFirst(messages),
-        answer: (message, outcome) => {
-          this.#observePersisted([message], [outcome], 0);
-          return this.#answers.begin([message], [outcome]);
-        },
-        changed: (messages) => ports.observe({ kind: 'waiting', messages }),
-        failed: (error) => this.#failed(error),
-      },
-      this.#isolation,
-      settings,
-    );
-    this.#answers = new Answers(
-      {
-        ...ports,
-        unroutableReply: (uniqueid, request) =>
-          ports.observe({ kind: 'unroutable reply', uniqueid, request }),
-        unconfirmed: (attempt) => this.#trouble('broker', 'replies were not confirmed', attempt),
-      },
-      settings.repliesInFlight,
-      (error) => this.#failed(error),
-    );
     this.failure = new Promise((_, reject) => {
-      this.#failed = reject;
+      this.#fail = reject;
     });
     this.failure.catch(() => undefined);
+    this.#isolation = new Isolation(ports, settings);
+    this.#waiting = new WaitingMessages(ports, this.#isolation, settings, {
+      putFirst: (messages) => this.#putFirst(messages),
+      answer: (message, outcome) => this.#answer([message], [outcome], 0),
+      fail: this.#fail,
+    });
   }
 
-  /** Takes a message in: bytes to call, at once or, where a password must be hashed, beside the batches. */
-  accept(delivery: Delivery, request: Request): void {
-    const admitted = this.#ports.admit(request, delivery);
-    if (!(admitted instanceof Promise)) {
-      this.#admit(delivery, request, admitted);
-      return;
-    }
-    const later: Promise<void> = this.#admitLate(delivery, request, admitted)
-      .catch((error) => this.#failed(error))
-      .finally(() => this.#admitting.delete(later));
-    this.#admitting.add(later);
-  }
-
-  /** Messages in hand whose rows are held by somebody else. */
+  /** Messages in hand that wait for rows that somebody else holds. */
   get waiting(): number {
     return this.#waiting.size;
   }
 
-  /**
-   * Resolves when everything accepted so far is acknowledged, given up, or waiting for a row that somebody else holds;
-   * rejects like `failure`.
-   */
-  async idle(): Promise<void> {
-    for (;;) {
-      const busy = [
-        this.#persisting,
-        this.#waiting.trying,
-        ...this.#admitting,
-        ...this.#answers.pending,
-      ].filter(Boolean);
-      if (busy.length === 0) return;
-      await Promise.race([this.failure, ...busy]);
-    }
+  /** Takes a delivery: decodes, parses and authenticates it, and has it persisted with the next batch. */
+  accept(delivery: Delivery): void {
+    const admitted = this.#ports.admit(delivery);
+    if (admitted instanceof Promise) this.#doBeside(this.#acceptLate(delivery, admitted));
+    else this.#enqueue(delivery, admitted);
   }
 
-  #admit(delivery: Delivery, request: Request, admitted: Entry | SetAside): void {
-    if ('kind' in admitted) this.#ports.setAside(delivery);
-    else this.#enqueue({ delivery, request, admitted });
-  }
-
-  async #admitLate(delivery: Delivery, request: Request, first: Promise<Entry | SetAside>): Promise<void> {
-    let admitted: Entry | SetAside | Promise<Entry | SetAside> = first;
+  /** The same where a password must be hashed; asks again as long as the database cannot say who the sender is. */
+  async #acceptLate(delivery: Delivery, first: Promise<Submission | SetAside>): Promise<void> {
+    let admitted: Submission | SetAside | Promise<Submission | SetAside> = first;
     for (let attempt = 0; ; attempt += 1) {
       try {
-        this.#admit(delivery, request, await admitted);
+        this.#enqueue(delivery, await admitted);
         return;
       } catch (error) {
-        await this.#trouble('outage', error, attempt);
+        this.#ports.observe({ kind: 'trouble', cause: 'outage', description: describeFailure(error) });
+        await this.#ports.pause('outage', attempt);
       }
-      // Looked at before asking again: nobody would hear of a failure that comes after giving up.
+      // Checked before asking again: nobody would hear of a failure that comes after giving up.
       if (!this.#ports.alive(delivery)) return;
-      admitted = this.#ports.admit(request, delivery);
+      admitted = this.#ports.admit(delivery);
     }
   }
 
-  #enqueue(message: InHand<Delivery>): void {
-    this.#ready.push(message);
-    this.#work();
-  }
-
-  /** What has waited, or could not be persisted, goes before everything that came later. */
-  #putFirst(messages: readonly InHand<Delivery>[]): void {
-    if (messages.length === 0) return;
-    this.#unprepare();
-    this.#ready.unshift(...messages);
+  #enqueue(delivery: Delivery, admitted: Submission | SetAside): void {
+    if (admitted.kind === 'set aside') {
+      this.#ports.setAside(delivery);
+      return;
+    }
+    this.#ready.push({ delivery, submission: admitted });
     this.#work();
   }
 
@@ -189,63 +110,37 @@ export class Pipeline<Delivery> {
     }
     // Deferred, so that all deliveries of one read from the socket make one batch.
     this.#persisting = new Promise<void>((resolve) => setImmediate(resolve))
-      .then(() => this.#persistReady())
-      .catch((error) => this.#failed(error));
+      .then(() => this.#persistBatches())
+      .catch(this.#fail);
   }
 
-  #prepareAhead(): void {
-    if (this.#ready.length >= this.#settings.batchSize && !this.#isolation.inTrouble)
-      this.#next ??= this.#prepare();
-  }
-
-  /** Takes back what is prepared ahead: something in it may have to stay behind others. */
-  #unprepare(): void {
-    if (this.#next !== undefined) this.#ready.unshift(...this.#next.batch);
-    this.#next = undefined;
-  }
-
-  #prepare(): Prepared<Delivery> {
-    const taken = this.#ready.splice(
-      0,
-      this.#isolation.inTrouble ? this.#ready.length : fitting(this.#ready, this.#settings),
-    );
-    const batch = taken.filter(
-      (message) => this.#ports.alive(message.delivery) && !this.#waiting.staysBehind(message),
-    );
-    return { batch, persist: this.#ports.prepare(batch.map(({ admitted }) => admitted)) };
-  }
-
-  #takeNext(): Prepared<Delivery> | undefined {
-    const next = this.#next ?? (this.#ready.length > 0 ? this.#prepare() : undefined);
-    this.#next = undefined;
-    return next;
-  }
-
-  async #persistReady(): Promise<void> {
+  /** Persists batch after batch until nothing is left, and answers each. */
+  async #persistBatches(): Promise<void> {
     for (let next = this.#takeNext(); next !== undefined; next = this.#takeNext()) {
       const { batch, persist } = next;
       if (!batch.some(({ delivery }) => this.#ports.alive(delivery))) continue;
       this.#prepareAhead();
       const started = performance.now();
-      const done = await this.#isolation.persist(batch, persist);
-      const { persisted, outcomes } = Array.isArray(done)
-        ? { persisted: batch, outcomes: done }
-        : this.#partOf(batch, done);
-      if (persisted.length === 0) continue;
-      this.#observePersisted(persisted, outcomes, performance.now() - started);
-      await this.#answers.begin(persisted, outcomes);
+      const results = await this.#isolation.persist(batch, persist);
+      const persistMs = performance.now() - started;
+      if (Array.isArray(results)) await this.#answer(batch, results, persistMs);
+      else await this.#answerSome(batch, results, persistMs);
     }
     this.#persisting = undefined;
   }
 
-  /** What of a batch can be answered. The rest waits for what holds it, or is tried again. */
-  #partOf(batch: readonly InHand<Delivery>[], done: Done<Delivery>) {
-    const persisted: InHand<Delivery>[] = [];
+  /** Answers what has an outcome. The rest waits for what holds it, or is tried again. */
+  async #answerSome(
+    batch: readonly Message<Delivery>[],
+    results: Results<Delivery>,
+    persistMs: number,
+  ): Promise<void> {
+    const answered: Message<Delivery>[] = [];
     const outcomes: Outcome[] = [];
-    const again: InHand<Delivery>[] = [];
+    const again: Message<Delivery>[] = [];
     let isHeld = false;
     for (const message of batch) {
-      const result = done.get(message);
+      const result = results.get(message);
       if (result === undefined) again.push(message);
       else if (result.kind === 'unkeepable') {
         this.#ports.observe({ kind: 'unkeepable', description: result.why });
@@ -254,28 +149,94 @@ export class Pipeline<Delivery> {
         isHeld = true;
         again.push(...this.#waiting.add(message, result.row, result.why));
       } else {
-        persisted.push(message);
+        answered.push(message);
         outcomes.push(result);
       }
     }
     if (isHeld) this.#unprepare();
     this.#putFirst(again);
-    return { persisted, outcomes };
+    if (answered.length > 0) await this.#answer(answered, outcomes, persistMs);
   }
 
-  #observePersisted(
-    persisted: readonly InHand<Delivery>[],
+  /** Replies to messages and acknowledges them. Resolves as soon as there is room for the replies of the next batch. */
+  async #answer(
+    messages: readonly Message<Delivery>[],
     outcomes: readonly Outcome[],
     persistMs: number,
-  ): void {
-    const admitted = persisted.map((message) => message.admitted);
-    const requests = persisted.map(({ request }) => request);
-    this.#ports.observe({ kind: 'persisted', outcomes, admitted, requests, persistMs });
+  ): Promise<void> {
+    this.#ports.observe({ kind: 'persisted', messages, outcomes, persistMs });
+    const quick = this.#answerSlowly(answersTo(messages, outcomes, this.#settings.replies));
+    if (quick.length === 0) return;
+    while (this.#replying.length >= this.#settings.repliesInFlight) await Promise.race(this.#replying);
+    const replying: Promise<void> = this.#replyAndAcknowledge(quick)
+      .catch(this.#fail)
+      .finally(() => this.#replying.splice(this.#replying.indexOf(replying), 1));
+    this.#replying.push(replying);
   }
 
-  async #trouble(cause: PassingFailure | 'broker', error: unknown, attempt: number): Promise<void> {
-    const description = typeof error === 'string' ? error : this.#ports.describe(error);
-    this.#ports.observe({ kind: 'trouble', cause, description });
-    await this.#ports.pause(cause, attempt);
+  /** Sends those that are slow beside everything else, and returns the rest. */
+  #answerSlowly(answers: Answer<Delivery>[]): Answer<Delivery>[] {
+    const { isSlow } = this.#ports;
+    if (isSlow === undefined || !answers.some(({ reply }) => isSlow(reply))) return answers;
+    this.#doBeside(this.#replyAndAcknowledge(answers.filter(({ reply }) => isSlow(reply))));
+    return answers.filter(({ reply }) => !isSlow(reply));
+  }
+
+  async #replyAndAcknowledge(answers: readonly Answer<Delivery>[]): Promise<void> {
+    const isDone = await publishUntilConfirmed(answers, this.#ports, this.#settings.replies);
+    if (isDone) this.#ports.acknowledge(answers.map(({ message }) => message.delivery));
+  }
+
+  #takeNext(): PreparedBatch<Delivery> | undefined {
+    const next = this.#next ?? (this.#ready.length > 0 ? this.#prepare() : undefined);
+    this.#next = undefined;
+    return next;
+  }
+
+  /** Prepares a full batch while the one before is persisted. */
+  #prepareAhead(): void {
+    if (this.#ready.length >= this.#settings.batchSize && !this.#isolation.inTrouble)
+      this.#next ??= this.#prepare();
+  }
+
+  #prepare(): PreparedBatch<Delivery> {
+    const count = this.#isolation.inTrouble ? this.#ready.length : fitting(this.#ready, this.#settings);
+    const batch = this.#ready
+      .splice(0, count)
+      .filter((message) => this.#ports.alive(message.delivery) && !this.#waiting.staysBehind(message));
+    return { batch, persist: this.#ports.prepare(batch.map(({ submission }) => submission)) };
+  }
+
+  /** Takes back what is prepared ahead: something in it may have to stay behind others. */
+  #unprepare(): void {
+    if (this.#next !== undefined) this.#ready.unshift(...this.#next.batch);
+    this.#next = undefined;
+  }
+
+  /** What has waited, or could not be persisted, goes before everything that came later. */
+  #putFirst(messages: readonly Message<Delivery>[]): void {
+    if (messages.length === 0) return;
+    this.#unprepare();
+    this.#ready.unshift(...messages);
+    this.#work();
+  }
+
+  #doBeside(work: Promise<void>): void {
+    const done: Promise<void> = work.catch(this.#fail).finally(() => this.#besideBatches.delete(done));
+    this.#besideBatches.add(done);
+  }
+
+  /**
+   * Resolves when everything accepted so far is acknowledged, given up, or waiting for a row that somebody else holds;
+   * rejects like `failure`.
+   */
+  async idle(): Promise<void> {
+    for (;;) {
+      const busy = [this.#persisting, this.#waiting.trying, ...this.#besideBatches, ...this.#replying].filter(
+        Boolean,
+      );
+      if (busy.length === 0) return;
+      await Promise.race([this.failure, ...busy]);
+    }
   }
 }

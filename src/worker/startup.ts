@@ -8,13 +8,23 @@ import { describeFailure } from '../store/database.ts';
 import { pendingMigrations } from '../store/migrate.ts';
 import { refuseUnsuitable, UnsuitableDatabaseError } from '../store/suitability.ts';
 
-/** A promise and the way to resolve it. */
-export function later(): { promise: Promise<void>; resolve: () => void } {
-  let resolve: () => void = () => undefined;
-  const promise = new Promise<void>((done) => {
-    resolve = done;
-  });
-  return { promise, resolve };
+/**
+ * Waits until the database answers and has the schema that this worker was built for. Each problem is one line, logged
+ * once. Rejects when `signal` ends the waiting, and with UnsuitableDatabaseError where waiting cannot help.
+ */
+export async function untilMigrated(
+  database: ReturnType<typeof databaseOf>,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<void> {
+  let logged = '';
+  for (let attempt = 0; ; attempt += 1) {
+    const problem = await problemOf(database);
+    if (problem === null) return;
+    if (problem !== logged) log.warn(`${problem}; waiting`);
+    logged = problem;
+    await sleep(backoffMs(attempt), undefined, { signal });
+  }
 }
 
 async function problemOf(database: ReturnType<typeof databaseOf>): Promise<string | null> {
@@ -31,27 +41,8 @@ async function problemOf(database: ReturnType<typeof databaseOf>): Promise<strin
 }
 
 /**
- * Waits until the database answers and has the schema that this worker was built for. Each problem is one line,
- * said once. Rejects when `signal` ends the waiting, and with UnsuitableDatabaseError where waiting cannot help.
- */
-export async function untilMigrated(
-  database: ReturnType<typeof databaseOf>,
-  log: Logger,
-  signal: AbortSignal,
-): Promise<void> {
-  let said = '';
-  for (let attempt = 0; ; attempt += 1) {
-    const problem = await problemOf(database);
-    if (problem === null) return;
-    if (problem !== said) log.warn(`${problem}; waiting`);
-    said = problem;
-    await sleep(backoffMs(attempt), undefined, { signal });
-  }
-}
-
-/**
- * Declares the topology where this user may; where it may not, an operator or the Kubernetes operator manages it
- * and the consumer says what is missing.
+ * Declares the topology where this user may. Where it may not, an operator or the Kubernetes operator manages it, and the
+ * consumer says what is missing.
  */
 export async function declareOrUse(
   connection: BrokerConnection,

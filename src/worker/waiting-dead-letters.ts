@@ -1,8 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { correctedBody, isQuestion } from '../domain/kept.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import type { Submission } from '../domain/submission.ts';
 import type { Logger } from '../ops/logger.ts';
+import { sleep } from '../retry.ts';
 import type { Database } from '../store/database.ts';
 import {
   beginTrying,
@@ -25,8 +25,8 @@ export interface WaitingDeadLettersOptions {
 }
 
 /**
- * Tries the calls again, once, that became dead letters because somebody held their row for too long. Any worker does it, and
- * a worker that has gone leaves nothing undone. Never rejects.
+ * Tries calls again, once, that became dead letters because somebody held their row for too long. Any worker does it, and
+ * a worker that stops leaves nothing undone. Never rejects.
  */
 export function tryWaitingDeadLetters(options: WaitingDeadLettersOptions): { stop: () => Promise<void> } {
   const ended = new AbortController();
@@ -36,9 +36,9 @@ export function tryWaitingDeadLetters(options: WaitingDeadLettersOptions): { sto
         // What got through shows that its row is free: the next ones need not wait.
         while (!ended.signal.aborted && (await tryEach(options)) > 0);
       } catch (error) {
-        options.log.debug({}, `letters that wait were not looked at: ${describeFailure(error)}`);
+        options.log.debug({}, `waiting dead letters were not read: ${describeFailure(error)}`);
       }
-      await sleep(options.everyMs, undefined, { signal: ended.signal, ref: false }).catch(() => undefined);
+      await sleep(options.everyMs, ended.signal);
     }
   };
   const working = work();
@@ -57,7 +57,7 @@ async function tryEach(options: WaitingDeadLettersOptions): Promise<number> {
   for (const deadLetter of await waitingDeadLetters(sql)) {
     if (!(await beginTrying(sql, deadLetter.id))) continue;
     const { id, row } = deadLetter;
-    // Its sender only asked: nobody but an operator makes a call of it.
+    // Its sender only asked: only an operator may make a call of it.
     if (isQuestion(deadLetter.body)) continue;
     try {
       const outcome = await tryOnce(deadLetter, options);
@@ -67,11 +67,11 @@ async function tryEach(options: WaitingDeadLettersOptions): Promise<number> {
         'a dead letter was tried again: its row is free',
       );
     } catch (error) {
-      // What holds the row is none of the call's fault; anything else it was tried for, once.
+      // Whoever holds the row is not the call's fault. For any other failure it has had its one try.
       if (classifyFailure(error) !== 'message') await goOnWaiting(sql, id);
       options.log.debug(
         { deadLetter: id, row },
-        `a dead letter was tried in vain: ${describeFailure(error)}`,
+        `a dead letter could not be stored: ${describeFailure(error)}`,
       );
     }
   }
@@ -84,16 +84,16 @@ function tryOnce(
   { database, rules }: WaitingDeadLettersOptions,
 ): Promise<Outcome> {
   const { body, contentType } = correctedBody({ body: deadLetter.body, contentType: null }, {});
-  const { verdict } = admitKept(Buffer.from(body), contentType, rules);
-  if (verdict.kind === 'answer') return Promise.resolve(verdict.outcome);
-  const call = { ...verdict.call, submittedBy: deadLetter.submittedBy };
-  const submission: Submission = { verdict: { kind: 'call', call }, deadLetter: () => null };
+  const admitted = admitKept(Buffer.from(body), contentType, rules);
+  if (admitted.kind === 'decided') return Promise.resolve(admitted.outcome);
+  const call = { ...admitted.call, submittedBy: deadLetter.submittedBy };
+  const submission: Submission = { ...admitted, call, deadLetter: () => null };
   return database.transaction(
     async (sql): Promise<Outcome> => {
       const [outcome] = await persist(sql, [submission], rules.systemCurrency);
       if (outcome?.kind === 'accepted' || outcome?.kind === 'duplicate')
         await resolveWaiting(sql, deadLetter.id);
-      return outcome ?? { kind: 'failed', reason: 'failed', error: 'was not settled' };
+      return outcome ?? { kind: 'failed', reason: 'failed', error: 'was not persisted' };
     },
     { timeoutMs: TRANSACTION_TIMEOUT_MS },
   );

@@ -1,41 +1,45 @@
-import { callsLike, type HeldBy } from '../domain/held.ts';
+import { callsLike } from '../domain/held.ts';
 import type { Outcome } from '../domain/outcome.ts';
-import type { InHand, Isolation } from './isolation.ts';
+import { decided } from '../domain/submission.ts';
+import type { Message } from './batch.ts';
+import type { Isolation } from './isolation.ts';
+import type { Ports } from './ports.ts';
+import type { Request } from './request.ts';
 import { type Waiting, WaitingList, type WaitingListSettings } from './waiting-list.ts';
 
-export interface WaitingPorts<Delivery> {
-  /** What is held at the moment, and whether only one of the calls that wait for it can tell that it is free. */
-  isHeld: HeldBy;
-  isRefused: (row: string) => boolean;
-  free: (row: string) => void;
-  /** Waits a moment, and looks whether what is held still is. Never rejects. */
-  look: () => Promise<void>;
-  /** Monotonic milliseconds. */
-  now: () => number;
-  alive: (delivery: Delivery) => boolean;
-  /** Sends a delivery out of hand, to where it is persisted later. */
-  setAside: (delivery: Delivery) => void;
-  /** Has messages persisted, before everything that came later. */
-  goOn: (messages: readonly InHand<Delivery>[]) => void;
-  /** Answers what was persisted beside the batches. */
-  answer: (message: InHand<Delivery>, outcome: Outcome) => Promise<void>;
-  /** Tells how many wait. */
-  changed: (messages: number) => void;
-  failed: (error: unknown) => void;
+type WaitingPorts<Delivery> = Pick<
+  Ports<Delivery>,
+  'rows' | 'look' | 'now' | 'alive' | 'setAside' | 'observe'
+>;
+
+/** What the pipeline does with messages that wait no longer. */
+export interface AfterWaiting<Delivery extends Request> {
+  /** Persists messages before everything that came later. */
+  putFirst: (messages: readonly Message<Delivery>[]) => void;
+  /** Answers a message that was persisted beside the batches. */
+  answer: (message: Message<Delivery>, outcome: Outcome) => Promise<void>;
+  fail: (error: unknown) => void;
 }
 
 /** The messages in hand that wait for what somebody else holds, and what is done with them meanwhile. */
-export class WaitingMessages<Delivery> {
+export class WaitingMessages<Delivery extends Request> {
   readonly #ports: WaitingPorts<Delivery>;
   readonly #isolation: Isolation<Delivery>;
-  readonly #waitingList: WaitingList<InHand<Delivery>>;
+  readonly #waitingList: WaitingList<Message<Delivery>>;
+  readonly #after: AfterWaiting<Delivery>;
   #watching: Promise<void> | undefined;
   #trying: Promise<void> | undefined;
 
-  constructor(ports: WaitingPorts<Delivery>, isolation: Isolation<Delivery>, settings: WaitingListSettings) {
+  constructor(
+    ports: WaitingPorts<Delivery>,
+    isolation: Isolation<Delivery>,
+    settings: WaitingListSettings,
+    after: AfterWaiting<Delivery>,
+  ) {
     this.#ports = ports;
     this.#isolation = isolation;
     this.#waitingList = new WaitingList(settings);
+    this.#after = after;
   }
 
   get size(): number {
@@ -47,26 +51,32 @@ export class WaitingMessages<Delivery> {
     return this.#trying;
   }
 
-  /** Whether an older message with its uniqueid waits: then it does too, or is kept where too many do. */
-  staysBehind(message: InHand<Delivery>): boolean {
-    const { verdict, uniqueid } = message.admitted;
-    const before = verdict.kind === 'call' ? this.#waitingList.behind(uniqueid) : undefined;
-    if (before === undefined) return false;
-    const [kept] = this.add(message, before.row, before.why);
-    if (kept !== undefined) message.admitted = kept.admitted;
+  /**
+   * Whether an older message with its uniqueid waits: then it does too. Where too many wait already, it becomes one that
+   * is only kept, and goes on.
+   */
+  staysBehind(message: Message<Delivery>): boolean {
+    const { kind, uniqueid } = message.submission;
+    const older = kind === 'call' ? this.#waitingList.behind(uniqueid) : undefined;
+    if (older === undefined) return false;
+    const [kept] = this.add(message, older.row, older.why);
+    if (kept !== undefined) message.submission = kept.submission;
     return kept === undefined;
   }
 
   /**
-   * Has a message wait. Where too many do already, gives it back as one that is kept as a dead letter; what can be kept
-   * in no form goes to the broker's own queue for such.
+   * Has a message wait. Where too many do already, returns it as one that is only kept as a dead letter; one that cannot
+   * be kept either is sent to cdrs.dead.
+   *
+   * @param row null where it waits for nothing but itself
+   * @param isEndless it waits as long as it takes, because no dead letter of it can be kept
    */
-  add(message: InHand<Delivery>, row: string | null, why: string, isEndless = false): InHand<Delivery>[] {
-    const { verdict, uniqueid } = message.admitted;
-    const waiting: Waiting<InHand<Delivery>> = {
+  add(message: Message<Delivery>, row: string | null, why: string, isEndless = false): Message<Delivery>[] {
+    const { kind, uniqueid } = message.submission;
+    const waiting: Waiting<Message<Delivery>> = {
       message,
-      bytes: message.request.body.length,
-      uniqueid: verdict.kind === 'call' ? uniqueid : null,
+      bytes: message.delivery.body.length,
+      uniqueid: kind === 'call' ? uniqueid : null,
       row,
       why,
       since: this.#ports.now(),
@@ -75,12 +85,12 @@ export class WaitingMessages<Delivery> {
       isTried: false,
     };
     if (!this.#waitingList.add(waiting)) {
-      if (!isEndless) return [kept(waiting, 'too many calls wait')];
+      if (!isEndless) return [onlyKept(waiting, 'too many calls wait')];
       this.#ports.setAside(message.delivery);
       return [];
     }
     this.#watching ??= this.#watch()
-      .catch((error) => this.#ports.failed(error))
+      .catch(this.#after.fail)
       .finally(() => {
         this.#watching = undefined;
       });
@@ -90,28 +100,33 @@ export class WaitingMessages<Delivery> {
   /** As long as messages wait: lets those go whose rows are free, keeps those that waited too long, tries others. */
   async #watch(): Promise<void> {
     while (this.#waitingList.size > 0) {
-      this.#ports.changed(this.#waitingList.size);
+      this.#tellSize();
       await this.#ports.look();
       this.#waitingList.keepOnly(({ delivery }) => this.#ports.alive(delivery));
-      const free = this.#waitingList.takeFree(this.#ports.isHeld).map(({ message }) => message);
+      const { isHeld } = this.#ports.rows;
+      const free = this.#waitingList.takeFree(isHeld).map(({ message }) => message);
       const now = this.#ports.now();
       const overdue = this.#waitingList
         .takeOverdue(now)
-        .map((waiting) => kept(waiting, 'waited as long as a call may'));
-      this.#ports.goOn([...free, ...overdue]);
-      const next = this.#waitingList.next(now, this.#ports.isRefused);
+        .map((waiting) => onlyKept(waiting, 'waited as long as a call may'));
+      this.#after.putFirst([...free, ...overdue]);
+      const next = this.#waitingList.next(now, (row) => this.#ports.rows.isRefused(row));
       if (next === undefined || this.#trying !== undefined) continue;
       this.#trying = this.#try(next)
-        .catch((error) => this.#ports.failed(error))
+        .catch(this.#after.fail)
         .finally(() => {
           this.#trying = undefined;
         });
     }
-    this.#ports.changed(0);
+    this.#tellSize();
+  }
+
+  #tellSize(): void {
+    this.#ports.observe({ kind: 'waiting', messages: this.#waitingList.size });
   }
 
   /** Tries a message beside the batches, to see whether what it waits for is still refused. */
-  async #try(waiting: Waiting<InHand<Delivery>>): Promise<void> {
+  async #try(waiting: Waiting<Message<Delivery>>): Promise<void> {
     const { message, row } = waiting;
     waiting.isTried = true;
     const { result, why } = await this.#isolation.alone(message, waiting.failures);
@@ -121,28 +136,25 @@ export class WaitingMessages<Delivery> {
       return;
     }
     this.#waitingList.remove(waiting);
-    if (row !== null) this.#ports.free(row);
+    if (row !== null) this.#ports.rows.free(row);
     // What failed where another got through fails for a reason of its own.
     if (result.kind !== 'failed') for (const guilty of this.#waitingList.guiltyOf(row)) guilty.row = null;
-    if (waiting.isEndless) this.#ports.goOn(this.#waitingList.takeEndless().map((one) => one.message));
-    await this.#ports.answer(message, result);
+    if (waiting.isEndless)
+      this.#after.putFirst(this.#waitingList.takeEndless().map((endless) => endless.message));
+    await this.#after.answer(message, result);
   }
 }
 
-/** A message that waits no longer, as one that is only kept. */
-function kept<Delivery>({ message, row, why }: Waiting<InHand<Delivery>>, because: string): InHand<Delivery> {
+/** A message that waits no longer, as one that is only kept as a dead letter. */
+function onlyKept<Delivery extends Request>(
+  { message, row, why }: Waiting<Message<Delivery>>,
+  because: string,
+): Message<Delivery> {
   const error = `${row === null ? why : `${row}: ${why}`}; ${because}`;
-  const { verdict } = message.admitted;
+  const { submission } = message;
   // A call that waited for nothing but itself at last may have been stopped by a row all the same.
-  const waitsFor = row ?? (verdict.kind === 'call' ? callsLike(verdict.call.cdr) : null);
-  const outcome: Outcome = {
-    kind: 'failed',
-    reason: 'failed',
-    error,
-    ...(waitsFor !== null && { waitsFor }),
-  };
-  return {
-    ...message,
-    admitted: { ...message.admitted, verdict: { kind: 'answer', outcome, validationOnly: false } },
-  };
+  const waitsFor = row ?? (submission.kind === 'call' ? callsLike(submission.call.cdr) : null);
+  const failed: Outcome = { kind: 'failed', reason: 'failed', error };
+  const outcome = waitsFor === null ? failed : { ...failed, waitsFor };
+  return { ...message, submission: decided(outcome, submission) };
 }

@@ -1,12 +1,11 @@
 import { hashPlaces } from '../auth/hash-queue.ts';
-import { createVerifier } from '../auth/verifier.ts';
-import type { Delivery } from '../broker/consumer.ts';
-import { defaultNames } from '../broker/topology.ts';
+import { createVerifier, type Verifier } from '../auth/verifier.ts';
+import { defaultNames, type TopologyNames } from '../broker/topology.ts';
 import type { Config } from '../config.ts';
 import { brokerOf, brokerVariables, databaseOf, databaseVariables } from '../connections.ts';
 import { serveOps } from '../ops/http.ts';
 import type { Logger } from '../ops/logger.ts';
-import { databaseReachable, openDatabase, WORKER_NAME } from '../store/database.ts';
+import { type Database, databaseReachable, openDatabase, WORKER_NAME } from '../store/database.ts';
 import { readOpenDeadLetters } from '../store/dead-letters/open.ts';
 import { attemptsOn, createPersistAroundLocks } from '../store/persist/around-locks.ts';
 import { HeldRows } from '../store/persist/held-rows.ts';
@@ -14,14 +13,13 @@ import { createReadAhead } from '../store/persist/read-ahead.ts';
 import { readUsers } from '../store/users.ts';
 import { admit, admitReplay, admitSoon } from './admission.ts';
 import { createConnect, replyConnections } from './connections.ts';
-import { watchDeadLetters } from './dead-letter-watch.ts';
 import { deadQueueAdmission } from './dead-queue.ts';
-import type { ReplyRules, Request } from './envelope.ts';
-import { createMetrics } from './metrics.ts';
-import { openQueueWorker, type QueueWorker, reportUnkeepable } from './queue.ts';
-import { createReplies } from './replies.ts';
-import { reportReplies } from './reply-reports.ts';
-import { declareOrUse, later, untilMigrated } from './startup.ts';
+import { createMetrics, type Metrics } from './metrics.ts';
+import { watchOpenDeadLetters } from './open-dead-letters.ts';
+import { openQueueWorker, type QueueWorker, type SharedOptions } from './queue-worker.ts';
+import { reportReplies } from './reply-events.ts';
+import { createReplyPublisher, type ReplyPublisher } from './reply-publisher.ts';
+import { declareOrUse, untilMigrated } from './startup.ts';
 import { reportStatements } from './statement-reports.ts';
 import { tryWaitingDeadLetters } from './waiting-dead-letters.ts';
 
@@ -48,9 +46,6 @@ export const workerVariables = [
   'SHUTDOWN_GRACE_MS',
 ] as const;
 
-/** For a row that another worker has: longer than such a one is taken to have it for a moment only. */
-const PATIENCE_MS = 3000;
-
 export type WorkerConfig = Pick<Config, (typeof workerVariables)[number]>;
 
 export interface Worker {
@@ -64,13 +59,15 @@ export interface Worker {
   failure: Promise<never>;
 }
 
+/** Longest wait for a row that another worker has; half of the statement timeout where that is shorter. */
+const WORKER_ROW_WAIT_MS = 3000;
 /**
- * Of the queue of what the broker gave up on: calls that expired are persisted in batches. Few, because what ends a worker there
- * counts against all that are in hand, and passwords wait in turn.
+ * Deliveries from the dead queue: calls that expired are persisted in batches. Few, because whatever ends a worker there
+ * counts against all that are in hand, and passwords wait their turn.
  */
 const DEAD_PREFETCH = 50;
-/** How often dead letters are looked at that wait for a row. */
-const WAITING_LETTERS_MS = 5000;
+/** How often dead letters are tried that wait for a row. */
+const WAITING_DEAD_LETTERS_MS = 5000;
 const REACHABLE_TIMEOUT_MS = 3000;
 const CONNECT_TIMEOUT_MS = 10_000;
 
@@ -81,7 +78,7 @@ const CONNECT_TIMEOUT_MS = 10_000;
 export async function startWorker(config: WorkerConfig, log: Logger, signal: AbortSignal): Promise<Worker> {
   const address = databaseOf(config);
   const brokers = brokerOf(config);
-  const metrics = createMetrics(() => inHand());
+  const metrics = createMetrics();
   const database = openDatabase({
     ...address,
     poolSize: config.DATABASE_POOL,
@@ -92,21 +89,20 @@ export async function startWorker(config: WorkerConfig, log: Logger, signal: Abo
     onStatement: reportStatements(metrics.statements, log),
   });
   const reachable = () => databaseReachable(database.sql, REACHABLE_TIMEOUT_MS);
-  let ready = false;
-  let isConsuming = () => false;
-  let inHand = () => 0;
-  let hasPlace = () => true;
-  let waiting = () => 0;
+  let consumers: Consumers | undefined;
   const ops = await serveOps({
     host: config.HTTP_HOST || undefined,
     port: config.HTTP_PORT,
     registry: metrics.registry,
-    readiness: async () => ({
-      consuming: isConsuming(),
-      database: ready && (await reachable()),
-      replies: hasPlace(),
-      ...(waiting() > 0 && { waiting: waiting() }),
-    }),
+    readiness: async () => {
+      const { isConsuming = false, takesReplies = true, waiting = 0 } = consumers?.state() ?? {};
+      return {
+        consuming: isConsuming,
+        database: consumers !== undefined && (await reachable()),
+        replies: takesReplies,
+        ...(waiting > 0 && { waiting }),
+      };
+    },
   });
   log.info({ port: ops.port }, 'serving /livez, /readyz and /metrics');
 
@@ -114,54 +110,159 @@ export async function startWorker(config: WorkerConfig, log: Logger, signal: Abo
     await ops.close();
     throw error;
   });
-  ready = true;
+  const running = startConsumers({ config, brokers, database, reachable, metrics, log });
+  consumers = running;
+  const stopWatching = watchOpenDeadLetters(() => readOpenDeadLetters(database.sql), metrics.deadLetters);
 
-  const connect = createConnect(brokers, metrics, log);
-  const consuming = connect('consume');
-  const consumingDead = connect('consume given up');
+  return {
+    port: ops.port,
+    failure: running.failure,
+    consuming: running.consuming,
+    stop: async () => {
+      log.info('draining');
+      await running.stop();
+      await stopWatching();
+      await database.close(CONNECT_TIMEOUT_MS);
+      await ops.close();
+      log.info('stopped');
+    },
+  };
+}
+
+interface Consumers extends Pick<Worker, 'consuming' | 'failure' | 'stop'> {
+  /** For /readyz. */
+  state: () => { isConsuming: boolean; takesReplies: boolean; waiting: number };
+}
+
+interface Environment {
+  config: WorkerConfig;
+  brokers: ReturnType<typeof brokerOf>;
+  database: Database;
+  reachable: () => Promise<boolean>;
+  metrics: Metrics;
+  log: Logger;
+}
+
+/** Connects to the broker and consumes both queues: calls, and what the broker dead-lettered. */
+function startConsumers(environment: Environment): Consumers {
+  const { config, database, metrics, log } = environment;
   const names = { ...defaultNames, deliveryLimit: config.DELIVERY_LIMIT };
-  const replies = createReplies(
+  const connect = createConnect(environment.brokers, metrics.replies, log);
+  const connections = [connect('consume'), connect('consume given up')] as const;
+  // Before the consumers, so that their queues are there when they come up.
+  const leaveSetup = connections.map((each) =>
+    each.attach({ onUp: (connection) => declareOrUse(connection, names, log) }),
+  );
+  const replies = createReplyPublisher(
     replyConnections(connect, log),
     config.CONFIRM_TIMEOUT_MS,
     reportReplies(metrics.replies, log),
   );
-  hasPlace = replies.hasPlace;
-  const verifier = createVerifier({
-    readUsers: (usernames) => readUsers(database.sql, usernames),
-    places: hashPlaces(config.PREFETCH, config.MAX_BODY_BYTES),
-    onUnusable: (username) =>
-      log.warn(
-        { username },
-        'no password matches what is stored for this user: no argon2 hash within 64 MiB',
-      ),
+  const verifier = openVerifier(environment);
+  const rules = admissionRules(config, verifier);
+  const { calls, deadQueue, consuming } = openQueueWorkers(environment, connections, names, replies, rules);
+  const waitingDeadLetters = tryWaitingDeadLetters({
+    database,
+    rules,
+    everyMs: WAITING_DEAD_LETTERS_MS,
+    log,
   });
-  const rules: ReplyRules = {
-    resultsExchange: names.resultsExchange,
-    allow: config.REPLY_TO_ALLOW,
-    ownQueues: new Set([names.queue, names.deadQueue, names.resultsQueue]),
+  return {
+    consuming,
+    failure: Promise.race([calls.failure, deadQueue.failure]),
+    state: () => ({
+      isConsuming: calls.consumer.consuming && !calls.isPaused(),
+      takesReplies: replies.hasPlace(),
+      waiting: calls.waiting() + deadQueue.waiting(),
+    }),
+    stop: async () => {
+      await Promise.all([
+        waitingDeadLetters.stop(),
+        ...[calls, deadQueue].map((each) => each.drain(config.SHUTDOWN_GRACE_MS)),
+      ]);
+      for (const leave of leaveSetup) leave();
+      await Promise.all([...connections.map((each) => each.stop()), replies.stop()]);
+      verifier.stop();
+    },
   };
-  const admission = {
-    maxBodyBytes: config.MAX_BODY_BYTES,
-    keptBodyBytes: config.KEPT_BODY_BYTES,
-    ignored: new Set(config.IGNORED_PARAMETERS),
-    systemCurrency: config.SYSTEM_CURRENCY,
-    verify: verifier.checkLate,
-    verifySoon: verifier.checkSoon,
-  };
+}
 
-  const admitRequest = (request: Request) => admit(request, admission);
-  const admitAsReplay = (delivery: Delivery) => admitReplay(delivery, delivery.oneTimeToken, admission);
+function openQueueWorkers(
+  environment: Environment,
+  [consume, consumeDead]: readonly [QueueConnection, QueueConnection],
+  names: TopologyNames,
+  replies: ReplyPublisher,
+  rules: ReturnType<typeof admissionRules>,
+): { calls: QueueWorker; deadQueue: QueueWorker; consuming: Promise<void> } {
+  const { config, database, reachable } = environment;
   const rows = new HeldRows();
-  const persistBatch = createPersistAroundLocks(
+  const shared = sharedOptions(environment, names, replies, rows);
+  const persist = createPersistAroundLocks(
     attemptsOn(database, config.SYSTEM_CURRENCY, config.STATEMENT_TIMEOUT_MS),
     rows,
-    Math.min(PATIENCE_MS, Math.ceil(config.STATEMENT_TIMEOUT_MS / 2)),
+    Math.min(WORKER_ROW_WAIT_MS, Math.ceil(config.STATEMENT_TIMEOUT_MS / 2)),
     config.LOCK_TIMEOUT_MS,
   );
-  const surroundings = {
+  let onConsuming: () => void = () => undefined;
+  const consuming = new Promise<void>((resolve) => {
+    onConsuming = resolve;
+  });
+  const calls = openQueueWorker(
+    {
+      connection: consume,
+      queue: names.queue,
+      prefetch: config.PREFETCH,
+      isLast: false,
+      admit: (delivery) =>
+        delivery.oneTimeToken === undefined
+          ? admitSoon(delivery, rules)
+          : admitReplay(delivery, delivery.oneTimeToken, rules),
+      prepare: createReadAhead(database.sql, config.SYSTEM_CURRENCY, persist),
+      onConsuming,
+    },
+    shared,
+  );
+  const deadQueue: QueueWorker = openQueueWorker(
+    {
+      connection: consumeDead,
+      queue: names.deadQueue,
+      prefetch: Math.min(config.PREFETCH, DEAD_PREFETCH),
+      isLast: true,
+      admit: deadQueueAdmission({
+        database,
+        systemCurrency: config.SYSTEM_CURRENCY,
+        keeping: rules,
+        deliveryLimit: config.DELIVERY_LIMIT,
+        reachable,
+        admit: (request) => admit(request, rules),
+        admitReplay: (delivery) => admitReplay(delivery, delivery.oneTimeToken, rules),
+        persist,
+        alive: (delivery) => deadQueue.consumer.isLive(delivery),
+        onUnkeepable: (description) => deadQueue.observe({ kind: 'unkeepable', description }),
+      }),
+      prepare: createReadAhead(database.sql, config.SYSTEM_CURRENCY, persist),
+    },
+    shared,
+  );
+  return { calls, deadQueue, consuming };
+}
+
+type QueueConnection = ReturnType<ReturnType<typeof createConnect>>;
+
+function sharedOptions(
+  { config, database, reachable, metrics, log }: Environment,
+  names: TopologyNames,
+  replies: ReplyPublisher,
+  rows: HeldRows,
+): SharedOptions {
+  return {
     publish: replies.publish,
     isSlow: replies.isSlow,
-    rules,
+    replies: {
+      resultsExchange: names.resultsExchange,
+      allow: config.REPLY_TO_ALLOW,
+      ownQueues: new Set([names.queue, names.deadQueue, names.resultsQueue]),
+    },
     reachable,
     returnAfterMs: config.OUTAGE_RETURN_MS,
     rows,
@@ -172,76 +273,27 @@ export async function startWorker(config: WorkerConfig, log: Logger, signal: Abo
     metrics,
     log,
   };
-  const begun = later();
-  // Before the consumers, so that their queues are there when they come up.
-  const leaveSetup = [consuming, consumingDead].map((each) =>
-    each.attach({ onUp: (connection) => declareOrUse(connection, names, log) }),
-  );
-  const calls = openQueueWorker(
-    {
-      connection: consuming,
-      queue: names.queue,
-      prefetch: config.PREFETCH,
-      isLast: false,
-      admit: (delivery) =>
-        delivery.oneTimeToken === undefined ? admitSoon(delivery, admission) : admitAsReplay(delivery),
-      prepare: createReadAhead(database.sql, config.SYSTEM_CURRENCY, persistBatch),
-      onState: (state) => {
-        if (state === 'consuming') begun.resolve();
-      },
-    },
-    surroundings,
-  );
-  const quarantined: QueueWorker = openQueueWorker(
-    {
-      connection: consumingDead,
-      queue: names.deadQueue,
-      prefetch: Math.min(config.PREFETCH, DEAD_PREFETCH),
-      isLast: true,
-      admit: deadQueueAdmission({
-        database,
-        systemCurrency: config.SYSTEM_CURRENCY,
-        keeping: admission,
-        deliveryLimit: config.DELIVERY_LIMIT,
-        reachable,
-        admit: admitRequest,
-        admitReplay: admitAsReplay,
-        persist: persistBatch,
-        alive: (delivery) => quarantined.consumer.isLive(delivery),
-        onUnkeepable: (description) => reportUnkeepable(description, surroundings),
-      }),
-      prepare: createReadAhead(database.sql, config.SYSTEM_CURRENCY, persistBatch),
-    },
-    surroundings,
-  );
-  const stopWatching = watchDeadLetters(() => readOpenDeadLetters(database.sql), metrics.deadLetters.set);
-  const waitingDeadLetters = tryWaitingDeadLetters({
-    database,
-    rules: admission,
-    everyMs: WAITING_LETTERS_MS,
-    log,
-  });
-  isConsuming = () => calls.consumer.consuming && !calls.isPaused();
-  waiting = () => calls.waiting() + quarantined.waiting();
-  inHand = () => calls.consumer.inFlight + quarantined.consumer.inFlight;
+}
 
+function openVerifier({ config, database, log }: Environment): Verifier {
+  return createVerifier({
+    readUsers: (usernames) => readUsers(database.sql, usernames),
+    places: hashPlaces(config.PREFETCH, config.MAX_BODY_BYTES),
+    onUnusable: (username) =>
+      log.warn(
+        { username },
+        'no password matches what is stored for this user: no argon2 hash within 64 MiB',
+      ),
+  });
+}
+
+function admissionRules(config: WorkerConfig, verifier: Verifier) {
   return {
-    port: ops.port,
-    failure: Promise.race([calls.failure, quarantined.failure]),
-    consuming: begun.promise,
-    stop: async () => {
-      log.info('draining');
-      await Promise.all([
-        waitingDeadLetters.stop(),
-        ...[calls, quarantined].map((intake) => intake.drain(config.SHUTDOWN_GRACE_MS)),
-      ]);
-      for (const leave of leaveSetup) leave();
-      await Promise.all([consuming.stop(), consumingDead.stop(), replies.stop()]);
-      verifier.stop();
-      await stopWatching();
-      await database.close(CONNECT_TIMEOUT_MS);
-      await ops.close();
-      log.info('stopped');
-    },
+    maxBodyBytes: config.MAX_BODY_BYTES,
+    keptBodyBytes: config.KEPT_BODY_BYTES,
+    ignored: new Set(config.IGNORED_PARAMETERS),
+    systemCurrency: config.SYSTEM_CURRENCY,
+    verify: verifier.checkLate,
+    verifySoon: verifier.checkSoon,
   };
 }

@@ -1,6 +1,7 @@
 import { responsesTo } from '../../src/domain/reply.ts';
-import { type AdmissionRules, type Admitted, admit, type Verdict } from '../../src/worker/admission.ts';
-import type { Request } from '../../src/worker/envelope.ts';
+import type { Submission } from '../../src/domain/submission.ts';
+import { type AdmissionRules, type Admitted, type AuthResult, admit } from '../../src/worker/admission.ts';
+import type { Request } from '../../src/worker/request.ts';
 
 export const MAX_BYTES = 1000;
 export const CALL = {
@@ -12,7 +13,7 @@ export const CALL = {
   scustomer: 1,
 };
 
-export function verify(username: string, password: string): Verdict {
+export function verify(username: string, password: string): AuthResult {
   if (password !== 'right') return { kind: 'unauthenticated' };
   return { kind: 'ok', username, role: username === 'viewer' ? 'viewer' : 'system' };
 }
@@ -53,11 +54,11 @@ export async function answerTo(
   return answersOf(await admitBytes(Buffer.from(JSON.stringify({ ...CALL, ...more })), null, rules));
 }
 
-export function answersOf({ verdict }: Pick<Admitted, 'verdict'>): string[] {
-  if (verdict.kind === 'call') return ['call'];
-  return responsesTo(verdict.outcome).map(({ code, key }) => `${code} ${key}`.trim());
+export function answersOf(admitted: Submission): string[] {
+  if (admitted.kind === 'call') return ['call'];
+  return responsesTo(admitted.outcome).map(({ code, key }) => `${code} ${key}`.trim());
 }
 
-export function messageOf({ verdict }: Admitted): string {
-  return verdict.kind === 'call' ? '' : (responsesTo(verdict.outcome)[0]?.message ?? '');
+export function messageOf(admitted: Submission): string {
+  return admitted.kind === 'call' ? '' : (responsesTo(admitted.outcome)[0]?.message ?? '');
 }

@@ -13,13 +13,13 @@ async function keptBytes(
   body: Buffer,
   contentType: string | null = null,
 ): Promise<{ deadLetter: DeadLetter; reply: unknown }> {
-  const { verdict, deadLetter } = await admitBytes(body, contentType, {
+  const admitted = await admitBytes(body, contentType, {
     maxBodyBytes: 10_000_000,
     verify: (username) => ({ kind: 'ok', username, role: 'system' }),
   });
   return {
-    deadLetter: deadLetter(),
-    reply: verdict.kind === 'call' ? 'stored' : responsesTo(verdict.outcome),
+    deadLetter: admitted.deadLetter(),
+    reply: admitted.kind === 'call' ? 'stored' : responsesTo(admitted.outcome),
   };
 }
 

@@ -29,17 +29,16 @@ function admitAt(body: Buffer, contentType: string | null): Admitted {
 }
 
 /** Everything that is stored, answered or shown of a message. */
-function expectOneVerdict(admitted: Admitted): string {
-  const { verdict } = admitted;
+function expectOneAnswer(admitted: Admitted): string {
   const deadLetter = admitted.deadLetter();
   expect(
     `${deadLetter.body}${deadLetter.uniqueid}${deadLetter.machine}${deadLetter.submittedBy}`,
   ).not.toMatch(/\0|\p{Cs}/u);
-  if (verdict.kind === 'call') return JSON.stringify([verdict, deadLetter]);
-  const responses = responsesTo(verdict.outcome);
+  if (admitted.kind === 'call') return JSON.stringify([admitted, deadLetter]);
+  const responses = responsesTo(admitted.outcome);
   expect(responses.length).toBeGreaterThan(0);
   for (const { code } of responses) expect(['400', '401', '402']).toContain(code);
-  return JSON.stringify([verdict, deadLetter, responses]);
+  return JSON.stringify([admitted, deadLetter, responses]);
 }
 
 const contentTypes = fc.constantFrom(
@@ -95,32 +94,32 @@ const callText = fc
     return `{${[...given].map(([name, json]) => `"${name}":${json}`).join(',')}}`;
   });
 
-it('any bytes get exactly one verdict', () => {
+it('any bytes get exactly one answer', () => {
   fuzz(
     fc.property(fc.uint8Array({ maxLength: 2100 }), contentTypes, (bytes, contentType) => {
-      expectOneVerdict(admitAt(Buffer.from(bytes), contentType));
+      expectOneAnswer(admitAt(Buffer.from(bytes), contentType));
     }),
   );
 });
 
-it('any text gets exactly one verdict', () => {
+it('any text gets exactly one answer', () => {
   fuzz(
     fc.property(fc.string({ unit: 'binary' }), contentTypes, (text, contentType) => {
-      expectOneVerdict(admitAt(Buffer.from(text), contentType));
-      expectOneVerdict(admitAt(Buffer.from(`auth_username=u;auth_password=x;${text}`), FORM));
+      expectOneAnswer(admitAt(Buffer.from(text), contentType));
+      expectOneAnswer(admitAt(Buffer.from(`auth_username=u;auth_password=x;${text}`), FORM));
     }),
   );
 });
 
-it('any JSON gets exactly one verdict', () => {
+it('any JSON gets exactly one answer', () => {
   fuzz(
     fc.property(fc.oneof(fc.json(), jsonText), contentTypes, (text, contentType) => {
-      expectOneVerdict(admitAt(Buffer.from(text), contentType));
+      expectOneAnswer(admitAt(Buffer.from(text), contentType));
     }),
   );
 });
 
-it('the password is in no verdict, dead letter or reply, wherever a message is broken', () => {
+it('the password is in no submission, dead letter or reply, wherever a message is broken', () => {
   const broken = fc.tuple(
     fc.oneof(jsonText, callText),
     fc.nat(),
@@ -135,7 +134,7 @@ it('the password is in no verdict, dead letter or reply, wherever a message is b
       // Dirt within the key would make it another key, and the password its value.
       const cut = secret.length + 1 + (at % (whole.length - secret.length));
       for (const body of [whole, `${whole.slice(0, cut)}${dirt}${whole.slice(cut)}`, whole.slice(0, cut)]) {
-        expect(expectOneVerdict(admitAt(Buffer.from(body), contentType))).not.toContain(CANARY);
+        expect(expectOneAnswer(admitAt(Buffer.from(body), contentType))).not.toContain(CANARY);
       }
     }),
   );

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { codeOf, deadReasonOf, type Outcome } from '../../src/domain/outcome.ts';
-import { envelope, responsesTo } from '../../src/domain/reply.ts';
+import { replyBody, responsesTo } from '../../src/domain/reply.ts';
 
 const rejected: Outcome = {
   kind: 'rejected',
@@ -21,8 +21,8 @@ const failed: Outcome = { kind: 'failed', reason: 'failed', error: 'relation "cd
 describe('the reply', () => {
   it('to a stored call is the published envelope to the byte, the first time and again', () => {
     const published = '{"responses":[{"code":"204","key":"","message":"OK"}]}';
-    expect(envelope(responsesTo({ kind: 'accepted' }))).toBe(published);
-    expect(envelope(responsesTo({ kind: 'duplicate' }))).toBe(published);
+    expect(replyBody({ kind: 'accepted' })).toBe(published);
+    expect(replyBody({ kind: 'duplicate' })).toBe(published);
   });
 
   it('to a question is 201', () => {

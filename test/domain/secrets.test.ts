@@ -14,13 +14,14 @@ const CALL = { auth_username: 'switch', uniqueid: 'u-1', machine: 'm', note: 'la
 
 /** Everything that a message leaves behind: its dead letter, its last resort, and what a reply says. */
 async function traces(body: Buffer, contentType: string | null): Promise<string> {
-  const { verdict, deadLetter, uniqueid } = await admitBytes(body, contentType, {
+  const admitted = await admitBytes(body, contentType, {
     maxBodyBytes: 100_000,
     verify: (username) => ({ kind: 'ok', username, role: 'system' }),
   });
+  const { deadLetter, uniqueid } = admitted;
   const { digest, ...kept }: DeadLetter = deadLetter();
   const bytes = minimalDeadLetter(body, body.length).body.split(' ').at(-1) ?? '';
-  const reply = verdict.kind === 'call' ? [] : responsesTo(verdict.outcome);
+  const reply = admitted.kind === 'call' ? [] : responsesTo(admitted.outcome);
   return JSON.stringify([kept, reply, uniqueid, Buffer.from(bytes, 'hex').toString()]);
 }
 

@@ -4,7 +4,7 @@ import type { Outcome } from '../../src/domain/outcome.ts';
 import { type Database, openDatabase } from '../../src/store/database.ts';
 import { persist } from '../../src/store/persist/persist.ts';
 import { type Admitted, admit } from '../../src/worker/admission.ts';
-import { replyTo } from '../../src/worker/envelope.ts';
+import { replyTo } from '../../src/worker/reply.ts';
 import { migratedServices } from '../support/stack.ts';
 
 interface Block {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { minimalDeadLetter } from '../../src/domain/dead-letter.ts';
 import type { RequestProperties } from '../../src/domain/properties.ts';
-import type { Submission } from '../../src/domain/submission.ts';
+import { decided, type Submission } from '../../src/domain/submission.ts';
 import { DeadLetterRows } from '../../src/store/dead-letters/insert.ts';
 import { persist } from '../../src/store/persist/persist.ts';
 import { admit } from '../../src/worker/admission.ts';
@@ -99,13 +99,10 @@ describe('a repeat', () => {
   /** The same content under the same reason: as the broker gives it up, before anybody looks at its sender. */
   const parked = (body: Buffer, verified: boolean, replyTo: string | null): Submission => {
     const outcome = { kind: 'failed' as const, reason: 'failed' as const, error: `by ${replyTo}` };
-    const { deadLetter } = entry(body, { replyTo });
+    const { uniqueid, deadLetter } = entry(body, { replyTo });
     const kept = deadLetter();
     if (kept === null) throw new Error('there should be a letter');
-    return {
-      verdict: { kind: 'answer', outcome, validationOnly: false },
-      deadLetter: () => ({ ...kept, verified }),
-    };
+    return decided(outcome, { uniqueid, deadLetter: () => ({ ...kept, verified }) });
   };
   const park = (verified: boolean, replyTo: string) =>
     persist(db.sql, [parked(right, verified, replyTo)], 'USD');
@@ -243,10 +240,10 @@ describe('a row', () => {
             JSON.stringify(Object.fromEntries([['id', index], ...fields])),
             `${index}${each}`,
           ]) {
-            const { verdict, deadLetter } = entry(Buffer.from(body), {
+            const submission = entry(Buffer.from(body), {
               contentType: body === form ? FORM : null,
             });
-            if (verdict.kind === 'answer') rows.add(verdict.outcome, false, deadLetter);
+            if (submission.kind === 'decided') rows.add(submission.outcome, false, submission.deadLetter);
           }
         }
         expect(rows.rows.length).toBeGreaterThan(15);
@@ -259,11 +256,7 @@ describe('a row', () => {
     for (const body of [Buffer.alloc(70_000, 0), Buffer.from('\ud800\0'), Buffer.from([0xff, 0xfe])]) {
       const outcome = { kind: 'failed' as const, reason: 'failed' as const, error: 'x' };
       const deadLetter = () => minimalDeadLetter(body, body.length);
-      await persist(
-        db.sql,
-        [{ verdict: { kind: 'answer', outcome, validationOnly: false }, deadLetter }],
-        'USD',
-      );
+      await persist(db.sql, [decided(outcome, { uniqueid: null, deadLetter })], 'USD');
     }
     expect(await db.rows('select altered::text, verified::text from dead_letters')).toEqual(
       Array(3).fill({ altered: '{""}', verified: 'false' }),

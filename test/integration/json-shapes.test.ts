@@ -43,8 +43,8 @@ it('the lookup builds the JSON that its type declares', async () => {
   const call = { uniqueid: 'u-1', cost: '1', taxes: '1,levy', peer: 1, dcustomer: 2, invoice: 10 };
   await db.persist([call]);
   const cdrs = [call, { ...call, uniqueid: 'u-2', invoice: 0 }].flatMap((parameters) => {
-    const { verdict } = admitted(parameters);
-    return verdict.kind === 'call' ? [verdict.call.cdr] : [];
+    const submission = admitted(parameters);
+    return submission.kind === 'call' ? [submission.call.cdr] : [];
   });
   const { sql, json } = noting('found');
   await lookUp(sql, cdrs, 'USD');

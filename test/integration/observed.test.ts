@@ -83,7 +83,7 @@ describe('a trace', () => {
       traceparent: TRACE,
     });
     const lines = await linesOf('traced');
-    expect(lines.map(({ msg }) => msg)).toEqual(['batch settled', 'accepted']);
+    expect(lines.map(({ msg }) => msg)).toEqual(['batch persisted', 'accepted']);
     for (const line of lines) expect(line).toMatchObject({ traceparent: TRACE });
   });
 

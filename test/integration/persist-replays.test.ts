@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { tokenHashOf } from '../../src/domain/replay-header.ts';
-import type { Submission } from '../../src/domain/submission.ts';
+import { decided, type Submission } from '../../src/domain/submission.ts';
 import { classifyFailure } from '../../src/store/database.ts';
 import { markReplaying, readReplayable } from '../../src/store/dead-letters/mark.ts';
 import { persistReplays, persistWithReplays } from '../../src/store/persist/replays.ts';
@@ -52,7 +52,7 @@ async function replayOf(parameters: Record<string, unknown>): Promise<Admitted> 
 }
 
 /** As the pipeline does it: what only collided with another worker is persisted again. */
-async function persistBatch(entries: readonly Admitted[]): Promise<string[]> {
+async function persistBatch(entries: readonly Submission[]): Promise<string[]> {
   for (;;) {
     try {
       return (await persistWithReplays(db, entries, 'USD', 20_000)).map(({ kind }) => kind);
@@ -152,7 +152,7 @@ describe('a replay', () => {
     await db.execute('update customers set balance = -999999999999999999999999.999999 where id = 1');
     await expect(persistBatch([replay])).rejects.toThrow();
     const outcome = { kind: 'failed' as const, reason: 'failed' as const, error: 'number out of range' };
-    const parked = { ...replay, verdict: { kind: 'answer' as const, outcome, validationOnly: false } };
+    const parked = decided(outcome, replay);
     expect(await persistBatch([parked])).toEqual(['failed']);
     expect(await db.rows('select reason, status, error from dead_letters')).toEqual([
       { reason: 'failed', status: 'dead', error: 'number out of range' },
@@ -168,8 +168,8 @@ describe('a replay', () => {
 
   it('that was answered without being stored is never resolved', async () => {
     const replay = await replayOf({ uniqueid: 'q-2' });
-    const answer = { kind: 'answer', outcome: { kind: 'validated' }, validationOnly: true } as const;
-    expect(await persistBatch([{ ...replay, verdict: answer }])).toEqual(['validated']);
+    const answered = { ...decided({ kind: 'validated' }, replay), validationOnly: true };
+    expect(await persistBatch([answered])).toEqual(['validated']);
     expect(await deadLetters()).toMatchObject([{ reason: 'failed', status: 'dead' }]);
     expect(await stored()).toEqual([]);
   });
@@ -190,7 +190,7 @@ describe('a replay that the broker gave up on', () => {
   };
   async function takenIn(replay: Admitted, redeliveries: number, isFaulty = false) {
     const persist = async (submission: Submission) => {
-      if (isFaulty && submission.verdict.kind === 'call') throw new Error('its own fault');
+      if (isFaulty && submission.kind === 'call') throw new Error('its own fault');
       const [outcome] = await persistWithReplays(db, [submission], 'USD', 20_000);
       if (outcome?.kind === 'held') throw new Error('nothing is held here');
       if (outcome === undefined) throw new Error('there should be an outcome');

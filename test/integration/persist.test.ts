@@ -93,8 +93,8 @@ describe('a call', () => {
   it('that holds what separates values on their way to the database fails alone, and nothing of it is stored', async () => {
     // No message gets here: the contract's texts hold no control character. The database must not trust that.
     const broken = admitted({ note: 'one' });
-    if (broken.verdict.kind !== 'call') throw new Error('expected a call');
-    broken.verdict.call.cdr.note = 'one\ttwo';
+    if (broken.kind !== 'call') throw new Error('expected a call');
+    broken.call.cdr.note = 'one\ttwo';
     const error = await persist(db.sql, [broken], 'USD').catch((failure: unknown) => failure);
     expect(classifyFailure(error)).toBe('message');
     expect(await db.rows('select uniqueid from cdrs')).toEqual([]);

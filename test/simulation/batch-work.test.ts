@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { pipelineWith, request } from './ideal-world.ts';
+import { delivery, pipelineWith } from './ideal-world.ts';
 
 it('persists, answers and acknowledges what came in one turn of the event loop as one batch each', async () => {
   const persisted: number[] = [];
@@ -17,7 +17,7 @@ it('persists, answers and acknowledges what came in one turn of the event loop a
     acknowledge: (deliveries) => acknowledged.push(deliveries.length),
   });
   // One more than two batches of ten.
-  for (let number = 0; number < 21; number += 1) pipeline.accept(`delivery ${number}`, request);
+  for (let number = 0; number < 21; number += 1) pipeline.accept(delivery(`delivery ${number}`));
   await pipeline.idle();
   expect({ persisted, published, acknowledged }).toEqual({
     persisted: [10, 10, 1],
@@ -46,11 +46,11 @@ it('prepares a full batch while the one before is persisted, and leaves what doe
       };
     },
   });
-  pipeline.accept('first', request);
+  pipeline.accept(delivery('first'));
   await begun;
-  for (let number = 0; number < 9; number += 1) pipeline.accept(`delivery ${number}`, request);
+  for (let number = 0; number < 9; number += 1) pipeline.accept(delivery(`delivery ${number}`));
   expect(prepared).toEqual([1]);
-  for (let number = 9; number < 15; number += 1) pipeline.accept(`delivery ${number}`, request);
+  for (let number = 9; number < 15; number += 1) pipeline.accept(delivery(`delivery ${number}`));
   expect(prepared).toEqual([1, 10]);
   release();
   await pipeline.idle();

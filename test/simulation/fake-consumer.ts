@@ -1,5 +1,5 @@
 import { type AckLedger, createAckLedger, PATIENCE_MS } from '../../src/broker/ack-ledger.ts';
-import type { Request } from '../../src/worker/envelope.ts';
+import type { Request } from '../../src/worker/request.ts';
 import type { FakeChannel, FakeQueue, Message } from './fake-queue.ts';
 import type { Surroundings } from './surroundings.ts';
 

@@ -1,4 +1,4 @@
-import type { Request } from '../../src/worker/envelope.ts';
+import type { Request } from '../../src/worker/request.ts';
 import type { Random } from './random.ts';
 import type { Scheduler } from './scheduler.ts';
 

@@ -1,8 +1,8 @@
 import { bytesDigest } from '../../src/domain/content.ts';
 import { minimalDeadLetter } from '../../src/domain/dead-letter.ts';
 import type { DeadReason } from '../../src/domain/outcome.ts';
-import { type Admitted, admit, type Verdict } from '../../src/worker/admission.ts';
-import type { Request } from '../../src/worker/envelope.ts';
+import { type Admitted, type AuthResult, admit } from '../../src/worker/admission.ts';
+import type { Request } from '../../src/worker/request.ts';
 import { NAMED_INVOICE, PERIOD } from './billing.ts';
 import { GONE_QUEUE, MALFORMED_DIRECT } from './fake-broker.ts';
 import { POISON, STUBBORN, UNKEEPABLE, UNKEEPABLE_FOR_NOW, UNREADABLE } from './fake-database.ts';
@@ -56,7 +56,7 @@ const REPLY_TO = [
 ] as const;
 
 /** Who may submit calls in every simulated world. */
-export function judge(username: string, password: string): Verdict {
+export function judge(username: string, password: string): AuthResult {
   if (password !== 'right' || username === 'nobody') return { kind: 'unauthenticated' };
   return { kind: 'ok', username, role: username === 'auditor' ? 'viewer' : 'system' };
 }
@@ -154,12 +154,13 @@ function submit(random: Random, id: string, { body, expected }: Draft): Submitte
     routingKey: 'cdrs.create',
   };
   const request: Request = { body: bytes, bytes: bytes.length, properties };
-  const { verdict, uniqueid, deadLetter } = admit(request, { ...ADMISSION, verify: judge }) as Admitted;
+  const admitted = admit(request, { ...ADMISSION, verify: judge }) as Admitted;
+  const { uniqueid, deadLetter } = admitted;
   const minimalDigest = minimalDeadLetter(bytes, bytes.length).digest;
   const plainDigest = bytesDigest(bytes, bytes.length);
   const expectation: Expectation =
     expected !== 'call'
       ? expected
-      : { kind: 'call', fingerprint: verdict.kind === 'call' ? verdict.call.fingerprint : 'not a call' };
+      : { kind: 'call', fingerprint: admitted.kind === 'call' ? admitted.call.fingerprint : 'not a call' };
   return { id, request, uniqueid, digest: deadLetter().digest, plainDigest, minimalDigest, expectation };
 }

@@ -1,6 +1,9 @@
+import { HeldRows } from '../../src/store/persist/held-rows.ts';
 import type { Admitted } from '../../src/worker/admission.ts';
-import type { Request } from '../../src/worker/envelope.ts';
-import { Pipeline, type Ports } from '../../src/worker/pipeline.ts';
+import { Pipeline } from '../../src/worker/pipeline.ts';
+import type { Ports } from '../../src/worker/ports.ts';
+import type { Request } from '../../src/worker/request.ts';
+import { REPLY_RULES } from './lane.ts';
 import { persisted } from './scheduler.ts';
 
 const properties = {
@@ -10,7 +13,6 @@ const properties = {
   messageId: null,
   routingKey: 'cdrs.create',
 };
-export const request: Request = { body: Buffer.alloc(0), bytes: 0, properties };
 const deadLetter = {
   uniqueid: null,
   scustomer: null,
@@ -26,43 +28,36 @@ const deadLetter = {
 };
 export const refused: Admitted = {
   uniqueid: null,
-  verdict: { kind: 'answer', outcome: { kind: 'unauthenticated' }, validationOnly: false },
+  kind: 'decided',
+  outcome: { kind: 'unauthenticated' },
+  validationOnly: false,
   deadLetter: () => deadLetter,
   cleaned: 0,
 };
-const reply = {
-  exchange: 'cdrs.results',
-  routingKey: 'cdrs.result.401',
-  mandatory: true,
-  direct: false,
-  accepted: false,
-  body: Buffer.alloc(0),
-  correlationId: '',
-  headers: {},
-};
+
+/** A delivery that its tests tell by name. */
+export interface Named extends Request {
+  name: string;
+}
+
+export function delivery(name: string): Named {
+  return { name, body: Buffer.alloc(0), bytes: 0, properties };
+}
 
 /** A pipeline in a world in which all goes well, except for what a test says. */
-export function pipelineWith(ports: Partial<Ports<string>>): Pipeline<string> {
-  const good: Ports<string> = {
+export function pipelineWith(ports: Partial<Ports<Named>>): Pipeline<Named> {
+  const good: Ports<Named> = {
     admit: () => refused,
-    setAside: () => undefined,
     prepare: (entries) => async () => entries.map(() => ({ kind: 'unauthenticated' })),
-    classify: () => 'message',
-    describe: String,
-    reply: () => reply,
-    fallback: () => reply,
     publish: async (replies) => replies.map(() => 'confirmed'),
     acknowledge: () => undefined,
+    setAside: () => undefined,
     alive: () => true,
-    isWell: async () => true,
-    hold: (row, why) => ({ kind: 'held', row, why }),
-    free: () => undefined,
-    isHeld: () => undefined,
-    isRefused: () => false,
+    rows: new HeldRows(),
     look: persisted,
-    now: () => performance.now() * 1000,
-    minimal: () => deadLetter,
+    isWell: async () => true,
     pause: persisted,
+    now: () => performance.now() * 1000,
     observe: () => undefined,
   };
   return new Pipeline(
@@ -71,6 +66,7 @@ export function pipelineWith(ports: Partial<Ports<string>>): Pipeline<string> {
       batchSize: 10,
       batchBytes: 4_194_304,
       repliesInFlight: 3,
+      replies: REPLY_RULES,
       limit: 10,
       limitBytes: 100_000,
       holdsEndless: true,

@@ -1,18 +1,17 @@
-import { minimalDeadLetter } from '../../src/domain/dead-letter.ts';
 import type { Manner } from '../../src/domain/held.ts';
 import type { Submission } from '../../src/domain/submission.ts';
 import { backoffMs } from '../../src/retry.ts';
-import { classifyFailure, describeFailure } from '../../src/store/failures.ts';
 import type { HeldRows } from '../../src/store/persist/held-rows.ts';
-import type { Entry } from '../../src/worker/admission.ts';
-import { type Reply, type ReplyRules, replyTo, resultFor } from '../../src/worker/envelope.ts';
-import { type Persist, Pipeline, type Ports, type Published } from '../../src/worker/pipeline.ts';
+import type { Persist } from '../../src/worker/batch.ts';
+import { Pipeline } from '../../src/worker/pipeline.ts';
+import type { Ports, Published } from '../../src/worker/ports.ts';
+import type { Reply, ReplyRules } from '../../src/worker/reply.ts';
 import { FakeConsumer, type SimDelivery } from './fake-consumer.ts';
 import type { FakeQueue } from './fake-queue.ts';
 import type { Surroundings } from './surroundings.ts';
 import type { WorkerProcess } from './worker.ts';
 
-const RULES: ReplyRules = {
+export const REPLY_RULES: ReplyRules = {
   resultsExchange: 'cdrs.results',
   allow: /^(amq\.|cdrs\.reply\.|kamailio-)/,
   ownQueues: new Set(['cdrs.create', 'cdrs.dead', 'cdrs.results']),
@@ -27,7 +26,7 @@ export interface LaneOptions {
   name: string;
   queue: FakeQueue;
   prefetch: number;
-  admit: (delivery: SimDelivery) => Entry | Promise<Entry>;
+  admit: (delivery: SimDelivery) => Submission | Promise<Submission>;
   prepare: (entries: readonly Submission[], manner?: Manner) => Persist;
   rows: HeldRows;
   /** Looks whether locked rows are free. */
@@ -55,6 +54,7 @@ export class Lane {
       batchSize: random.pick([1, 3, 10]),
       batchBytes: random.pick([1, 1500, 100_000]),
       repliesInFlight: random.pick([1, 3]),
+      replies: REPLY_RULES,
       limit: Math.floor(prefetch / 4),
       limitBytes: 1_000_000,
       holdsEndless: true,
@@ -68,7 +68,7 @@ export class Lane {
   #ports({ name, admit, prepare, rows, probe }: LaneOptions): SimPorts {
     const { scheduler, random } = this.#world;
     return {
-      admit: (_, delivery) => admit(delivery),
+      admit,
       // No password has to wait here.
       setAside: () => undefined,
       prepare: (entries, manner) => {
@@ -79,21 +79,13 @@ export class Lane {
           return outcomes;
         };
       },
-      classify: classifyFailure,
-      describe: describeFailure,
       isWell: () => this.#process.request('question how it is', () => true).catch(() => false),
-      hold: (row, why) => rows.refuse(row, why),
-      free: (row) => rows.free(row),
-      isHeld: (row) => rows.isHeld(row),
-      isRefused: (row) => rows.isRefused(row),
+      rows,
       look: async () => {
         await this.#process.step('looks at what is held', 200);
         await probe().catch(() => undefined);
       },
       now: () => scheduler.now,
-      minimal: ({ body, bytes }) => minimalDeadLetter(body, bytes),
-      reply: (request, uniqueid, outcome) => replyTo(request.properties, uniqueid, outcome, RULES),
-      fallback: (request, uniqueid, outcome) => resultFor(request.properties, uniqueid, outcome, RULES),
       publish: (replies) => Promise.all(replies.map((reply) => this.#publish(reply))),
       acknowledge: (deliveries) => this.#acknowledge(deliveries),
       alive: (delivery) => this.consumer.isLive(delivery),
@@ -110,7 +102,7 @@ export class Lane {
 
   #accept(delivery: SimDelivery): void {
     if (this.#world.faults.strikes('crash')) this.#process.crash();
-    if (!this.#process.isDead) this.pipeline.accept(delivery, delivery);
+    if (!this.#process.isDead) this.pipeline.accept(delivery);
   }
 
   async #publish(reply: Reply): Promise<Published> {

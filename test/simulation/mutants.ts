@@ -1,20 +1,21 @@
 import type { Submission } from '../../src/domain/submission.ts';
+import { classifyFailure } from '../../src/store/failures.ts';
 import type { Statement } from '../../src/store/sql.ts';
+import { replyTo } from '../../src/worker/reply.ts';
 import type { SimDelivery } from './fake-consumer.ts';
-import { FakeDatabase, type StoredCall, written } from './fake-database.ts';
-import type { SimPorts } from './lane.ts';
-import { deadLetterFor } from './quarantine.ts';
+import { databaseError, FakeDatabase, type StoredCall, written } from './fake-database.ts';
+import { REPLY_RULES, type SimPorts } from './lane.ts';
 import type { Mutant } from './world.ts';
 
 /** Finds the delivery of a submission, for the orders that need it where the real one does not. */
 function traced(ports: SimPorts): { ports: SimPorts; deliveryOf: (entry: Submission) => SimDelivery[] } {
   const deliveries = new WeakMap<object, SimDelivery>();
-  const admit: SimPorts['admit'] = (request, delivery) => {
+  const admit: SimPorts['admit'] = (delivery) => {
     const remember = <Entry extends object>(entry: Entry) => {
       deliveries.set(entry, delivery);
       return entry;
     };
-    const admitted = ports.admit(request, delivery);
+    const admitted = ports.admit(delivery);
     return admitted instanceof Promise ? admitted.then(remember) : remember(admitted);
   };
   return { ports: { ...ports, admit }, deliveryOf: (entry) => [deliveries.get(entry) ?? []].flat() };
@@ -87,8 +88,10 @@ export const mutants: Readonly<Record<string, Mutant>> = {
       return {
         ...ports,
         prepare: (entries) => async () => {
-          const calls = entries.filter(({ verdict }) => verdict.kind === 'call').flatMap(deliveryOf);
-          await ports.publish(calls.map((delivery) => ports.reply(delivery, null, { kind: 'accepted' })));
+          const calls = entries.filter(({ kind }) => kind === 'call').flatMap(deliveryOf);
+          await ports.publish(
+            calls.map(({ properties }) => replyTo(properties, null, { kind: 'accepted' }, REPLY_RULES)),
+          );
           return ports.prepare(entries)();
         },
       };
@@ -113,13 +116,24 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   'takes an outage for the fault of a message': {
     mutate: (ports) => ({
       ...ports,
-      classify: (error) => (ports.classify(error) === 'outage' ? 'message' : ports.classify(error)),
+      prepare: (entries, manner) => {
+        const persist = ports.prepare(entries, manner);
+        return () =>
+          persist().catch((error: unknown) => {
+            throw classifyFailure(error) === 'outage' ? new Error('the fault of a message') : error;
+          });
+      },
     }),
   },
   'takes for the fault of a message what only waits for a row': {
     mutate: (ports) => ({
       ...ports,
-      hold: (row) => ({ kind: 'held', row, why: 'nobody' }),
+      rows: {
+        isHeld: (row) => ports.rows.isHeld(row),
+        isRefused: (row) => ports.rows.isRefused(row),
+        refuse: (row) => ({ kind: 'held', row, why: 'nobody' }),
+        free: (row) => ports.rows.free(row),
+      },
       prepare: (entries, manner) => async () =>
         (await ports.prepare(entries, manner)()).map((persisted) =>
           persisted.kind === 'held' ? { kind: 'failed', reason: 'failed', error: persisted.why } : persisted,
@@ -127,7 +141,16 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     }),
   },
   'keeps nothing smaller where a dead letter is refused': {
-    mutate: (ports) => ({ ...ports, minimal: (request) => deadLetterFor(request, 'parsed') }),
+    mutate: (ports) => ({
+      ...ports,
+      prepare: (entries, manner) => {
+        const isMinimal = entries.some(
+          ({ kind, deadLetter }) => kind === 'decided' && deadLetter()?.body.includes(' bytes, as hex: '),
+        );
+        if (isMinimal) return () => Promise.reject(databaseError('22021', 'refused'));
+        return ports.prepare(entries, manner);
+      },
+    }),
   },
   'charges outside of the transaction': {
     execute: async (process, database, statement, values) => {

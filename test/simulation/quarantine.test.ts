@@ -1,24 +1,21 @@
 import { expect, it } from 'vitest';
-import type { Submission } from '../../src/domain/submission.ts';
-import { pipelineWith, refused, request } from './ideal-world.ts';
+import { delivery, pipelineWith, refused } from './ideal-world.ts';
 import { persisted } from './scheduler.ts';
-
-const uniqueidOf = (entry: Submission) => ('uniqueid' in entry ? entry.uniqueid : null);
 
 it('a message that cannot even be kept stays in hand beside the others, until it can be', async () => {
   const acknowledged: string[] = [];
   const told: string[] = [];
   let isRefused = true;
   const pipeline = pipelineWith({
-    admit: (_, delivery) => ({ ...refused, uniqueid: delivery }),
+    admit: ({ name }) => ({ ...refused, uniqueid: name }),
     prepare: (entries) => async () => {
-      if (isRefused && entries.some((entry) => uniqueidOf(entry) === 'one')) throw new Error('refused');
+      if (isRefused && entries.some(({ uniqueid }) => uniqueid === 'one')) throw new Error('refused');
       return entries.map(() => ({ kind: 'unauthenticated' }));
     },
-    acknowledge: (deliveries) => acknowledged.push(...deliveries),
+    acknowledge: (deliveries) => acknowledged.push(...deliveries.map(({ name }) => name)),
     observe: ({ kind }) => told.push(kind),
   });
-  for (const delivery of ['one', 'two', 'three']) pipeline.accept(delivery, request);
+  for (const name of ['one', 'two', 'three']) pipeline.accept(delivery(name));
   await pipeline.idle();
   expect(acknowledged).toEqual(['two', 'three']);
   expect(told).toContain('unkeepable');
@@ -36,7 +33,7 @@ it('a message that cannot even be kept is forgotten once the broker has it again
     alive: () => isAlive,
     acknowledge: () => expect.fail('nothing was kept'),
   });
-  pipeline.accept('one', request);
+  pipeline.accept(delivery('one'));
   await pipeline.idle();
   expect(pipeline.waiting).toBe(1);
   isAlive = false;
@@ -53,7 +50,7 @@ it('gives up replies that nobody confirms, once the broker has their messages ag
     alive: () => isAlive,
     acknowledge: () => expect.fail('nothing was confirmed'),
   });
-  pipeline.accept('one', request);
+  pipeline.accept(delivery('one'));
   await pipeline.idle();
 });
 
@@ -64,6 +61,6 @@ it('tells who waits for it to be idle that it has failed', async () => {
       throw failure;
     },
   });
-  pipeline.accept('one', request);
+  pipeline.accept(delivery('one'));
   await expect(pipeline.idle()).rejects.toBe(failure);
 });

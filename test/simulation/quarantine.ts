@@ -1,18 +1,18 @@
 import { type DeadLetter, deadLetterOfBytes, minimalDeadLetter } from '../../src/domain/dead-letter.ts';
+import { decided, type Submission } from '../../src/domain/submission.ts';
 import { closeTried, markTried } from '../../src/store/dead-letters/insert.ts';
 import { waitFor } from '../../src/store/dead-letters/waiting.ts';
 import { persist } from '../../src/store/persist/persist.ts';
 import type { Sql, Statement } from '../../src/store/sql.ts';
-import { type Entry, deadLetterFor as readDeadLetter } from '../../src/worker/admission.ts';
-import type { Request } from '../../src/worker/envelope.ts';
 import { type QuarantinePorts, quarantineMessage } from '../../src/worker/quarantine.ts';
+import { type Request, deadLetterFor as readDeadLetter } from '../../src/worker/request.ts';
 import type { SimDelivery } from './fake-consumer.ts';
 import { ADMISSION } from './history.ts';
 import type { Surroundings } from './surroundings.ts';
 import type { WorkerProcess } from './worker.ts';
 
 /** The dead letter of a message that the broker gave up on. */
-export function deadLetterFor(request: Request, reading: 'parsed' | 'plain' | 'minimal'): DeadLetter {
+function deadLetterFor(request: Request, reading: 'parsed' | 'plain' | 'minimal'): DeadLetter {
   if (reading === 'minimal') return minimalDeadLetter(request.body, request.bytes);
   return reading === 'parsed'
     ? readDeadLetter(request, ADMISSION, false)
@@ -24,7 +24,7 @@ export async function takeQuarantined(
   { database }: Surroundings,
   process: WorkerProcess,
   delivery: SimDelivery,
-): Promise<Entry> {
+): Promise<Submission> {
   const within: Sql = async <Row>(statement: Statement, values: readonly unknown[]) =>
     database.execute(statement, values) as Row[];
   const ports: QuarantinePorts = {
@@ -34,10 +34,10 @@ export async function takeQuarantined(
     },
     markTried: ({ digest }) => process.request('mark', () => markTried(within, { reason: 'poison', digest })),
     admit: (request) => process.admit(request),
-    persistAndResolve: (submission, { digest }) =>
+    persistAndClose: (submission, { digest }) =>
       process.request('transaction', async () => {
         const [outcome] = await persist(within, [submission], ADMISSION.systemCurrency);
-        if (outcome === undefined) return { kind: 'failed', reason: 'poison', error: 'was not settled' };
+        if (outcome === undefined) return { kind: 'failed', reason: 'poison', error: 'was not persisted' };
         await closeTried(within, { reason: 'poison', digest }, outcome);
         return outcome;
       }),
@@ -48,12 +48,9 @@ export async function takeQuarantined(
   };
   const message = { request: delivery, reason: 'poison' as const, redeliveries: delivery.failures };
   for (;;) {
-    const taken = await quarantineMessage(message, ports);
-    if (!('unkeepable' in taken)) {
-      const { outcome, uniqueid } = taken;
-      const verdict = { kind: 'answer' as const, outcome, validationOnly: false };
-      return { uniqueid, verdict, deadLetter: () => null, cleaned: 0 };
-    }
+    const result = await quarantineMessage(message, ports);
+    if (!('unkeepable' in result))
+      return decided(result.outcome, { uniqueid: result.uniqueid, deadLetter: () => null });
     await process.step('waits with what cannot be kept', 500);
   }
 }

@@ -3,8 +3,8 @@ import { HeldRows } from '../../src/store/persist/held-rows.ts';
 import { persistUnlessHeld } from '../../src/store/persist/persist.ts';
 import { createReadAhead } from '../../src/store/persist/read-ahead.ts';
 import type { Sql, Statement } from '../../src/store/sql.ts';
-import { type Admitted, admit, type Verdict } from '../../src/worker/admission.ts';
-import type { Request } from '../../src/worker/envelope.ts';
+import { type Admitted, type AuthResult, admit } from '../../src/worker/admission.ts';
+import type { Request } from '../../src/worker/request.ts';
 import { databaseError } from './fake-database.ts';
 import { ADMISSION, judge, LETHAL } from './history.ts';
 import { Lane } from './lane.ts';
@@ -75,7 +75,7 @@ export class WorkerProcess {
         admit: (delivery) => takeQuarantined(world, this, delivery),
         // Everything is written by then.
         prepare: (entries) => async () =>
-          entries.flatMap(({ verdict }) => (verdict.kind === 'answer' ? [verdict.outcome] : [])),
+          entries.flatMap((entry) => (entry.kind === 'decided' ? [entry.outcome] : [])),
         rows,
         probe,
       }),
@@ -147,7 +147,7 @@ export class WorkerProcess {
     return admit(request, { ...ADMISSION, verify: (username, password) => this.#verify(username, password) });
   }
 
-  #verify(username: string, password: string): Verdict | Promise<Verdict> {
+  #verify(username: string, password: string): AuthResult | Promise<AuthResult> {
     if (this.#known.has(username)) return judge(username, password);
     return this.request('question about a user', () => {
       this.#known.add(username);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { admitSoon, type Verdict, type Verify } from '../../src/worker/admission.ts';
+import { type AuthResult, admitSoon, type Verify } from '../../src/worker/admission.ts';
 import { admitBytes, answersOf, answerTo, CALL, RULES, requestOf, verify } from '../domain/admitting.ts';
 
 describe('a sender', () => {
@@ -45,7 +45,7 @@ describe('a sender', () => {
   it('may have a number for a name or a password', async () => {
     const asked: string[] = [];
     const rules = {
-      verify: (username: string, password: string): Verdict => {
+      verify: (username: string, password: string): AuthResult => {
         asked.push(username, password);
         return { kind: 'ok', username, role: 'system' };
       },
@@ -55,9 +55,9 @@ describe('a sender', () => {
   });
 
   it('is who the verifier says, not who the message says', async () => {
-    const rules = { verify: (): Verdict => ({ kind: 'ok', username: 'known', role: 'system' }) };
-    const { verdict } = await admitBytes(Buffer.from(JSON.stringify(CALL)), null, rules);
-    expect(verdict).toMatchObject({ call: { submittedBy: 'known' } });
+    const rules = { verify: (): AuthResult => ({ kind: 'ok', username: 'known', role: 'system' }) };
+    const admitted = await admitBytes(Buffer.from(JSON.stringify(CALL)), null, rules);
+    expect(admitted).toMatchObject({ call: { submittedBy: 'known' } });
   });
 
   it('may be verified at once or later, to the same end', async () => {
@@ -69,7 +69,7 @@ describe('a sender', () => {
 
   describe('confined to machines and customers', () => {
     const confined = (machines: string[] | null, customers: number[] | null) => ({
-      verify: (username: string): Verdict => ({
+      verify: (username: string): AuthResult => ({
         kind: 'ok',
         username,
         role: 'system',
@@ -77,8 +77,8 @@ describe('a sender', () => {
       }),
     });
     const isOutside = async (more: Record<string, unknown>, rules: { verify: Verify }) => {
-      const { verdict } = await admitBytes(Buffer.from(JSON.stringify({ ...CALL, ...more })), null, rules);
-      return verdict.kind === 'call' ? verdict.call.isOutside : answersOf({ verdict });
+      const admitted = await admitBytes(Buffer.from(JSON.stringify({ ...CALL, ...more })), null, rules);
+      return admitted.kind === 'call' ? admitted.call.isOutside : answersOf(admitted);
     };
 
     it.each([
@@ -132,12 +132,10 @@ describe('a sender', () => {
     expect(await admitSoon(request, { ...RULES, verifySoon: async () => crowded })).toEqual(aside);
     expect(
       await admitSoon(request, { ...RULES, verifySoon: async () => verify('a', 'right') }),
-    ).toMatchObject({
-      verdict: { kind: 'call' },
-    });
+    ).toMatchObject({ kind: 'call' });
   });
 
-  it('who cannot be verified gets no verdict: the message waits', async () => {
+  it('who cannot be verified gets no answer: the message waits', async () => {
     const down = { verify: () => Promise.reject(new Error('database is down')) };
     await expect(answerTo({}, down)).rejects.toThrow('database is down');
   });
@@ -148,13 +146,13 @@ describe('an admitted message', () => {
     admitBytes(Buffer.from(JSON.stringify({ ...CALL, ...more })));
 
   it('has its call, complete, without credentials', async () => {
-    const { verdict, uniqueid } = await admitCall({ end: 160 });
-    expect(uniqueid).toBe('a');
-    expect(verdict).toMatchObject({
+    const admitted = await admitCall({ end: 160 });
+    expect(admitted.uniqueid).toBe('a');
+    expect(admitted).toMatchObject({
       kind: 'call',
       call: { cdr: { uniqueid: 'a', talktime: 60, callid: 'a', currency: 'USD' }, validationOnly: false },
     });
-    expect(JSON.stringify(verdict)).not.toContain('right');
+    expect(JSON.stringify(admitted)).not.toContain('right');
   });
 
   it.each([
@@ -164,9 +162,9 @@ describe('an admitted message', () => {
     ['0', false],
     ['', false],
   ])('with validation %j is a question: %s', async (validation, asked) => {
-    expect((await admitCall({ validation })).verdict).toMatchObject({ call: { validationOnly: asked } });
-    expect((await admitCall({ validation, start: null })).verdict).toMatchObject({ validationOnly: asked });
-    expect((await admitCall({ validation, auth_password: 'x' })).verdict).toMatchObject({
+    expect(await admitCall({ validation })).toMatchObject({ call: { validationOnly: asked } });
+    expect(await admitCall({ validation, start: null })).toMatchObject({ validationOnly: asked });
+    expect(await admitCall({ validation, auth_password: 'x' })).toMatchObject({
       validationOnly: asked,
     });
   });

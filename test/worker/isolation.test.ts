@@ -1,30 +1,35 @@
 import { expect, it } from 'vitest';
 import { fingerprint } from '../../src/domain/cdr.ts';
-import { callsLike, type Held, type PersistResult } from '../../src/domain/held.ts';
+import { callsLike, type PersistResult } from '../../src/domain/held.ts';
 import type { Submission } from '../../src/domain/submission.ts';
-import type { Entry } from '../../src/worker/admission.ts';
-import { type InHand, Isolation } from '../../src/worker/isolation.ts';
+import { HeldRows } from '../../src/store/persist/held-rows.ts';
+import type { Message } from '../../src/worker/batch.ts';
+import { Isolation } from '../../src/worker/isolation.ts';
+import type { Request } from '../../src/worker/request.ts';
 import { call } from '../domain/references.ts';
+import { databaseError } from '../simulation/fake-database.ts';
 
 const CUSTOMERS = 6;
 const BATCH = 24;
 
-function messages(): InHand<number>[] {
-  return Array.from({ length: BATCH }, (_, delivery) => {
-    const cdr = call({ uniqueid: `call-${delivery}`, scustomer: 1 + (delivery % CUSTOMERS) });
-    const admitted: Entry = {
-      uniqueid: cdr.uniqueid,
-      verdict: {
-        kind: 'call',
-        call: {
-          cdr,
-          fingerprint: fingerprint(cdr),
-          validationOnly: false,
-          submittedBy: 'switch',
-          isOutside: false,
-          confinement: null,
-        },
+interface Numbered extends Request {
+  number: number;
+}
+
+function messages(): Message<Numbered>[] {
+  return Array.from({ length: BATCH }, (_, number) => {
+    const cdr = call({ uniqueid: `call-${number}`, scustomer: 1 + (number % CUSTOMERS) });
+    const submission: Submission = {
+      kind: 'call',
+      call: {
+        cdr,
+        fingerprint: fingerprint(cdr),
+        validationOnly: false,
+        submittedBy: 'switch',
+        isOutside: false,
+        confinement: null,
       },
+      uniqueid: cdr.uniqueid,
       deadLetter: () => null,
       cleaned: 0,
     };
@@ -35,60 +40,54 @@ function messages(): InHand<number>[] {
       messageId: null,
       routingKey: '',
     };
-    return { delivery, request: { body: Buffer.alloc(0), bytes: 0, properties }, admitted };
+    return { delivery: { number, body: Buffer.alloc(0), bytes: 0, properties }, submission };
   });
 }
 
-const rowOf = ({ verdict }: Submission) => (verdict.kind === 'call' ? callsLike(verdict.call.cdr) : '');
+const rowOf = (submission: Submission) => (submission.kind === 'call' ? callsLike(submission.call.cdr) : '');
+const noSpace = () => databaseError('53100', 'no space left');
 
 /** A database that answers, and says that it has no room, as long as `fails` says so of a statement. */
-function isolate(fails: (entries: readonly Submission[]) => boolean) {
-  const rows = new Map<string, Held>();
-  const isolation = new Isolation<number>(
+function isolate(fails: (submissions: readonly Submission[]) => boolean) {
+  const rows = new HeldRows();
+  const isolation = new Isolation<Numbered>(
     {
-      prepare: (entries, manner) => async () => {
-        const held = (entry: Submission) => (manner === 'alone' ? undefined : rows.get(rowOf(entry)));
-        if (fails(entries.filter((entry) => held(entry) === undefined))) throw new Error('no space left');
-        return entries.map((entry): PersistResult => held(entry) ?? { kind: 'accepted' });
+      prepare: (submissions, manner) => async () => {
+        const held = (one: Submission) => (manner === 'alone' ? undefined : rows.isHeld(rowOf(one)));
+        if (fails(submissions.filter((one) => held(one) === undefined))) throw noSpace();
+        return submissions.map((one): PersistResult => held(one) ?? { kind: 'accepted' });
       },
-      classify: () => 'outage',
-      describe: () => 'no space left',
       isWell: async () => true,
-      hold: (row, why) => {
-        const held: Held = { kind: 'held', row, why };
-        rows.set(row, held);
-        return held;
-      },
-      free: (row) => rows.delete(row),
-      minimal: () => {
-        throw new Error('nothing is kept');
-      },
+      rows,
       alive: () => true,
       pause: async () => undefined,
-      trouble: () => undefined,
+      observe: () => undefined,
     },
     { batchSize: BATCH, batchBytes: 1000 },
   );
   return { isolation, rows };
 }
 
+const heldRows = (rows: HeldRows) =>
+  messages().flatMap(({ submission }) => rows.isHeld(rowOf(submission))?.row ?? []);
+
 /** Persists until every message has come to something; at most so many rounds. */
 async function persistAll(
-  isolation: Isolation<number>,
+  isolation: Isolation<Numbered>,
   rounds: number,
   fails: Parameters<typeof isolate>[0],
 ) {
   const results = new Map<number, PersistResult['kind']>();
   let open = messages();
   for (let round = 0; open.length > 0 && round < rounds; round += 1) {
-    const entries = open.map(({ admitted }) => admitted);
+    const submissions = open.map(({ submission }) => submission);
     const done = await isolation.persist(open, async () => {
-      if (fails(entries)) throw new Error('no space left');
-      return entries.map(() => ({ kind: 'accepted' as const }));
+      if (fails(submissions)) throw noSpace();
+      return submissions.map(() => ({ kind: 'accepted' as const }));
     });
     const come = Array.isArray(done) ? open.map((one) => [one, { kind: 'accepted' }] as const) : [...done];
-    for (const [{ delivery }, { kind }] of come) results.set(delivery, kind as PersistResult['kind']);
-    open = open.filter(({ delivery }) => !results.has(delivery));
+    for (const [{ delivery }, { kind }] of come) results.set(delivery.number, kind as PersistResult['kind']);
+    open = open.filter(({ delivery }) => !results.has(delivery.number));
   }
   return results;
 }
@@ -103,7 +102,7 @@ it('an outage that ends after whatever statement has no call wait for a row', as
     const { isolation, rows } = isolate(fails);
     const results = await persistAll(isolation, 100, fails);
     const kinds = [...results.values()];
-    expect({ failures, calls: kinds.length, kinds: new Set(kinds), held: [...rows.keys()] }).toEqual({
+    expect({ failures, calls: kinds.length, kinds: new Set(kinds), held: heldRows(rows) }).toEqual({
       failures,
       calls: BATCH,
       kinds: new Set(['accepted']),
@@ -113,8 +112,8 @@ it('an outage that ends after whatever statement has no call wait for a row', as
 });
 
 it('the calls of one customer, whose row fails every statement, wait, and all others are stored', async () => {
-  const isOfThree = ({ verdict }: Submission) => verdict.kind === 'call' && verdict.call.cdr.scustomer === 3;
-  const fails = (entries: readonly Submission[]) => entries.some(isOfThree);
+  const isOfThree = (one: Submission) => one.kind === 'call' && one.call.cdr.scustomer === 3;
+  const fails = (submissions: readonly Submission[]) => submissions.some(isOfThree);
   const { isolation, rows } = isolate(fails);
   const results = await persistAll(isolation, 10, fails);
   const held = [...results]
@@ -122,5 +121,5 @@ it('the calls of one customer, whose row fails every statement, wait, and all ot
     .map(([delivery]) => 1 + (delivery % CUSTOMERS));
   expect(new Set(held)).toEqual(new Set([3]));
   expect(results.size).toBe(BATCH);
-  expect(rows.size).toBe(1);
+  expect(new Set(heldRows(rows)).size).toBe(1);
 });

@@ -182,9 +182,9 @@ function rowsOf(submissions: readonly Submission[]): RowIds {
   const customers = new Set<number>();
   const invoiced = new Set<number>();
   const invoices = new Set<number>();
-  for (const { verdict } of submissions) {
-    if (verdict.kind !== 'call') continue;
-    const { scustomer, invoice, update_balance, update_invoices } = verdict.call.cdr;
+  for (const submission of submissions) {
+    if (submission.kind !== 'call') continue;
+    const { scustomer, invoice, update_balance, update_invoices } = submission.call.cdr;
     if (update_balance === 1) customers.add(scustomer);
     if (update_invoices === 1 && invoice === 0) invoiced.add(scustomer);
     if (update_invoices === 1 && invoice !== 0) invoices.add(invoice);

@@ -34,8 +34,10 @@ export async function persistAndRollBack(
   const work = database.transaction(
     async (sql) => {
       const outcomes = await persist(sql, submissions, systemCurrency);
-      const stored = submissions.flatMap(({ verdict }, index) =>
-        verdict.kind === 'call' && outcomes[index]?.kind === 'accepted' ? [verdict.call.cdr.uniqueid] : [],
+      const stored = submissions.flatMap((submission, index) =>
+        submission.kind === 'call' && outcomes[index]?.kind === 'accepted'
+          ? [submission.call.cdr.uniqueid]
+          : [],
       );
       const moved = await sql<MovedCall>(MOVED, [JSON.stringify(stored)]);
       result = { outcomes, moved };

@@ -10,7 +10,7 @@ import {
   type PersistResult,
 } from '../../domain/held.ts';
 import type { Outcome } from '../../domain/outcome.ts';
-import type { AnsweredSubmission, CallSubmission, Submission } from '../../domain/submission.ts';
+import type { CallSubmission, DecidedSubmission, Submission } from '../../domain/submission.ts';
 import { DeadLetterRows } from '../dead-letters/insert.ts';
 import type { Sql } from '../sql.ts';
 import { readStoredCalls } from './columns.ts';
@@ -64,8 +64,8 @@ export async function persistUnlessHeld(
 }
 
 /** A trigger on cdrs, or row security, says nothing and stores nothing. */
-function notStored({ verdict }: Submission): Held {
-  const row = verdict.kind === 'call' ? callsLike(verdict.call.cdr) : null;
+function notStored(submission: Submission): Held {
+  const row = submission.kind === 'call' ? callsLike(submission.call.cdr) : null;
   return { kind: 'held', row, why: 'the database leaves out what it was given, without an error' };
 }
 
@@ -82,7 +82,7 @@ async function persistOnce(
   outcomes: Map<Submission, PersistResult>,
 ): Promise<void> {
   const calls = submissions.filter(isCall);
-  const answered = submissions.filter(isAnswered);
+  const decidedBefore = submissions.filter(isDecided);
   const charged: Charged[] = [];
   const deadLetters = new DeadLetterRows();
   const decided = new Map<CallSubmission, Outcome>();
@@ -91,7 +91,7 @@ async function persistOnce(
 
   const { decisions, references } = await decideOn(sql, calls, systemCurrency, lookup);
   for (const { submission, decision } of decisions) {
-    const { call } = submission.verdict;
+    const { call } = submission;
     const before = held.get(call.cdr.uniqueid) ?? heldNow(call.cdr, decision, isHeld);
     if (before !== undefined) {
       held.set(call.cdr.uniqueid, before);
@@ -104,24 +104,24 @@ async function persistOnce(
     decided.set(submission, outcome);
     deadLetters.add(outcome, call.validationOnly, submission.deadLetter);
   }
-  for (const { verdict, deadLetter } of answered)
-    deadLetters.add(verdict.outcome, verdict.validationOnly, deadLetter);
+  for (const { outcome, validationOnly, deadLetter } of decidedBefore)
+    deadLetters.add(outcome, validationOnly, deadLetter);
 
   const nothing = charged.length === 0 && deadLetters.rows.length === 0;
   const storedByOthers = nothing
     ? new Set<string>()
     : await write(sql, charged, termsOf(charged, references), deadLetters);
   for (const [submission, outcome] of decided)
-    if (!storedByOthers.has(submission.verdict.call.cdr.uniqueid)) outcomes.set(submission, outcome);
-  for (const submission of answered) outcomes.set(submission, submission.verdict.outcome);
+    if (!storedByOthers.has(submission.call.cdr.uniqueid)) outcomes.set(submission, outcome);
+  for (const submission of decidedBefore) outcomes.set(submission, submission.outcome);
 }
 
 function isCall(submission: Submission): submission is CallSubmission {
-  return submission.verdict.kind === 'call';
+  return submission.kind === 'call';
 }
 
-function isAnswered(submission: Submission): submission is AnsweredSubmission {
-  return submission.verdict.kind === 'answer';
+function isDecided(submission: Submission): submission is DecidedSubmission {
+  return submission.kind === 'decided';
 }
 
 function heldNow(cdr: Cdr, decision: Decision, isHeld: HeldBy): Held | undefined {
@@ -144,7 +144,7 @@ async function decideOn(
   systemCurrency: string,
   lookup: Lookup | undefined,
 ): Promise<Decisions> {
-  const calls = submissions.map(({ verdict }) => verdict.call);
+  const calls = submissions.map(({ call }) => call);
   const cdrs = calls.map(({ cdr }) => cdr);
   const { stored, references } = lookup ?? (await lookUp(sql, cdrs, systemCurrency));
   const made = decide(calls, stored, references);
@@ -155,7 +155,7 @@ async function decideOn(
     different.length === 0 ? new Map<string, Cdr>() : await readStoredCalls(sql, [...new Set(different)]);
   const decisions = submissions.flatMap((submission, index) => {
     const decision = made[index];
-    const { call } = submission.verdict;
+    const { call } = submission;
     const { uniqueid } = call.cdr;
     const before = storedCalls.get(uniqueid);
     if (decision === undefined) return [];

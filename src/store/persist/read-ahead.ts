@@ -32,9 +32,9 @@ export function createReadAhead(
 
   const persistAndNote: PersistBatch = async (submissions, lookup, manner) => {
     const outcomes = await persist(submissions, lookup, manner);
-    submissions.forEach(({ verdict }, index) => {
-      if (verdict.kind !== 'call' || outcomes[index]?.kind !== 'accepted') return;
-      storedSince.set(verdict.call.cdr.uniqueid, verdict.call.fingerprint);
+    submissions.forEach((submission, index) => {
+      if (submission.kind !== 'call' || outcomes[index]?.kind !== 'accepted') return;
+      storedSince.set(submission.call.cdr.uniqueid, submission.call.fingerprint);
     });
     return outcomes;
   };
@@ -43,7 +43,9 @@ export function createReadAhead(
     if (manner !== 'ordinary') return () => persistAndNote(submissions, undefined, manner);
     // A replay is decided on its row first.
     if (submissions.some(({ replay }) => replay !== undefined)) return () => persistAndNote(submissions);
-    const calls = submissions.flatMap(({ verdict }) => (verdict.kind === 'call' ? [verdict.call.cdr] : []));
+    const calls = submissions.flatMap((submission) =>
+      submission.kind === 'call' ? [submission.call.cdr] : [],
+    );
     const startedAt = now();
     const since = new Map<string, string>();
     storedSince = since;

@@ -1,7 +1,7 @@
 import { deadLetterRow, type Held, type HeldBy, nothingHeld, type PersistResult } from '../../domain/held.ts';
 import type { Outcome } from '../../domain/outcome.ts';
 import { type AnswerOnRecord, outcomeOnRecord } from '../../domain/record.ts';
-import type { Replay, Submission } from '../../domain/submission.ts';
+import { decided, type Replay, type Submission } from '../../domain/submission.ts';
 import type { Database } from '../database.ts';
 import { type ReplayResult, record } from '../dead-letters/record.ts';
 import { listed, type Sql, statement } from '../sql.ts';
@@ -126,31 +126,22 @@ type Plan =
   | { kind: 'again'; of: string };
 
 /** A one-time token lets its message in once; a second copy gets the answer of the first. */
-function planFor(
-  { verdict, deadLetter, replay }: ReplaySubmission,
-  found: Claim | undefined,
-  taken: Set<string>,
-): Plan {
+function planFor(submission: ReplaySubmission, found: Claim | undefined, taken: Set<string>): Plan {
   if (found === undefined) {
     const forged: Outcome = { kind: 'unauthenticated' };
-    const submission: Submission = {
-      verdict: { kind: 'answer', outcome: forged, validationOnly: false },
-      deadLetter,
-    };
-    return { kind: 'persist', submission, claim: undefined };
+    return { kind: 'persist', submission: decided(forged, submission), claim: undefined };
   }
-  if (found.replays !== replay.attempt) return { kind: 'answer', outcome: { kind: 'superseded' } };
+  if (found.replays !== submission.replay.attempt) return { kind: 'answer', outcome: { kind: 'superseded' } };
   if (found.answer !== null) return { kind: 'answer', outcome: outcomeOnRecord(found.answer) };
   if (taken.has(found.id)) return { kind: 'again', of: found.id };
   taken.add(found.id);
   // The row itself is the dead letter.
-  const kept = () => null;
-  if (verdict.kind === 'answer')
-    return { kind: 'persist', submission: { verdict, deadLetter: kept }, claim: found };
+  const kept = { ...submission, deadLetter: () => null };
+  if (kept.kind === 'decided') return { kind: 'persist', submission: kept, claim: found };
   // A name that nobody verified never becomes the sender of a stored call: the operator answers for it.
   const submittedBy = found.verified ? (found.submittedBy ?? '') : found.by;
-  const call = { ...verdict.call, submittedBy, replayedBy: found.by };
-  return { kind: 'persist', submission: { verdict: { kind: 'call', call }, deadLetter: kept }, claim: found };
+  const call = { ...kept.call, submittedBy, replayedBy: found.by };
+  return { kind: 'persist', submission: { ...kept, call }, claim: found };
 }
 
 function secondCopy(first: Outcome = { kind: 'superseded' }): Outcome {

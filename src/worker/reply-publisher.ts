@@ -3,13 +3,15 @@ import { ExchangePermission } from '../broker/exchange-permission.ts';
 import { createPublisher, type PublishResult } from '../broker/publisher.ts';
 import type { SupervisedConnection } from '../broker/supervisor.ts';
 import type { Diversion } from '../domain/reply.ts';
-import type { Reply } from './envelope.ts';
-import type { Published } from './pipeline.ts';
+import type { Published } from './ports.ts';
+import type { Reply } from './reply.ts';
 
 /** Replies that may wait for their confirm at once. */
 const MAX_IN_FLIGHT = 5000;
 /** Direct replies that share a connection with addresses that have not worked before. */
 const MAX_LIKELY_IN_FLIGHT = 100;
+
+export type ReplyPublisher = ReturnType<typeof createReplyPublisher>;
 
 /** The exchanges that replies go through: the default one reaches the queues of senders. */
 export type ReplyExchange = 'default' | 'results';
@@ -31,7 +33,7 @@ export interface ReplyConnections {
  * Publishes replies and waits for the confirm of each. A refusal closes the channel, and a direct reply may close the
  * connection: so replies to cdrs.results, to queues of senders and to direct addresses share neither.
  */
-export function createReplies(connections: ReplyConnections, timeoutMs: number, events: ReplyEvents) {
+export function createReplyPublisher(connections: ReplyConnections, timeoutMs: number, events: ReplyEvents) {
   const options = { timeoutMs, maxInFlight: MAX_IN_FLIGHT };
   const results = createPublisher(connections.results, options);
   const queues = createPublisher(connections.queues, options);

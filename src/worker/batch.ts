@@ -1,0 +1,42 @@
+import type { PersistResult } from '../domain/held.ts';
+import type { Submission } from '../domain/submission.ts';
+import type { Request } from './request.ts';
+
+/** A message in hand: a delivery, which is whatever the broker's side made of it, and what it was admitted as. */
+export interface Message<Delivery extends Request> {
+  readonly delivery: Delivery;
+  submission: Submission;
+}
+
+/** Persists a batch that has been prepared. Atomic and idempotent; rejects with what the database throws. */
+export type Persist = () => Promise<PersistResult[]>;
+
+/** No transaction takes the message, nor a dead letter of it in any form. It stays in hand. */
+export interface Unkeepable {
+  kind: 'unkeepable';
+  why: string;
+}
+
+/** What each message of a batch came to; one that is missing is to be tried again. */
+export type Results<Delivery extends Request> = Map<Message<Delivery>, PersistResult | Unkeepable>;
+
+export interface BatchLimits {
+  /** Messages that one transaction takes at most. */
+  batchSize: number;
+  /** Bytes of their bodies at most; a larger message is persisted alone. */
+  batchBytes: number;
+}
+
+/** How many of these, from the first one on, one transaction takes. */
+export function fitting(
+  messages: readonly { delivery: Request }[],
+  { batchSize, batchBytes }: BatchLimits,
+): number {
+  const most = Math.min(messages.length, batchSize);
+  let bytes = 0;
+  for (let count = 0; count < most; count += 1) {
+    bytes += messages[count]?.delivery.body.length ?? 0;
+    if (bytes > batchBytes) return Math.max(1, count);
+  }
+  return most;
+}

@@ -1,0 +1,183 @@
+import { callsLike, type Manner } from '../domain/held.ts';
+import { classifyFailure, describeFailure } from '../store/failures.ts';
+import { type BatchLimits, fitting, type Message, type Results } from './batch.ts';
+import type { Request } from './request.ts';
+import type { Failure, Tries, TryPorts } from './tries.ts';
+
+/** After so many rounds of collisions a message waits even where no other got through to show that it could. */
+const LONELY_COLLISIONS = 20;
+/** Messages in a row that can be kept in no form: then decided ones are no longer tried one by one. */
+const MOST_UNKEEPABLE = 8;
+/** Suspects in a row without any call stored: then it is the database after all. */
+const MOST_SUSPECTS = 8;
+
+/** A message that failed alone, or the calls like it. */
+interface Suspect<Delivery extends Request> {
+  message: Message<Delivery>;
+  /** What is held on its account; null where it is alone in that it can neither be stored nor kept. */
+  row: string | null;
+  isCall: boolean;
+  /** Needs no other message to get through after it. */
+  isSure: boolean;
+  /** What had got through by then. */
+  stored: number;
+  wrote: number;
+}
+
+export interface DivisionState<Delivery extends Request> {
+  /** What the messages of the batch have come to; added to. */
+  results: Results<Delivery>;
+  /** `brief` where the cause may be a row that makes statements slow; `ordinary` where a message failed by itself. */
+  manner: Extract<Manner, 'ordinary' | 'brief'>;
+  /** Rounds in a row that have failed by now. */
+  failedRounds: number;
+}
+
+/** The search through one batch for what stops it: persists what can be, keeps what cannot, and has suspects wait. */
+export class Division<Delivery extends Request> {
+  readonly #ports: TryPorts<Delivery>;
+  readonly #tries: Tries<Delivery>;
+  readonly #limits: BatchLimits;
+  readonly #state: DivisionState<Delivery>;
+  readonly #suspects: Suspect<Delivery>[] = [];
+
+  constructor(
+    ports: TryPorts<Delivery>,
+    tries: Tries<Delivery>,
+    limits: BatchLimits,
+    state: DivisionState<Delivery>,
+  ) {
+    this.#ports = ports;
+    this.#tries = tries;
+    this.#limits = limits;
+    this.#state = state;
+  }
+
+  /** @param before how the whole batch failed, where it was tried at once */
+  async persist(batch: readonly Message<Delivery>[], before: Failure | undefined): Promise<void> {
+    const { results, manner } = this.#state;
+    const decided = batch.filter(({ submission }) => submission.kind === 'decided');
+    if (manner === 'ordinary' && decided.length > 0 && decided.length < batch.length) {
+      // Dead letters may be what is refused: the calls do not wait until each of them is tried.
+      const calls = batch.filter(({ submission }) => submission.kind === 'call');
+      if (await this.#persistParts(calls)) await this.#persistParts(decided);
+    } else await this.#persistParts(batch, before);
+    if (this.#areDeadLettersRefused()) this.#leaveForLater(decided);
+    const unwitnessed = new Set(this.#unwitnessed());
+    for (const suspect of this.#suspects) {
+      if (unwitnessed.has(suspect)) {
+        results.delete(suspect.message);
+        this.#release(suspect.row);
+      } else if (!suspect.isSure) await this.#confirm(suspect);
+    }
+  }
+
+  /**
+   * Persists part by part, in the order of arrival; what fails by itself is judged. False where it is of no use to go on.
+   *
+   * @param before how all of it failed
+   */
+  async #persistParts(part: readonly Message<Delivery>[], before?: Failure): Promise<boolean> {
+    const { results, manner } = this.#state;
+    // What waits on another's account has its result already.
+    const open = part.filter((message) => !results.has(message) && this.#ports.alive(message.delivery));
+    const [first] = open;
+    if (first === undefined) return true;
+    if (fitting(open, this.#limits) === open.length) {
+      const failure = before ?? (await this.#tries.together(open, manner, results));
+      if (failure === undefined) return true;
+      if (open.length === 1) return await this.#judge(first, failure);
+    }
+    const half = Math.ceil(open.length / 2);
+    return (await this.#persistParts(open.slice(0, half))) && (await this.#persistParts(open.slice(half)));
+  }
+
+  /** What is to be done with a message that failed alone. False where it could be the database by now. */
+  async #judge(message: Message<Delivery>, failure: Failure): Promise<boolean> {
+    const { results } = this.#state;
+    const latest =
+      classifyFailure(failure.error) === 'message'
+        ? failure
+        : await this.#tries.insist(message, message.submission, failure, results);
+    if (latest === undefined) return this.#isWorthwhile();
+    if (classifyFailure(latest.error) === 'message') return await this.#keep(message, latest);
+    if (!(await this.#ports.isWell(latest.error))) return false;
+    const why = describeFailure(latest.error);
+    this.#ports.observe({ kind: 'trouble', cause: 'message', description: why });
+    const { submission } = message;
+    const row = submission.kind === 'call' ? callsLike(submission.call.cdr) : null;
+    results.set(message, row === null ? { kind: 'held', row, why } : this.#ports.rows.refuse(row, why));
+    const isCollision = classifyFailure(latest.error) === 'collision';
+    this.#suspect(message, row, isCollision && this.#state.failedRounds >= LONELY_COLLISIONS);
+    return this.#isWorthwhile();
+  }
+
+  /** Keeps a message that failed by its own fault as a dead letter; it stays in hand where even that is refused. */
+  async #keep(message: Message<Delivery>, failure: Failure): Promise<boolean> {
+    const { results } = this.#state;
+    const refused = await this.#tries.park(message, failure.error, results);
+    if (refused === undefined) return this.#isWorthwhile();
+    const isSure = classifyFailure(refused.error) === 'message';
+    if (!isSure && !(await this.#ports.isWell(refused.error))) return false;
+    results.set(message, { kind: 'unkeepable', why: describeFailure(refused.error) });
+    this.#suspect(message, null, isSure);
+    return this.#isWorthwhile();
+  }
+
+  #suspect(message: Message<Delivery>, row: string | null, isSure: boolean): void {
+    const { stored, wrote } = this.#tries;
+    const isCall = message.submission.kind === 'call' && row !== null;
+    this.#suspects.push({ message, row, isCall, isSure, stored, wrote });
+  }
+
+  #isWorthwhile(): boolean {
+    return !this.#areDeadLettersRefused() && this.#unwitnessed().length < MOST_SUSPECTS;
+  }
+
+  /** Whether so many dead letters were refused in every form, and nothing was written meanwhile. */
+  #areDeadLettersRefused(): boolean {
+    const refused = this.#suspects.filter(
+      ({ isSure, row, wrote }) => isSure && row === null && wrote === this.#tries.wrote,
+    );
+    return refused.length >= MOST_UNKEEPABLE;
+  }
+
+  /** Where the database refuses all dead letters, messages that are nothing else stay as they are and are tried later. */
+  #leaveForLater(decided: readonly Message<Delivery>[]): void {
+    const { results } = this.#state;
+    for (const message of decided)
+      if (!results.has(message))
+        results.set(message, { kind: 'unkeepable', why: 'the database takes no dead letter' });
+  }
+
+  /** Suspects after which nothing got through. */
+  #unwitnessed(): readonly Suspect<Delivery>[] {
+    const now = this.#tries;
+    return this.#suspects.filter(
+      ({ isCall, isSure, stored, wrote }) =>
+        !isSure && (isCall ? stored === now.stored : wrote === now.wrote),
+    );
+  }
+
+  /**
+   * Tries a suspect once more now that another call got through: an outage that ended between the two looks the same as a
+   * row that is held, and must not have any call wait.
+   */
+  async #confirm({ message, row }: Suspect<Delivery>): Promise<void> {
+    const { results } = this.#state;
+    if (row === null || !this.#ports.alive(message.delivery)) return;
+    const failure = await this.#tries.together([message], 'alone', results);
+    const result = results.get(message);
+    if (failure !== undefined || (result?.kind === 'held' && result.row === row)) return;
+    this.#release(row);
+  }
+
+  /** Nothing is wrong with the row: what was held on its account is tried again. */
+  #release(row: string | null): void {
+    if (row === null) return;
+    const { results } = this.#state;
+    this.#ports.rows.free(row);
+    for (const [message, result] of results)
+      if (result.kind === 'held' && result.row === row) results.delete(message);
+  }
+}

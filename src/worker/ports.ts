@@ -1,0 +1,44 @@
+import type { Manner } from '../domain/held.ts';
+import type { Submission } from '../domain/submission.ts';
+import type { FailureKind } from '../store/failures.ts';
+import type { HeldRows } from '../store/persist/held-rows.ts';
+import type { SetAside } from './admission.ts';
+import type { Persist } from './batch.ts';
+import type { PipelineEvent } from './pipeline-events.ts';
+import type { Reply } from './reply.ts';
+
+/** What a failure says that may pass. */
+export type PassingFailure = Exclude<FailureKind, 'message'>;
+
+/** What the broker said of one reply. */
+export type Published = 'confirmed' | 'returned' | 'failed';
+
+/** The outside world as a pipeline sees it: `queue-worker.ts` has the real one, test/simulation a hostile one. */
+export interface Ports<Delivery> {
+  /** Decodes, parses and authenticates (`admission.ts`); later where a password must be hashed. */
+  admit: (delivery: Delivery) => Submission | SetAside | Promise<Submission | SetAside>;
+  /** Begins to read what a batch refers to, and returns what persists it (`store/persist/persist.ts`). */
+  prepare: (submissions: readonly Submission[], manner?: Manner) => Persist;
+  /** Publishes replies and waits for the broker's confirms (`reply-publisher.ts`). */
+  publish: (replies: readonly Reply[]) => Promise<Published[]>;
+  /** Replies that may take longer than others, which do not wait for them. */
+  isSlow?: (reply: Reply) => boolean;
+  /** Acknowledges at the broker (`broker/consumer.ts`). */
+  acknowledge: (deliveries: readonly Delivery[]) => void;
+  /** Sends a delivery away to cdrs.dead, where it is persisted later. */
+  setAside: (delivery: Delivery) => void;
+  /** Whether an acknowledgement could still reach the broker; if not, the message comes again. */
+  alive: (delivery: Delivery) => boolean;
+  /** What of the database is held or refused, and left out of batches. */
+  rows: Pick<HeldRows, 'isHeld' | 'isRefused' | 'refuse' | 'free'>;
+  /** Waits a moment, then asks which locked rows are free. Never rejects. */
+  look: () => Promise<void>;
+  /** Whether the database can be used, although that error says that it cannot. Never rejects. */
+  isWell: (error: unknown) => Promise<boolean>;
+  /** Waits before another try. */
+  pause: (cause: PassingFailure | 'broker', attempt: number) => Promise<void>;
+  /** Monotonic milliseconds. */
+  now: () => number;
+  /** Counts and logs (`pipeline-events.ts`). */
+  observe: (event: PipelineEvent) => void;
+}

@@ -1,0 +1,162 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Consumer, createConsumer, type Delivery, IN_FLIGHT_BYTES_MAX } from '../broker/consumer.ts';
+import type { SupervisedConnection } from '../broker/supervisor.ts';
+import type { Logger } from '../ops/logger.ts';
+import { backoffMs } from '../retry.ts';
+import { LockedTable } from '../store/failures.ts';
+import type { HeldRows } from '../store/persist/held-rows.ts';
+import type { Metrics } from './metrics.ts';
+import { OutageGuard } from './outage.ts';
+import { Pipeline, type PipelineSettings } from './pipeline.ts';
+import { type PipelineEvent, reportEvents } from './pipeline-events.ts';
+import type { Ports } from './ports.ts';
+
+/** What the queue workers of one process share. */
+export interface SharedOptions extends Pick<PipelineSettings, 'batchSize' | 'replies'> {
+  publish: Ports<Delivery>['publish'];
+  isSlow: NonNullable<Ports<Delivery>['isSlow']>;
+  /** Whether the database answers. Never rejects. */
+  reachable: () => Promise<boolean>;
+  /** An outage that lasts longer gives the deliveries in hand back to the broker, once. */
+  returnAfterMs: number;
+  /** What of the database somebody else holds. */
+  rows: HeldRows;
+  /** Asks which locked rows are free. */
+  probe: () => Promise<void>;
+  /** How long a message may wait for a row. */
+  rowWaitMs: number;
+  /** Bytes of a body that are kept. */
+  keepBytes: number;
+  metrics: Metrics;
+  log: Logger;
+}
+
+/** One queue, and how its messages are admitted and persisted. */
+export interface QueueWorkerOptions extends Pick<Ports<Delivery>, 'admit' | 'prepare'> {
+  /** For this queue alone: what ends it must not end another queue's. */
+  connection: SupervisedConnection;
+  queue: string;
+  prefetch: number;
+  /** Messages that leave this queue unacknowledged would be lost, so those that cannot be kept stay in hand. */
+  isLast: boolean;
+  onConsuming?: () => void;
+}
+
+/** A queue being consumed. */
+export interface QueueWorker {
+  consumer: Consumer;
+  failure: Promise<never>;
+  isPaused: () => boolean;
+  /** Messages in hand that wait for rows that somebody else holds. */
+  waiting: () => number;
+  /** Counts and logs an event beside those of the pipeline. */
+  observe: (event: PipelineEvent) => void;
+  /** Takes no more, persists, answers and acknowledges what is in hand, and leaves. Gives up after `graceMs`. */
+  drain: (graceMs: number) => Promise<void>;
+}
+
+const REPLIES_IN_FLIGHT = 3;
+/**
+ * Bytes of bodies that one transaction persists at most. A full batch of ordinary calls has half of it; read, written as
+ * JSON and sent to the database they take several times as much.
+ */
+const BATCH_BYTES = 524_288;
+/** Share of PREFETCH, and of the bytes in hand, that may wait for rows that somebody else holds. */
+const WAITING_SHARE = 1 / 4;
+const LOOK_EVERY_MS = 100;
+
+/** Whether the database can be used, although that error says that it cannot. */
+export async function isWell(error: unknown, reachable: () => Promise<boolean>): Promise<boolean> {
+  return !(error instanceof LockedTable) && (await reachable());
+}
+
+/** Consumes a queue: puts a pipeline between the broker and the database. */
+export function openQueueWorker(options: QueueWorkerOptions, shared: SharedOptions): QueueWorker {
+  const { queue, prefetch } = options;
+  const { reachable, rows, log } = shared;
+  const metrics = shared.metrics.of(queue, {
+    isConsuming: () => consumer.consuming,
+    inFlight: () => consumer.inFlight,
+  });
+  const events = reportEvents(metrics.observe, log);
+  const pipeline = new Pipeline<Delivery>(
+    {
+      admit: options.admit,
+      prepare: (submissions, manner) => {
+        const persist = options.prepare(submissions, manner);
+        return async () => {
+          const results = await persist();
+          outage.over();
+          return results;
+        };
+      },
+      publish: shared.publish,
+      isSlow: shared.isSlow,
+      acknowledge: (deliveries) => {
+        for (const delivery of deliveries) consumer.ack(delivery);
+        consumer.flushAcks();
+        metrics.acknowledged(deliveries);
+      },
+      setAside: (delivery) => {
+        metrics.setAside();
+        consumer.setAside(delivery);
+      },
+      alive: (delivery) => consumer.isLive(delivery),
+      rows,
+      look: async () => {
+        await sleep(LOOK_EVERY_MS, undefined, { ref: false });
+        // While the database is away no row gets free, and the batches tell of it.
+        await shared.probe().catch(() => undefined);
+      },
+      isWell: (error) => isWell(error, reachable),
+      pause: (cause, attempt) => (cause === 'outage' ? outage.wait(attempt) : sleep(backoffMs(attempt))),
+      now: () => performance.now(),
+      observe: events.observe,
+    },
+    {
+      batchSize: shared.batchSize,
+      batchBytes: BATCH_BYTES,
+      replies: shared.replies,
+      repliesInFlight: REPLIES_IN_FLIGHT,
+      limit: Math.floor(prefetch * WAITING_SHARE),
+      limitBytes: IN_FLIGHT_BYTES_MAX * WAITING_SHARE,
+      holdsEndless: options.isLast,
+      waitMs: shared.rowWaitMs,
+    },
+  );
+  const consumer = createConsumer(options.connection, {
+    queue,
+    prefetch,
+    keepBytes: shared.keepBytes,
+    onDelivery: (delivery) => {
+      if (delivery.unreadable !== undefined) metrics.unreadable();
+      pipeline.accept(delivery);
+    },
+    onLost: metrics.lost,
+    onState: (state) => {
+      log.info({ queue, state }, 'consumer');
+      if (state === 'consuming') options.onConsuming?.();
+    },
+  });
+  const outage = new OutageGuard(consumer, {
+    returnAfterMs: shared.returnAfterMs,
+    reachable,
+    onChange: (isPaused, description) => {
+      metrics.paused(isPaused);
+      log.warn({ queue }, description);
+    },
+  });
+  return {
+    consumer,
+    failure: pipeline.failure,
+    isPaused: () => outage.isPaused,
+    waiting: () => pipeline.waiting,
+    observe: events.observe,
+    drain: async (graceMs) => {
+      await consumer.stopConsuming();
+      await Promise.race([pipeline.idle(), sleep(graceMs, undefined, { ref: false })]);
+      await consumer.close();
+      events.flush();
+    },
+  };
+}
