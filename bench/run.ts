@@ -10,6 +10,7 @@ import { measureMemory } from './memory.ts';
 import { measureNode } from './node.ts';
 import { type Services, startBenchProgram, startWorkerProgram } from './programs.ts';
 import { publish, publishAbuse } from './publish.ts';
+import { measurePublishing } from './publishing.ts';
 import { measureReplay } from './replay.ts';
 import { report } from './report.ts';
 import type { Results } from './results.ts';
@@ -19,7 +20,8 @@ import { HOT_SHARE, workload } from './workload.ts';
 /**
  * `npm run bench -- [--quick] [--only broker,worker,…]`: every part in every round, one after the other, so that other
  * load on the machine affects all of them alike. Results go to stdout and to the files named in publish.ts.
- * `--only abuse` takes half an hour by itself: honest calls during one storm after the other.
+ * `--only abuse` takes half an hour by itself: honest calls during one storm after the other. `--only publishing`
+ * shows what two unusual pieces of src/broker are worth.
  */
 const PARTS = [
   'node',
@@ -33,7 +35,7 @@ const PARTS = [
   'replay',
   'memory',
 ] as const;
-const KNOWN = [...PARTS, 'abuse'] as const;
+const KNOWN = [...PARTS, 'abuse', 'publishing'] as const;
 type Part = (typeof KNOWN)[number];
 
 const RATES = [10, 200, 1000, 5000];
@@ -116,6 +118,7 @@ if (KNOWN.some((part) => part !== 'node' && wants(part))) {
     if (PARTS.some(wants)) {
       for (let round = 0; round < size.rounds; round += 1) await runRound(bed, round);
     }
+    if (wants('publishing')) Object.assign(results.node, await measurePublishing(bed));
     if (wants('abuse')) results.abuse = await measureAbuse(bed, size.abuse, progress);
     if (wants('memory')) {
       const { waiting, seconds } = size.memory;

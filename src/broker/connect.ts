@@ -209,8 +209,9 @@ function socketOf(model: ChannelModel): Duplex | null {
 }
 
 /**
- * amqplib writes each message to the socket by itself, and a system call per message costs more than the rest
- * of publishing it. So everything written in one turn of the event loop goes out in one call.
+ * amqplib writes each message to the socket by itself, and Node makes a system call for each write. This lets all
+ * writes of one turn of the event loop go out in one call, which saves a quarter of the CPU time of publishing
+ * (bench/publishing.ts).
  */
 function corkWrites(socket: Duplex): void {
   const write = socket.write.bind(socket) as (...args: unknown[]) => boolean;
