@@ -113,7 +113,7 @@ describe('readConfig', () => {
   it('names a file that cannot be read', () => {
     const environment = { DATABASE_URL_FILE: join(directory, 'absent') };
     expect(() => readConfig(['DATABASE_URL'], environment)).toThrow(
-      `DATABASE_URL_FILE: expected a file that can be read, got "${environment.DATABASE_URL_FILE}"`,
+      `DATABASE_URL_FILE: expected a readable file, got "${environment.DATABASE_URL_FILE}"`,
     );
   });
 
