@@ -4,37 +4,37 @@ import { limitConnections } from './connections.ts';
 
 export interface BoundedServer {
   port: number;
-  /** Ends it, and every connection. */
+  /** Closes the server and every connection. */
   close: () => Promise<void>;
 }
 
 export interface Bounds {
-  /** The address that is listened on; undefined for all of this machine's. */
+  /** The address to listen on; undefined for all addresses of this machine. */
   host?: string | undefined;
   port: number;
-  /** What may be asked; OPTIONS is answered with them, which is how some proxies look whether anybody is there. */
+  /** Allowed methods. OPTIONS, with which some proxies check for a server, is answered with this list. */
   methods: readonly string[];
-  /** Requests of one client in a second that are answered at once. */
+  /** Requests of one client that are answered at once in each second. */
   perSecond: number;
-  /** Milliseconds in which a request must have arrived, its body included. */
+  /** Milliseconds in which a request must have arrived, including its body. */
   requestMs: number;
-  /** Milliseconds of silence on a connection, in the middle of an answer as well, after which it is closed. */
+  /** Milliseconds after which a silent connection is closed, even in the middle of a response. */
   silentMs: number;
-  /** Who a request counts against. */
+  /** The client that a request counts against. */
   clientOf: (request: IncomingMessage) => string;
 }
 
-/** Connections at once; idle ones make room after seconds. */
+/** Concurrent connections; idle ones are closed after seconds. */
 const CONNECTIONS = 512;
 const HEADERS_MS = 5000;
 const IDLE_MS = 5000;
-const LOOK_EVERY_MS = 1000;
-/** How long a request beyond the rate waits for its refusal: a client that asks on and on asks once in this time. */
+const CHECK_EVERY_MS = 1000;
+/** How long a request above the rate waits for its 429: this slows down a client that keeps asking. */
 const REFUSED_AFTER_MS = 2000;
 
 /**
- * An HTTP server that strangers cannot make costly: connections, their idling and their slowness have bounds, and a
- * client that asks too often is told so, slowly. Rejects when the port cannot be had.
+ * An HTTP server with bounds: on connections, on idle and slow ones, and on the request rate of each client, so that
+ * nobody can make it expensive. Rejects with ListenError.
  */
 export async function serveBounded(
   bounds: Bounds,
@@ -48,13 +48,13 @@ export async function serveBounded(
       headersTimeout: HEADERS_MS,
       requestTimeout: bounds.requestMs,
       keepAliveTimeout: IDLE_MS,
-      connectionsCheckingInterval: LOOK_EVERY_MS,
+      connectionsCheckingInterval: CHECK_EVERY_MS,
     },
     (request, response) => {
       const { socket } = request;
       const before = latest.get(socket);
       latest.set(socket, response);
-      // No browser and no probe asks before it was answered, and thousands of requests fit into one packet.
+      // Browsers and probes do not pipeline requests, and thousands of them would fit into one packet.
       if (before !== undefined && !before.writableEnded) socket.destroy();
       else if (!isWithin(bounds.clientOf(request)))
         setTimeout(() => refuse(response, 429, { 'retry-after': '1' }), REFUSED_AFTER_MS).unref();
@@ -84,7 +84,7 @@ function refuse(response: ServerResponse, status: 405 | 429, headers: Record<str
     .end(status === 429 ? 'too many requests\n' : `expected ${headers.allow}\n`);
 }
 
-/** Counts by client within the running second. */
+/** Counts requests by client within the current second. */
 function rate(perSecond: number): (client: string) => boolean {
   const counts = new Map<string, number>();
   let second = 0;
@@ -98,11 +98,18 @@ function rate(perSecond: number): (client: string) => boolean {
   };
 }
 
+/** The address or the port cannot be used. */
+export class ListenError extends Error {}
+
 function listening(server: Server, { host, port }: Bounds): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once('error', reject);
+    const fail = (error: NodeJS.ErrnoException) => {
+      const reason = error.code === 'EADDRINUSE' ? 'the port is in use' : error.message;
+      reject(new ListenError(`cannot listen on ${host ?? '*'}:${port}: ${reason}`, { cause: error }));
+    };
+    server.once('error', fail);
     server.listen(port, host, () => {
-      server.removeListener('error', reject);
+      server.removeListener('error', fail);
       resolve();
     });
   });

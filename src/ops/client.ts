@@ -1,16 +1,16 @@
 import type { IncomingMessage } from 'node:http';
 import { BlockList, isIP } from 'node:net';
 
-/** Where a request comes from, as far as it can be known. */
+/** Where a request comes from. */
 export interface ClientAddress {
-  /** An IPv4 address, or the first 64 bits of an IPv6 address: within those a client chooses freely. */
+  /** An IPv4 address, or the /64 of an IPv6 address, within which a client can choose any address. */
   address: string;
   isHttps: boolean;
-  /** It names another address than its connection has, and no trusted proxy sent it. */
+  /** It has an X-Forwarded-For header, but does not come from a trusted proxy. */
   isUnbelieved: boolean;
 }
 
-/** Proxies whose word is taken: addresses, or networks such as 10.0.0.0/8. */
+/** Returns a test for trusted proxies, which are given as addresses or networks such as 10.0.0.0/8. */
 export function trustedProxies(networks: readonly string[]): (address: string) => boolean {
   const list = new BlockList();
   for (const network of networks) {
@@ -23,8 +23,8 @@ export function trustedProxies(networks: readonly string[]): (address: string) =
 }
 
 /**
- * The client of a request: the peer of the connection or, where that is a trusted proxy, the last hop in
- * `X-Forwarded-For` that is none. What stands before that hop anybody can have written.
+ * The client of a request: the peer of the connection or, if that is a trusted proxy, the last hop in
+ * `X-Forwarded-For` that is not. Anybody can have written the hops before that one.
  */
 export function clientOf(
   { socket, headers }: Pick<IncomingMessage, 'headers'> & { socket: { remoteAddress?: string | undefined } },
@@ -36,7 +36,7 @@ export function clientOf(
   let client = peer;
   for (const hop of forwarded.split(',').reverse()) {
     const address = plainAddress(hop.trim());
-    // What is no address was not written by a proxy that can be trusted: nothing before it counts.
+    // A trusted proxy writes addresses only, so the entries up to this one cannot be trusted.
     if (address === undefined) break;
     client = address;
     if (!isTrusted(address)) break;
@@ -49,7 +49,7 @@ export function clientOf(
   return { address: counted(client), isHttps: scheme === 'https', isUnbelieved: false };
 }
 
-/** Without port, brackets and zone; IPv4 that comes as IPv6 is IPv4. Undefined for what is no address. */
+/** An address without port, brackets and zone; IPv4-mapped IPv6 becomes IPv4. Undefined if it is not an address. */
 function plainAddress(text: string): string | undefined {
   const bare = /^\[([^\]]*)\](?::\d{1,5})?$/.exec(text)?.[1] ?? /^([\d.]+):\d{1,5}$/.exec(text)?.[1] ?? text;
   const address = bare.replace(/%.*$/, '').toLowerCase();
@@ -69,7 +69,7 @@ function counted(address: string): string {
 
 /** The eight groups of an IPv6 address. */
 function groupsOf(address: string): number[] {
-  // The parser of URLs writes every form in one way: compressed, and without dots.
+  // The URL parser normalizes every form: compressed, and without dots.
   const canonical = new URL(`http://[${address}]`).hostname.slice(1, -1);
   const [before = '', after] = canonical.split('::');
   const numbers = (part: string) =>

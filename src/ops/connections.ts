@@ -2,8 +2,8 @@ import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 
 /**
- * Holds a server to so many connections at once. What is too many is closed at the expense of the address that has most
- * of them: nobody can take the places of all others, those of a probe least of all.
+ * Limits the concurrent connections of a server. Above the limit, the latest connection of the address with the most
+ * connections is closed, so that no client can lock out others, such as a health probe.
  */
 export function limitConnections(server: Server, most: number): void {
   const byAddress = new Map<string, Set<Socket>>();
@@ -22,12 +22,12 @@ export function limitConnections(server: Server, most: number): void {
     if (count > most) crowded(own).destroy();
   });
 
-  /** The latest connection of the address with most, of the newcomer's where it has as many. */
+  /** The latest connection of the address with the most connections; in a tie, of the newcomer's address. */
   function crowded(newcomers: Set<Socket>): Socket {
     let largest = newcomers;
     for (const sockets of byAddress.values()) if (sockets.size > largest.size) largest = sockets;
     const [latest] = [...largest].slice(-1);
-    if (latest === undefined) throw new Error('expected the newcomer at least');
+    if (latest === undefined) throw new Error('expected at least the new connection');
     return latest;
   }
 }

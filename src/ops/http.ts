@@ -4,11 +4,11 @@ import { type BoundedServer, serveBounded } from './bounded-server.ts';
 import { clientOf } from './client.ts';
 import { sharedReading } from './shared-reading.ts';
 
-/** The parts that readiness depends on, each true when it works; and numbers, which only inform. */
+/** The parts that readiness depends on, true if they work, and numbers for information. */
 export type Readiness = Record<string, boolean | number>;
 
 export interface OpsOptions {
-  /** Undefined for every address of this machine. */
+  /** Undefined for all addresses of this machine. */
   host?: string | undefined;
   port: number;
   registry: Registry;
@@ -18,15 +18,15 @@ export interface OpsOptions {
 /** The event loop must have turned within this time for the process to count as alive. */
 const ALIVE_WITHIN_MS = 10_000;
 const TURN_EVERY_MS = 1000;
-/** A reading is given to whoever asks within this time: reading costs the worker what calls need. */
+/** A result is reused for this long, because computing it takes time that the worker needs for calls. */
 const REUSED_MS = 500;
 const PER_SECOND = 50;
 const REQUEST_MS = 10_000;
 const SILENT_MS = 15_000;
 
 /**
- * Serves `/livez`, `/readyz` and `/metrics`. Liveness depends on nothing but the event loop: a restart mends
- * neither broker nor database. Rejects when the port cannot be had.
+ * Serves `/livez`, `/readyz` and `/metrics`. Liveness depends on the event loop alone: a restart repairs neither broker
+ * nor database. Rejects with ListenError.
  */
 export async function serveOps({ host, port, registry, readiness }: OpsOptions): Promise<BoundedServer> {
   let turned = performance.now();

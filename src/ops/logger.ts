@@ -5,9 +5,9 @@ import { safeJson } from '../domain/printable.ts';
 export type { Logger } from 'pino';
 
 /**
- * JSON lines on stderr: stdout belongs to results. Nothing that is logged holds a password; the redaction is the
- * second lock on that door. Each line is written at once, but the library waits for what is written only where it may gather
- * a character. Nothing in a line disturbs a terminal: pino escapes less than that.
+ * JSON lines on stderr: stdout is for results. No log call contains a password; the redaction is a safety net. Lines are
+ * also made safe for terminals, which pino's own escaping does not ensure. `minLength: 1` writes each line at once and
+ * still lets `flush` wait for it, which 0 does not.
  */
 export function createLogger(
   level: string,
@@ -21,8 +21,8 @@ export function createLogger(
 const FLUSH_MS = 1000;
 
 /**
- * Resolves when what was logged is written, or nobody reads it any more, within a second. To be awaited before the process
- * exits: what is left to write then is tried for ever where its reader is gone.
+ * Waits up to a second until the log is written. Await this before the process exits: pino would retry for ever if
+ * nobody reads the pipe any more.
  */
 export async function logWritten(log: Logger): Promise<void> {
   const written = new Promise<void>((resolve) => log.flush(() => resolve()));

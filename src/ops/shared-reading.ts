@@ -1,6 +1,6 @@
 /**
- * Reads once for all who ask meanwhile, and gives the same answer to those who ask within `reusedMs` milliseconds
- * after, be it a rejection.
+ * Shares one call of `read` among all callers that arrive while it is pending or within `reusedMs` milliseconds after
+ * it ended, whether it resolved or rejected.
  */
 export function sharedReading<Value>(read: () => Promise<Value>, reusedMs: number): () => Promise<Value> {
   let reading: Promise<Value> | undefined;
