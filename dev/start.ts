@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import Table from 'cli-table3';
+import { getBorderCharacters, table } from 'table';
 import { hashPassword } from '../src/auth/password.ts';
 import { openSwitchClient, type SwitchClient } from '../src/broker/switch-client.ts';
 import { defaultNames } from '../src/broker/topology.ts';
@@ -26,10 +26,10 @@ const interrupted = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interrupted.abort());
 
 const REPLY_TIMEOUT_MS = 30_000;
-/** No colours in the borders, and no line between rows. */
+/** No line between rows. */
 const compact = {
-  style: { head: [], border: [] },
-  chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
+  border: getBorderCharacters('norc'),
+  drawHorizontalLine: (index: number, count: number) => index <= 1 || index === count,
 };
 
 try {
@@ -106,25 +106,27 @@ async function runSample(database: Database, amqpUrl: string, passwords: Passwor
   const client = await openSwitchClient([amqpUrl], defaultNames.exchange, REPLY_TIMEOUT_MS);
   const viewer = { auth_username: 'auditor', auth_password: passwords.viewer };
   const samples = sampleCalls(Math.floor(Date.now() / 1000), viewer);
-  const table = new Table({
-    head: ['call', 'code', 'reply'],
-    colWidths: [44, 6, 70],
-    wordWrap: true,
-    ...compact,
-  });
+  const rows = [['call', 'code', 'reply']];
   const switchUser = { auth_username: 'switch', auth_password: passwords.switch };
-  for (const sample of samples) table.push([sample.shows, ...(await send(client, sample, switchUser))]);
+  for (const sample of samples) rows.push([sample.shows, ...(await send(client, sample, switchUser))]);
+  const columns = [{ width: 42 }, { width: 4 }, { width: 68, wrapWord: true }];
   await client.close();
-  say(`\n${samples.length} calls, each answered on the reply queue of the switch that sent it:\n${table}`);
+  say(
+    `\n${samples.length} calls, each answered on the reply queue of the switch that sent it:\n${table(rows, { columns, ...compact })}`,
+  );
 
   const after = await balances(database);
-  const moved = new Table({
-    head: ['customer', 'currency', 'balance before', 'after', 'charged', 'calls'],
-    ...compact,
-  });
+  const moved = [['customer', 'currency', 'balance before', 'after', 'charged', 'calls']];
   for (const [id, row] of after)
-    moved.push([row.name, row.currency, before.get(id)?.balance ?? '', row.balance, row.charged, row.calls]);
-  say(`\nBalances (a credit raises one):\n${moved}`);
+    moved.push([
+      row.name,
+      row.currency,
+      before.get(id)?.balance ?? '',
+      row.balance,
+      row.charged,
+      String(row.calls),
+    ]);
+  say(`\nBalances (a credit raises one):\n${table(moved, compact)}`);
   const dead = await database.prisma.deadLetter.groupBy({
     by: ['reason'],
     _count: true,

@@ -53,9 +53,12 @@ export interface BrokerConnection {
   close(): Promise<void>;
 }
 
+/** Why a broker cannot be used. */
+export type FailureCause = 'credentials' | 'vhost' | 'tls' | 'unreachable';
+
 export type OpenResult =
   | { kind: 'open'; connection: BrokerConnection }
-  | { kind: 'failed'; cause: 'credentials' | 'vhost' | 'tls' | 'unreachable'; problem: string };
+  | { kind: 'failed'; cause: FailureCause; problem: string };
 
 /** A broker's URL for messages and logs: `amqp://user:***@host:5672/vhost`. */
 export function describeBroker(url: string): string {
@@ -94,17 +97,27 @@ export async function openConnection(options: ConnectOptions): Promise<OpenResul
   }
 }
 
-/** Connects to the first broker that accepts. Rejects with one line: the problem with the last one. */
+/** No broker accepts. The message says in one line what the problem with the last one is. */
+export class ConnectError extends Error {
+  readonly reason: FailureCause;
+
+  constructor(reason: FailureCause, problem: string) {
+    super(problem);
+    this.reason = reason;
+  }
+}
+
+/** Connects to the first broker that accepts. Rejects with ConnectError. */
 export async function openFirst(
   options: Omit<ConnectOptions, 'url'> & { urls: readonly string[] },
 ): Promise<BrokerConnection> {
-  let problem = 'expected the URL of a broker, got none';
+  let failure = new ConnectError('unreachable', 'expected the URL of a broker, got none');
   for (const url of options.urls) {
     const opened = await openConnection({ ...options, url });
     if (opened.kind === 'open') return opened.connection;
-    problem = opened.problem;
+    failure = new ConnectError(opened.cause, opened.problem);
   }
-  throw new Error(problem);
+  throw failure;
 }
 
 function decode(part: string, { username, password }: URL): string {

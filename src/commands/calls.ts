@@ -1,21 +1,42 @@
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { parse as parseCsv } from 'csv-parse';
+import { CommandError } from './exit.ts';
 
-/** Something in a file that is no call: says where and what was expected. */
-export class CallFileError extends Error {}
+/** One call of a file: the JSON text to publish, and the machine that it names. */
+export interface FileCall {
+  text: string;
+  machine: string | undefined;
+}
 
-/** The parameters of one call as a file gives them, or JSON text that must go out untouched. */
-export type FileCall = { text: string; machine: string | undefined };
+/** The credentials that are added to calls without their own; each may be missing. */
+export interface Credentials {
+  auth_username?: string;
+  auth_password?: string;
+}
 
 /**
- * Reads calls from JSON Lines, a JSON array or CSV, told apart by the first character: `{`, `[`, else a CSV
- * header. Streams JSON Lines and CSV. Numbers go out as they stand in JSON Lines, digit by digit.
+ * Reads calls from JSON Lines, a JSON array or CSV; the first character tells which: `{`, `[`, else a CSV header. JSON
+ * Lines and CSV are streamed, and the numbers of JSON Lines keep every digit. Throws CommandError with the place of
+ * what is not a call, or for a file that cannot be read.
  *
  * @param path a file, or `-` for standard input
- * @param credentials added to calls that bring none
  */
 export async function* readCallFile(path: string, credentials: Credentials): AsyncGenerator<FileCall> {
+  try {
+    yield* callsIn(path, credentials);
+  } catch (error) {
+    throw isFileError(error) ? new CommandError(`${path}: ${error.message}`) : error;
+  }
+}
+
+function isFileError(error: unknown): error is Error {
+  return (
+    error instanceof Error && 'code' in error && ['ENOENT', 'EISDIR', 'EACCES'].includes(String(error.code))
+  );
+}
+
+async function* callsIn(path: string, credentials: Credentials): AsyncGenerator<FileCall> {
   const stream = path === '-' ? process.stdin : createReadStream(path);
   const lines = createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY });
   const iterator = lines[Symbol.asyncIterator]();
@@ -27,11 +48,6 @@ export async function* readCallFile(path: string, credentials: Credentials): Asy
   if (start === '{') yield* jsonLines(first.value, rest, path, credentials);
   else if (start === '[') yield* jsonArray(first.value, rest, path, credentials);
   else yield* csv(first.value, rest, path, credentials);
-}
-
-export interface Credentials {
-  auth_username: string;
-  auth_password: string;
 }
 
 type Lines = AsyncIterable<string>;
@@ -58,7 +74,7 @@ async function* jsonArray(
   const parts: string[] = [];
   for await (const line of joined(first, rest)) parts.push(line);
   const calls = parsed(parts.join('\n'), path);
-  if (!Array.isArray(calls)) throw new CallFileError(`${path}: expected a JSON array of calls`);
+  if (!Array.isArray(calls)) throw new CommandError(`${path}: expected a JSON array of calls`);
   for (const [index, call] of calls.entries()) {
     yield withCredentials(JSON.stringify(call), `${path}: call ${index + 1}`, credentials);
   }
@@ -84,7 +100,7 @@ async function* csv(
     }
     await feeding;
   } catch (error) {
-    throw new CallFileError(
+    throw new CommandError(
       `${path}: expected CSV with a header line: ${error instanceof Error ? error.message : error}`,
     );
   }
@@ -99,16 +115,16 @@ function parsed(text: string, where: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw new CallFileError(`${where}: expected JSON, got text that is not`);
+    throw new CommandError(`${where}: expected JSON, got invalid JSON`);
   }
 }
 
-/** Puts the credentials in front, leaving the rest of the text as it stands. */
+/** Adds the credentials at the front; the rest of the text stays exactly as it is. */
 function withCredentials(text: string, where: string, credentials: Credentials): FileCall {
   const call = parsed(text, where);
   if (typeof call !== 'object' || call === null || Array.isArray(call)) {
-    throw new CallFileError(
-      `${where}: expected one JSON object, got ${Array.isArray(call) ? 'an array' : typeof call}`,
+    throw new CommandError(
+      `${where}: expected a JSON object, got ${Array.isArray(call) ? 'an array' : typeof call}`,
     );
   }
   const machine = 'machine' in call ? String(call.machine) : undefined;

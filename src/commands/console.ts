@@ -1,13 +1,17 @@
 import type { Command } from 'commander';
-import { readConfig } from '../config.ts';
-import { brokerOf, brokerVariables, databaseOf, databaseVariables } from '../connections.ts';
+import { type Config, readConfig } from '../config.ts';
+import { brokerOf, brokerVariables, databaseVariables } from '../connections.ts';
 import type { ConsoleContext } from '../console/context.ts';
 import { serveConsole } from '../console/server.ts';
 import { dryRun } from '../dead-letters/dry-run.ts';
 import { BrokerError, openReplayPublisher } from '../dead-letters/publisher.ts';
 import { replay } from '../dead-letters/replay.ts';
 import { createLogger } from '../ops/logger.ts';
-import { describeFailure, openDatabase } from '../store/database.ts';
+import { type Database, describeFailure, expectAnswer } from '../store/database.ts';
+import { withDatabase } from './database.ts';
+import { EXIT } from './exit.ts';
+import { addUsage } from './help.ts';
+import { onStopSignal } from './signals.ts';
 
 const variables = [
   ...databaseVariables,
@@ -21,58 +25,72 @@ const variables = [
   'MAX_BODY_BYTES',
   'DATABASE_POOL',
 ] as const;
+type ConsoleConfig = Pick<Config, (typeof variables)[number]>;
 
 const STATEMENT_TIMEOUT_MS = 60_000;
-const CONNECT_TIMEOUT_MS = 10_000;
 
-/** `console`: the dead letters as web pages, in a process of its own. */
+/** `console`: the dead letters as a web page, served by a process of its own. */
 export function registerConsole(program: Command): void {
-  program
+  const command = program
     .command('console')
-    .description('serves the dead letters as a web page for operators and viewers, until SIGTERM or SIGINT')
-    .action(async () => {
-      const config = readConfig(variables);
-      const log = createLogger(config.LOG_LEVEL);
-      const database = openDatabase({
-        ...databaseOf(config),
-        poolSize: config.DATABASE_POOL,
-        statementTimeoutMs: STATEMENT_TIMEOUT_MS,
-        connectTimeoutMs: CONNECT_TIMEOUT_MS,
-        applicationName: 'cdr-ingest console',
-      });
-      const { sql } = database;
-      const context: ConsoleContext = {
-        sql,
-        systemCurrency: config.SYSTEM_CURRENCY,
-        dryRun: (ids, edits) => dryRun(ids, edits, { database, sql }, config),
-        replay: async (ids, order, stop, onProgress) => {
-          const { publish, close } = await openReplayPublisher(brokerOf(config));
-          try {
-            const maxBodyBytes = config.MAX_BODY_BYTES;
-            return await replay(ids, order, { sql, publish, maxBodyBytes, stop, onProgress });
-          } catch (error) {
-            throw error instanceof BrokerError ? error : new Error(describeFailure(error), { cause: error });
-          } finally {
-            await close();
-          }
-        },
-      };
-      const server = await serveConsole({
-        host: config.CONSOLE_HOST,
-        port: config.CONSOLE_PORT,
-        trustedProxies: config.CONSOLE_TRUSTED_PROXIES,
-        context,
-        describe: describeFailure,
-        log: (fields, message) => log.info(fields, message),
-      });
-      // Before the line that says that it serves: who reads that may end it at once.
-      const stopped = new Promise<void>((resolve) => {
-        for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => resolve());
-      });
-      log.info({ host: config.CONSOLE_HOST, port: server.port }, 'serving the console');
-      await stopped;
-      await server.close();
-      await database.close(CONNECT_TIMEOUT_MS);
-      process.exit(0);
-    });
+    .description('Serve the dead letters as a web page for operators and viewers, until SIGTERM or SIGINT')
+    .action(run);
+  addUsage(command, {
+    examples: ['cdr-ingest console', 'CONSOLE_PORT=9000 cdr-ingest console'],
+    environment: variables,
+  });
+}
+
+async function run(): Promise<void> {
+  const config = readConfig(variables);
+  const settings = {
+    name: 'console',
+    poolSize: config.DATABASE_POOL,
+    statementTimeoutMs: STATEMENT_TIMEOUT_MS,
+  };
+  await withDatabase(config, settings, async (database) => {
+    // A wrong DATABASE_URL shows here, and not on the first page. Later outages do not end the console.
+    await expectAnswer(database.sql);
+    await serve(config, database);
+  });
+  process.exit(EXIT.done);
+}
+
+/** Serves until the first signal. */
+async function serve(config: ConsoleConfig, database: Database): Promise<void> {
+  const log = createLogger(config.LOG_LEVEL);
+  const server = await serveConsole({
+    host: config.CONSOLE_HOST,
+    port: config.CONSOLE_PORT,
+    trustedProxies: config.CONSOLE_TRUSTED_PROXIES,
+    context: contextOf(config, database),
+    describe: describeFailure,
+    log: (fields, message) => log.info(fields, message),
+  });
+  // Before the log line: whoever reads it may send a signal at once.
+  const stopped = new Promise<void>((resolve) => {
+    onStopSignal(() => resolve());
+  });
+  log.info({ host: config.CONSOLE_HOST, port: server.port }, 'serving the console');
+  await stopped;
+  await server.close();
+}
+
+function contextOf(config: ConsoleConfig, database: Database): ConsoleContext {
+  return {
+    sql: database.sql,
+    systemCurrency: config.SYSTEM_CURRENCY,
+    dryRun: (ids, edits) => dryRun(ids, edits, database, config),
+    replay: async (ids, order, stop, onProgress) => {
+      const { publish, close } = await openReplayPublisher(brokerOf(config));
+      try {
+        const settings = { sql: database.sql, maxBodyBytes: config.MAX_BODY_BYTES };
+        return await replay(ids, order, { ...settings, publish, stop, onProgress });
+      } catch (error) {
+        throw error instanceof BrokerError ? error : new Error(describeFailure(error), { cause: error });
+      } finally {
+        await close();
+      }
+    },
+  };
 }

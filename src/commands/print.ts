@@ -1,85 +1,82 @@
-import { once } from 'node:events';
 import type { Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { SingleBar } from 'cli-progress';
-import Table from 'cli-table3';
+import { getBorderCharacters, table } from 'table';
 import { jsonText, printable, printableLines } from '../domain/printable.ts';
-
-/** What a shell makes of SIGPIPE. */
-const READER_GONE = 141;
+import { EXIT } from './exit.ts';
 
 /**
- * Ends the process without a word when nobody reads its results any more, as usual tools end by SIGPIPE, which Node
- * ignores. Nobody to complain to is no failure.
+ * Ends the process silently when whoever reads its results has gone (`dead export | head`), as other tools end by
+ * SIGPIPE, which Node ignores. A reader of stderr that has gone is no reason to end.
  */
 export function endWithReaders(): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;
-    process.exit(READER_GONE);
+    process.exit(EXIT.readerGone);
   });
   process.stderr.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;
   });
 }
 
-/** A cell of a table; a list is one line each. */
+/** A cell of a table; a list is one line for each item. */
 export type Cell = string | number | readonly string[];
 
-/** One line of results on stdout, whatever stands in it. */
+/** Prints one line of results on stdout, whatever the text contains. */
 export function printLine(line: string): void {
   process.stdout.write(`${printable(line)}\n`);
 }
 
-/** A table of results on stdout. */
-export function printTable(
-  head: readonly string[],
-  rows: readonly (readonly Cell[])[],
-  options: { wordWrap?: boolean } = {},
-): void {
-  const table = new Table({ head: head.map(printable), style: { head: [], border: [] }, ...options });
-  for (const row of rows) table.push(row.map(cellText));
-  process.stdout.write(`${table}\n`);
+/** Prints a table of results on stdout. */
+export function printTable(head: readonly string[], rows: readonly (readonly Cell[])[]): void {
+  const cells = [head, ...rows].map((row) => row.map(cellText));
+  const text = table(cells, {
+    border: getBorderCharacters('norc'),
+    drawHorizontalLine: (index, count) => index <= 1 || index === count,
+  });
+  process.stdout.write(text);
 }
 
 function cellText(cell: Cell): string {
   return typeof cell === 'object' ? cell.map(printable).join('\n') : printable(String(cell));
 }
 
-/** Results as JSON on stdout; indented by so many blanks, 0 for one line. */
+/** Prints results as JSON on stdout, indented by this many spaces; 0 for one line. */
 export function printJson(value: unknown, indent: number = 2): void {
   process.stdout.write(`${jsonText(value, indent)}\n`);
 }
 
-/** One line on stderr: a problem, or how it goes. */
+/** Prints one line on stderr: a problem, or progress. */
 export function complain(line: string): void {
   process.stderr.write(`${printable(line)}\n`);
 }
 
-/** What stands before an answer on a terminal. */
+/** Asks for input on a terminal. */
 export function prompt(text: string): void {
   process.stderr.write(printable(text));
 }
 
-/** A progress bar on stderr, where that is a terminal. The format is the program's own; its values are numbers. */
+/** A progress bar on stderr if that is a terminal. `format` is the program's own text; its values are numbers. */
 export function progressBar(format: string): SingleBar {
   return new SingleBar({ format, stream: process.stderr, noTTYOutput: false, hideCursor: true });
 }
 
-/** Whether somebody watches stderr. */
+/** Whether stderr is a terminal. */
 export function isWatched(): boolean {
   return process.stderr.isTTY === true;
 }
 
-/** Writes what an export has made safe already to a file, or to stdout. Resolves when there is room for more. */
-export async function writeData(text: string, target: Writable = process.stdout): Promise<void> {
-  if (!target.write(text)) await once(target, 'drain');
+/** Writes text that is safe already to a file, which is closed at the end, or to stdout. */
+export async function writeData(chunks: AsyncIterable<string>, file?: Writable): Promise<void> {
+  await pipeline(chunks, file ?? process.stdout, { end: file !== undefined });
 }
 
-/** How commander writes its help and its complaints, which repeat what was typed. */
+/** How commander writes help and errors, which repeat what was typed. */
 export const commanderOutput = {
   writeOut: (text: string) => void process.stdout.write(printableLines(text)),
   writeErr: (text: string) => void process.stderr.write(printableLines(text)),
   outputError: (text: string, write: (text: string) => void) => {
-    // What was typed stands on the first line; only commander's own hint begins a second.
+    // The first line repeats what was typed; only commander's own suggestion starts a second.
     const [first = '', ...hint] = text.trimEnd().split(/(?=\n\(Did you mean )/);
     write(`${printable(first)}${hint.join('')}\n`);
   },

@@ -1,61 +1,62 @@
 import type { Command } from 'commander';
 import { ConfigError, readConfig } from '../config.ts';
-import { databaseOf, databaseVariables } from '../connections.ts';
+import { databaseVariables } from '../connections.ts';
+import { counted } from '../plural.ts';
 import { retry, sleep } from '../retry.ts';
-import { classifyFailure, describeFailure, openDatabase } from '../store/database.ts';
+import { classifyFailure } from '../store/database.ts';
 import { monthsAgo, type Pruned, pagesOfCalls, prunePages } from '../store/prune.ts';
 import type { Sql } from '../store/sql.ts';
+import { withDatabase } from './database.ts';
+import { addUsage } from './help.ts';
 import { printJson, printLine, progressBar } from './print.ts';
 
-const CONNECT_TIMEOUT_MS = 10_000;
-const STATEMENT_TIMEOUT_MS = 60_000;
-/** 1 MiB of the table, some 1,300 calls: a transaction of some tens of milliseconds. */
+const SESSION = { name: 'prune', statementTimeoutMs: 60_000 };
+/** 1 MiB of the table, about 1,300 calls: a transaction of tens of milliseconds. */
 const PAGES = 128;
-/** After each transaction it rests for as long as that took: the database has at least half of its time for others. */
+/** The rest after each transaction, as a multiple of its duration: at least half of the time is left for others. */
 const REST = 1;
 const ATTEMPTS = 10;
 
-/** `prune`: takes old calls out of the table in small transactions; stopped at any point, it loses nothing. */
+/** `prune`: removes old calls from the table in small transactions. It may be stopped at any point. */
 export function registerPrune(program: Command): void {
-  program
+  const command = program
     .command('prune')
-    .description('takes calls older than some months out of the table; sums and uniqueids stay')
+    .description('Prune old calls from the table; their sums and uniqueids are kept')
     .requiredOption(
       '--months <number>',
-      'calls received longer ago than this go, unless their invoice is open',
+      'prune calls received more than this many months ago (open invoices are kept)',
     )
-    .option('--dry-run', 'only counts')
-    .option('--json', 'prints the counts as JSON')
-    .action(async (options: { months: string; dryRun?: boolean; json?: boolean }) => {
-      const months = Number(options.months);
-      if (!/^\d{1,4}$/.test(options.months) || months < 1)
-        throw new ConfigError(`--months: expected a whole number of at least 1, got "${options.months}"`);
-      const database = openDatabase({
-        ...databaseOf(readConfig(databaseVariables)),
-        poolSize: 1,
-        statementTimeoutMs: STATEMENT_TIMEOUT_MS,
-        connectTimeoutMs: CONNECT_TIMEOUT_MS,
-        applicationName: 'cdr-ingest prune',
-      });
-      try {
-        const { sql } = database;
-        const cutoff = await monthsAgo(sql, months);
-        const { calls, kept } = await pruneAll(sql, cutoff, options.dryRun === true);
-        const verb = options.dryRun ? 'would go' : 'have gone';
-        if (options.json) printJson({ cutoff, calls, kept }, 0);
-        else {
-          printLine(`${calls} calls received before ${cutoff} ${verb}`);
-          if (kept > 0) printLine(`${kept} stay: their invoices are open`);
-        }
-      } catch (error) {
-        throw new Error(describeFailure(error), { cause: error });
-      } finally {
-        await database.close(CONNECT_TIMEOUT_MS);
-      }
-    });
+    .option('--dry-run', 'only count them')
+    .option('--json', 'print the counts as JSON')
+    .action(run);
+  addUsage(command, {
+    examples: ['cdr-ingest prune --months 24 --dry-run', 'cdr-ingest prune --months 24'],
+    environment: databaseVariables,
+  });
 }
 
-/** Once through the table as it is now; what is stored meanwhile is too young to go. */
+interface PruneOptions {
+  months: string;
+  dryRun?: boolean;
+  json?: boolean;
+}
+
+async function run({ months, dryRun: isDryRun = false, json }: PruneOptions): Promise<void> {
+  if (!/^\d{1,4}$/.test(months) || Number(months) < 1)
+    throw new ConfigError(`--months: expected a whole number of at least 1, got "${months}"`);
+  await withDatabase(readConfig(databaseVariables), SESSION, async ({ sql }) => {
+    const cutoff = await monthsAgo(sql, Number(months));
+    const { calls, kept } = await pruneAll(sql, cutoff, isDryRun);
+    if (json) printJson({ cutoff, calls, kept }, 0);
+    else {
+      const verb = isDryRun ? 'would be pruned' : 'pruned';
+      printLine(`${counted(calls, 'call')} received before ${cutoff} ${verb}`);
+      if (kept > 0) printLine(`${kept} kept: invoice still open`);
+    }
+  });
+}
+
+/** One pass through the table as it is now; calls stored in the meantime are too young anyway. */
 async function pruneAll(sql: Sql, cutoff: string, isDryRun: boolean): Promise<Pruned> {
   const pages = await pagesOfCalls(sql);
   const total: Pruned = { calls: 0, kept: 0 };
@@ -78,7 +79,7 @@ async function pruneAll(sql: Sql, cutoff: string, isDryRun: boolean): Promise<Pr
   return total;
 }
 
-/** Tries a span again that met an outage or a collision: it is one transaction, and repeating it is safe. */
+/** Repeats work that met an outage or a collision: it is one transaction, so repeating it is safe. */
 function persistently<Result>(work: () => Promise<Result>): Promise<Result> {
   return retry(work, (error, attempt) => attempt < ATTEMPTS && classifyFailure(error) !== 'message');
 }

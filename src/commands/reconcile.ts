@@ -1,36 +1,35 @@
 import type { Command } from 'commander';
 import { readConfig } from '../config.ts';
-import { databaseOf, databaseVariables } from '../connections.ts';
-import { openDatabase } from '../store/database.ts';
+import { databaseVariables } from '../connections.ts';
+import { counted } from '../plural.ts';
 import { type Reconciliation, reconcile } from '../store/reconcile.ts';
+import { withDatabase } from './database.ts';
+import { finish } from './exit.ts';
+import { addUsage } from './help.ts';
 import { printJson, printLine, printTable } from './print.ts';
 
-const CONNECT_TIMEOUT_MS = 10_000;
-const STATEMENT_TIMEOUT_MS = 3_600_000;
+const SESSION = { name: 'reconcile', statementTimeoutMs: 3_600_000 };
 
-/** `reconcile`: proves from the database that nothing was charged twice or not at all; exits 1 on drift. */
+/** `reconcile`: proves from the database that every call was charged exactly once. */
 export function registerReconcile(program: Command): void {
-  program
+  const command = program
     .command('reconcile')
-    .description('proves from the database that nothing was charged twice or not at all; exits 1 on drift')
-    .option('--json', 'prints the proofs as JSON')
-    .action(async ({ json }: { json?: boolean }) => {
-      const database = openDatabase({
-        ...databaseOf(readConfig(databaseVariables)),
-        poolSize: 1,
-        statementTimeoutMs: STATEMENT_TIMEOUT_MS,
-        connectTimeoutMs: CONNECT_TIMEOUT_MS,
-        applicationName: 'cdr-ingest reconcile',
-      });
-      try {
-        const result = await reconcile(database);
-        if (json) printJson(result);
-        else print(result);
-        process.exitCode = result.proofs.every(({ drift }) => drift === 0) ? 0 : 1;
-      } finally {
-        await database.close(CONNECT_TIMEOUT_MS);
-      }
-    });
+    .description('Prove from the database that every call was charged exactly once; exit 1 on drift')
+    .option('--json', 'print the proofs as JSON')
+    .action(run);
+  addUsage(command, {
+    examples: ['cdr-ingest reconcile', 'cdr-ingest reconcile --json'],
+    environment: databaseVariables,
+  });
+}
+
+async function run({ json }: { json?: boolean }): Promise<void> {
+  await withDatabase(readConfig(databaseVariables), SESSION, async (database) => {
+    const result = await reconcile(database);
+    if (json) printJson(result);
+    else print(result);
+    finish(result.proofs.every(({ drift }) => drift === 0));
+  });
 }
 
 function print({ proofs, uninvoiced }: Reconciliation): void {
@@ -45,6 +44,6 @@ function print({ proofs, uninvoiced }: Reconciliation): void {
     }
   }
   for (const { currency, calls, cost, tax } of uninvoiced) {
-    printLine(`${calls} calls that no invoice took: ${cost} ${currency} and ${tax} tax`);
+    printLine(`${counted(calls, 'uninvoiced call')}: ${cost} ${currency} and ${tax} tax`);
   }
 }

@@ -5,7 +5,7 @@ import { ConfigError } from '../config.ts';
 import { complain, prompt } from './print.ts';
 
 /**
- * A secret from standard input, or asked for twice on a terminal without showing it. Throws ConfigError when the
+ * Reads a secret from standard input; on a terminal asks for it twice without showing it. Throws ConfigError if the
  * two differ.
  */
 export async function readSecret(question: string, again: string): Promise<string> {
@@ -14,7 +14,7 @@ export async function readSecret(question: string, again: string): Promise<strin
   const terminal = createInterface({ input: process.stdin, output: silent, terminal: true });
   try {
     const first = await ask(terminal, question);
-    if (first !== (await ask(terminal, again))) throw new ConfigError('password: the two were not the same');
+    if (first !== (await ask(terminal, again))) throw new ConfigError('the passwords do not match');
     return first;
   } finally {
     terminal.close();

@@ -2,37 +2,42 @@ import type { Command } from 'commander';
 import { readConfig } from '../config.ts';
 import { createLogger, logWritten } from '../ops/logger.ts';
 import { startWorker, workerVariables } from '../worker/worker.ts';
+import { EXIT } from './exit.ts';
+import { addUsage } from './help.ts';
+import { onStopSignal } from './signals.ts';
 
 /** `worker`: consumes until SIGTERM or SIGINT, then drains and exits 0. A second signal exits at once. */
 export function registerWorker(program: Command): void {
-  program
+  const command = program
     .command('worker')
-    .description('consumes calls until SIGTERM or SIGINT, then drains and exits 0')
-    .action(async () => {
-      const config = readConfig(workerVariables);
-      const log = createLogger(config.LOG_LEVEL);
-      const waiting = new AbortController();
-      const stopped = new Promise<void>((resolve) => {
-        const onSignal = (signal: NodeJS.Signals) => {
-          log.info({ signal }, 'stopping');
-          // What is unacknowledged comes again: ending at once loses nothing.
-          for (const name of SIGNALS) process.removeListener(name, onSignal).on(name, () => process.exit(1));
-          waiting.abort();
-          resolve();
-        };
-        for (const name of SIGNALS) process.on(name, onSignal);
-      });
-      const worker = await startWorker(config, log, waiting.signal).catch((error: unknown) => {
-        if (!waiting.signal.aborted) throw error;
-      });
-      if (worker !== undefined) {
-        await Promise.race([stopped, worker.failure]);
-        await worker.stop();
-      }
-      await logWritten(log);
-      // A hanging connection that was given up must not keep the process.
-      process.exit(0);
-    });
+    .description('Consume calls until SIGTERM or SIGINT, then drain and exit')
+    .action(run);
+  addUsage(command, {
+    examples: ['cdr-ingest worker', 'DATABASE_URL_FILE=/run/secrets/database-url cdr-ingest worker'],
+    environment: workerVariables,
+  });
 }
 
-const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
+async function run(): Promise<void> {
+  const config = readConfig(workerVariables);
+  const log = createLogger(config.LOG_LEVEL);
+  const starting = new AbortController();
+  const stopped = new Promise<void>((resolve) => {
+    // A second signal loses nothing: what is unacknowledged is redelivered.
+    onStopSignal((signal) => {
+      log.info({ signal }, 'stopping');
+      starting.abort();
+      resolve();
+    });
+  });
+  const worker = await startWorker(config, log, starting.signal).catch((error: unknown) => {
+    if (!starting.signal.aborted) throw error;
+  });
+  if (worker !== undefined) {
+    await Promise.race([stopped, worker.failure]);
+    await worker.stop();
+  }
+  await logWritten(log);
+  // A connection that hangs must not keep the process alive.
+  process.exit(EXIT.done);
+}

@@ -1,7 +1,8 @@
-import { counted, senderOf, timeOf } from '../dead-letters/format.ts';
+import { senderOf, timeOf } from '../dead-letters/format.ts';
 import type { DeadLetterView } from '../dead-letters/history.ts';
 import { unsendable } from '../domain/kept.ts';
 import { shown } from '../domain/text.ts';
+import { counted } from '../plural.ts';
 import { type Html, html, preformatted } from './html.ts';
 import { correctionFields, unverifiedField } from './page-dead-letters.ts';
 import { type ConsoleResponse, csrfField } from './respond.ts';

@@ -6,7 +6,6 @@ import { type ResponseEntry, responsesTo } from '../domain/reply.ts';
 import type { Database } from '../store/database.ts';
 import { type Replayable, readReplayable } from '../store/dead-letters/mark.ts';
 import { persistAndRollBack } from '../store/persist/dry-run.ts';
-import type { Sql } from '../store/sql.ts';
 import { admitKept, type ReadingRules } from '../worker/admission.ts';
 import { keptCall, type Skipped, withCorrections } from './corrections.ts';
 import { retrying } from './retrying.ts';
@@ -40,7 +39,7 @@ const TIMEOUT_MS = 60_000;
 export async function dryRun(
   ids: readonly string[],
   edits: Edits,
-  { database, sql }: { database: Database; sql: Sql },
+  database: Database,
   config: Pick<Config, 'SYSTEM_CURRENCY' | 'MAX_BODY_BYTES' | 'IGNORED_PARAMETERS'>,
 ): Promise<DryRun> {
   const rules: ReadingRules = {
@@ -50,7 +49,7 @@ export async function dryRun(
     ignored: new Set(config.IGNORED_PARAMETERS),
     systemCurrency: config.SYSTEM_CURRENCY,
   };
-  const { rows, skipped } = withCorrections(await readReplayable(sql, ids), edits);
+  const { rows, skipped } = withCorrections(await readReplayable(database.sql, ids), edits);
   const results: DryRunRow[] = [];
   for (const chunk of chunksOf(rows)) results.push(...(await persistChunk(chunk, database, rules)));
   const order = new Map(ids.map((id, index) => [id, index]));

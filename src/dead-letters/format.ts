@@ -6,11 +6,6 @@ export function timeOf(date: Date): string {
   return date.toISOString().slice(0, 19).replace('T', ' ');
 }
 
-/** `1 failure`, `2 failures`. */
-export function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
-}
-
 /** The sender; an unverified name is only a claim of the message. */
 export function senderOf({
   submitted_by,

@@ -85,3 +85,8 @@ export async function databaseReachable(sql: Sql, timeoutMs: number): Promise<bo
     () => false,
   );
 }
+
+/** Throws what the database throws if it does not answer. */
+export async function expectAnswer(sql: Sql): Promise<void> {
+  await sql(IS_WRITABLE, []);
+}

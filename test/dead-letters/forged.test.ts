@@ -232,7 +232,7 @@ describe('a call whose text is not what came', () => {
     });
     expect(await site.deadJson(all)).toMatchObject({ sent: 0, leftAlone: [{ id }] });
     expect(await site.deadJson([...all, '--set', 'note=x'])).toMatchObject({ sent: 0, leftAlone: [{ id }] });
-    expect((await site.dead(['show', id ?? ''])).stdout).toContain('not sent again');
+    expect((await site.dead(['show', id ?? ''])).stdout).toContain('cannot be replayed');
     const page = await (await fetch(`${origin}/dead-letters/${id}`, { headers: session })).text();
     expect(page).toContain('Cannot be replayed');
     expect(await deadLetter(uniqueid)).toMatchObject({ status: 'dead' });

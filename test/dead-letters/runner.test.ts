@@ -68,7 +68,7 @@ describe('dead replay', () => {
     await until(async () => (await count(`machine = 'int' and status = 'resolved'`)) > 10);
     command.child.kill('SIGINT');
     expect(await command.ended).toBe(1);
-    expect(command.output()).toContain('the same command goes on with the rest');
+    expect(command.output()).toContain('rerun the command to continue');
     expect(await count(`machine = 'int' and status = 'replaying'`)).toBe(0);
     expect(await count(`machine = 'int' and status = 'dead'`)).toBeGreaterThan(0);
     expect((await site.dead(['replay', '--machine', 'int'])).code).toBe(0);

@@ -158,7 +158,7 @@ describe('doctor', () => {
     await client.query(insert);
     const { code, of } = await examine();
     expect({ code, state: of('schema')?.state }).toEqual({ code: 0, state: 'ok' });
-    expect(of('schema')?.detail).toContain('of a later version 29990101000000_later');
+    expect(of('schema')?.detail).toContain('29990101000000_later of a later version');
     await client.query(`delete from _prisma_migrations where id = 'later'`);
     await client.end();
   });

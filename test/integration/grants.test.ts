@@ -327,7 +327,7 @@ describe('migrate --grant', () => {
       DATABASE_URL: db.databaseUrl,
     });
     expect(code).toBe(1);
-    expect(stderr).toContain('the grants of worker to nobody-here: ');
+    expect(stderr).toContain('cannot grant the rights of worker to nobody-here: ');
     expect(stderr).toContain('role "nobody-here" does not exist');
   });
 });

@@ -156,7 +156,7 @@ describe('user list', () => {
   test('says in one line why the database cannot be used, and exits 1', async () => {
     const { code, stderr, stdout } = await user(['list'], '', 'postgresql://nobody:secret@127.0.0.1:1/none');
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-    expect(stderr).toMatch(/^cdr-ingest: .*127\.0\.0\.1:1\n$/);
+    expect(stderr).toMatch(/^cdr-ingest: cannot reach the database at 127\.0\.0\.1:1; DATABASE_URL .*\n$/);
     expect(stderr).not.toContain('secret');
   });
 });

@@ -1,56 +1,45 @@
 import type { Command } from 'commander';
 import { ConfigError, readConfig } from '../../config.ts';
-import { readDeadLetterView } from '../../dead-letters/history.ts';
+import { databaseVariables } from '../../connections.ts';
 import { readCount } from '../../dead-letters/input.ts';
 import {
   countDeadLetters,
+  type DeadLetterFilter,
   type GroupField,
   groupDeadLetters,
   groupFields,
   readPage,
 } from '../../store/dead-letters/list.ts';
-import { printLine } from '../print.ts';
-import { writeAll } from './export.ts';
-import {
-  asOperator,
-  expectKnown,
-  printJson,
-  type SelectionOptions,
-  SelectionRefused,
-  selectionOf,
-  usage,
-  withSelection,
-} from './options.ts';
-import { printDeadLetter, printGroups, printList } from './tables.ts';
+import type { Sql } from '../../store/sql.ts';
+import { withDatabase } from '../database.ts';
+import { addUsage } from '../help.ts';
+import { printJson, printLine, writeData } from '../print.ts';
+import { exported } from './formats.ts';
+import { addSelection, expectKnown, fromOptions, type SelectionOptions, selectionOf } from './selection.ts';
+import { deadSession } from './session.ts';
+import { printGroups, printList } from './tables.ts';
 
-const PAGE = 50;
+const variables = [...databaseVariables, 'SYSTEM_CURRENCY'] as const;
 
-/** `dead list` and `dead show`: looking needs the database only. */
-export function registerLook(dead: Command): void {
-  withSelection(dead.command('list'))
-    .description('shows dead letters, the latest death first')
-    .option('--group-by <field>', `counts and the money at stake by ${groupFields.join(', ')}`)
-    .option('--limit <count>', `at most so many; a table shows ${PAGE} without it`)
-    .option('--json', 'prints JSON')
+/** Rows of a table without --limit. */
+const TABLE_ROWS = 50;
+
+/** `dead list`: the selected dead letters, or groups of them. */
+export function addList(dead: Command): void {
+  const command = addSelection(dead.command('list'))
+    .description('List dead letters, the latest death first')
+    .option('--group-by <field>', `count, and sum the money at stake, by ${groupFields.join(', ')}`)
+    .option('--limit <count>', `maximum rows, or groups with --group-by (default ${TABLE_ROWS} for a table)`)
+    .option('--json', 'print JSON')
     .action(list);
-
-  dead
-    .command('show')
-    .argument('<id>', 'the dead letter')
-    .description('shows the call, the reply it got, its history and the call stored under its uniqueid')
-    .option('--json', 'prints JSON')
-    .action(async (id: string, { json }: { json?: boolean }) => {
-      const [only = ''] = selectionOf([id], {}).ids ?? [];
-      const { SYSTEM_CURRENCY } = readConfig(['SYSTEM_CURRENCY']);
-      await asOperator(2, async ({ sql }) => {
-        const found = await readDeadLetterView(sql, only, SYSTEM_CURRENCY);
-        if (found === undefined) throw new SelectionRefused(`there is no dead letter ${only}`);
-        if (json) {
-          const { deadLetter, ...rest } = found;
-          printJson({ ...deadLetter, ...rest });
-        } else printDeadLetter(found);
-      });
-    });
+  addUsage(command, {
+    examples: [
+      'cdr-ingest dead list --status dead --since 24h',
+      'cdr-ingest dead list --reason rejected,conflict --limit 200',
+      'cdr-ingest dead list --status dead --group-by customer --limit 10',
+    ],
+    environment: variables,
+  });
 }
 
 interface ListOptions extends SelectionOptions {
@@ -59,31 +48,57 @@ interface ListOptions extends SelectionOptions {
   json?: boolean;
 }
 
-async function list(ids: string[], { groupBy, limit, json, ...options }: ListOptions): Promise<void> {
+async function list(
+  ids: string[],
+  { groupBy, limit: limitText, json: isJson = false, ...options }: ListOptions,
+): Promise<void> {
   const filter = selectionOf(ids, options);
-  if (groupBy !== undefined && !isGroupField(groupBy)) {
+  if (groupBy !== undefined && !isGroupField(groupBy))
     throw new ConfigError(
       `--group-by: expected one of ${groupFields.join(', ')}, got ${JSON.stringify(groupBy)}`,
     );
-  }
-  const most = usage(() => readCount('limit', limit));
-  const { SYSTEM_CURRENCY } = readConfig(['SYSTEM_CURRENCY']);
-  await asOperator(2, async ({ sql }) => {
+  const limit = fromOptions(() => readCount('limit', limitText));
+  const config = readConfig(variables);
+  await withDatabase(config, deadSession, async ({ sql }) => {
     await expectKnown(sql, filter);
-    if (groupBy !== undefined) {
-      const groups = await groupDeadLetters(sql, filter, groupBy, SYSTEM_CURRENCY);
-      if (json) printJson(groups);
-      else printGroups(groupBy, groups);
-    } else if (json) {
-      await writeAll(sql, filter, 'array', most);
-    } else {
-      const { deadLetters, next } = await readPage(sql, filter, most ?? PAGE);
-      printList(deadLetters, SYSTEM_CURRENCY);
-      if (next === undefined) return;
-      const all = await countDeadLetters(sql, filter);
-      printLine(`${deadLetters.length} of ${all}: --limit shows more, --group-by counts, export has all`);
-    }
+    const wanted: Wanted = { filter, limit, isJson, systemCurrency: config.SYSTEM_CURRENCY };
+    if (groupBy === undefined) await listDeadLetters(sql, wanted);
+    else await listGroups(sql, groupBy, wanted);
   });
+}
+
+interface Wanted {
+  filter: DeadLetterFilter;
+  limit: number | undefined;
+  isJson: boolean;
+  systemCurrency: string;
+}
+
+async function listDeadLetters(sql: Sql, { filter, limit, isJson, systemCurrency }: Wanted): Promise<void> {
+  if (isJson) {
+    await writeData(exported(sql, filter, 'array', limit));
+    return;
+  }
+  const { deadLetters, next } = await readPage(sql, filter, limit ?? TABLE_ROWS);
+  printList(deadLetters, systemCurrency);
+  if (next === undefined) return;
+  const all = await countDeadLetters(sql, filter);
+  printLine(`Showing ${deadLetters.length} of ${all}. Use --limit for more, or "dead export" for all.`);
+}
+
+async function listGroups(
+  sql: Sql,
+  field: GroupField,
+  { filter, limit, isJson, systemCurrency }: Wanted,
+): Promise<void> {
+  if (isJson) {
+    printJson(await groupDeadLetters(sql, filter, field, systemCurrency, limit));
+    return;
+  }
+  const most = limit ?? TABLE_ROWS;
+  const groups = await groupDeadLetters(sql, filter, field, systemCurrency, most + 1);
+  printGroups(field, groups.slice(0, most));
+  if (groups.length > most) printLine(`Showing the ${most} largest groups. Use --limit for more.`);
 }
 
 function isGroupField(text: string): text is GroupField {

@@ -1,26 +1,61 @@
 import type { Command } from 'commander';
 import { ConfigError, readConfig } from '../../config.ts';
-import { brokerOf, brokerVariables } from '../../connections.ts';
+import { brokerOf, brokerVariables, databaseVariables } from '../../connections.ts';
 import { readEdits } from '../../dead-letters/corrections.ts';
-import { dryRun as runDry } from '../../dead-letters/dry-run.ts';
+import { dryRun } from '../../dead-letters/dry-run.ts';
 import { readCount, readPercent, readRate } from '../../dead-letters/input.ts';
 import { BrokerError, openReplayPublisher } from '../../dead-letters/publisher.ts';
-import { type ReplayOrder, type ReplayProgress, replay } from '../../dead-letters/replay.ts';
-import { replayFilter, selectForReplay } from '../../dead-letters/selection.ts';
-import { complain } from '../print.ts';
-import {
-  asOperator,
-  expectKnown,
-  type OperatorSession,
-  operatorAtWork,
-  printJson,
-  type SelectionOptions,
-  SelectionRefused,
-  selectionOf,
-  usage,
-  withSelection,
-} from './options.ts';
-import { openProgress, printDryRun, printReplay } from './progress.ts';
+import { replay } from '../../dead-letters/replay.ts';
+import { type ReplaySelection, replayFilter, selectForReplay } from '../../dead-letters/selection.ts';
+import type { Database } from '../../store/database.ts';
+import { withDatabase } from '../database.ts';
+import { CommandError, finish } from '../exit.ts';
+import { addUsage } from '../help.ts';
+import { complain, printJson } from '../print.ts';
+import { onStopSignal } from '../signals.ts';
+import { openProgress } from './progress.ts';
+import { printDryRun, printReplay } from './results.ts';
+import { addSelection, expectKnown, fromOptions, type SelectionOptions, selectionOf } from './selection.ts';
+import { deadSession, operatorVariables, signIn } from './session.ts';
+
+const variables = [
+  ...databaseVariables,
+  ...brokerVariables,
+  ...operatorVariables,
+  'SYSTEM_CURRENCY',
+  'MAX_BODY_BYTES',
+  'IGNORED_PARAMETERS',
+] as const;
+
+const POOL = 4;
+
+/** `dead replay`: publishes dead letters again, in the operator's name. */
+export function addReplay(dead: Command): void {
+  const command = addSelection(dead.command('replay'))
+    .description('Replay dead letters. If it is interrupted, rerun the same command to continue')
+    .option('--dry-run', 'only show what each would become and what would be charged')
+    .option(
+      '--set <name=value>',
+      'correct a parameter; may be repeated',
+      (pair, pairs: string[]) => [...pairs, pair],
+      [],
+    )
+    .option('--unverified', 'include calls whose sender was not verified; you answer for them')
+    .option('--why <text>', 'reason, kept in the history')
+    .option('--limit <count>', 'maximum dead letters, the oldest deaths first')
+    .option('--rate <count/s>', 'maximum per second, such as 50/s')
+    .option('--abort-over <percent>', 'stop when more than this are refused, such as 5%')
+    .option('--json', 'print JSON')
+    .action(run);
+  addUsage(command, {
+    examples: [
+      'cdr-ingest dead replay --key scustomer --dry-run',
+      'cdr-ingest dead replay --key scustomer --rate 50/s --abort-over 5%',
+      'cdr-ingest dead replay 42 --set scustomer=123 --why "typo in the switch"',
+    ],
+    environment: variables,
+  });
+}
 
 interface ReplayOptions extends SelectionOptions {
   set: string[];
@@ -33,103 +68,92 @@ interface ReplayOptions extends SelectionOptions {
   json?: boolean;
 }
 
-const POOL = 4;
-
-/** `dead replay`: sends dead letters through the switch client again, in the operator's name. */
-export function registerReplay(dead: Command): void {
-  withSelection(dead.command('replay'))
-    .description('sends dead letters again; stopped at any point, the same command finishes the rest')
-    .option('--dry-run', 'only says what each would become and what would be charged')
-    .option(
-      '--set <name=value>',
-      'corrects a parameter; may be repeated',
-      (pair, pairs: string[]) => [...pairs, pair],
-      [],
-    )
-    .option('--unverified', 'also calls whose sender nobody verified: you answer for them')
-    .option('--why <text>', 'the reason, kept in the history')
-    .option('--limit <count>', 'at most so many, the oldest deaths first')
-    .option('--rate <count/s>', 'at most so many a second, such as 50/s')
-    .option('--abort-over <percent>', 'sends no more when more than this are refused again, such as 5%')
-    .option('--json', 'prints JSON')
-    .action(run);
-}
-
-async function run(
-  ids: string[],
-  { set, why: reason, dryRun, json, ...options }: ReplayOptions,
-): Promise<void> {
-  const why = reason ?? null;
-  const filter = selectionOf(ids, options);
-  const edits = usage(() => readEdits(set));
-  const limit = usage(() => readCount('limit', options.limit)) ?? null;
-  const rate = usage(() => readRate('rate', options.rate)) ?? null;
-  const abortOver = usage(() => readPercent('abort-over', options.abortOver)) ?? null;
-  const replayable = usage(() => replayFilter(filter, options.unverified === true));
-  const config = readConfig([...brokerVariables, 'SYSTEM_CURRENCY', 'MAX_BODY_BYTES', 'IGNORED_PARAMETERS']);
-  await asOperator(POOL, async (session) => {
-    const operator = await operatorAtWork(session);
-    await expectKnown(session.sql, filter);
-    const selection = await selectForReplay(session.sql, replayable, { edits, why, limit });
+async function run(ids: string[], options: ReplayOptions): Promise<void> {
+  const request = readRequest(ids, options);
+  const config = readConfig(variables);
+  await withDatabase(config, { ...deadSession, poolSize: POOL }, async (database) => {
+    const operator = await signIn(database.sql, config);
+    await expectKnown(database.sql, request.selected);
+    const selection = await selectForReplay(database.sql, request.filter, request);
     if (selection.problem !== null) throw new ConfigError(`--${selection.problem}`);
-    const { ids: selected, excluded, needsOption } = selection;
-    if (dryRun) {
-      const result = await runDry(selected, edits, session, config);
-      if (json) printJson({ ...result, left_out: excluded });
-      else printDryRun(result, excluded);
-      const { rows, leftAlone } = result;
-      const wouldResolve = leftAlone.length === 0 && rows.every(({ code }) => code === '204');
-      process.exitCode = wouldResolve && !needsOption ? 0 : 1;
-      return;
-    }
-    const progress = await send(selected, { operator, why, edits, rate, abortOver }, config, session);
-    if (json) printJson({ ...progress, left_out: excluded });
-    else printReplay(progress, excluded);
-    const unsent = progress.selected - progress.sent - progress.leftAlone.length;
-    const isDone = progress.dead === 0 && progress.takenOver === 0 && unsent === 0;
-    process.exitCode = isDone && !needsOption ? 0 : 1;
+    const isDone = options.dryRun
+      ? await runDry(database, config, request, selection)
+      : await runReplay(database, config, { ...request, operator }, selection);
+    finish(isDone && !selection.needsOption);
   });
 }
 
-type Config = Parameters<typeof brokerOf>[0] & { MAX_BODY_BYTES: number };
+/** What the command line asks for. Throws ConfigError. */
+function readRequest(ids: string[], options: ReplayOptions) {
+  const { set, why, unverified, limit, rate, abortOver, dryRun: _dryRun, json, ...filters } = options;
+  const selected = selectionOf(ids, filters);
+  return fromOptions(() => ({
+    selected,
+    filter: replayFilter(selected, unverified === true),
+    edits: readEdits(set),
+    why: why ?? null,
+    limit: readCount('limit', limit) ?? null,
+    rate: readRate('rate', rate) ?? null,
+    abortOver: readPercent('abort-over', abortOver) ?? null,
+    isJson: json === true,
+  }));
+}
 
-async function send(
-  selected: readonly string[],
-  order: ReplayOrder,
-  config: Config,
-  { sql }: OperatorSession,
-): Promise<ReplayProgress> {
+type Request = ReturnType<typeof readRequest>;
+type ReplayConfig = ReturnType<typeof readConfig<(typeof variables)[number]>>;
+
+/** Returns whether all selected dead letters would be resolved. */
+async function runDry(
+  database: Database,
+  config: ReplayConfig,
+  { edits, isJson }: Request,
+  { ids, excluded }: ReplaySelection,
+): Promise<boolean> {
+  const result = await dryRun(ids, edits, database, config);
+  if (isJson) printJson({ ...result, left_out: excluded });
+  else printDryRun(result, excluded);
+  return result.leftAlone.length === 0 && result.rows.every(({ code }) => code === '204');
+}
+
+/** Returns whether all selected dead letters were resolved. */
+async function runReplay(
+  { sql }: Database,
+  config: ReplayConfig,
+  order: Request & { operator: string },
+  { ids, excluded }: ReplaySelection,
+): Promise<boolean> {
   const publisher = await openReplayPublisher(brokerOf(config)).catch((error: unknown) => {
-    throw error instanceof BrokerError ? new SelectionRefused(error.message) : error;
+    throw brokerFailure(error, 'check AMQP_URL: amqp://user:password@host:5672/vhost');
   });
   const stop = new AbortController();
-  const onSignal = () => {
-    // Whatever is not persisted yet stays `replaying`, and the same command takes it up.
-    for (const name of SIGNALS) process.removeListener(name, onSignal).on(name, () => process.exit(1));
+  const bar = openProgress(ids.length);
+  const ignoreSignals = onStopSignal(() => {
     complain('');
-    complain('sending no more, waiting for what is on its way; once more ends at once');
+    complain('stopping; waiting for replays in flight (Ctrl-C again to quit now)');
+    // What has no result yet stays `replaying`, and the same command takes it up again.
     stop.abort();
-  };
-  for (const name of SIGNALS) process.on(name, onSignal);
-  const bar = openProgress(selected.length);
+  });
   try {
-    return await replay(selected, order, {
-      sql,
+    const settings = { sql, maxBodyBytes: config.MAX_BODY_BYTES, stop: stop.signal };
+    const progress = await replay(ids, order, {
+      ...settings,
       publish: publisher.publish,
-      maxBodyBytes: config.MAX_BODY_BYTES,
-      stop: stop.signal,
       onProgress: bar.update,
     });
+    bar.stop();
+    if (order.isJson) printJson({ ...progress, left_out: excluded });
+    else printReplay(progress, excluded);
+    const unsent = progress.selected - progress.sent - progress.leftAlone.length;
+    return progress.dead === 0 && progress.takenOver === 0 && unsent === 0;
   } catch (error) {
-    if (!(error instanceof BrokerError)) throw error;
-    throw new SelectionRefused(
-      `${error.message}; what was not sent stays "replaying", run the same command again`,
-    );
+    throw brokerFailure(error, 'what was not sent stays "replaying": rerun the command to continue');
   } finally {
     bar.stop();
-    for (const name of SIGNALS) process.removeListener(name, onSignal);
+    ignoreSignals();
     await publisher.close();
   }
 }
 
-const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+function brokerFailure(error: unknown, advice: string): unknown {
+  return error instanceof BrokerError ? new CommandError(`${error.message}; ${advice}`) : error;
+}

@@ -2,24 +2,26 @@ import { answerOf, moneyOf, senderOf, timeOf } from '../../dead-letters/format.t
 import type { DeadLetterView } from '../../dead-letters/history.ts';
 import { unsendable } from '../../domain/kept.ts';
 import { shorten, shown } from '../../domain/text.ts';
+import { counted } from '../../plural.ts';
 import type { DeadLetterGroup, DeadLetterSummary } from '../../store/dead-letters/list.ts';
 import { printLine, printTable } from '../print.ts';
 
+const LIST_HEAD = [
+  'id',
+  'last died (UTC)',
+  'reason',
+  'status',
+  'uniqueid',
+  'customer',
+  'machine',
+  'answer',
+  'cost',
+  'deaths',
+];
+
 export function printList(deadLetters: readonly DeadLetterSummary[], systemCurrency: string): void {
-  const head = [
-    'id',
-    'last died (UTC)',
-    'reason',
-    'status',
-    'uniqueid',
-    'customer',
-    'machine',
-    'answer',
-    'cost',
-    'deaths',
-  ];
   printTable(
-    head,
+    LIST_HEAD,
     deadLetters.map((deadLetter) => [
       deadLetter.id,
       timeOf(deadLetter.last_dead_at),
@@ -45,58 +47,61 @@ export function printGroups(field: string, groups: readonly DeadLetterGroup[]): 
   );
 }
 
-export function printDeadLetter({ deadLetter, call, history, stored, differences }: DeadLetterView): void {
-  printLine(`dead letter ${deadLetter.id}: ${deadLetter.reason}, ${deadLetter.status}`);
-  for (const { code, key, message } of deadLetter.responses)
-    printLine(`  answered ${code} ${key === '' ? '' : `${key}: `}${message}`);
-  if (deadLetter.error !== null) printLine(`  error: ${deadLetter.error}`);
-  printLine(`  ${senderOf(deadLetter)}, ${deadLetter.deaths} deaths, ${deadLetter.replays} replays`);
-  const problem = unsendable(deadLetter.altered, deadLetter.edits);
-  if (problem !== null) printLine(`  not sent again: ${problem}`);
-
+/** Prints everything that is known about a dead letter. */
+export function printDeadLetter(found: DeadLetterView): void {
+  const { deadLetter, call, history, stored } = found;
+  printSummary(deadLetter);
   if (call === null) {
     printLine('');
     printLine('The body cannot be read:');
     printLine(shorten(deadLetter.body, 2000));
-  } else printCall({ deadLetter, call, stored, differences });
+  } else printCall(found);
   if (stored !== null) {
     const { submitted_by, replayed_by, received_at, charged, customer_currency } = stored;
     const by = replayed_by === null ? submitted_by : `${submitted_by}, replayed by ${replayed_by}`;
     printLine(`stored ${timeOf(received_at)} from ${by}; charged ${charged} ${customer_currency}`);
   }
-
   printLine('');
   printTable(
-    ['when (UTC)', 'what', 'by', 'details', 'why'],
+    ['when (UTC)', 'event', 'by', 'details', 'why'],
     history.map(({ at, event, by, text, why }) => [timeOf(at), event, by ?? '', text, why ?? '']),
-    { wordWrap: true },
   );
 }
 
-/** The call as it came, what was corrected, and the stored one beside it; ≠ marks what differs. */
-function printCall({ deadLetter, call, stored, differences }: Omit<DeadLetterView, 'history'>): void {
+function printSummary(deadLetter: DeadLetterView['deadLetter']): void {
+  const { id, reason, status, responses, error, deaths, replays, altered, edits } = deadLetter;
+  printLine(`dead letter ${id}: ${reason}, ${status}`);
+  for (const { code, key, message } of responses)
+    printLine(`  answered ${code} ${key === '' ? '' : `${key}: `}${message}`);
+  if (error !== null) printLine(`  error: ${error}`);
+  printLine(`  ${senderOf(deadLetter)}, ${counted(deaths, 'death')}, ${counted(replays, 'replay')}`);
+  const problem = unsendable(altered, edits);
+  if (problem !== null) printLine(`  cannot be replayed: ${problem}`);
+}
+
+/** The call as it arrived, what was corrected, and the stored call beside it; ≠ marks what differs. */
+function printCall({ deadLetter, call, stored, differences }: DeadLetterView): void {
   const isCorrected = Object.keys(deadLetter.edits).length > 0;
   const head = [
     '',
     'parameter',
-    'as it came',
+    'received',
     ...(isCorrected ? ['corrected'] : []),
     ...(stored ? ['stored'] : []),
   ];
   const differing = new Set<string>(differences.map(({ parameter }) => parameter));
   const names = new Set([...Object.keys(call ?? {}), ...Object.keys(deadLetter.edits), ...differing]);
-  const rows = [...names].map((name) => {
-    const value = (fields: object | null) => {
-      const found: unknown = fields === null ? undefined : Reflect.get(fields, name);
-      return found === undefined ? '' : shown(found);
-    };
-    return [
-      differing.has(name) ? '≠' : '',
-      shorten(name, 40),
-      value(call),
-      ...(isCorrected ? [value(deadLetter.edits)] : []),
-      ...(stored ? [value(stored.call)] : []),
-    ];
-  });
+  const rows = [...names].map((name) => [
+    differing.has(name) ? '≠' : '',
+    shorten(name, 40),
+    shownValue(call, name),
+    ...(isCorrected ? [shownValue(deadLetter.edits, name)] : []),
+    ...(stored ? [shownValue(stored.call, name)] : []),
+  ]);
   printTable(head, rows);
+}
+
+function shownValue(fields: object | null, name: string): string {
+  const value: unknown = fields === null ? undefined : Reflect.get(fields, name);
+  return value === undefined ? '' : shown(value);
 }

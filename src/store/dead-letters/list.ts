@@ -126,12 +126,13 @@ export interface DeadLetterGroup {
   at_stake: { currency: string; cost: string }[];
 }
 
-/** Counts and the money at stake, most dead letters first. */
+/** Counts and the money at stake, the largest groups first; at most `limit` of them. */
 export async function groupDeadLetters(
   sql: Sql,
   filter: DeadLetterFilter,
   field: GroupField,
   systemCurrency: string,
+  limit?: number,
 ): Promise<DeadLetterGroup[]> {
   const { text, values } = conditionOf(filter);
   const responses =
@@ -149,7 +150,7 @@ export async function groupDeadLetters(
     select value, sum(count)::int as count, max(last_dead_at) as last_dead_at,
       coalesce(jsonb_agg(jsonb_build_object('currency', currency, 'cost', trim_scale(cost)::text) order by currency)
         filter (where cost <> 0), '[]') as at_stake
-    from part group by value order by count desc, value`,
+    from part group by value order by count desc, value limit $${values.length + 2}::int`,
   );
-  return await sql<DeadLetterGroup>(group, [...values, systemCurrency]);
+  return await sql<DeadLetterGroup>(group, [...values, systemCurrency, limit ?? null]);
 }

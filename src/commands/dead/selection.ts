@@ -1,0 +1,46 @@
+import type { Command } from 'commander';
+import { ConfigError } from '../../config.ts';
+import { InvalidInput } from '../../dead-letters/input.ts';
+import { readSelection, type SelectionText } from '../../dead-letters/selection.ts';
+import { type DeadLetterFilter, unknownIds } from '../../store/dead-letters/list.ts';
+import type { Sql } from '../../store/sql.ts';
+import { CommandError } from '../exit.ts';
+
+/** The options of a selection, as they were typed. */
+export type SelectionOptions = Omit<SelectionText, 'ids'>;
+
+/** Adds the selection that the commands have in common: ids, and filters that must all match. */
+export function addSelection(command: Command): Command {
+  return command
+    .argument('[id...]', 'ids of dead letters')
+    .option('--reason <reason>', 'dead-letter reason(s), comma-separated')
+    .option('--status <status>', 'dead, replaying, resolved or discarded; comma-separated')
+    .option('--code <code>', 'reply code: 400, 401 or 402')
+    .option('--key <key>', 'parameter named in the reply; "" if it names none')
+    .option('--customer <id>', 'only this customer (scustomer)')
+    .option('--machine <machine>', 'only this machine')
+    .option('--uniqueid <uniqueid>', 'only this uniqueid')
+    .option('--since <time>', 'last died at or after this time: 2h, 7d or ISO 8601')
+    .option('--until <time>', 'last died before this time: 2h, 7d or ISO 8601');
+}
+
+/** Reads a selection. Throws ConfigError if it is invalid. */
+export function selectionOf(ids: readonly string[], options: SelectionOptions): DeadLetterFilter {
+  return fromOptions(() => readSelection({ ...options, ids }, new Date()));
+}
+
+/** Reads values of options. InvalidInput becomes a ConfigError that names the option. */
+export function fromOptions<Result>(read: () => Result): Result {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof InvalidInput)) throw error;
+    throw new ConfigError(error.message.startsWith('id:') ? error.message : `--${error.message}`);
+  }
+}
+
+/** Throws CommandError if any of the given ids does not exist. */
+export async function expectKnown(sql: Sql, { ids }: DeadLetterFilter): Promise<void> {
+  const unknown = ids === undefined ? [] : await unknownIds(sql, ids);
+  if (unknown.length > 0) throw new CommandError(`there is no dead letter ${unknown.join(', ')}`);
+}
