@@ -80,7 +80,7 @@ async function signIn(username: string, password = PASSWORD): Promise<void> {
 }
 
 describe('the console in a browser', () => {
-  it('shows nothing to strangers, and lets an operator in', async () => {
+  it('shows nothing before an operator has signed in', async () => {
     await page.goto(`${origin}/dead-letters`);
     expect(new URL(page.url()).pathname).toBe('/sign-in');
     await signIn('boss', 'wrong-canary');
@@ -145,7 +145,7 @@ describe('the console in a browser', () => {
     ).toEqual([{ replayed_by: 'boss', scustomer: '1' }]);
   });
 
-  it('replays a selection with live progress, by keyboard alone', async () => {
+  it('replays a selection with live progress, using the keyboard only', async () => {
     await site.db.execute(`insert into customers (id, name, currency) values (4711, 'Harbour Hotel', 'EUR')`);
     await page.goto(`${origin}/dead-letters?key=scustomer`);
     await page.getByLabel('rate (calls/s)').focus();
@@ -182,7 +182,7 @@ describe('the console in a browser', () => {
     await page.setViewportSize({ width: 1200, height: 850 });
   });
 
-  it('lets a viewer look and nothing else', async () => {
+  it('lets a viewer look, but not act', async () => {
     await page.getByRole('button', { name: 'Sign out' }).click();
     await page.getByRole('heading', { level: 1, name: 'Sign in' }).waitFor();
     await signIn('auditor');
@@ -199,7 +199,7 @@ describe('the console in a browser', () => {
     expect(await site.ids(`id = ${id} and status = 'dead'`)).toEqual([id]);
   });
 
-  it('met no error, no refused script or style, and logged no password', () => {
+  it('caused no error, refused no script or style, and logged no password', () => {
     expect(problems).toEqual([]);
     expect(operators.output()).not.toContain('canary');
   });

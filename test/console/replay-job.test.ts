@@ -33,7 +33,7 @@ async function signedIn(username: string): Promise<{ cookie: string; csrf: strin
   return { cookie, csrf: /name="csrf" value="([^"]+)"/.exec(page)?.[1] ?? '' };
 }
 
-it('a replay sends no more when its operator is shut out, even for a moment', async () => {
+it('a replay stops when its operator is disabled, even for a moment', async () => {
   for (let n = 0; n < 40; n += 1) await site.submit({ uniqueid: `job-${n}`, scustomer: 4711 });
   const leaver = await signedIn('leaver');
   const started = await fetch(`${origin}/replay`, {

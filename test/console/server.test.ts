@@ -63,7 +63,7 @@ async function signedIn(username: string): Promise<{ cookie: string; csrf: strin
 }
 
 describe('a session', () => {
-  it('is known to the database by its hash alone, and its cookie to no script and no other site', async () => {
+  it('is stored as a hash, and its cookie is hidden from scripts and other sites', async () => {
     const response = await post('/sign-in', { username: 'boss', password: PASSWORD });
     const cookie = response.headers.get('set-cookie') ?? '';
     expect(cookie).toMatch(/^cdr_desk=[\w-]{43}; Path=\/; Max-Age=43200; HttpOnly; SameSite=Strict$/);
@@ -75,7 +75,7 @@ describe('a session', () => {
     expect(JSON.stringify(sessions)).not.toContain(id);
   });
 
-  it("has a cookie that is nobody else's: two of its name are none", async () => {
+  it('is not recognised if there are two cookies of its name', async () => {
     const { cookie } = await signedIn('boss');
     expect((await get('/', { cookie })).status).toBe(200);
     expect((await get('/', { cookie: `other=1; ${cookie}; x=${'A'.repeat(43)}` })).status).toBe(200);
@@ -102,7 +102,7 @@ describe('a session', () => {
     expect((await get('/dead-letters', idle)).status).toBe(303);
   });
 
-  it('is needed for every page, and a made-up cookie is none', async () => {
+  it('is required for every page, and a made-up cookie does not count', async () => {
     for (const path of ['/', '/dead-letters', '/dead-letters/1', '/replays', '/replays/x']) {
       expect((await get(path)).headers.get('location')).toBe('/sign-in');
       expect((await get(path, { cookie: `cdr_desk=${'A'.repeat(43)}` })).status).toBe(303);
@@ -117,7 +117,7 @@ describe('signing in', () => {
     expect((await post('/sign-in', { username: 'nobody', password: PASSWORD })).status).toBe(401);
   });
 
-  it('is not looked at any more after five failures, right or wrong', async () => {
+  it('is blocked after five failures, even with the right password', async () => {
     for (let attempt = 0; attempt < 5; attempt += 1)
       expect((await post('/sign-in', { username: 'auditor', password: 'wrong-one' })).status).toBe(401);
     expect((await post('/sign-in', { username: 'auditor', password: PASSWORD })).status).toBe(429);
@@ -126,7 +126,7 @@ describe('signing in', () => {
 });
 
 describe('a form', () => {
-  it('is refused from another site, and without the mark of its session', async () => {
+  it('is refused from another site, and without the token of its session', async () => {
     const boss = await signedIn('boss');
     const { cookie, csrf } = boss;
     const form = { id: '1', why: 'x', csrf };
@@ -146,7 +146,7 @@ describe('a form', () => {
     expect(await db.rows('select status from dead_letters')).toEqual([{ status: 'discarded' }]);
   });
 
-  it('larger than any of ours is not read, and one of another type neither', async () => {
+  it('is refused if it is too large or of another type', async () => {
     expect((await post('/sign-in', { username: 'x'.repeat(100_000), password: '' })).status).toBe(413);
     for (const type of ['text/plain', 'multipart/form-data; boundary=x', 'application/json'])
       expect((await post('/sign-in', { username: 'boss' }, { 'content-type': type })).status).toBe(415);
@@ -154,7 +154,7 @@ describe('a form', () => {
 });
 
 it.each(['uniqueid', 'machine', 'key', 'customer', 'reason', 'since', 'after', 'status'])(
-  'a filter that no row can hold is a bad request or none: %s',
+  'a filter value that cannot be stored is refused, or ignored in a cursor: %s',
   async (name) => {
     const { cookie } = await signedIn('boss');
     for (const value of ['%00', '%ff%00', '%ed%a0%80%00']) {
@@ -174,17 +174,17 @@ it.each([
   ['/dry-run', { id: '1', name: 'note', value: '\0' }],
   ['/replay', { id: '1', name: 'note', value: '\0' }],
   ['/replay', { id: '1', limit: '\0' }],
-])('a form with what no row can hold is a bad request: %s %j', async (path, form) => {
+])('a form value that cannot be stored is refused: %s %j', async (path, form) => {
   const { cookie, csrf } = await signedIn('boss');
   const response = await post(path, { csrf, ...form }, { cookie, origin });
   expect(response.status).toBe(400);
 });
 
-it('a name to sign in with that no row can hold is nobody\u2019s', async () => {
+it('a username that cannot be stored is unknown', async () => {
   expect((await post('/sign-in', { username: 'bo\0ss', password: PASSWORD })).status).toBe(401);
 });
 
-it('a path of an earlier version leads to the one of today, with its query, its method and its form', async () => {
+it('a path of an earlier version is redirected, with its query, method and form', async () => {
   const { cookie, csrf } = await signedIn('boss');
   for (const [path, to] of [
     ['/letters', '/dead-letters'],
@@ -247,7 +247,7 @@ describe('what a scanner sends', () => {
   });
 });
 
-it('allows no inline code, no foreign one and no frame, and nothing is cached', async () => {
+it('allows no inline or foreign code and no frames, and nothing is cached', async () => {
   const { cookie } = await signedIn('boss');
   for (const path of [
     '/sign-in',
@@ -271,7 +271,7 @@ it('allows no inline code, no foreign one and no frame, and nothing is cached', 
   }
 });
 
-it('tells nobody who is not signed in what it cannot reach, and says it in its log', async () => {
+it('hides failures from users who are not signed in, and logs them', async () => {
   const cut = await startProcess(['console'], {
     DATABASE_URL: 'postgresql://cdr:canary-1@127.0.0.1:1/somewhere',
     AMQP_URL: db.amqpUrl,

@@ -211,7 +211,7 @@ describe('a session ends for good', () => {
   });
 });
 
-describe('between a look at the password and the session', () => {
+describe('between the check of the password and the session', () => {
   it('a change of the user leaves none behind', async () => {
     const username = await newUser();
     const seen = await readCandidate(db.sql, username);

@@ -12,7 +12,7 @@ const commands = [...page.matchAll(/^cdr-ingest dead (.+)$/gm)].map(([, line = '
 let site: OperatorSite;
 
 beforeAll(async () => {
-  site = await openOperatorSite('desk-doc');
+  site = await openOperatorSite('dead-letters-doc');
   await site.submit({ uniqueid: 'doc-1', scustomer: 4711 });
   await site.submit({ uniqueid: 'doc-2', scustomer: 4712 });
 });

@@ -21,7 +21,7 @@ let origin: string;
 let session: { cookie: string; csrf: string };
 
 beforeAll(async () => {
-  site = await openOperatorSite('desk-forged');
+  site = await openOperatorSite('dead-letters-forged');
   operators = await startProcess(['console'], { ...site.environment, CONSOLE_PORT: '0' });
   origin = `http://127.0.0.1:${await operators.port()}`;
   const signIn = await post('/sign-in', { username: 'boss', password: PASSWORD });
@@ -124,7 +124,7 @@ describe.each(forged)('a call %s', (kind, send) => {
     reason = row?.reason ?? '';
   });
 
-  it('is shown as what it claims, and is no money at stake', async () => {
+  it('is shown as a claim, and does not count as money at stake', async () => {
     expect(await site.deadJson(['list', id])).toMatchObject([{ verified: false, submitted_by: 'switch' }]);
     const { stdout } = await site.dead(['show', id]);
     expect(stdout).toContain('claims to be switch');
@@ -166,7 +166,7 @@ describe.each(forged)('a call %s', (kind, send) => {
   });
 });
 
-it('a call whose sender was verified is sent again as before', async () => {
+it('a call of a verified sender is replayed without further options', async () => {
   await site.submit({ uniqueid: 'honest-1', scustomer: 600 });
   const { id = '' } = (await deadLetter('honest-1')) ?? {};
   expect((await site.dead(['show', id ?? ''])).stdout).toContain('sent by switch');
@@ -190,8 +190,8 @@ it('an unverified call that is refused again stays unverified', async () => {
   expect(await deadLetter('again-1')).toMatchObject({ verified: 'false', status: 'dead' });
 });
 
-describe('a call whose text is not what came', () => {
-  it('keeps its own uniqueid where it could be read all the same, and is charged once under that', async () => {
+describe('a call that is not kept as received', () => {
+  it('keeps its uniqueid if that could be read, and is charged once', async () => {
     const form = new URLSearchParams(
       callOf({ uniqueid: 'BYPASS-6', note: 'password: none' }) as Record<string, string>,
     );
@@ -221,7 +221,7 @@ describe('a call whose text is not what came', () => {
       'application/json',
       'cut-1',
     ],
-  ])('is not sent again: %s', async (_, body, contentType, uniqueid) => {
+  ])('is not replayed: %s', async (_, body, contentType, uniqueid) => {
     await publish(body, { contentType });
     await until(async () => (await deadLetter(uniqueid)) !== undefined);
     const { id = '' } = (await deadLetter(uniqueid)) ?? {};
@@ -238,7 +238,7 @@ describe('a call whose text is not what came', () => {
     expect(await deadLetter(uniqueid)).toMatchObject({ status: 'dead' });
   });
 
-  it('is sent again with what an operator set in place of a masked address', async () => {
+  it('is replayed once an operator has set the masked parameter', async () => {
     const recording = `ftp://me:${PASSWORD}@host/1.wav`;
     await site.submit({ uniqueid: 'ftp-1', scustomer: 602, recording });
     await site.db.execute(`insert into customers (id, name, currency) values (602, 'new', 'USD')`);
@@ -253,7 +253,7 @@ describe('a call whose text is not what came', () => {
   });
 });
 
-it('a call with a forged record of its death is believed as far as its credentials go', async () => {
+it('a forged death record gains a call nothing beyond its credentials', async () => {
   const headers = { 'x-death': X_DEATH };
   await publish(JSON.stringify(callOf({ uniqueid: 'mine-1' })), { routingKey: 'cdr.create', headers });
   const isThere = async () =>
@@ -263,7 +263,7 @@ it('a call with a forged record of its death is believed as far as its credentia
   for (const { submitted_by } of await stored('mine-1')) expect(submitted_by).toBe('switch');
 });
 
-it('lets no password out, whatever was forged', async () => {
+it('no password appears anywhere, whatever was forged', async () => {
   const tables = await site.db.rows(
     `select (select string_agg(d::text, '') from dead_letters d) a, (select string_agg(e::text, '') from dead_letter_events e) b`,
   );

@@ -21,14 +21,14 @@ const row: Replayable = {
 };
 const sent = (change: Partial<Replayable>) => nextAttempt({ ...row, ...change }, TOKEN).message;
 
-describe('a dead letter on its way', () => {
-  it('carries the replay header of its next attempt, whose token hash fits its body', () => {
+describe('the next attempt of a dead letter', () => {
+  it('has a replay header whose token hash matches its body', () => {
     const { mark, message } = nextAttempt(row, TOKEN);
     expect(readReplayHeader(message.replayHeader)).toEqual({ deadLetter: '7', attempt: 3, token: TOKEN });
     expect(mark).toMatchObject({ id: '7', replays: 2, tokenHash: tokenHashOf(TOKEN, message.body) });
   });
 
-  it('says the call with its corrections and without its sender', () => {
+  it('has the call with its corrections and without credentials', () => {
     const { body, contentType } = sent({ edits: { scustomer: '2', note: 'moved' } });
     expect(JSON.parse(body.toString())).toEqual({
       uniqueid: 'u-1',
@@ -39,19 +39,19 @@ describe('a dead letter on its way', () => {
     expect(contentType).toBe('application/json');
   });
 
-  it('is JSON, however it came', () => {
+  it('is JSON, whatever format was received', () => {
     const properties = { contentType: 'application/x-www-form-urlencoded', routingKey: 'cdrs.create' };
     const { body, contentType } = sent({ body: '{"uniqueid":"u-1","machine":"a b"}', properties });
     expect(JSON.parse(body.toString())).toEqual({ uniqueid: 'u-1', machine: 'a b' });
     expect(contentType).toBe('application/json');
   });
 
-  it('leaves the mask out that stands in place of its password', () => {
+  it('omits the masked password', () => {
     const { body } = sent({ body: '{"uniqueid":"u-1","auth_password":"***","machine":"m"}' });
     expect(JSON.parse(body.toString())).toEqual({ uniqueid: 'u-1', machine: 'm' });
   });
 
-  it('is none where its text is not what came, unless an operator sets all that is missing', () => {
+  it('is refused if parts were masked or cut, unless an operator sets all of them', () => {
     const open = { status: 'dead' as const, edits: {} };
     expect(whyNotSent({ ...open, altered: [] }, {})).toBeNull();
     expect(whyNotSent({ ...open, altered: [''] }, { note: 'x' })).toContain('only its sender');
@@ -63,7 +63,7 @@ describe('a dead letter on its way', () => {
     expect(whyNotSent({ status: 'resolved', altered: [], edits: {} }, {})).toBe('status is resolved');
   });
 
-  it('goes as it came where nobody can read it', () => {
+  it('is sent as received if it cannot be read', () => {
     const properties = { contentType: 'text/plain', routingKey: 'cdrs.create' };
     expect(sent({ body: '{"uniqueid":', properties })).toMatchObject({
       body: Buffer.from('{"uniqueid":'),
@@ -71,7 +71,7 @@ describe('a dead letter on its way', () => {
     });
   });
 
-  it('is answered where the switch first asked, under the name that its reply had', () => {
+  it('is answered where the switch first asked, with the correlation id of the first reply', () => {
     expect(sent({})).toMatchObject({ replyTo: null, correlationId: 'u-1' });
     expect(sent({ properties: { messageId: 'm-1', replyTo: 'cdrs.reply.x' } })).toMatchObject({
       replyTo: 'cdrs.reply.x',
@@ -82,7 +82,7 @@ describe('a dead letter on its way', () => {
     });
   });
 
-  it('keeps its routing key where that leads to the calls, and its trace', () => {
+  it('keeps its trace, and a routing key that leads to the queue', () => {
     expect(sent({})).toMatchObject({ routingKey: 'cdrs.create.m' });
     expect(sent({ properties: { routingKey: 'cdr.create' } })).toMatchObject({ routingKey: 'cdrs.create' });
     const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`;

@@ -12,7 +12,7 @@ let site: OperatorSite;
 let observer: Observer;
 
 beforeAll(async () => {
-  site = await openOperatorSite('desk-replay');
+  site = await openOperatorSite('dead-letters-replay');
   observer = await openObserver(site.db.amqpUrl);
 });
 
@@ -68,7 +68,7 @@ describe('a replay', () => {
     ]);
   });
 
-  it('leaves what nobody vouches for alone until its reason is named', async () => {
+  it('skips an unverified dead letter until its reason is named and the operator vouches for it', async () => {
     const id = await refused({ uniqueid: 'forged-1', auth_password: 'wrong' });
     expect(await site.deadJson(['replay'])).toMatchObject({ sent: 0 });
     const named = await site.dead(['replay', id]);
@@ -81,7 +81,7 @@ describe('a replay', () => {
     expect(await storedAs('forged-1')).toMatchObject([{ submitted_by: 'boss', replayed_by: 'boss' }]);
   });
 
-  it('stores what a stranger only asked, where an operator answers for it', async () => {
+  it('stores an unverified call that only asked for validation, if an operator vouches for it', async () => {
     const id = await refused({ uniqueid: 'asked-1', auth_password: 'wrong', validation: 1 });
     const replay = ['replay', id, '--reason', 'unauthenticated', '--unverified'];
     expect(await site.dead([...replay, '--set', 'validation=1'])).toMatchObject({
@@ -97,7 +97,7 @@ describe('a replay', () => {
     expect(await deadLettersOf('asked-1')).toMatchObject([{ status: 'resolved' }]);
   });
 
-  it('counts a call that the switch sent again itself as resolved', async () => {
+  it('resolves a dead letter whose call the switch has sent again itself', async () => {
     await refused({ uniqueid: 'again-1', scustomer: 78 });
     await site.db.execute(`insert into customers (id, name, currency) values (78, 'late', 'USD')`);
     expect(await site.submit({ uniqueid: 'again-1', scustomer: 78 })).toEqual([{ code: '204', key: '' }]);
@@ -135,7 +135,7 @@ describe('a replay', () => {
     expect((await observer.answers('ask worse-1', 2)).map((answer) => answer.code)).toEqual(['400', '400']);
   });
 
-  it('meets a dead letter of the same reason and content in that one', async () => {
+  it('merges into a dead letter of the same reason and content', async () => {
     const id = await refused({ uniqueid: 'twin-1', scustomer: 997 });
     await site.submit({ uniqueid: 'twin-1', scustomer: 1 });
     const twin = await refused({ uniqueid: 'twin-1', scustomer: 997 });
@@ -146,7 +146,7 @@ describe('a replay', () => {
     ]);
   });
 
-  it('lets a conflict in under another uniqueid only with a reason, and one at a time', async () => {
+  it('sets another uniqueid only for one conflict at a time, with a reason', async () => {
     await site.submit({ uniqueid: 'taken-1', cost: 1 });
     const id = await refused({ uniqueid: 'taken-1', cost: 2 });
     const set = ['--set', 'uniqueid=taken-1b'];
@@ -161,7 +161,7 @@ describe('a replay', () => {
     await site.dead(['discard', other]);
   });
 
-  it('sends a call with a mistyped routing key by the right one', async () => {
+  it('corrects a mistyped routing key', async () => {
     await site.client.submitTo('cdr.create', { body: JSON.stringify(callOf({ uniqueid: 'lost-1' })) });
     expect(await deadLettersOf('lost-1')).toMatchObject([{ reason: 'unroutable' }]);
     expect((await site.dead(['replay', '--uniqueid', 'lost-1', '--unverified'])).code).toBe(0);
@@ -170,7 +170,7 @@ describe('a replay', () => {
 });
 
 describe('a replay header', () => {
-  it('lets its message in once, and tells a second copy what became of the first', async () => {
+  it('admits its message once, and answers a second copy like the first', async () => {
     await refused({ uniqueid: 'once-1', scustomer: 80 });
     await site.db.execute(`insert into customers (id, name, currency) values (80, 'once', 'USD')`);
     await observer.replaysSeen();
@@ -196,8 +196,8 @@ describe('a replay header', () => {
     );
     await observer.send(other, 'other body', second.replayHeader);
     await observer.send(other, 'made up', `${id}.3.${'A'.repeat(43)}`);
-    await observer.send(other, 'no ticket at all', 'let me in');
-    for (const name of ['other body', 'made up', 'no ticket at all'])
+    await observer.send(other, 'no token', 'let me in');
+    for (const name of ['other body', 'made up', 'no token'])
       expect(await observer.answers(name)).toMatchObject([{ code: '401' }]);
     expect(await deadLettersOf('evil-1')).toMatchObject([
       { reason: 'unauthenticated', status: 'dead', deaths: '3' },
@@ -223,12 +223,12 @@ describe('a dry run', () => {
     ];
     await site.db.execute(`insert into customers (id, name, currency) values (90, 'dry', 'EUR')`);
     const before = await site.db.rows(`select * from dead_letters where scustomer = 90 order by id`);
-    const dryRunResult = await site.deadJson<{ rows: { id: string; becomes: string; charged: string }[] }>([
+    const dryRun = await site.deadJson<{ rows: { id: string; becomes: string; charged: string }[] }>([
       'replay',
       ...ids,
       '--dry-run',
     ]);
-    expect(dryRunResult.rows).toMatchObject([
+    expect(dryRun.rows).toMatchObject([
       { id: ids[0], becomes: 'accepted', customer: 90, charged: '1.38', currency: 'EUR' },
       { id: ids[1], becomes: 'rejected', code: '400', charged: null },
       { id: ids[2], becomes: 'conflict', code: '400', charged: null },
@@ -262,7 +262,7 @@ describe('who may replay', () => {
   });
 });
 
-it('leaves balances and invoices proven', async () => {
+it('balances and invoices reconcile afterwards', async () => {
   const { proofs } = await reconcile(site.db);
   expect(proofs.map(({ drift }) => drift)).toEqual([0, 0, 0]);
 });

@@ -5,7 +5,7 @@ import { type OperatorSite, openOperatorSite } from '../support/operators.ts';
 let site: OperatorSite;
 
 beforeAll(async () => {
-  site = await openOperatorSite('desk-runner');
+  site = await openOperatorSite('dead-letters-runner');
   await site.db.execute(`insert into customers (id, name, currency) values (5, 'five', 'USD')`);
 });
 
@@ -25,7 +25,7 @@ async function deadLetters(prefix: string, count: number, customer: number): Pro
 const count = async (where: string) => (await site.ids(where)).length;
 
 describe('dead replay', () => {
-  it('sends no more when too many are refused again', async () => {
+  it('stops when too many are refused again', async () => {
     await deadLetters('bad', 300, 404);
     const progress = await site.deadJson<{ sent: number; dead: number; ended: string }>([
       'replay',
@@ -40,7 +40,7 @@ describe('dead replay', () => {
     expect(await count(`machine = 'bad' and replays = 0`)).toBe(300 - progress.sent);
   });
 
-  it('keeps to its rate and to its limit, and tells how far it is in plain lines', async () => {
+  it('keeps its rate and its limit, and prints its progress', async () => {
     await deadLetters('slow', 40, 5);
     const { code, stderr } = await site.dead([
       'replay',
@@ -61,7 +61,7 @@ describe('dead replay', () => {
     expect(await count(`machine = 'slow' and status = 'dead'`)).toBe(10);
   });
 
-  it('stops on Ctrl-C with what is on its way persisted, and the same command finishes the rest', async () => {
+  it('waits on Ctrl-C for the replays in flight, and the same command finishes the rest', async () => {
     await deadLetters('int', 200, 5);
     const args = ['replay', '--machine', 'int', '--rate', '40'];
     const command = await site.startDead(args);
@@ -75,7 +75,7 @@ describe('dead replay', () => {
     expect(await count(`machine = 'int' and status = 'resolved'`)).toBe(200);
   });
 
-  it('never takes up what died after it had started', async () => {
+  it('never includes what died after it had started', async () => {
     await deadLetters('early', 20, 5);
     const command = await site.startDead([
       'replay',
@@ -96,7 +96,7 @@ describe('dead replay', () => {
     expect(await count(`uniqueid = 'late-1' and status = 'dead'`)).toBe(1);
   });
 
-  it('takes up rows that a killed replay left behind without having sent them', async () => {
+  it('continues rows that a killed replay had marked and not sent', async () => {
     await deadLetters('stuck', 3, 5);
     await site.db.execute(
       `update dead_letters set status = 'replaying', replays = 1 where machine = 'stuck'`,
@@ -104,7 +104,7 @@ describe('dead replay', () => {
     expect(await site.deadJson(['replay', '--machine', 'stuck'])).toMatchObject({ resolved: 3 });
   });
 
-  it('says in one line that there is no broker, and changes nothing', async () => {
+  it('reports an unreachable broker in one line, and changes nothing', async () => {
     await deadLetters('alone', 1, 5);
     const result = await site.dead(['replay', '--machine', 'alone'], { AMQP_URL: 'amqp://x:y@127.0.0.1:1' });
     expect(result.code).toBe(1);
@@ -113,7 +113,7 @@ describe('dead replay', () => {
   });
 });
 
-it('a replay that no queue takes is dead again, as unroutable', async () => {
+it('a replay that reaches no queue dies again, as unroutable', async () => {
   await deadLetters('poison', 1, 5);
   const other = await outsider(site.db.amqpUrl);
   await other.apart(async (channel) => {

@@ -6,7 +6,7 @@ import { type ReplayFilter, readSelection, replayFilter } from '../../src/dead-l
 const NOW = new Date('2026-11-25T12:00:00Z');
 
 describe('a selection', () => {
-  it('leaves out what is empty, but an empty key is one', () => {
+  it('ignores empty parts, except an empty key', () => {
     expect(readSelection({ reason: '', status: undefined, machine: '' }, NOW)).toEqual({});
     expect(readSelection({ key: '' }, NOW)).toEqual({ key: '' });
   });
@@ -47,25 +47,25 @@ describe('a selection', () => {
   });
 });
 
-describe('what a replay is about', () => {
-  it('is everything open but what nobody vouches for', () => {
+describe('the selection of a replay', () => {
+  it('has the open dead letters of verified senders, except reasons that must be named', () => {
     const { filter } = replayFilter({}, false);
     expect(filter.reasons).toEqual(['rejected', 'conflict', 'failed', 'poison', 'unroutable']);
     expect(filter).toMatchObject({ statuses: ['dead', 'replaying'], verified: true });
     expect(replayFilter({}, true).filter).not.toHaveProperty('verified');
   });
 
-  it('is what is named, never what is closed', () => {
+  it('has the reasons that are named, but never a closed dead letter', () => {
     expect(replayFilter({ reasons: ['forbidden'] }, false).filter.reasons).toEqual(['forbidden']);
     expect(() => replayFilter({ statuses: ['dead', 'resolved'] }, true)).toThrow(InvalidInput);
   });
 });
 
-describe('a dead letter that was named', () => {
+describe('a dead letter that is excluded', () => {
   const exclusion = (unverified: boolean, row: Parameters<ReplayFilter['exclusionOf']>[0]) =>
     replayFilter({}, unverified).exclusionOf(row);
 
-  it('is told what it needs', () => {
+  it('is reported with the options that would include it', () => {
     const status = 'dead' as const;
     expect(exclusion(false, { status, reason: 'rejected', verified: true })).toBeNull();
     expect(exclusion(true, { status, reason: 'poison', verified: false })).toBeNull();
@@ -88,7 +88,7 @@ describe('a dead letter that was named', () => {
 });
 
 describe('a correction', () => {
-  it('is name=value, where the value may hold anything that its parameter takes', () => {
+  it('is name=value, with any value that is valid for the parameter', () => {
     expect(readEdits(['note=a=b', 'cost=1.5', 'taxes='])).toEqual({ note: 'a=b', cost: '1.5', taxes: '' });
   });
 

@@ -11,7 +11,7 @@ import { type OperatorSite, openOperatorSite, PASSWORD, runCommand } from '../su
 let site: OperatorSite;
 
 beforeAll(async () => {
-  site = await openOperatorSite('desk-look');
+  site = await openOperatorSite('dead-letters-commands');
   await site.submit({ uniqueid: 'a-1', scustomer: 700, machine: 'm-2', cost: '2.5' });
   await site.submit({ uniqueid: 'a-2', scustomer: 701, cost: '10', currency: 'EUR' });
   await site.submit({ uniqueid: 'a-3', scustomer: 701, cots: 1, cost: 'x' });
@@ -31,14 +31,14 @@ interface Row {
   uniqueid: string | null;
 }
 
-/** What a selection finds, by the very functions that the command calls. */
+/** The uniqueids that a selection finds, by the same functions as in the command. */
 const found = async (text: SelectionText, limit = 100) => {
   const { deadLetters } = await readPage(site.db.sql, readSelection(text, new Date()), limit);
   return deadLetters.map(({ uniqueid }) => uniqueid);
 };
 
 describe('dead list', () => {
-  it('shows all of them as a table, the latest death first, without any credentials', async () => {
+  it('prints a table, latest death first, and needs no credentials', async () => {
     const { stdout, code } = await site.dead(['list'], { CDR_USERNAME: '', CDR_PASSWORD: '', AMQP_URL: '' });
     expect(code).toBe(0);
     const order = [...stdout.matchAll(/(a-\d|ok-1)/g)].map(([name]) => name);
@@ -64,7 +64,7 @@ describe('dead list', () => {
     expect(await found(text)).toEqual(expected);
   });
 
-  it('takes filters and ids together, and goes on page by page', async () => {
+  it('combines filters and ids, and reads page by page', async () => {
     const ids = await site.ids(`uniqueid in ('a-1', 'a-2', 'a-3')`);
     const rows = await site.deadJson<Row[]>([
       'list',
@@ -88,20 +88,17 @@ describe('dead list', () => {
     expect(pages).toHaveLength(7);
   });
 
-  it.each(['list', 'show', 'export', 'replay', 'discard'])(
-    'exits 1 for an id that nothing has: %s',
-    async (name) => {
-      const { code, stdout, stderr } = await site.dead([name, '999999']);
-      expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-      expect(stderr).toContain('999999');
-    },
-  );
+  it.each(['list', 'show', 'export', 'replay', 'discard'])('exits 1 for an unknown id: %s', async (name) => {
+    const { code, stdout, stderr } = await site.dead([name, '999999']);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toContain('999999');
+  });
 
   it.each([
     [['list', '--reason', 'bad'], 'rejected'],
     [['list', '--group-by', 'cost'], 'reason'],
     [['replay', '--set', 'nonsense=1'], 'nonsense'],
-  ])('exits 2 for %j and says what was expected', async (args, expected) => {
+  ])('exits 2 for %j and prints what was expected', async (args, expected) => {
     const { code, stdout, stderr } = await site.dead(args);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr).toContain(expected);
@@ -133,7 +130,7 @@ describe('dead list', () => {
 });
 
 describe('dead show', () => {
-  it('sets the stored call beside a conflict and marks what differs', async () => {
+  it('shows the stored call beside a conflict and marks what differs', async () => {
     const [id = ''] = await site.ids(`uniqueid = 'ok-1'`);
     expect(await site.deadJson(['show', id])).toMatchObject({
       id: Number(id),
@@ -151,7 +148,7 @@ describe('dead show', () => {
     expect([...stdout.matchAll(/≠ +│ (\w+)/g)].map(([, name]) => name)).toEqual(['snumber', 'cost'].sort());
   });
 
-  it('shows what could not be read, its password masked', async () => {
+  it('shows an unreadable body with its password masked', async () => {
     const [id = ''] = await site.ids(`uniqueid = 'a-7'`);
     const { stdout, code } = await site.dead(['show', id]);
     expect(code).toBe(0);
@@ -173,14 +170,14 @@ describe('dead export', () => {
     expect(csv[1]).toMatch(/^\d+,rejected,dead,a-1,700,m-2,switch,2\.5,,1,0,/);
   });
 
-  it('disarms cells that a spreadsheet would take for formulas', async () => {
+  it('escapes cells that a spreadsheet would run as formulas', async () => {
     await site.submit({ uniqueid: '=cmd|x', scustomer: 702, cost: '-1.5' });
     const { stdout } = await site.dead(['export', '--csv', '--customer', '702']);
     expect(stdout).toContain(",'=cmd|x,702,");
     expect(stdout).toContain(',-1.5,');
   });
 
-  it('writes a file of its own and never over another', async () => {
+  it('writes a new file and never overwrites one', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'cdr-export-'));
     const file = join(folder, 'dead.jsonl');
     expect((await site.dead(['export', '--output', file, '--customer', '700'])).code).toBe(0);
@@ -194,7 +191,7 @@ describe('dead export', () => {
 });
 
 describe('dead discard and dead prune', () => {
-  it('gives dead letters up with who and why, and removes them when they are old enough', async () => {
+  it('discards with who and why, and prunes what is old enough', async () => {
     const [id = ''] = await site.ids(`uniqueid = 'a-1'`);
     expect((await site.dead(['discard'])).code).toBe(2);
     expect(await site.deadJson(['discard', id, '--why', 'a test call'])).toEqual({
@@ -226,7 +223,7 @@ describe('dead discard and dead prune', () => {
   });
 });
 
-it('lets no password out of table, command, export or log', async () => {
+it('no password appears in a table, a command, an export or a log', async () => {
   const [id = ''] = await site.ids(`uniqueid = 'a-5'`);
   await site.dead(['replay', id, '--reason', 'unauthenticated', '--unverified', '--set', 'note=x']);
   const outputs: string[] = [];
