@@ -1,13 +1,13 @@
 import type { Fields } from './body.ts';
 import { parameters } from './contract.ts';
 
-/** Machines and customers whose calls a user may submit; null: any. An empty list is none. */
+/** Machines and customers whose calls a user may submit. Null: any; an empty set: none. */
 export interface Confinement {
   machines: ReadonlySet<string> | null;
   customers: ReadonlySet<number> | null;
 }
 
-/** Whether a call is none that the user may submit. */
+/** Whether a call is not one that the user may submit. */
 export function isOutside(
   { machines, customers }: Confinement,
   { machine, scustomer }: { machine: string; scustomer: number },
@@ -15,7 +15,7 @@ export function isOutside(
   return (machines !== null && !machines.has(machine)) || (customers !== null && !customers.has(scustomer));
 }
 
-/** The same of a message that is no call, as far as its machine and customer can be read. */
+/** The same for a message that is not a valid call, as far as its machine and customer can be read. */
 export function isReadablyOutside({ machines, customers }: Confinement, fields: Fields): boolean {
   const machine = parameters.shape.machine.safeParse(fields.machine);
   const scustomer = parameters.shape.scustomer.safeParse(fields.scustomer);

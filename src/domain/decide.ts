@@ -11,11 +11,11 @@ export interface Call {
   /** validation=1: the sender only asks. */
   validationOnly: boolean;
   submittedBy: string;
-  /** Its machine or customer is none of those that its sender is confined to. */
+  /** Its machine or customer is not one of those that its sender is confined to. */
   isOutside?: boolean;
-  /** Of its sender; of replays none. */
+  /** Of its sender; replays have none. */
   confinement?: Confinement | null;
-  /** The operator who sent it again; of replays alone. */
+  /** The operator who replayed it; only of replays. */
   replayedBy?: string;
 }
 
@@ -24,16 +24,16 @@ export type Decision =
   | { kind: 'store'; charge: Charge }
   | { kind: 'answer'; outcome: Outcome }
   /**
-   * Differs from the call that has its uniqueid. That one is stored already, or is stored by this very batch:
-   * what differs is told when it can be read from the database.
+   * Differs from the call that has its uniqueid, which is stored already or is about to be stored with this batch.
+   * What differs is known when that call can be read from the database.
    */
   | { kind: 'compare' };
 
 /**
  * Decides each call of a batch in the order of arrival, as if they had come one by one: of several with one
- * uniqueid the first is stored and the others are measured against it. A uniqueid that is stored already is
- * answered from what is stored, before any reference is looked at, and before its sender's confinement, which may have
- * changed since (interface, sections 1 and 3).
+ * uniqueid the first is stored and the others are compared with it. A uniqueid that is stored already is
+ * answered from what is stored, before any reference is checked, and before its sender's confinement, which may have
+ * changed since (docs/interface.md, sections 1 and 3).
  *
  * @param stored fingerprints (hex) of stored calls by uniqueid
  */
@@ -46,7 +46,8 @@ export function decide(
   return calls.map((call) => {
     const { uniqueid } = call.cdr;
     const before = stored.get(uniqueid) ?? taken.get(uniqueid);
-    if (before !== undefined) return before === call.fingerprint ? repeated(call) : { kind: 'compare' };
+    if (before !== undefined)
+      return before === call.fingerprint ? answer(outcomeOfRepeat(call)) : { kind: 'compare' };
     if (call.isOutside) return answer({ kind: 'forbidden', isOutside: true });
     const charging = charge(call.cdr, references);
     if (charging.kind === 'refused') return answer({ kind: 'rejected', errors: charging.errors });
@@ -56,10 +57,10 @@ export function decide(
   });
 }
 
-/** What a call becomes whose uniqueid is stored under another fingerprint: a conflict where anything differs. */
+/** The outcome of a call whose uniqueid is stored with another fingerprint: a conflict if anything differs. */
 export function compare(stored: Cdr, call: Call): Outcome {
   const found = differences(stored, call.cdr);
-  if (found.length === 0) return again(call);
+  if (found.length === 0) return outcomeOfRepeat(call);
   const conflict: Outcome = { kind: 'conflict', differences: found };
   // Names alone would tell which of a sender's guesses are right.
   return call.confinement && isOutside(call.confinement, stored)
@@ -67,11 +68,7 @@ export function compare(stored: Cdr, call: Call): Outcome {
     : conflict;
 }
 
-function repeated(call: Call): Decision {
-  return answer(again(call));
-}
-
-function again(call: Call): Outcome {
+function outcomeOfRepeat(call: Call): Outcome {
   return call.validationOnly ? { kind: 'validated' } : { kind: 'duplicate' };
 }
 

@@ -1,11 +1,11 @@
 import { hash } from 'node:crypto';
 
-/** The header in which a replay says which dead letter it is; it stands in place of credentials. */
+/** The header with which a replay names its dead letter. It replaces credentials. */
 export const REPLAY_HEADER = 'cdrs-replay';
 
-/** What lets one message in without credentials, once: the row, the attempt, and a secret that only it carries. */
+/** Admits one message without credentials, once: its dead letter, the attempt, and a one-time token. */
 export interface ReplayHeader {
-  /** Of the row, in digits: a 64-bit number. */
+  /** Id of the row, in digits: a 64-bit number. */
   deadLetter: string;
   attempt: number;
   /** 256 random bits, base64url. */
@@ -18,7 +18,7 @@ export function writeReplayHeader({ deadLetter, attempt, token }: ReplayHeader):
   return `${deadLetter}.${attempt}.${token}`;
 }
 
-/** Null for whatever else a producer may have put there. */
+/** Null for anything else that a producer may have put there. */
 export function readReplayHeader(header: unknown): ReplayHeader | null {
   const [, deadLetter, attempt, token] = typeof header === 'string' ? (FORM.exec(header) ?? []) : [];
   if (deadLetter === undefined || attempt === undefined || token === undefined) return null;
@@ -26,8 +26,8 @@ export function readReplayHeader(header: unknown): ReplayHeader | null {
 }
 
 /**
- * SHA-256 (hex) of a token and the body that it was made for: all that is stored of it. A token that was
- * overheard lets no other call in.
+ * SHA-256 (hex) of a token and the body that it was made for. Only this is stored, and a token that was overheard admits
+ * no other call.
  */
 export function tokenHashOf(token: string, body: Buffer): string {
   return hash('sha256', Buffer.concat([Buffer.from(`${token}\n`), body]), 'hex');

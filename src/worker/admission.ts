@@ -37,7 +37,7 @@ export interface AdmissionRules extends ReadingRules {
   verify: Verify;
 }
 
-/** The role that may submit calls (interface, section 1). */
+/** The role that may submit calls (docs/interface.md, section 1). */
 const SUBMITTER = 'system';
 const VERIFIED = true;
 const UNVERIFIED = false;

@@ -1,4 +1,4 @@
-/** Lines in a second that say each what it is about; more of them would let anybody fill a disk. */
+/** Lines in a second that are written in full. More of them would let any sender fill a disk. */
 const PER_SECOND = 20;
 const SECOND_MS = 1000;
 
@@ -9,7 +9,7 @@ export interface LineTarget {
   more: (count: number, codes: string) => void;
 }
 
-/** Lines that any sender of a message can cause: so many a second in full, and one that counts the others. */
+/** Log lines that any sender can cause: some each second in full, and one that counts the rest. */
 export class BoundedLines {
   readonly #target: LineTarget;
   readonly #more = new Map<string, number>();

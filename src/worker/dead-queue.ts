@@ -27,7 +27,7 @@ export interface DeadQueueOptions {
   admitReplay: (delivery: Delivery) => Admitted;
   persist: (submissions: readonly Submission[]) => Promise<PersistResult[]>;
   /** Whether the broker still waits for the delivery's acknowledgement. */
-  alive: (delivery: Delivery) => boolean;
+  isLive: (delivery: Delivery) => boolean;
   /** Told of a message whose dead letter the database refuses in every form. */
   onUnkeepable: (description: string) => void;
 }
@@ -63,7 +63,7 @@ export function deadQueueAdmission(
       // It stays in hand, out of the way of the others.
       await sleep(AGAIN_AFTER_MS, undefined, { ref: false });
       // Nobody hears what became of it: the broker delivers it again.
-      if (!options.alive(delivery)) return written({ kind: 'superseded' }, null);
+      if (!options.isLive(delivery)) return written({ kind: 'superseded' }, null);
     }
   }
 
@@ -104,12 +104,12 @@ function admitUnroutable(delivery: Delivery, keeping: KeepingRules): Submission 
   return decided(outcome, { uniqueid: deadLetter().uniqueid, deadLetter });
 }
 
-/** Everything is written already; the reply is all that is left. */
+/** Everything is written already; only the reply is left. */
 function written(outcome: Outcome, uniqueid: string | null): Submission {
   return decided(outcome, { uniqueid, deadLetter: () => null });
 }
 
-/** A replay that came here is not tried for long: its row keeps it. */
+/** A replay is not tried for long here, because its row keeps it. */
 function outcomeOf(persisted: PersistResult | undefined): Outcome {
   if (persisted !== undefined && persisted.kind !== 'held') return persisted;
   const error = persisted === undefined ? 'was not persisted' : `${persisted.row}: ${persisted.why}`;
@@ -151,7 +151,7 @@ function quarantinePorts(options: DeadQueueOptions): QuarantinePorts {
   };
 }
 
-/** Work that is given out one after the other, whatever becomes of each. */
+/** Runs one piece of work after the other, whatever becomes of each. */
 function oneAtATime(): <Result>(work: () => Promise<Result>) => Promise<Result> {
   let last: Promise<unknown> = Promise.resolve();
   return (work) => {
@@ -161,7 +161,7 @@ function oneAtATime(): <Result>(work: () => Promise<Result>) => Promise<Result> 
   };
 }
 
-/** Kept as bytes alone where reading it may be what ends workers. */
+/** Of bytes alone: parsing the body may be what ends workers. */
 function plainDeadLetter(request: Request, { keptBodyBytes }: KeepingRules): DeadLetter {
   return deadLetterOfBytes(request, {}, request.properties, keptBodyBytes);
 }

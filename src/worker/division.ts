@@ -80,7 +80,7 @@ export class Division<Delivery extends Request> {
   async #persistParts(part: readonly Message<Delivery>[], before?: Failure): Promise<boolean> {
     const { results, manner } = this.#state;
     // What waits on another's account has its result already.
-    const open = part.filter((message) => !results.has(message) && this.#ports.alive(message.delivery));
+    const open = part.filter((message) => !results.has(message) && this.#ports.isLive(message.delivery));
     const [first] = open;
     if (first === undefined) return true;
     if (fitting(open, this.#limits) === open.length) {
@@ -165,7 +165,7 @@ export class Division<Delivery extends Request> {
    */
   async #confirm({ message, row }: Suspect<Delivery>): Promise<void> {
     const { results } = this.#state;
-    if (row === null || !this.#ports.alive(message.delivery)) return;
+    if (row === null || !this.#ports.isLive(message.delivery)) return;
     const failure = await this.#tries.together([message], 'alone', results);
     const result = results.get(message);
     if (failure !== undefined || (result?.kind === 'held' && result.row === row)) return;

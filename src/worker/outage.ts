@@ -1,29 +1,29 @@
 import { backoffMs, sleep } from '../retry.ts';
 
-/** What the guard needs of the consuming side. */
+/** What the guard needs of the consumer. */
 export interface Pausable {
   returnAll: () => Promise<void>;
   resume: () => void;
 }
 
 export interface OutageSettings {
-  /** An outage that lasts longer gives the deliveries in hand back, once. */
+  /** An outage that lasts longer gives the deliveries in hand back to the broker, once. */
   returnAfterMs: number;
   reachable: () => Promise<boolean>;
   onChange: (isPaused: boolean, description: string) => void;
 }
 
 /**
- * Waits out an outage of the database with the deliveries in hand: giving them back would count towards their
- * delivery limit. Only an outage in which nothing answers for long gives them back, once, and consuming starts again
- * when the database answers; it is over when something is persisted.
+ * Waits out an outage of the database with the deliveries in hand, because giving them back counts towards their
+ * delivery limit. Only an outage in which the database does not answer for long gives them back, once; then consuming
+ * starts again when it answers. An outage is over when something is persisted.
  */
 export class OutageGuard {
   readonly #consumer: Pausable;
   readonly #settings: OutageSettings;
   #since: number | undefined;
   #returned: Promise<void> | undefined;
-  /** In the outage that is going on. */
+  /** In this outage. */
   #hasReturned = false;
 
   constructor(consumer: Pausable, settings: OutageSettings) {
@@ -35,7 +35,7 @@ export class OutageGuard {
     return this.#since !== undefined;
   }
 
-  /** Waits before another try; called after each failure that is the database's. */
+  /** Waits before another try. To be called after each failure that is an outage. */
   async wait(attempt: number): Promise<void> {
     const now = performance.now();
     if (this.#since === undefined) {
@@ -59,7 +59,7 @@ export class OutageGuard {
     this.#settings.onChange(false, 'the database works again');
   }
 
-  /** A database that answers, and fails all the same, is waited for with the deliveries in hand. */
+  /** A database that answers, and fails all the same, is waited out with the deliveries in hand. */
   async #returnOnce(): Promise<void> {
     if (!this.#hasReturned && !(await this.#settings.reachable())) await this.#returnUntilReachable();
     this.#returned = undefined;
@@ -75,7 +75,7 @@ export class OutageGuard {
     for (let attempt = 0; !(await this.#settings.reachable()); attempt += 1) {
       await sleep(backoffMs(attempt));
     }
-    // Another worker may have taken all of it meanwhile: then nothing comes by which to tell.
+    // Another worker may take all that was given back. Then nothing is persisted that would end the outage here.
     this.#end();
     this.#consumer.resume();
   }

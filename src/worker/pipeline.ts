@@ -2,11 +2,10 @@ import type { Outcome } from '../domain/outcome.ts';
 import type { Submission } from '../domain/submission.ts';
 import { describeFailure } from '../store/failures.ts';
 import type { SetAside } from './admission.ts';
-import { type Answer, answersTo, publishUntilConfirmed } from './answer.ts';
 import { type BatchLimits, fitting, type Message, type Persist, type Results } from './batch.ts';
 import { Isolation } from './isolation.ts';
 import type { Ports } from './ports.ts';
-import type { ReplyRules } from './reply.ts';
+import { type Answer, answersTo, publishUntilConfirmed, type ReplyRules } from './reply.ts';
 import type { Request } from './request.ts';
 import type { WaitingListSettings } from './waiting-list.ts';
 import { WaitingMessages } from './waiting-messages.ts';
@@ -89,7 +88,7 @@ export class Pipeline<Delivery extends Request> {
         await this.#ports.pause('outage', attempt);
       }
       // Checked before asking again: nobody would hear of a failure that comes after giving up.
-      if (!this.#ports.alive(delivery)) return;
+      if (!this.#ports.isLive(delivery)) return;
       admitted = this.#ports.admit(delivery);
     }
   }
@@ -118,7 +117,7 @@ export class Pipeline<Delivery extends Request> {
   async #persistBatches(): Promise<void> {
     for (let next = this.#takeNext(); next !== undefined; next = this.#takeNext()) {
       const { batch, persist } = next;
-      if (!batch.some(({ delivery }) => this.#ports.alive(delivery))) continue;
+      if (!batch.some(({ delivery }) => this.#ports.isLive(delivery))) continue;
       this.#prepareAhead();
       const started = performance.now();
       const results = await this.#isolation.persist(batch, persist);
@@ -203,7 +202,7 @@ export class Pipeline<Delivery extends Request> {
     const count = this.#isolation.inTrouble ? this.#ready.length : fitting(this.#ready, this.#settings);
     const batch = this.#ready
       .splice(0, count)
-      .filter((message) => this.#ports.alive(message.delivery) && !this.#waiting.staysBehind(message));
+      .filter((message) => this.#ports.isLive(message.delivery) && !this.#waiting.staysBehind(message));
     return { batch, persist: this.#ports.prepare(batch.map(({ submission }) => submission)) };
   }
 

@@ -5,10 +5,24 @@ import type { HeldRows } from '../store/persist/held-rows.ts';
 import type { SetAside } from './admission.ts';
 import type { Persist } from './batch.ts';
 import type { PipelineEvent } from './pipeline-events.ts';
-import type { Reply } from './reply.ts';
 
 /** What a failure says that may pass. */
 export type PassingFailure = Exclude<FailureKind, 'message'>;
+
+/** A reply ready to be published. */
+export interface Reply {
+  exchange: string;
+  routingKey: string;
+  mandatory: boolean;
+  /** Through RabbitMQ's direct reply-to, which a hostile token turns into the loss of the whole connection. */
+  direct: boolean;
+  /** Whether its call was accepted: of replies that must wait for each other these go first. */
+  accepted: boolean;
+  body: Buffer;
+  /** As bytes where they came as bytes that are not UTF-8. */
+  correlationId: string | Buffer;
+  headers: Record<string, string | boolean>;
+}
 
 /** What the broker said of one reply. */
 export type Published = 'confirmed' | 'returned' | 'failed';
@@ -17,7 +31,10 @@ export type Published = 'confirmed' | 'returned' | 'failed';
 export interface Ports<Delivery> {
   /** Decodes, parses and authenticates (`admission.ts`); later where a password must be hashed. */
   admit: (delivery: Delivery) => Submission | SetAside | Promise<Submission | SetAside>;
-  /** Begins to read what a batch refers to, and returns what persists it (`store/persist/persist.ts`). */
+  /**
+   * Begins to look up what a batch refers to, and returns what persists it (`store/persist/`: `read-ahead.ts`,
+   * `around-locks.ts`, `persist.ts`).
+   */
   prepare: (submissions: readonly Submission[], manner?: Manner) => Persist;
   /** Publishes replies and waits for the broker's confirms (`reply-publisher.ts`). */
   publish: (replies: readonly Reply[]) => Promise<Published[]>;
@@ -28,7 +45,7 @@ export interface Ports<Delivery> {
   /** Sends a delivery away to cdrs.dead, where it is persisted later. */
   setAside: (delivery: Delivery) => void;
   /** Whether an acknowledgement could still reach the broker; if not, the message comes again. */
-  alive: (delivery: Delivery) => boolean;
+  isLive: (delivery: Delivery) => boolean;
   /** What of the database is held or refused, and left out of batches. */
   rows: Pick<HeldRows, 'isHeld' | 'isRefused' | 'refuse' | 'free'>;
   /** Waits a moment, then asks which locked rows are free. Never rejects. */

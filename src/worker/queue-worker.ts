@@ -101,7 +101,7 @@ export function openQueueWorker(options: QueueWorkerOptions, shared: SharedOptio
         metrics.setAside();
         consumer.setAside(delivery);
       },
-      alive: (delivery) => consumer.isLive(delivery),
+      isLive: (delivery) => consumer.isLive(delivery),
       rows,
       look: async () => {
         await sleep(LOOK_EVERY_MS, undefined, { ref: false });

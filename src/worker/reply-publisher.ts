@@ -3,8 +3,7 @@ import { ExchangePermission } from '../broker/exchange-permission.ts';
 import { createPublisher, type PublishResult } from '../broker/publisher.ts';
 import type { SupervisedConnection } from '../broker/supervisor.ts';
 import type { Diversion } from '../domain/reply.ts';
-import type { Published } from './ports.ts';
-import type { Reply } from './reply.ts';
+import type { Published, Reply } from './ports.ts';
 
 /** Replies that may wait for their confirm at once. */
 const MAX_IN_FLIGHT = 5000;
@@ -22,7 +21,7 @@ export interface ReplyEvents {
   onRefused: (exchange: ReplyExchange, isRefused: boolean, detail: string) => void;
 }
 
-/** Each is opened when it is first needed. `direct`: see DirectReplies. */
+/** Those of direct replies are opened when they are first needed: see DirectReplies. */
 export interface ReplyConnections {
   results: SupervisedConnection;
   queues: SupervisedConnection;
@@ -46,7 +45,7 @@ export function createReplyPublisher(connections: ReplyConnections, timeoutMs: n
   const resultsPermission = permissionFor('results');
   const defaultPermission = permissionFor('default');
 
-  /** Nowhere else to go: what is refused is tried again until it is taken. */
+  /** There is nowhere else to go: what is refused is tried again until it is taken. */
   async function toResults(replies: readonly Reply[]): Promise<Published[]> {
     const sent = await results.publishBatch(replies.map(toMessage));
     return sent.map((result) => {
@@ -70,15 +69,15 @@ export function createReplyPublisher(connections: ReplyConnections, timeoutMs: n
     return replies.map((reply, index) => {
       const result: DirectResult | undefined =
         index < asked.length ? (reply.direct ? fromDirect : fromQueues)?.next().value : undefined;
-      return sentTo(reply, result);
+      return noteSent(reply, result);
     });
   }
 
-  function sentTo({ direct: isDirect, routingKey }: Reply, result: DirectResult | undefined): Published {
+  function noteSent({ direct: isDirect, routingKey }: Reply, result: DirectResult | undefined): Published {
     if (result?.kind === 'failed' && result.reason === 'refused') defaultPermission.refused(result.detail);
     if (result?.kind === 'confirmed' || result?.kind === 'returned') defaultPermission.accepted();
-    const published = publishedOf(result, isDirect);
-    if (published === 'returned') events.onDiverted(diversionOf(result), routingKey);
+    const published = publishedAs(result, isDirect);
+    if (published === 'returned') events.onDiverted(whyDiverted(result), routingKey);
     return published;
   }
 
@@ -97,19 +96,19 @@ export function createReplyPublisher(connections: ReplyConnections, timeoutMs: n
     publish,
     /** Replies that may take longer than others: to direct addresses that have not worked before. */
     isSlow: ({ direct: isDirect, routingKey }: Reply) => isDirect && !direct.isProven(routingKey),
-    /** Whether the broker takes replies to the results exchange, as far as one knows. */
-    hasPlace: () => !resultsPermission.isRefused,
+    /** Whether the broker takes replies to the results exchange, as far as is known. */
+    acceptsResults: () => !resultsPermission.isRefused,
     stop: async () =>
       void (await Promise.all([connections.results.stop(), connections.queues.stop(), direct.stop()])),
   };
 }
 
 /**
- * What of `returned` may still be had in the results exchange. That goes for what cannot be encoded at all, for what
- * the queue of a sender refuses, full or without its node (waiting for it would hold up all others), and for a direct
- * reply that failed in whatever way but an alarm: its sender waits for some seconds only.
+ * What becomes of a reply to its sender; `returned` sends it to the results exchange instead. That is so for what cannot
+ * be encoded, for what the sender's queue refuses because it is full or without its node (waiting would hold up all
+ * others), and for a direct reply that failed for any reason but an alarm: its sender waits a few seconds only.
  */
-function publishedOf(result: DirectResult | undefined, isDirect: boolean): Published {
+function publishedAs(result: DirectResult | undefined, isDirect: boolean): Published {
   if (result === undefined) return 'returned';
   if (result.kind === 'confirmed') return 'confirmed';
   if (result.kind !== 'failed') return 'returned';
@@ -126,7 +125,7 @@ function publishedOf(result: DirectResult | undefined, isDirect: boolean): Publi
   }
 }
 
-function diversionOf(result: DirectResult | undefined): Diversion {
+function whyDiverted(result: DirectResult | undefined): Diversion {
   if (result === undefined) return 'refused';
   if (result.kind === 'confirmed') return 'returned';
   if (result.kind !== 'failed') return result.kind;

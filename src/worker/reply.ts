@@ -2,6 +2,9 @@ import { DIRECT_PREFIX } from '../broker/direct-replies/addresses.ts';
 import { codeOf, type Outcome } from '../domain/outcome.ts';
 import type { RequestProperties } from '../domain/properties.ts';
 import { replyBody } from '../domain/reply.ts';
+import type { Message } from './batch.ts';
+import type { Ports, Reply } from './ports.ts';
+import type { Request } from './request.ts';
 
 /** What decides where a reply may go. */
 export interface ReplyRules {
@@ -10,21 +13,6 @@ export interface ReplyRules {
   allow: RegExp;
   /** This system's own queues: a producer must not steer the worker's permissions to them. */
   ownQueues: ReadonlySet<string>;
-}
-
-/** A message ready to be published. */
-export interface Reply {
-  exchange: string;
-  routingKey: string;
-  mandatory: boolean;
-  /** Through RabbitMQ's direct reply-to, which a hostile token turns into the loss of the whole connection. */
-  direct: boolean;
-  /** Whether its call was accepted: of replies that must wait for each other these go first. */
-  accepted: boolean;
-  body: Buffer;
-  /** As bytes where they came as bytes that are not UTF-8. */
-  correlationId: string | Buffer;
-  headers: Record<string, string | boolean>;
 }
 
 /** No queue that waits for replies has these in its name: control characters, and what replaced bytes that are not UTF-8. */
@@ -89,4 +77,67 @@ function shortString(text: string): string {
   return new TextDecoder()
     .decode(Buffer.from(text).subarray(0, SHORT_STRING_BYTES - 3))
     .replace(/\uFFFD+$/u, '');
+}
+
+/** The reply to one message of a batch. */
+export interface Answer<Delivery extends Request> {
+  message: Message<Delivery>;
+  outcome: Outcome;
+  reply: Reply;
+}
+
+/** The replies to a batch. */
+export function answersTo<Delivery extends Request>(
+  messages: readonly Message<Delivery>[],
+  outcomes: readonly Outcome[],
+  rules: ReplyRules,
+): Answer<Delivery>[] {
+  return messages.flatMap((message, index) => {
+    const outcome = outcomes[index];
+    if (outcome === undefined) return [];
+    const { delivery, submission } = message;
+    return { message, outcome, reply: replyTo(delivery.properties, submission.uniqueid, outcome, rules) };
+  });
+}
+
+/**
+ * Publishes replies until each is confirmed, or unroutable everywhere. False where none of their deliveries can be
+ * acknowledged any more: the broker delivers them again.
+ */
+export async function publishUntilConfirmed<Delivery extends Request>(
+  answers: readonly Answer<Delivery>[],
+  { publish, observe, pause, isLive }: Ports<Delivery>,
+  rules: ReplyRules,
+): Promise<boolean> {
+  let open = answers;
+  for (let attempt = 0; ; attempt += 1) {
+    const results = await publish(open.map(({ reply }) => reply));
+    open = open.flatMap((answer, index) => {
+      const result = results[index];
+      return result === 'confirmed' ? [] : answerAgain(answer, result ?? 'failed', observe, rules);
+    });
+    if (open.length === 0) return true;
+    if (results.includes('failed')) {
+      observe({ kind: 'trouble', cause: 'broker', description: 'replies were not confirmed' });
+      await pause('broker', attempt);
+    }
+    if (!answers.some(({ message }) => isLive(message.delivery))) return false;
+  }
+}
+
+/** Where a reply goes that was not confirmed: there again, or to the results exchange; nowhere if that returned it. */
+function answerAgain<Delivery extends Request>(
+  { message, outcome, reply }: Answer<Delivery>,
+  result: 'returned' | 'failed',
+  observe: Ports<Delivery>['observe'],
+  rules: ReplyRules,
+): Answer<Delivery>[] {
+  const { delivery, submission } = message;
+  const toResults = resultFor(delivery.properties, submission.uniqueid, outcome, rules);
+  if (result === 'returned' && reply.exchange === toResults.exchange) {
+    observe({ kind: 'unroutable reply', uniqueid: submission.uniqueid, request: delivery });
+    return [];
+  }
+  // A failed direct reply is not tried again: its token may be what closed the connection.
+  return [{ message, outcome, reply: result === 'returned' || reply.direct ? toResults : reply }];
 }

@@ -10,7 +10,7 @@ import type { Request } from './request.ts';
 /** What persisting needs of the outside world. */
 export type TryPorts<Delivery> = Pick<
   Ports<Delivery>,
-  'prepare' | 'isWell' | 'rows' | 'alive' | 'pause' | 'observe'
+  'prepare' | 'isWell' | 'rows' | 'isLive' | 'pause' | 'observe'
 >;
 
 /** How a try failed. */

@@ -6,16 +6,16 @@ export interface Waiting<Message> {
   readonly message: Message;
   /** Of its body. */
   readonly bytes: number;
-  /** What comes later with it stays behind it; null where nothing does. */
+  /** Later messages with it stay behind this one; null where none does. */
   readonly uniqueid: string | null;
-  /** Null where it waits for nothing but itself: only trying it tells whether it can be persisted. */
+  /** Null where only trying the message tells whether it can be persisted. */
   row: string | null;
   why: string;
   /** Monotonic milliseconds. */
   readonly since: number;
-  /** Times that it was tried alone, in vain. */
+  /** Times that it failed alone. */
   failures: number;
-  /** Waits as long as it takes: no dead letter of it can be kept either. */
+  /** It waits as long as it takes, because no dead letter of it can be kept. */
   readonly isEndless: boolean;
   /** It is being tried at the moment. */
   isTried: boolean;
@@ -24,26 +24,26 @@ export interface Waiting<Message> {
 export interface WaitingListSettings {
   /** Messages that may wait at once. */
   limit: number;
-  /** Bytes of their bodies: what waits must not be what keeps everything else from being read. */
+  /** Bytes of their bodies: waiting messages must not keep everything else from being read. */
   limitBytes: number;
-  /** Whether what waits without an end always finds room: there is no other queue where it could. */
+  /** Whether messages that wait endlessly always find room, because no other queue would keep them. */
   holdsEndless: boolean;
   /** Milliseconds that each may wait. */
   waitMs: number;
 }
 
-/** Between two tries of calls that wait for the same. They are this worker's alone: nothing is left to chance. */
+/** Between two tries of calls that wait for the same row. No jitter: they are this worker's own. */
 const TRIES = { first: 250, longest: 5000 };
-const NO_CHANCE = () => 0;
+const NO_JITTER = () => 0;
 
 /**
- * The messages whose rows are held by somebody else, in the order of their arrival, bounded in number and time. Knows
- * neither broker nor database: it says who may go, whose time is up, and who is to be tried next.
+ * The messages whose rows somebody else holds, in the order of their arrival, bounded in number, bytes and time. It
+ * decides which may go on, which have waited too long, and which is tried next; it knows neither broker nor database.
  */
 export class WaitingList<Message> {
   readonly #settings: WaitingListSettings;
   #waiting: Waiting<Message>[] = [];
-  /** By row, or by what waits for itself: when a call may be tried next, and how many tries were in vain. */
+  /** By row, or by message where it has none: when one may be tried next, and how many tries have failed. */
   readonly #tries = new Map<string | Waiting<Message>, { next: number; failures: number }>();
 
   constructor(settings: WaitingListSettings) {
@@ -81,12 +81,12 @@ export class WaitingList<Message> {
       this.#tries.delete(waiting.row);
   }
 
-  /** Forgets the messages that nobody can acknowledge any more. */
-  keepOnly(isAlive: (message: Message) => boolean): void {
-    for (const waiting of this.#waiting) if (!isAlive(waiting.message)) this.remove(waiting);
+  /** Forgets the messages that can no longer be acknowledged. */
+  keepOnly(isLive: (message: Message) => boolean): void {
+    for (const waiting of this.#waiting) if (!isLive(waiting.message)) this.remove(waiting);
   }
 
-  /** Takes out whatever waits for nothing any more; never a message in front of an older one of its uniqueid. */
+  /** Takes out the messages whose rows are free; never one before an older one with its uniqueid. */
   takeFree(isHeld: HeldBy): Waiting<Message>[] {
     const stuck = new Set<string>();
     return this.#take((waiting) => {
@@ -98,7 +98,7 @@ export class WaitingList<Message> {
     });
   }
 
-  /** Takes out what waits because its dead letter was refused: one of them got through. */
+  /** Takes out the messages that wait because their dead letters were refused: one of them got through. */
   takeEndless(): Waiting<Message>[] {
     return this.#take(({ isEndless, isTried }) => isEndless && !isTried);
   }
@@ -108,7 +108,7 @@ export class WaitingList<Message> {
     return this.#take(({ since, isEndless, isTried }) => !isEndless && !isTried && now - since >= waitMs);
   }
 
-  /** Of those that only a try can free, one whose turn it is: of each row that which was tried least. */
+  /** The message to try next, among those that only a try can free: of each row the one that was tried least. */
   next(now: number, isTriable: (row: string) => boolean): Waiting<Message> | undefined {
     const uniqueids = new Set<string>();
     let best: Waiting<Message> | undefined;
@@ -123,16 +123,16 @@ export class WaitingList<Message> {
     return best;
   }
 
-  /** A try was in vain. */
+  /** A try failed. */
   failed(waiting: Waiting<Message>, why: string, now: number): void {
     const key = waiting.row ?? waiting;
     const failures = (this.#tries.get(key)?.failures ?? 0) + 1;
-    this.#tries.set(key, { failures, next: now + backoffMs(failures, TRIES, NO_CHANCE) });
+    this.#tries.set(key, { failures, next: now + backoffMs(failures, TRIES, NO_JITTER) });
     waiting.failures += 1;
     waiting.why = why;
   }
 
-  /** Those that were tried in vain where another of the same row got through: the fault is their own. */
+  /** The messages that failed alone although another of the same row gets through: the fault is their own. */
   guiltyOf(row: string | null): Waiting<Message>[] {
     if (row === null) return [];
     return this.#waiting.filter((waiting) => waiting.row === row && waiting.failures > 0);

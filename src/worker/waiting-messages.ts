@@ -9,7 +9,7 @@ import { type Waiting, WaitingList, type WaitingListSettings } from './waiting-l
 
 type WaitingPorts<Delivery> = Pick<
   Ports<Delivery>,
-  'rows' | 'look' | 'now' | 'alive' | 'setAside' | 'observe'
+  'rows' | 'look' | 'now' | 'isLive' | 'setAside' | 'observe'
 >;
 
 /** What the pipeline does with messages that wait no longer. */
@@ -102,7 +102,7 @@ export class WaitingMessages<Delivery extends Request> {
     while (this.#waitingList.size > 0) {
       this.#tellSize();
       await this.#ports.look();
-      this.#waitingList.keepOnly(({ delivery }) => this.#ports.alive(delivery));
+      this.#waitingList.keepOnly(({ delivery }) => this.#ports.isLive(delivery));
       const { isHeld } = this.#ports.rows;
       const free = this.#waitingList.takeFree(isHeld).map(({ message }) => message);
       const now = this.#ports.now();

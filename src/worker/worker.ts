@@ -172,7 +172,7 @@ function startConsumers(environment: Environment): Consumers {
     failure: Promise.race([calls.failure, deadQueue.failure]),
     state: () => ({
       isConsuming: calls.consumer.consuming && !calls.isPaused(),
-      takesReplies: replies.hasPlace(),
+      takesReplies: replies.acceptsResults(),
       waiting: calls.waiting() + deadQueue.waiting(),
     }),
     stop: async () => {
@@ -237,7 +237,7 @@ function openQueueWorkers(
         admit: (request) => admit(request, rules),
         admitReplay: (delivery) => admitReplay(delivery, delivery.oneTimeToken, rules),
         persist,
-        alive: (delivery) => deadQueue.consumer.isLive(delivery),
+        isLive: (delivery) => deadQueue.consumer.isLive(delivery),
         onUnkeepable: (description) => deadQueue.observe({ kind: 'unkeepable', description }),
       }),
       prepare: createReadAhead(database.sql, config.SYSTEM_CURRENCY, persist),

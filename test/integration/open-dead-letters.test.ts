@@ -8,7 +8,7 @@ import { startProcess, type WorkerProcess } from '../support/worker.ts';
 let db: BillingDatabase;
 let worker: WorkerProcess | undefined;
 beforeAll(async () => {
-  db = await billingDatabase('open_letters');
+  db = await billingDatabase('open_dead_letters');
 });
 afterAll(async () => {
   await worker?.stop();

@@ -10,7 +10,7 @@ let db: BillingDatabase;
 let worker: WorkerProcess;
 
 beforeAll(async () => {
-  db = await billingDatabase('given-up');
+  db = await billingDatabase('quarantine');
   await upsertUser(db.sql, {
     username: 'switch',
     role: 'system',
@@ -113,8 +113,8 @@ it.each([
   const body = JSON.stringify({ ...JSON.parse(call(uniqueid)), ...more });
   expect(await poisoned(body)).toMatchObject({ responses: [{ code }] });
   const deadLetters = await db.rows(
-    `select concat(reason, ' ', status) as letter from dead_letters where uniqueid = '${uniqueid}' order by id`,
+    `select concat(reason, ' ', status) as state from dead_letters where uniqueid = '${uniqueid}' order by id`,
   );
-  expect(deadLetters.map(({ deadLetter }) => deadLetter)).toEqual(['poison discarded', ...others]);
+  expect(deadLetters.map(({ state }) => state)).toEqual(['poison discarded', ...others]);
   expect(await db.rows(`select uniqueid from cdrs where uniqueid = '${uniqueid}'`)).toEqual([]);
 });

@@ -7,7 +7,7 @@ import { type BillingDatabase, billingDatabase } from '../support/persisting.ts'
 let db: BillingDatabase;
 
 beforeAll(async () => {
-  db = await billingDatabase('waiting-letters');
+  db = await billingDatabase('waiting-dead-letters');
 });
 afterAll(async () => {
   await db?.drop();

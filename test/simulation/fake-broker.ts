@@ -1,4 +1,4 @@
-import type { Reply } from '../../src/worker/reply.ts';
+import type { Reply } from '../../src/worker/ports.ts';
 import { FakeQueue } from './fake-queue.ts';
 import type { Random } from './random.ts';
 import type { Scheduler } from './scheduler.ts';

@@ -34,7 +34,7 @@ export class FakeChannel {
   }
 }
 
-/** A queue with its channels: redelivers what is not acknowledged, and gives up what fails too often. */
+/** A queue with its channels: redelivers what is not acknowledged, and dead-letters what fails too often. */
 export class FakeQueue {
   readonly #channels: FakeChannel[] = [];
   readonly #scheduler: Scheduler;
@@ -42,20 +42,20 @@ export class FakeQueue {
   readonly #acknowledged: (id: string) => void;
   readonly #violate: (what: string) => void;
   /** Takes what failed more often than the delivery limit. */
-  readonly #giveUp: (message: Message) => boolean;
+  readonly #deadLetter: (message: Message) => boolean;
   #ready: Message[] = [];
   #pumping = false;
 
   constructor(
     { scheduler, random }: { scheduler: Scheduler; random: Random },
     watcher: { acknowledged: (id: string) => void; violate: (what: string) => void },
-    giveUp: (message: Message) => boolean,
+    deadLetter: (message: Message) => boolean,
   ) {
     this.#scheduler = scheduler;
     this.#random = random;
     this.#acknowledged = (id) => watcher.acknowledged(id);
     this.#violate = (what) => watcher.violate(what);
-    this.#giveUp = giveUp;
+    this.#deadLetter = deadLetter;
   }
 
   /** Messages that are not acknowledged. */
@@ -88,7 +88,7 @@ export class FakeQueue {
     this.#pump();
   }
 
-  /** Everything unacknowledged goes back to the head of the queue, or is given up. */
+  /** Everything unacknowledged goes back to the head of the queue, or is dead-lettered. */
   close(channel: FakeChannel): void {
     if (!channel.open) return;
     channel.open = false;
@@ -96,7 +96,7 @@ export class FakeQueue {
     const back = [...channel.unacked.values()];
     channel.unacked.clear();
     for (const message of back) message.failures += 1;
-    this.#ready.unshift(...back.filter((message) => !this.#giveUp(message)));
+    this.#ready.unshift(...back.filter((message) => !this.#deadLetter(message)));
     this.#pump();
   }
 

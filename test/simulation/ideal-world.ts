@@ -52,7 +52,7 @@ export function pipelineWith(ports: Partial<Ports<Named>>): Pipeline<Named> {
     publish: async (replies) => replies.map(() => 'confirmed'),
     acknowledge: () => undefined,
     setAside: () => undefined,
-    alive: () => true,
+    isLive: () => true,
     rows: new HeldRows(),
     look: persisted,
     isWell: async () => true,

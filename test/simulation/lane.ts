@@ -4,8 +4,8 @@ import { backoffMs } from '../../src/retry.ts';
 import type { HeldRows } from '../../src/store/persist/held-rows.ts';
 import type { Persist } from '../../src/worker/batch.ts';
 import { Pipeline } from '../../src/worker/pipeline.ts';
-import type { Ports, Published } from '../../src/worker/ports.ts';
-import type { Reply, ReplyRules } from '../../src/worker/reply.ts';
+import type { Ports, Published, Reply } from '../../src/worker/ports.ts';
+import type { ReplyRules } from '../../src/worker/reply.ts';
 import { FakeConsumer, type SimDelivery } from './fake-consumer.ts';
 import type { FakeQueue } from './fake-queue.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -88,7 +88,7 @@ export class Lane {
       now: () => scheduler.now,
       publish: (replies) => Promise.all(replies.map((reply) => this.#publish(reply))),
       acknowledge: (deliveries) => this.#acknowledge(deliveries),
-      alive: (delivery) => this.consumer.isLive(delivery),
+      isLive: (delivery) => this.consumer.isLive(delivery),
       pause: async (cause, attempt) => {
         if (cause === 'outage') this.#bearOutage();
         const longest = backoffMs(attempt, undefined, () => random.next());

@@ -109,7 +109,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   'inserts without looking for the uniqueid': { database: (stored) => new WithoutUniqueness(stored) },
   'charges on terms that no longer hold': { database: (stored) => new WithoutTerms(stored) },
   'tries again and again what kills it': { database: (stored) => new WithoutMarks(stored) },
-  'does not keep what the broker gave up on': { database: (stored) => new WithoutPoison(stored) },
+  'does not keep what the broker dead-lettered': { database: (stored) => new WithoutPoison(stored) },
   'counts a row as moved that a trigger kept where it was': {
     database: (stored) => new WithoutMoves(stored),
   },

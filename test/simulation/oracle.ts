@@ -11,11 +11,11 @@ import { moneyProblems } from './money-oracle.ts';
 export class Oracle {
   readonly violations: string[] = [];
   readonly #submitted: ReadonlyMap<string, Submitted>;
-  /** Codes of the replies to a message that somebody can read. */
+  /** Codes of the replies to a message that reached a queue. */
   readonly #replies = new Map<string, Set<string>>();
   readonly #unroutableReply = new Set<string>();
   readonly #acknowledged = new Set<string>();
-  /** What the broker gave up on: kept first, then tried once. */
+  /** What the broker dead-lettered: kept first, then tried once. */
   readonly #quarantined = new Set<string>();
   /** The content that a uniqueid was first stored with. */
   readonly #first = new Map<string, string>();
@@ -88,7 +88,7 @@ export class Oracle {
   #judgeMessage(id: string): void {
     if (!this.#acknowledged.has(id)) this.violate(`${id} is lost`);
     // So may a call that was kept because a row was held for too long, by another copy of it.
-    // What the broker gave up on may be done already, unacknowledged: it can come to be parked beside that, and
+    // What the broker dead-lettered may be done already, unacknowledged: it can come to be parked beside that, and
     // be answered again. Every answer was held against the effects of its moment.
     if (this.#quarantined.has(id) || this.#hasWaited(id)) return;
     const codes = [...(this.#replies.get(id) ?? [])];

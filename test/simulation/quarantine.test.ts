@@ -30,7 +30,7 @@ it('a message that cannot even be kept is forgotten once the broker has it again
   let isAlive = true;
   const pipeline = pipelineWith({
     prepare: () => () => Promise.reject(new Error('refused')),
-    alive: () => isAlive,
+    isLive: () => isAlive,
     acknowledge: () => expect.fail('nothing was kept'),
   });
   pipeline.accept(delivery('one'));
@@ -47,7 +47,7 @@ it('gives up replies that nobody confirms, once the broker has their messages ag
       isAlive = false;
       return replies.map(() => 'failed');
     },
-    alive: () => isAlive,
+    isLive: () => isAlive,
     acknowledge: () => expect.fail('nothing was confirmed'),
   });
   pipeline.accept(delivery('one'));

@@ -11,7 +11,7 @@ import { ADMISSION } from './history.ts';
 import type { Surroundings } from './surroundings.ts';
 import type { WorkerProcess } from './worker.ts';
 
-/** The dead letter of a message that the broker gave up on. */
+/** The dead letter of a quarantined message. */
 function deadLetterFor(request: Request, reading: 'parsed' | 'plain' | 'minimal'): DeadLetter {
   if (reading === 'minimal') return minimalDeadLetter(request.body, request.bytes);
   return reading === 'parsed'
@@ -30,7 +30,7 @@ export async function takeQuarantined(
   const ports: QuarantinePorts = {
     deadLetterOf: deadLetterFor,
     keep: async (submission) => {
-      await process.request('letter', () => persist(within, [submission], ADMISSION.systemCurrency));
+      await process.request('dead letter', () => persist(within, [submission], ADMISSION.systemCurrency));
     },
     markTried: ({ digest }) => process.request('mark', () => markTried(within, { reason: 'poison', digest })),
     admit: (request) => process.admit(request),

@@ -18,7 +18,7 @@ const connectionLost = () => databaseError('08006', 'connection lost');
  * database. Every wait is a step at which the process may be held up or end; what has ended does nothing more.
  */
 export class WorkerProcess {
-  /** Of the input queue, and of what the broker gave up on. */
+  /** Of the input queue, and of the queue of what the broker dead-lettered. */
   readonly lanes: readonly Lane[];
   readonly #world: Surroundings;
   readonly #name: string;
@@ -69,7 +69,7 @@ export class WorkerProcess {
         probe,
       }),
       new Lane(world, this, {
-        name: `${name} (given up)`,
+        name: `${name} (dead queue)`,
         queue: broker.dead,
         prefetch: 1,
         admit: (delivery) => takeQuarantined(world, this, delivery),

@@ -59,7 +59,7 @@ function isolate(fails: (submissions: readonly Submission[]) => boolean) {
       },
       isWell: async () => true,
       rows,
-      alive: () => true,
+      isLive: () => true,
       pause: async () => undefined,
       observe: () => undefined,
     },
