@@ -15,13 +15,14 @@ import { measureReplay } from './replay.ts';
 import { report } from './report.ts';
 import type { Results } from './results.ts';
 import { canHold, measureScaling, type Share } from './scaling.ts';
+import { measureWorkarounds, workaroundTable } from './workarounds.ts';
 import { HOT_SHARE, workload } from './workload.ts';
 
 /**
  * `npm run bench -- [--quick] [--only broker,worker,…]`: every part in every round, one after the other, so that other
  * load on the machine affects all of them alike. Results go to stdout and to the files named in publish.ts.
- * `--only abuse` takes half an hour by itself: honest calls during one storm after the other. `--only publishing`
- * shows what two unusual pieces of src/broker are worth.
+ * `--only abuse` takes half an hour by itself: honest calls during one storm after the other. `--only publishing` and
+ * `--only workarounds` show what unusual pieces of src/broker and of src/store/prisma.ts are worth.
  */
 const PARTS = [
   'node',
@@ -35,7 +36,7 @@ const PARTS = [
   'replay',
   'memory',
 ] as const;
-const KNOWN = [...PARTS, 'abuse', 'publishing'] as const;
+const KNOWN = [...PARTS, 'abuse', 'publishing', 'workarounds'] as const;
 type Part = (typeof KNOWN)[number];
 
 const RATES = [10, 200, 1000, 5000];
@@ -57,6 +58,7 @@ const sizes = {
     growth: { sizes: [0, 1e6, 3e6, 1e7], rounds: 5, messages: 15_000 },
     memory: { waiting: 1e6, seconds: 60 },
     abuse: { warmSeconds: 3, beforeSeconds: 10, stormSeconds: 60 },
+    workarounds: { 1: 5000, 500: 500 },
   },
   quick: {
     rounds: 3,
@@ -68,6 +70,7 @@ const sizes = {
     growth: { sizes: [0, 1e5], rounds: 3, messages: 4000 },
     memory: { waiting: 40_000, seconds: 5 },
     abuse: { warmSeconds: 5, beforeSeconds: 10, stormSeconds: 10 },
+    workarounds: { 1: 1000, 500: 60 },
   },
 };
 
@@ -120,6 +123,8 @@ if (KNOWN.some((part) => part !== 'node' && wants(part))) {
     }
     if (wants('publishing')) Object.assign(results.node, await measurePublishing(bed));
     if (wants('abuse')) results.abuse = await measureAbuse(bed, size.abuse, progress);
+    if (wants('workarounds'))
+      process.stdout.write(`${workaroundTable(await measureWorkarounds(bed, size.workarounds, progress))}\n`);
     if (wants('memory')) {
       const { waiting, seconds } = size.memory;
       results.memory = await measureMemory(bed, waiting, seconds, progress);
