@@ -8,7 +8,7 @@ import { decided, type Submission } from '../domain/submission.ts';
 import { clean, shorten } from '../domain/text.ts';
 import { backoffMs } from '../retry.ts';
 import { type Database, describeFailure } from '../store/database.ts';
-import { closeTried, markTried, verifyDeadLetter } from '../store/dead-letters/insert.ts';
+import { closeTried, markTried, verifyDeadLetter } from '../store/dead-letters/tried.ts';
 import { waitFor } from '../store/dead-letters/waiting.ts';
 import { persist as persistOrdinary } from '../store/persist/persist.ts';
 import type { Admitted } from './admission.ts';

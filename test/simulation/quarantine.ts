@@ -1,6 +1,6 @@
 import { type DeadLetter, deadLetterOfBytes, minimalDeadLetter } from '../../src/domain/dead-letter.ts';
 import { decided, type Submission } from '../../src/domain/submission.ts';
-import { closeTried, markTried } from '../../src/store/dead-letters/insert.ts';
+import { closeTried, markTried } from '../../src/store/dead-letters/tried.ts';
 import { waitFor } from '../../src/store/dead-letters/waiting.ts';
 import { persist } from '../../src/store/persist/persist.ts';
 import type { Sql, Statement } from '../../src/store/sql.ts';

@@ -1,9 +1,8 @@
 import type { Difference } from '../../domain/cdr.ts';
 import type { DeadLetter } from '../../domain/dead-letter.ts';
-import { type DeadReason, deadReasonOf, isStored, type Outcome } from '../../domain/outcome.ts';
+import { type DeadReason, deadReasonOf, type Outcome } from '../../domain/outcome.ts';
 import { responsesTo } from '../../domain/reply.ts';
 import { clean, cut, shorten } from '../../domain/text.ts';
-import { type Sql, statement } from '../sql.ts';
 
 /** For json_to_recordset: the dead letters of a batch. */
 export const deadLetterRecord = `reason text, uniqueid text, scustomer int, machine text, submitted_by text, verified boolean,
@@ -97,65 +96,4 @@ export class DeadLetterRows {
   get rows(): DeadLetterRow[] {
     return [...this.#rows.values()];
   }
-}
-
-/** Identifies a row: there is one per reason and content. */
-export interface DeadLetterKey {
-  reason: DeadReason;
-  /** `DeadLetter.digest`. */
-  digest: string;
-}
-
-const MARK_TRIED = statement(
-  'dead-letters.mark-tried',
-  `
-  update dead_letters set tried_at = now()
-  where reason = $1 and digest = ${keyed('$2')} and tried_at is null returning id`,
-);
-
-/** Marks a dead letter as tried, to be called before it is. False if it was tried before: that may have crashed a worker. */
-export async function markTried(sql: Sql, { reason, digest }: DeadLetterKey): Promise<boolean> {
-  return (await sql(MARK_TRIED, [reason, digest])).length > 0;
-}
-
-const RESOLVE_TRIED = statement(
-  'dead-letters.resolve-tried',
-  `
-  update dead_letters set status = 'resolved', closed_at = now()
-  where reason = $1 and digest = ${keyed('$2')} and status = 'dead' returning id`,
-);
-
-/** Closes a dead letter that died again for another reason, with a reference to the dead letter of that reason, if any. */
-const MERGE_TRIED = statement(
-  'dead-letters.merge-tried',
-  `
-  with merged as (
-    update dead_letters set status = 'discarded', closed_at = now()
-    where reason = $1 and digest = ${keyed('$2')} and status = 'dead' returning id, digest)
-  insert into dead_letter_events (dead_letter, event, detail)
-  select m.id, 'merged', jsonb_strip_nulls(jsonb_build_object('reason', $3::text, 'into',
-    (select d.id from dead_letters d where d.reason = $3 and d.digest = m.digest)))
-  from merged m returning id`,
-);
-
-/** Closes a dead letter whose message was tried: resolved if its call is stored, else merged. */
-export async function closeTried(
-  sql: Sql,
-  { reason, digest }: DeadLetterKey,
-  outcome: Outcome,
-): Promise<void> {
-  if (isStored(outcome)) await sql(RESOLVE_TRIED, [reason, digest]);
-  else await sql(MERGE_TRIED, [reason, digest, deadReasonOf(outcome, false) ?? outcome.kind]);
-}
-
-const VERIFY = statement(
-  'dead-letters.verify',
-  `
-  update dead_letters set verified = true
-  where reason = $1 and digest = ${keyed('$2')} and not verified returning id`,
-);
-
-/** Records that the credentials of the sender were checked and valid. */
-export async function verifyDeadLetter(sql: Sql, { reason, digest }: DeadLetterKey): Promise<void> {
-  await sql(VERIFY, [reason, digest]);
 }

@@ -54,7 +54,7 @@ told as (
   jsonb_strip_nulls(jsonb_build_object('code', code, 'stored', stored, 'reason', reason, 'into', other,
     'responses', case when reason is not null then responses end))
   from result)
-select settle_assert((select count(*) from moved) = (select count(*) from result), 'a replay was settled elsewhere')
+select settle_assert((select count(*) from moved) = (select count(*) from result), 'another worker persisted a replay')
   as held`,
 );
 

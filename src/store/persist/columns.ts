@@ -6,12 +6,12 @@ import { type Sql, statement } from '../sql.ts';
 
 type Value = string | number | null;
 
-/** One column of `cdrs` as a batch brings it. */
+/** One column of `cdrs`, as a batch sends it. */
 interface Column {
   name: string;
-  /** PostgreSQL's type of what travels. */
+  /** PostgreSQL's type of the value that is sent. */
   type: string;
-  /** What stands for null travels as ''. */
+  /** Null is sent as ''. */
   isNullable?: true;
   of: (call: Call, charge: Charge) => Value;
 }
@@ -37,7 +37,7 @@ const TYPES: Partial<Record<CdrField, string>> = {
   update_invoices: 'smallint',
 };
 
-/** Parameters that are stored otherwise than they were submitted. */
+/** Parameters that are not stored as they were submitted. */
 const OTHERWISE: Partial<Record<CdrField, Pick<Column, 'isNullable' | 'of'>>> = {
   invoice: { isNullable: true, of: (_, { invoice }) => invoice },
   peer: { isNullable: true, of: ({ cdr }) => (cdr.peer === 0 ? null : cdr.peer) },
@@ -90,7 +90,7 @@ const columns: readonly Column[] = [
 ];
 
 /**
- * Calls as they travel to the database: a line each, values separated by tabs. Nothing needs an escape, because no
+ * Calls as they are sent to the database: one line each, values separated by tabs. Nothing is escaped, because no
  * text of a call holds a control character (domain/text.ts). JSON would cost PostgreSQL about twice as much to read.
  */
 export function linesOf(calls: readonly { call: Call; charge: Charge }[]): string {

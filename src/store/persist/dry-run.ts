@@ -21,8 +21,8 @@ const MOVED = statement(
 class RolledBack extends Error {}
 
 /**
- * Persists in a transaction that is rolled back: what the calls would become, and what the stored ones would charge.
- * Throws what the database throws.
+ * Persists in a transaction that is rolled back. Returns what the submissions would become, and what the calls that would be
+ * stored would be charged. Throws what the database throws.
  */
 export async function persistAndRollBack(
   database: Pick<Database, 'transaction'>,

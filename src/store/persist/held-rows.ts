@@ -12,16 +12,16 @@ import { type LockedRow, lockedRows, type RowIds } from './row-locks.ts';
 
 interface HeldRow extends Held {
   row: string;
-  /** Whether asking for the row tells when it is free; else only a call that tries it does. */
+  /** Null where the database refuses the row: only a call that tries it finds out when that is over. */
   lock: Pick<LockedRow, 'of' | 'id'> | null;
 }
 
-/** Locked rows are asked for again after so many milliseconds. */
+/** Locked rows are probed again after so many milliseconds. */
 const PROBE_MS = 200;
 
 /**
- * What of the database a worker may not touch now, because somebody else than a worker has it. Their calls are left out of
- * batches without a look, until the row is seen free or one of the calls gets through.
+ * The rows that a worker must not touch at the moment: somebody who is not a worker has locked them, or the database refuses to
+ * change them. Their calls are left out of batches until the row is found free or one of the calls gets through.
  *
  * @param now milliseconds on a clock that never goes back
  */
@@ -34,12 +34,12 @@ export class HeldRows {
     this.#now = now;
   }
 
-  /** For the batches: nothing to look up where nothing is held. */
+  /** Costs nothing while nothing is held. */
   get isHeld(): HeldBy {
     return this.#rows.size === 0 ? nothingHeld : (row) => this.#rows.get(row);
   }
 
-  /** Whether only one of its calls can tell that it is free. */
+  /** Whether the database refuses the row, so that only one of its calls can find out that it is free. */
   isRefused(row: string): boolean {
     return this.#rows.get(row)?.lock === null;
   }
@@ -55,10 +55,10 @@ export class HeldRows {
   }
 
   /**
-   * Asks who has the rows that a statement waited for in vain. Those of others than workers are held from now on. Throws
-   * what the database throws.
+   * Asks who has locked the rows that a statement waited for in vain. Those that no worker has locked are held from now on.
+   * Throws what the database throws.
    *
-   * @returns how many are held anew, and whether workers had any
+   * @returns how many rows are held that were not before, and whether workers have locked any
    */
   async look(sql: Sql, rows: RowIds): Promise<{ held: number; passing: boolean }> {
     const locked = await lockedRows(sql, rows);
@@ -67,7 +67,7 @@ export class HeldRows {
     return { held: others.length, passing: locked.some(({ isPassing }) => isPassing) };
   }
 
-  /** Looks, not too often, which locked rows are free again. Throws what the database throws. */
+  /** Frees the locked rows that are no longer locked; asks at most every 200 ms. Throws what the database throws. */
   async probe(sql: Sql): Promise<void> {
     const before = [...this.#rows.values()].flatMap(({ row, lock }) =>
       lock === null ? [] : [{ row, lock }],

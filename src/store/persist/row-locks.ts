@@ -10,28 +10,30 @@ export interface RowIds {
   deadLetters: readonly string[];
 }
 
-/** A row that could not be had, and who has it where that can be told. */
+/** A row that somebody has locked, and who, where that can be found out. */
 export interface LockedRow {
   of: 'customer' | 'invoice' | 'dead letter';
   id: string;
-  /** Of the session; null for a prepared transaction, or where nobody can be told. */
+  /** Of the session; null for a prepared transaction, or where it is unknown. */
   pid: number | null;
   /** application_name of the session. */
   application: string | null;
-  /** When its transaction began, where this role may know. */
+  /** When its transaction began, where this role may see it. */
   since: string | null;
-  /** A worker holds it, for the moment of a batch; or nobody any more. Who calls himself a worker is believed for 2 s. */
+  /**
+   * A worker has it, for the moment of a batch, or it is free by now. A session that calls itself a worker is believed for
+   * 2 s.
+   */
   isPassing: boolean;
 }
 
 /**
- * Asks for every row without waiting, and of those that are not to be had, whose they are: the transactions in `xmax`
- * that are still running (pg_locks), and their sessions. A statement of its own, so that what it locks is free again
- * when it ends.
+ * Tries to lock every row without waiting. For each that is locked already, finds the transactions in its `xmax` that are still
+ * running (pg_locks), and their sessions. A statement of its own, so that its own locks end with it.
  *
- * What a transaction did after a savepoint that it has released stands under a number that pg_locks no longer shows. Where
- * nobody can be shown to have the row, it is put down to a session beside the workers that has changed or locked rows of its
- * table, the oldest first: a row that is free after all is seen to be when it is asked for again.
+ * What a transaction did after a savepoint that it has released is recorded under a number that pg_locks no longer shows.
+ * Where no owner is found, the row is attributed to the oldest session that is no worker and has changed or locked rows of
+ * the same table. If that is wrong, the next probe finds the row free.
  */
 const LOCKED = statement(
   'persist.locked-rows',

@@ -9,8 +9,8 @@ export interface Charged {
 }
 
 /**
- * Everything a batch was charged on, as the statement that stores it checks it again: what the billing system
- * changed since it was read must not be charged on stale terms.
+ * Everything a batch was charged on, as JSON for the statement that stores it, which checks it again: the billing system may
+ * have changed it since it was looked up.
  */
 export function termsOf(charged: readonly Charged[], references: References): string {
   const currencies = new Set<string>(charged.length > 0 ? [references.systemCurrency] : []);

@@ -5,19 +5,17 @@ import { callColumns, callsInLines, linesOf } from './columns.ts';
 import { type Charged, termsHold } from './terms.ts';
 
 /**
- * The one statement that persists a batch, atomic by itself: calls in, balances and invoices moved by exactly
- * those that came in, dead letters kept. A uniqueid that another worker stored meanwhile is left out and moves
- * nothing.
+ * The one statement that persists a batch, atomic by itself: it inserts calls, adds exactly the inserted ones to balances and
+ * invoices, and keeps dead letters. A uniqueid that another worker stored meanwhile is left out and adds nothing.
  *
- * Locks are taken in one order by every worker, so that they cannot wait in a circle: dead letters by key,
- * calls by uniqueid, customers by id, invoices by id. The customers come late because one of them may be hot:
- * its row is locked from here to the commit only. The totals are summed from the inserted rows; what was locked
- * must still be what the calls were charged on, else CDR01; and must have moved, else CDR02, which names the rows that a
- * trigger or row security kept where they were.
+ * Every worker takes locks in the same order, so that they cannot deadlock: dead letters by key, calls by uniqueid,
+ * customers by id, invoices by id. Customers come late because one of them may be hot: its row is locked only from there
+ * to the commit. The totals are summed from the inserted rows. The locked rows must still be what the calls were charged on,
+ * else CDR01, and must have been updated, else CDR02, which names the rows that a trigger or row security kept as they were.
  *
- * A dead letter that a trigger left out without an error ends the statement: its message would be gone.
+ * If a trigger leaves out a dead letter without an error, the statement fails: the message would be lost.
  *
- * $1 calls, $2 terms, $3 dead letters; without dead letters it does not touch their table, which somebody may have locked.
+ * $1 calls, $2 terms, $3 dead letters. Without dead letters it does not touch their table, which somebody may have locked.
  */
 const writeWith = (deadLetters: { kept: string; checked: string }) => `
 with terms as materialized (${termsHold}),
@@ -74,9 +72,8 @@ dead as (${insertDeadLetters}),`,
 );
 
 /**
- * Writes the calls and dead letters of a batch. Returns the uniqueids that another worker stored meanwhile.
- * Throws what the database throws, CDR01 where the terms no longer hold, CDR02 where a row did not move; then nothing was
- * written.
+ * Writes the calls and dead letters of a batch. Returns the uniqueids that another worker stored meanwhile. Throws what the
+ * database throws: CDR01 where the terms no longer hold, CDR02 where a row was not updated. Then nothing was written.
  */
 export async function write(
   sql: Sql,
