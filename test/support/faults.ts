@@ -35,14 +35,14 @@ export interface Site {
   depth: (queue: string) => Promise<number>;
   /** Waits until everything sent is answered; 30 s is the bound promised after the end of any fault. */
   allAnswered: (limitMs?: number) => Promise<void>;
-  /** Stops the workers and reports what became of every call. */
+  /** What became of every call, while the workers go on. */
+  books: () => Promise<Books>;
+  /** The same after the workers have stopped. */
   audit: () => Promise<Audit>;
   close: () => Promise<void>;
 }
 
-export interface Audit {
-  /** Exit codes of the workers that were still running. */
-  exits: (number | null)[];
+export interface Books {
   unanswered: number;
   /** Sent and not stored. */
   lost: string[];
@@ -54,12 +54,17 @@ export interface Audit {
   drift: number;
   /** reason and uniqueid of each. */
   deadLetters: string[];
-  /** Messages left in the input queue and in the quarantine queue after the workers stopped. */
+  /** Messages that are ready in the input queue and in the quarantine queue. */
   left: number[];
 }
 
+export interface Audit extends Books {
+  /** Exit codes of the workers that were still running. */
+  exits: (number | null)[];
+}
+
 /** The result that every test must end with. */
-export const faultless = {
+export const faultless: Books = {
   unanswered: 0,
   lost: [],
   strange: [],
@@ -101,6 +106,10 @@ export async function openSite(name: string, seed: number, options: SiteOptions 
 
   async function audit(): Promise<Audit> {
     const exits = await Promise.all([...running].map((worker) => worker.stop()));
+    return { exits, ...(await books()) };
+  }
+
+  async function books(): Promise<Books> {
     const stored = new Set((await rows('select uniqueid from cdrs')).map(({ uniqueid }) => uniqueid ?? ''));
     const deadLetters = await rows(`select reason || ' ' || uniqueid as name from dead_letters order by id`);
     const customers = await rows(
@@ -109,7 +118,6 @@ export async function openSite(name: string, seed: number, options: SiteOptions 
     const { proofs } = await reconcile(database);
     const sent = [...calls.calls.values()];
     return {
-      exits,
       unanswered: calls.unanswered,
       lost: sent.flatMap(({ uniqueid }) => (stored.has(uniqueid) ? [] : [uniqueid])),
       strange: [...stored].filter((uniqueid) => !calls.calls.has(uniqueid)),
@@ -145,6 +153,7 @@ export async function openSite(name: string, seed: number, options: SiteOptions 
       await worker.ended;
     },
     allAnswered: (limitMs) => until(() => calls.unanswered === 0, limitMs),
+    books,
     audit,
     close: async () => {
       for (const worker of running) worker.child.kill('SIGKILL');
