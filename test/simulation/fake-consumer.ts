@@ -1,15 +1,6 @@
 import { type AckLedger, createAckLedger, PATIENCE_MS } from '../../src/broker/ack-ledger.ts';
-import type { Request } from '../../src/worker/request.ts';
 import type { FakeChannel, FakeQueue, Message } from './fake-queue.ts';
-import type { Surroundings } from './surroundings.ts';
-
-export interface SimDelivery extends Request {
-  readonly id: string;
-  /** Deliveries before this one that came to nothing. */
-  readonly failures: number;
-  readonly epoch: number;
-  readonly tag: number;
-}
+import type { SimDelivery, Surroundings } from './surroundings.ts';
 
 /**
  * The consuming side of a process, with the real ack ledger. Both ends notice a lost channel at

@@ -1,32 +1,12 @@
-import type { Cdr } from '../../src/domain/cdr.ts';
 import { cdrFields } from '../../src/domain/cdr.ts';
 import { customerRow, invoiceRow } from '../../src/domain/held.ts';
 import { amount } from '../../src/domain/money.ts';
 import type { LockedRow } from '../../src/store/persist/row-locks.ts';
 import type { Statement } from '../../src/store/sql.ts';
 import { type Billing, billingSystem } from './billing.ts';
-import { callsIn } from './lines.ts';
+import { callsIn, type StoredCall } from './lines.ts';
 import { found, type Wanted } from './look-up.ts';
 import { termsProblem, type WrittenTerms } from './terms.ts';
-
-/** A row of `cdrs`, as the worker writes it. */
-export interface StoredCall extends Omit<Cdr, 'invoice' | 'peer'> {
-  invoice: number | null;
-  peer: number | null;
-  invoice_named: boolean;
-  tax: string;
-  charged: string;
-  invoice_cost: string;
-  invoice_tax: string;
-  system_rate: string;
-  currency_rate: string;
-  customer_currency: string;
-  customer_rate: string;
-  invoice_currency: string | null;
-  invoice_rate: string | null;
-  tax_terms: { id: number; rate: string; flat: string }[] | null;
-  fingerprint: string;
-}
 
 export interface StoredDeadLetter {
   reason: string;

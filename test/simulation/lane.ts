@@ -4,12 +4,11 @@ import { backoffMs } from '../../src/retry.ts';
 import type { HeldRows } from '../../src/store/persist/held-rows.ts';
 import type { Persist } from '../../src/worker/batch.ts';
 import { Pipeline } from '../../src/worker/pipeline.ts';
-import type { Ports, Published, Reply } from '../../src/worker/ports.ts';
+import type { Published, Reply } from '../../src/worker/ports.ts';
 import type { ReplyRules } from '../../src/worker/reply.ts';
-import { FakeConsumer, type SimDelivery } from './fake-consumer.ts';
+import { FakeConsumer } from './fake-consumer.ts';
 import type { FakeQueue } from './fake-queue.ts';
-import type { Surroundings } from './surroundings.ts';
-import type { WorkerProcess } from './worker.ts';
+import type { SimDelivery, SimPorts, SimProcess, Surroundings } from './surroundings.ts';
 
 export const REPLY_RULES: ReplyRules = {
   resultsExchange: 'cdrs.results',
@@ -18,8 +17,6 @@ export const REPLY_RULES: ReplyRules = {
 };
 /** An outage that lasts longer sends everything in hand back, once. */
 const RETURN_AFTER_MS = 700;
-
-export type SimPorts = Ports<SimDelivery>;
 
 /** What is done with the messages of a queue. */
 export interface LaneOptions {
@@ -41,10 +38,10 @@ export class Lane {
   readonly pipeline: Pipeline<SimDelivery>;
   readonly consumer: FakeConsumer;
   readonly #world: Surroundings;
-  readonly #process: WorkerProcess;
+  readonly #process: SimProcess;
   #outageSince: number | undefined;
 
-  constructor(world: Surroundings, process: WorkerProcess, options: LaneOptions) {
+  constructor(world: Surroundings, process: SimProcess, options: LaneOptions) {
     const { random } = world;
     const { name, queue, prefetch } = options;
     this.#world = world;

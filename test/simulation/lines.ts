@@ -1,5 +1,24 @@
+import type { Cdr } from '../../src/domain/cdr.ts';
 import { callsInLines } from '../../src/store/persist/columns.ts';
-import type { StoredCall } from './fake-database.ts';
+
+/** A row of `cdrs`, as the worker writes it. */
+export interface StoredCall extends Omit<Cdr, 'invoice' | 'peer'> {
+  invoice: number | null;
+  peer: number | null;
+  invoice_named: boolean;
+  tax: string;
+  charged: string;
+  invoice_cost: string;
+  invoice_tax: string;
+  system_rate: string;
+  currency_rate: string;
+  customer_currency: string;
+  customer_rate: string;
+  invoice_currency: string | null;
+  invoice_rate: string | null;
+  tax_terms: { id: number; rate: string; flat: string }[] | null;
+  fingerprint: string;
+}
 
 /** How each type of the statement reads its text; the others keep it. */
 const READERS: Record<string, (text: string) => unknown> = {

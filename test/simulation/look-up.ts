@@ -1,7 +1,7 @@
 import { type Amount, plain } from '../../src/domain/money.ts';
 import type { Found } from '../../src/store/persist/look-up.ts';
 import type { Billing } from './billing.ts';
-import type { StoredCall } from './fake-database.ts';
+import type { StoredCall } from './lines.ts';
 
 /** The values of the statement `persist.look-up`. */
 export type Wanted = [

@@ -1,7 +1,7 @@
 import { amounts } from '../../src/domain/charge.ts';
 import { type Amount, amount, plain, ZERO } from '../../src/domain/money.ts';
 import type { Billing } from './billing.ts';
-import type { StoredCall } from './fake-database.ts';
+import type { StoredCall } from './lines.ts';
 
 interface Ledger {
   billing: Billing;

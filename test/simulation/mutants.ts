@@ -2,9 +2,10 @@ import type { Submission } from '../../src/domain/submission.ts';
 import { classifyFailure } from '../../src/store/failures.ts';
 import type { Statement } from '../../src/store/sql.ts';
 import { replyTo } from '../../src/worker/reply.ts';
-import type { SimDelivery } from './fake-consumer.ts';
-import { databaseError, FakeDatabase, type StoredCall, written } from './fake-database.ts';
-import { REPLY_RULES, type SimPorts } from './lane.ts';
+import { databaseError, FakeDatabase, written } from './fake-database.ts';
+import { REPLY_RULES } from './lane.ts';
+import type { StoredCall } from './lines.ts';
+import type { SimDelivery, SimPorts } from './surroundings.ts';
 import type { Mutant } from './world.ts';
 
 /** Finds the delivery of a submission, for the orders that need it where the real one does not. */

@@ -1,7 +1,8 @@
 import { plain } from '../../src/domain/money.ts';
 import type { FakeBroker } from './fake-broker.ts';
-import type { FakeDatabase, StoredCall } from './fake-database.ts';
+import type { FakeDatabase } from './fake-database.ts';
 import type { Submitted } from './history.ts';
+import type { StoredCall } from './lines.ts';
 import { moneyProblems } from './money-oracle.ts';
 
 /**

@@ -6,10 +6,8 @@ import { persist } from '../../src/store/persist/persist.ts';
 import type { Sql, Statement } from '../../src/store/sql.ts';
 import { type QuarantinePorts, quarantineMessage } from '../../src/worker/quarantine.ts';
 import { type Request, deadLetterFor as readDeadLetter } from '../../src/worker/request.ts';
-import type { SimDelivery } from './fake-consumer.ts';
 import { ADMISSION } from './history.ts';
-import type { Surroundings } from './surroundings.ts';
-import type { WorkerProcess } from './worker.ts';
+import type { SimDelivery, SimProcess, Surroundings } from './surroundings.ts';
 
 /** The dead letter of a quarantined message. */
 function deadLetterFor(request: Request, reading: 'parsed' | 'plain' | 'minimal'): DeadLetter {
@@ -22,7 +20,7 @@ function deadLetterFor(request: Request, reading: 'parsed' | 'plain' | 'minimal'
 /** The real way of a message that was delivered too often, over the simulated database. */
 export async function takeQuarantined(
   { database }: Surroundings,
-  process: WorkerProcess,
+  process: SimProcess,
   delivery: SimDelivery,
 ): Promise<Submission> {
   const within: Sql = async <Row>(statement: Statement, values: readonly unknown[]) =>

@@ -3,20 +3,19 @@ import { FakeBroker } from './fake-broker.ts';
 import { FakeDatabase } from './fake-database.ts';
 import { Faults } from './faults.ts';
 import { writeHistory } from './history.ts';
-import type { SimPorts } from './lane.ts';
 import { planLastingFaults } from './lasting-faults.ts';
 import { Oracle } from './oracle.ts';
 import { Random } from './random.ts';
 import { persisted, Scheduler } from './scheduler.ts';
-import type { Surroundings } from './surroundings.ts';
+import type { SimPorts, SimProcess, Surroundings } from './surroundings.ts';
 import { WorkerProcess } from './worker.ts';
 
 /** How a world differs from the real one: wrong orders, to see that they are noticed. */
 export interface Mutant {
-  mutate?: (ports: SimPorts, process: WorkerProcess) => SimPorts;
+  mutate?: (ports: SimPorts, process: SimProcess) => SimPorts;
   database?: (stored: ConstructorParameters<typeof FakeDatabase>[0]) => FakeDatabase;
   execute?: (
-    process: WorkerProcess,
+    process: SimProcess,
     database: FakeDatabase,
     statement: Statement,
     values: readonly unknown[],
