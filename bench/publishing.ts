@@ -1,6 +1,6 @@
 import { Duplex } from 'node:stream';
+import { reusedHeaders } from '../src/broker/amqplib.ts';
 import type { ConfirmChannel } from '../src/broker/connect.ts';
-import { reusedHeaders } from '../src/broker/publisher.ts';
 import type { Bed } from './bed.ts';
 
 const ROUNDS = 9;

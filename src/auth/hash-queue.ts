@@ -1,6 +1,17 @@
 import { LRUCache } from 'lru-cache';
 import { copied } from './copied.ts';
 
+/** How many password checks may wait for their slow hash. */
+export interface Places {
+  /** Checks that are bound to fail, and are hashed only so that their timing reveals nothing. */
+  guesses: number;
+  /**
+   * Passwords of users, the first of each not counted; twice as many for credentials that were turned away
+   * before.
+   */
+  passwords: number;
+}
+
 /**
  * Most different passwords of one user that may wait; twice as many for credentials that were turned away
  * before.
@@ -15,17 +26,6 @@ const GUESS_PAUSE = 3;
 const TURNED_AWAY_MAX = 4096;
 /** The queue shared by all guesses. No user has an empty name. */
 const GUESSES = '';
-
-/** How many checks may wait. */
-export interface Places {
-  /** Checks that are bound to fail, and are hashed only so that their timing reveals nothing. */
-  guesses: number;
-  /**
-   * Passwords of users, the first of each not counted; twice as many for credentials that were turned away
-   * before.
-   */
-  passwords: number;
-}
 
 /** Most bytes of messages that may wait for guesses, and for passwords (these up to twice). */
 const WAITING_BYTES = 4_194_304;

@@ -1,9 +1,5 @@
 import { type BackoffRange, backoffMs } from '../retry.ts';
 
-const RANGE: BackoffRange = { first: 100, longest: 4_800 };
-/** A connection that lasted this long was healthy: the next pause is the shortest again. */
-const STEADY_MS = 5_000;
-
 /** Pauses between attempts to connect or to subscribe. */
 export interface Backoff {
   /** An attempt succeeded. Whether it lasted shows when the next pause is asked for. */
@@ -11,6 +7,10 @@ export interface Backoff {
   /** Milliseconds to wait before the next attempt. */
   next(): number;
 }
+
+const RANGE: BackoffRange = { first: 100, longest: 4_800 };
+/** A connection that lasted this long was healthy: the next pause is the shortest again. */
+const STEADY_MS = 5_000;
 
 /**
  * Counts failures for `backoffMs`. A success does not reset the count, as it would in `retry`: a broker that

@@ -1,5 +1,15 @@
 import { randomUUID } from 'node:crypto';
 
+/** A message to publish. */
+export interface OutgoingMessage {
+  exchange: string;
+  routingKey: string;
+  body: Buffer;
+  properties: OutgoingProperties;
+  /** The broker returns the message if no queue takes it (`returned`). */
+  mandatory: boolean;
+}
+
 /**
  * The properties that a message of this system may carry. Not among them: `CC`, `user_id`, `expiration` and
  * the like.
@@ -16,15 +26,6 @@ export interface OutgoingProperties {
   /** Survives a restart of the broker; true by default. */
   persistent?: boolean;
   headers?: Readonly<Record<string, string | number | boolean>>;
-}
-
-export interface OutgoingMessage {
-  exchange: string;
-  routingKey: string;
-  body: Buffer;
-  properties: OutgoingProperties;
-  /** The broker returns the message if no queue takes it (`returned`). */
-  mandatory: boolean;
 }
 
 /** `confirmed`: confirmed by the broker in time, and not returned. Nothing else counts as sent. */

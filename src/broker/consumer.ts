@@ -39,6 +39,7 @@ export type LossCause = (typeof lossCauses)[number];
 
 export type ConsumerState = 'disconnected' | 'subscribing' | 'consuming' | 'paused' | 'closed';
 
+/** A queue being consumed. Deliveries go to `ConsumerOptions.onDelivery`. */
 export interface Consumer {
   readonly state: ConsumerState;
   readonly consuming: boolean;
@@ -73,9 +74,12 @@ export interface Consumer {
 }
 
 /**
- * Consumes one queue on a channel of its own, and subscribes again after whatever ends the subscription. The
- * only place that acknowledges. No promise rejects; each resolves when the broker has answered, or when the
- * channel or the connection is gone.
+ * Consumes one queue on a channel of its own, and subscribes again after whatever ends the subscription. The only
+ * place that acknowledges. No promise rejects; each resolves when the broker has answered, or when the channel or
+ * the connection is gone.
+ *
+ * The caller sets a goal: to consume, to pause, to return everything or to close. `work` takes steps towards it. It
+ * runs when the goal changes, when a connection comes up, and again after a pause when a step has failed.
  */
 export function createConsumer(supervised: SupervisedConnection, options: ConsumerOptions): Consumer {
   const { queue } = options;

@@ -1,14 +1,13 @@
 import { type ConfirmChannel, IllegalOperationError, type Options } from 'amqplib';
+import { reusedHeaders, withCorrelationBytes } from './amqplib.ts';
 import {
   ConfirmWindow,
   failed,
   type OutgoingMessage,
-  type OutgoingProperties,
   PublishBatch,
   type PublishResult,
 } from './confirm-window.ts';
 import type { BrokerConnection } from './connect.ts';
-import { withCorrelationBytes } from './correlation-bytes.ts';
 import { describeError } from './log.ts';
 import type { SupervisedConnection } from './supervisor.ts';
 
@@ -21,6 +20,7 @@ export interface PublisherOptions {
   maxInFlight: number;
 }
 
+/** Publishes messages and tells for each whether the broker has confirmed it. */
 export interface Publisher {
   /** Connected and not blocked by an alarm. */
   readonly ready: boolean;
@@ -51,20 +51,6 @@ const STUCK_AFTER_TIMEOUTS = 2;
 
 /** The broker's codes for "no permission" and "no such exchange". */
 const REFUSALS = new Set<unknown>([403, 404]);
-
-/** The headers of the message that is being encoded. */
-const encodedHeaders: Record<string, string | number | boolean | undefined> = {};
-
-/**
- * Copies the headers of a message into one object that is used for all messages. amqplib makes the object that it
- * gets the prototype of another one, and V8 keeps data on each prototype for long: a new object per message adds half
- * to the CPU time of publishing (bench/publishing.ts). The object can be reused because amqplib has encoded it when
- * `publish` returns. Headers of earlier messages are set to undefined, which amqplib leaves out.
- */
-export function reusedHeaders(headers: OutgoingProperties['headers'] = {}): typeof encodedHeaders {
-  for (const name of Object.keys(encodedHeaders)) encodedHeaders[name] = undefined;
-  return Object.assign(encodedHeaders, headers);
-}
 
 /**
  * Publishes with confirms over the supervised connection. No call rejects. Without a connection, or while an

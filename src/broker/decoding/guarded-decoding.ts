@@ -4,18 +4,7 @@ import { ContentHeader, FRAME_HEADER_BYTES } from './content-header.ts';
 import { longAt } from './field-table.ts';
 import { FrameGuard, type Note, withoutProperties } from './frame-guard.ts';
 
-/** Key of a message's note in its properties. A symbol, which no sender can write. */
-export const NOTE = Symbol('note');
-/** Key of the bytes of its correlation id, else of its message id, if these are not UTF-8. */
-export const ECHO = Symbol('echo');
-
-/** What guarded decoding adds to the properties of a message. */
-export interface GuardedProperties {
-  [NOTE]?: Note;
-  [ECHO]?: Buffer;
-}
-
-/** Controls reading from a connection with guarded decoding. */
+/** Controls reading from a connection whose decoder is protected by `guardDecoding`. */
 export interface GuardedReading {
   /** Of a longer body only this many bytes plus one are kept. */
   keepBytes: number;
@@ -30,6 +19,17 @@ export interface GuardedReading {
   resume(): void;
   /** Reads, even if paused, until `work` is done: deliveries may come before the answer that it waits for. */
   answer<T>(work: Promise<T>): Promise<T>;
+}
+
+/** Key of a message's note in its properties. A symbol, which no sender can write. */
+export const NOTE = Symbol('note');
+/** Key of the bytes of its correlation id, else of its message id, if these are not UTF-8. */
+export const ECHO = Symbol('echo');
+
+/** What guarded decoding adds to the properties of a message. */
+export interface GuardedProperties {
+  [NOTE]?: Note;
+  [ECHO]?: Buffer;
 }
 
 const NO_BYTES = Buffer.alloc(0);
