@@ -18,7 +18,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'connections.ts': ['config.ts'],
   ops: ['domain'],
   auth: ['domain'],
-  broker: ['domain', 'retry.ts'],
+  broker: ['domain', 'retry.ts', 'plural.ts'],
   store: ['domain', 'retry.ts'],
   worker: ['domain', 'retry.ts', 'config.ts', 'connections.ts', 'ops', 'auth', 'broker', 'store'],
   // A dry run admits messages with the worker's own code.

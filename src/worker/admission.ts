@@ -1,3 +1,4 @@
+import type { AuthResult, Crowded } from '../auth/verifier.ts';
 import type { Body, Fields } from '../domain/body.ts';
 import { fingerprint, toCdr } from '../domain/cdr.ts';
 import { type Confinement, isOutside, isReadablyOutside } from '../domain/confinement.ts';
@@ -14,9 +15,6 @@ import { deadLetterFor, decode, type KeepingRules, parse, type Request } from '.
 
 /** Whether a sender is who it says: at once where that is known, later where a slow hash must be computed. */
 export type Verify<Result = AuthResult> = (username: string, password: string) => Result | Promise<Result>;
-export type AuthResult =
-  | { kind: 'ok'; username: string; role: string; confinement?: Confinement | null }
-  | { kind: 'unauthenticated' };
 
 /** Its password cannot be checked soon, so it must not stay in hand: see `Consumer.setAside`. */
 export interface SetAside {
@@ -60,7 +58,7 @@ export function admit(request: Request, rules: AdmissionRules): Admitted | Promi
 /** The same for a message of many, which is set aside where its password cannot be checked soon. */
 export function admitSoon(
   request: Request,
-  rules: ReadingRules & { verifySoon: Verify<AuthResult | { kind: 'crowded' }> },
+  rules: ReadingRules & { verifySoon: Verify<AuthResult | Crowded> },
 ): Admitted | SetAside | Promise<Admitted | SetAside> {
   return authenticate(request, rules, rules.verifySoon, (sender, parsed) =>
     sender.kind === 'crowded' ? SET_ASIDE : authorize(parsed, sender, rules),

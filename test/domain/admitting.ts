@@ -1,6 +1,7 @@
+import type { AuthResult } from '../../src/auth/verifier.ts';
 import { responsesTo } from '../../src/domain/reply.ts';
 import type { Submission } from '../../src/domain/submission.ts';
-import { type AdmissionRules, type Admitted, type AuthResult, admit } from '../../src/worker/admission.ts';
+import { type AdmissionRules, type Admitted, admit } from '../../src/worker/admission.ts';
 import type { Request } from '../../src/worker/request.ts';
 
 export const MAX_BYTES = 1000;

@@ -1,7 +1,8 @@
+import type { AuthResult } from '../../src/auth/verifier.ts';
 import { bytesDigest } from '../../src/domain/content.ts';
 import { minimalDeadLetter } from '../../src/domain/dead-letter.ts';
 import type { DeadReason } from '../../src/domain/outcome.ts';
-import { type Admitted, type AuthResult, admit } from '../../src/worker/admission.ts';
+import { type Admitted, admit } from '../../src/worker/admission.ts';
 import type { Request } from '../../src/worker/request.ts';
 import { NAMED_INVOICE, PERIOD } from './billing.ts';
 import { GONE_QUEUE, MALFORMED_DIRECT } from './fake-broker.ts';

@@ -1,9 +1,10 @@
+import type { AuthResult } from '../../src/auth/verifier.ts';
 import { createPersistAroundLocks } from '../../src/store/persist/around-locks.ts';
 import { HeldRows } from '../../src/store/persist/held-rows.ts';
 import { persistUnlessHeld } from '../../src/store/persist/persist.ts';
 import { createReadAhead } from '../../src/store/persist/read-ahead.ts';
 import type { Sql, Statement } from '../../src/store/sql.ts';
-import { type Admitted, type AuthResult, admit } from '../../src/worker/admission.ts';
+import { type Admitted, admit } from '../../src/worker/admission.ts';
 import type { Request } from '../../src/worker/request.ts';
 import { databaseError } from './fake-database.ts';
 import { ADMISSION, judge, LETHAL } from './history.ts';

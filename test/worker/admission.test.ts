@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type AuthResult, admitSoon, type Verify } from '../../src/worker/admission.ts';
+import type { AuthResult } from '../../src/auth/verifier.ts';
+import { admitSoon, type Verify } from '../../src/worker/admission.ts';
 import { admitBytes, answersOf, answerTo, CALL, RULES, requestOf, verify } from '../domain/admitting.ts';
 
 describe('a sender', () => {

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
+import { counted } from '../../plural.ts';
 import { type TopologyNames, topologyOf } from '../topology.ts';
 import type { Management, ManagementAnswer } from './management.ts';
 
@@ -186,9 +187,4 @@ export function lagHealth(
   return ready > 0 && (waited ?? 0) > LONGEST_WAIT_S
     ? { state: 'failed', detail: `${detail}. Start more workers, or use a faster database (docs/scaling.md)` }
     : { state: 'ok', detail };
-}
-
-/** `1 node`, `3 nodes`. */
-function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
