@@ -6,7 +6,7 @@ import { isDecimal } from '../src/domain/contract.ts';
 import { amount } from '../src/domain/money.ts';
 import { validate } from '../src/domain/validate.ts';
 import { admit } from '../src/worker/admission.ts';
-import { replyTo } from '../src/worker/reply.ts';
+import { createReply } from '../src/worker/reply.ts';
 import { currencies, customers, sender, taxes, workload } from './workload.ts';
 
 const MESSAGES = 4000;
@@ -67,7 +67,7 @@ export async function measureNode(): Promise<Record<string, number[]>> {
     toCdr: () => each(read, ({ given }) => toCdr(given, 'USD')),
     fingerprint: () => each(cdrs, fingerprint),
     charge: () => each(cdrs, (cdr) => charge(cdr, references)),
-    reply: () => each(cdrs, ({ uniqueid }) => replyTo(properties, uniqueid, { kind: 'accepted' }, rules)),
+    reply: () => each(cdrs, ({ uniqueid }) => createReply(properties, uniqueid, { kind: 'accepted' }, rules)),
     'admit, as a whole': () => each(requests, (request) => admit(request, admission)),
   };
   for (const step of Object.values(steps)) for (let turn = 0; turn < 3; turn += 1) step();

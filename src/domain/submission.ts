@@ -40,7 +40,7 @@ export interface Replay {
 }
 
 /** A message whose outcome is known, with what its reply and its dead letter need. */
-export function decided(
+export function asDecided(
   outcome: Outcome,
   message: Pick<Submission, 'uniqueid' | 'deadLetter'> & Partial<Pick<Submission, 'replay' | 'cleaned'>>,
 ): DecidedSubmission {

@@ -28,7 +28,7 @@ export interface BatchLimits {
 }
 
 /** How many of these, from the first one on, one transaction takes. */
-export function fitting(
+export function countFitting(
   messages: readonly { delivery: Request }[],
   { batchSize, batchBytes }: BatchLimits,
 ): number {

@@ -4,7 +4,7 @@ import { redeliveriesSince } from '../broker/delivery.ts';
 import { type DeadLetter, deadLetterOfBytes, minimalDeadLetter } from '../domain/dead-letter.ts';
 import type { PersistResult } from '../domain/held.ts';
 import type { Outcome } from '../domain/outcome.ts';
-import { decided, type Submission } from '../domain/submission.ts';
+import { asDecided, type Submission } from '../domain/submission.ts';
 import { clean, shorten } from '../domain/text.ts';
 import { backoffMs } from '../retry.ts';
 import { type Database, describeFailure } from '../store/database.ts';
@@ -101,12 +101,12 @@ function admitUnroutable(delivery: Delivery, keeping: KeepingRules): Submission 
   const error = `published with the routing key ${JSON.stringify(key)}, which no queue is bound to`;
   const deadLetter = () => deadLetterFor(delivery, keeping, false);
   const outcome: Outcome = { kind: 'failed', reason: 'unroutable', error };
-  return decided(outcome, { uniqueid: deadLetter().uniqueid, deadLetter });
+  return asDecided(outcome, { uniqueid: deadLetter().uniqueid, deadLetter });
 }
 
 /** Everything is written already; only the reply is left. */
 function written(outcome: Outcome, uniqueid: string | null): Submission {
-  return decided(outcome, { uniqueid, deadLetter: () => null });
+  return asDecided(outcome, { uniqueid, deadLetter: () => null });
 }
 
 /** A replay is not tried for long here, because its row keeps it. */

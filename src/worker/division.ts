@@ -1,6 +1,6 @@
 import { callsLike, type Manner } from '../domain/held.ts';
 import { classifyFailure, describeFailure } from '../store/failures.ts';
-import { type BatchLimits, fitting, type Message, type Results } from './batch.ts';
+import { type BatchLimits, countFitting, type Message, type Results } from './batch.ts';
 import type { Request } from './request.ts';
 import type { Failure, Tries, TryPorts } from './tries.ts';
 
@@ -83,7 +83,7 @@ export class Division<Delivery extends Request> {
     const open = part.filter((message) => !results.has(message) && this.#ports.isLive(message.delivery));
     const [first] = open;
     if (first === undefined) return true;
-    if (fitting(open, this.#limits) === open.length) {
+    if (countFitting(open, this.#limits) === open.length) {
       const failure = before ?? (await this.#tries.together(open, manner, results));
       if (failure === undefined) return true;
       if (open.length === 1) return await this.#judge(first, failure);

@@ -1,7 +1,7 @@
 import type { PersistResult } from '../domain/held.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import { classifyFailure, describeFailure } from '../store/failures.ts';
-import { type BatchLimits, fitting, type Message, type Persist, type Results } from './batch.ts';
+import { type BatchLimits, countFitting, type Message, type Persist, type Results } from './batch.ts';
 import { Division } from './division.ts';
 import type { PassingFailure } from './ports.ts';
 import type { Request } from './request.ts';
@@ -47,7 +47,7 @@ export class Isolation<Delivery extends Request> {
     persist: Persist,
   ): Promise<Outcome[] | Results<Delivery>> {
     const results: Results<Delivery> = new Map();
-    const first = batch.slice(0, fitting(batch, this.#limits));
+    const first = batch.slice(0, countFitting(batch, this.#limits));
     const isWhole = first.length === batch.length;
     let failure: Failure | undefined;
     if (isWhole) {

@@ -2,10 +2,10 @@ import type { Outcome } from '../domain/outcome.ts';
 import type { Submission } from '../domain/submission.ts';
 import { describeFailure } from '../store/failures.ts';
 import type { SetAside } from './admission.ts';
-import { type BatchLimits, fitting, type Message, type Persist, type Results } from './batch.ts';
+import { type BatchLimits, countFitting, type Message, type Persist, type Results } from './batch.ts';
 import { Isolation } from './isolation.ts';
 import type { Ports } from './ports.ts';
-import { type Answer, answersTo, publishUntilConfirmed, type ReplyRules } from './reply.ts';
+import { type Answer, createAnswers, publishUntilConfirmed, type ReplyRules } from './reply.ts';
 import type { Request } from './request.ts';
 import type { WaitingListSettings } from './waiting-list.ts';
 import { WaitingMessages } from './waiting-messages.ts';
@@ -164,7 +164,7 @@ export class Pipeline<Delivery extends Request> {
     persistMs: number,
   ): Promise<void> {
     this.#ports.observe({ kind: 'persisted', messages, outcomes, persistMs });
-    const quick = this.#answerSlowly(answersTo(messages, outcomes, this.#settings.replies));
+    const quick = this.#answerSlowly(createAnswers(messages, outcomes, this.#settings.replies));
     if (quick.length === 0) return;
     while (this.#replying.length >= this.#settings.repliesInFlight) await Promise.race(this.#replying);
     const replying: Promise<void> = this.#replyAndAcknowledge(quick)
@@ -199,7 +199,7 @@ export class Pipeline<Delivery extends Request> {
   }
 
   #prepare(): PreparedBatch<Delivery> {
-    const count = this.#isolation.inTrouble ? this.#ready.length : fitting(this.#ready, this.#settings);
+    const count = this.#isolation.inTrouble ? this.#ready.length : countFitting(this.#ready, this.#settings);
     const batch = this.#ready
       .splice(0, count)
       .filter((message) => this.#ports.isLive(message.delivery) && !this.#waiting.staysBehind(message));

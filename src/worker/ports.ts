@@ -27,7 +27,7 @@ export interface Reply {
 /** What the broker said of one reply. */
 export type Published = 'confirmed' | 'returned' | 'failed';
 
-/** The outside world as a pipeline sees it: `queue-worker.ts` has the real one, test/simulation a hostile one. */
+/** The outside world as a pipeline sees it: `queue-worker.ts` and `consumers.ts` have the real one, test/simulation a hostile one. */
 export interface Ports<Delivery> {
   /** Decodes, parses and authenticates (`admission.ts`); later where a password must be hashed. */
   admit: (delivery: Delivery) => Submission | SetAside | Promise<Submission | SetAside>;

@@ -1,7 +1,7 @@
 import type { DeadLetter } from '../domain/dead-letter.ts';
 import { callsLike } from '../domain/held.ts';
 import type { Outcome, ParkedReason } from '../domain/outcome.ts';
-import { decided, type Submission } from '../domain/submission.ts';
+import { asDecided, type Submission } from '../domain/submission.ts';
 import { retry } from '../retry.ts';
 import { classifyFailure } from '../store/failures.ts';
 import type { Admitted } from './admission.ts';
@@ -90,7 +90,7 @@ async function keepAnyhow(
     const { uniqueid } = deadLetter;
     try {
       await untilDecisive(
-        () => ports.keep(decided(outcome, { uniqueid, deadLetter: () => deadLetter })),
+        () => ports.keep(asDecided(outcome, { uniqueid, deadLetter: () => deadLetter })),
         ports,
       );
       return { deadLetter };
@@ -120,7 +120,7 @@ export async function quarantineReplay(
     }
   }
   const outcome: Outcome = { kind: 'failed', reason, error: WHY[reason] };
-  return await untilDecisive(() => ports.persist(decided(outcome, replay)), ports);
+  return await untilDecisive(() => ports.persist(asDecided(outcome, replay)), ports);
 }
 
 /** Tries of what fails while the database is well. */

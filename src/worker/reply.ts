@@ -25,14 +25,14 @@ const SHORT_STRING_BYTES = 255;
  * The reply to a request: to its `reply_to` where that is allowed, else to the results exchange. Of several replays of
  * one dead letter the sender hears the latest only.
  */
-export function replyTo(
+export function createReply(
   request: RequestProperties,
   uniqueid: string | null,
   outcome: Outcome,
   rules: ReplyRules,
 ): Reply {
   const target = request.replyTo;
-  const reply = resultFor(request, uniqueid, outcome, rules);
+  const reply = createResultsReply(request, uniqueid, outcome, rules);
   if (target === null || outcome.kind === 'superseded') return reply;
   if (!rules.allow.test(target) || rules.ownQueues.has(target) || NOT_A_NAME.test(target)) return reply;
   const direct = target.startsWith(DIRECT_PREFIX);
@@ -41,7 +41,7 @@ export function replyTo(
 }
 
 /** The same reply to the results exchange: the default, and where a reply goes that came back. */
-export function resultFor(
+export function createResultsReply(
   request: RequestProperties,
   uniqueid: string | null,
   outcome: Outcome,
@@ -87,7 +87,7 @@ export interface Answer<Delivery extends Request> {
 }
 
 /** The replies to a batch. */
-export function answersTo<Delivery extends Request>(
+export function createAnswers<Delivery extends Request>(
   messages: readonly Message<Delivery>[],
   outcomes: readonly Outcome[],
   rules: ReplyRules,
@@ -96,7 +96,7 @@ export function answersTo<Delivery extends Request>(
     const outcome = outcomes[index];
     if (outcome === undefined) return [];
     const { delivery, submission } = message;
-    return { message, outcome, reply: replyTo(delivery.properties, submission.uniqueid, outcome, rules) };
+    return { message, outcome, reply: createReply(delivery.properties, submission.uniqueid, outcome, rules) };
   });
 }
 
@@ -133,7 +133,7 @@ function answerAgain<Delivery extends Request>(
   rules: ReplyRules,
 ): Answer<Delivery>[] {
   const { delivery, submission } = message;
-  const toResults = resultFor(delivery.properties, submission.uniqueid, outcome, rules);
+  const toResults = createResultsReply(delivery.properties, submission.uniqueid, outcome, rules);
   if (result === 'returned' && reply.exchange === toResults.exchange) {
     observe({ kind: 'unroutable reply', uniqueid: submission.uniqueid, request: delivery });
     return [];

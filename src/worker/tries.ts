@@ -1,7 +1,7 @@
 import { minimalDeadLetter } from '../domain/dead-letter.ts';
 import type { Manner, PersistResult } from '../domain/held.ts';
 import { deadReasonOf, type Outcome } from '../domain/outcome.ts';
-import { decided, type Submission } from '../domain/submission.ts';
+import { asDecided, type Submission } from '../domain/submission.ts';
 import { classifyFailure, describeFailure } from '../store/failures.ts';
 import type { Message, Persist, Results } from './batch.ts';
 import type { Ports } from './ports.ts';
@@ -71,10 +71,10 @@ export class Tries<Delivery extends Request> {
     this.#ports.observe({ kind: 'trouble', cause: 'message', description: why });
     const { submission, delivery } = message;
     const outcome: Outcome = { kind: 'failed', reason: 'failed', error: why };
-    const own = await this.insist(message, decided(outcome, submission), undefined, results);
+    const own = await this.insist(message, asDecided(outcome, submission), undefined, results);
     if (own === undefined) return undefined;
     const deadLetter = () => minimalDeadLetter(delivery.body, delivery.bytes);
-    return await this.insist(message, decided(outcome, { ...submission, deadLetter }), undefined, results);
+    return await this.insist(message, asDecided(outcome, { ...submission, deadLetter }), undefined, results);
   }
 
   /** What messages came to, one for one. */

@@ -1,6 +1,6 @@
 import { callsLike } from '../domain/held.ts';
 import type { Outcome } from '../domain/outcome.ts';
-import { decided } from '../domain/submission.ts';
+import { asDecided } from '../domain/submission.ts';
 import type { Message } from './batch.ts';
 import type { Isolation } from './isolation.ts';
 import type { Ports } from './ports.ts';
@@ -156,5 +156,5 @@ function onlyKept<Delivery extends Request>(
   const waitsFor = row ?? (submission.kind === 'call' ? callsLike(submission.call.cdr) : null);
   const failed: Outcome = { kind: 'failed', reason: 'failed', error };
   const outcome = waitsFor === null ? failed : { ...failed, waitsFor };
-  return { ...message, submission: decided(outcome, submission) };
+  return { ...message, submission: asDecided(outcome, submission) };
 }

@@ -4,7 +4,7 @@ import type { Outcome } from '../../src/domain/outcome.ts';
 import { type Database, openDatabase } from '../../src/store/database.ts';
 import { persist } from '../../src/store/persist/persist.ts';
 import { type Admitted, admit } from '../../src/worker/admission.ts';
-import { replyTo } from '../../src/worker/reply.ts';
+import { createReply } from '../../src/worker/reply.ts';
 import { migratedServices } from '../support/stack.ts';
 
 interface Block {
@@ -105,7 +105,7 @@ function replyOf(outcome: Outcome) {
     routingKey: '',
   };
   const rules = { resultsExchange: 'cdrs.results', allow: /^$/, ownQueues: new Set<string>() };
-  const { body, headers } = replyTo(properties, null, outcome, rules);
+  const { body, headers } = createReply(properties, null, outcome, rules);
   return { envelope: JSON.parse(body.toString()), duplicate: headers.duplicate === true };
 }
 

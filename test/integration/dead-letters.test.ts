@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { minimalDeadLetter } from '../../src/domain/dead-letter.ts';
 import type { RequestProperties } from '../../src/domain/properties.ts';
-import { decided, type Submission } from '../../src/domain/submission.ts';
+import { asDecided, type Submission } from '../../src/domain/submission.ts';
 import { DeadLetterRows } from '../../src/store/dead-letters/insert.ts';
 import { persist } from '../../src/store/persist/persist.ts';
 import { admit } from '../../src/worker/admission.ts';
@@ -102,7 +102,7 @@ describe('a repeat', () => {
     const { uniqueid, deadLetter } = entry(body, { replyTo });
     const kept = deadLetter();
     if (kept === null) throw new Error('there should be a letter');
-    return decided(outcome, { uniqueid, deadLetter: () => ({ ...kept, verified }) });
+    return asDecided(outcome, { uniqueid, deadLetter: () => ({ ...kept, verified }) });
   };
   const park = (verified: boolean, replyTo: string) =>
     persist(db.sql, [parked(right, verified, replyTo)], 'USD');
@@ -256,7 +256,7 @@ describe('a row', () => {
     for (const body of [Buffer.alloc(70_000, 0), Buffer.from('\ud800\0'), Buffer.from([0xff, 0xfe])]) {
       const outcome = { kind: 'failed' as const, reason: 'failed' as const, error: 'x' };
       const deadLetter = () => minimalDeadLetter(body, body.length);
-      await persist(db.sql, [decided(outcome, { uniqueid: null, deadLetter })], 'USD');
+      await persist(db.sql, [asDecided(outcome, { uniqueid: null, deadLetter })], 'USD');
     }
     expect(await db.rows('select altered::text, verified::text from dead_letters')).toEqual(
       Array(3).fill({ altered: '{""}', verified: 'false' }),

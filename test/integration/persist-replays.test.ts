@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { tokenHashOf } from '../../src/domain/replay-header.ts';
-import { decided, type Submission } from '../../src/domain/submission.ts';
+import { asDecided, type Submission } from '../../src/domain/submission.ts';
 import { classifyFailure } from '../../src/store/database.ts';
 import { markReplaying, readReplayable } from '../../src/store/dead-letters/mark.ts';
 import { persistReplays, persistWithReplays } from '../../src/store/persist/replays.ts';
@@ -152,7 +152,7 @@ describe('a replay', () => {
     await db.execute('update customers set balance = -999999999999999999999999.999999 where id = 1');
     await expect(persistBatch([replay])).rejects.toThrow();
     const outcome = { kind: 'failed' as const, reason: 'failed' as const, error: 'number out of range' };
-    const parked = decided(outcome, replay);
+    const parked = asDecided(outcome, replay);
     expect(await persistBatch([parked])).toEqual(['failed']);
     expect(await db.rows('select reason, status, error from dead_letters')).toEqual([
       { reason: 'failed', status: 'dead', error: 'number out of range' },
@@ -168,7 +168,7 @@ describe('a replay', () => {
 
   it('that was answered without being stored is never resolved', async () => {
     const replay = await replayOf({ uniqueid: 'q-2' });
-    const answered = { ...decided({ kind: 'validated' }, replay), validationOnly: true };
+    const answered = { ...asDecided({ kind: 'validated' }, replay), validationOnly: true };
     expect(await persistBatch([answered])).toEqual(['validated']);
     expect(await deadLetters()).toMatchObject([{ reason: 'failed', status: 'dead' }]);
     expect(await stored()).toEqual([]);

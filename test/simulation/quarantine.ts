@@ -1,5 +1,5 @@
 import { type DeadLetter, deadLetterOfBytes, minimalDeadLetter } from '../../src/domain/dead-letter.ts';
-import { decided, type Submission } from '../../src/domain/submission.ts';
+import { asDecided, type Submission } from '../../src/domain/submission.ts';
 import { closeTried, markTried } from '../../src/store/dead-letters/tried.ts';
 import { waitFor } from '../../src/store/dead-letters/waiting.ts';
 import { persist } from '../../src/store/persist/persist.ts';
@@ -48,7 +48,7 @@ export async function takeQuarantined(
   for (;;) {
     const result = await quarantineMessage(message, ports);
     if (!('unkeepable' in result))
-      return decided(result.outcome, { uniqueid: result.uniqueid, deadLetter: () => null });
+      return asDecided(result.outcome, { uniqueid: result.uniqueid, deadLetter: () => null });
     await process.step('waits with what cannot be kept', 500);
   }
 }

@@ -1,7 +1,7 @@
 import { deadLetterRow, type Held, type HeldBy, nothingHeld, type PersistResult } from '../../domain/held.ts';
 import type { Outcome } from '../../domain/outcome.ts';
 import { type AnswerOnRecord, outcomeOnRecord } from '../../domain/record.ts';
-import { decided, type Replay, type Submission } from '../../domain/submission.ts';
+import { asDecided, type Replay, type Submission } from '../../domain/submission.ts';
 import type { Database } from '../database.ts';
 import { type ReplayResult, record } from '../dead-letters/record.ts';
 import { listed, type Sql, statement } from '../sql.ts';
@@ -129,7 +129,7 @@ type Plan =
 function planFor(submission: ReplaySubmission, found: Claim | undefined, taken: Set<string>): Plan {
   if (found === undefined) {
     const forged: Outcome = { kind: 'unauthenticated' };
-    return { kind: 'persist', submission: decided(forged, submission), claim: undefined };
+    return { kind: 'persist', submission: asDecided(forged, submission), claim: undefined };
   }
   if (found.replays !== submission.replay.attempt) return { kind: 'answer', outcome: { kind: 'superseded' } };
   if (found.answer !== null) return { kind: 'answer', outcome: outcomeOnRecord(found.answer) };

@@ -1,0 +1,225 @@
+import { hashPlaces } from '../auth/hash-queue.ts';
+import { createVerifier, type Verifier } from '../auth/verifier.ts';
+import { defaultNames, type TopologyNames } from '../broker/topology.ts';
+import type { Config } from '../config.ts';
+import type { brokerOf } from '../connections.ts';
+import type { Logger } from '../ops/logger.ts';
+import type { Database } from '../store/database.ts';
+import { createPersistAroundLocks } from '../store/persist/around-locks.ts';
+import { attemptsOn } from '../store/persist/attempts.ts';
+import { HeldRows } from '../store/persist/held-rows.ts';
+import { createReadAhead } from '../store/persist/read-ahead.ts';
+import { readUsers } from '../store/users.ts';
+import { admit, admitReplay, admitSoon } from './admission.ts';
+import { createConnect, replyConnections } from './connections.ts';
+import { deadQueueAdmission } from './dead-queue.ts';
+import type { Metrics } from './metrics.ts';
+import { openQueueWorker, type QueueWorker, type SharedOptions } from './queue-worker.ts';
+import { reportReplies } from './reply-events.ts';
+import { createReplyPublisher, type ReplyPublisher } from './reply-publisher.ts';
+import { declareOrUse } from './startup.ts';
+import { tryWaitingDeadLetters } from './waiting-dead-letters.ts';
+
+/** Longest wait for a row that another worker has; half of the statement timeout where that is shorter. */
+const WORKER_ROW_WAIT_MS = 3000;
+/**
+ * Deliveries from the dead queue: calls that expired are persisted in batches. Few, because whatever ends a worker there
+ * counts against all that are in hand, and passwords wait their turn.
+ */
+const DEAD_PREFETCH = 50;
+/** How often dead letters are tried that wait for a row. */
+const WAITING_DEAD_LETTERS_MS = 5000;
+
+/** The queues being consumed. */
+export interface Consumers {
+  /** Resolves when calls are consumed for the first time. */
+  consuming: Promise<void>;
+  /** Rejects when consuming cannot go on. */
+  failure: Promise<never>;
+  /** Persists, answers and acknowledges what is in hand, and leaves. */
+  stop: () => Promise<void>;
+  /** For /readyz. */
+  state: () => { isConsuming: boolean; takesReplies: boolean; waiting: number };
+}
+
+type ConsumerConfig = Pick<
+  Config,
+  | 'SYSTEM_CURRENCY'
+  | 'IGNORED_PARAMETERS'
+  | 'REPLY_TO_ALLOW'
+  | 'MAX_BODY_BYTES'
+  | 'KEPT_BODY_BYTES'
+  | 'BATCH_SIZE'
+  | 'PREFETCH'
+  | 'DELIVERY_LIMIT'
+  | 'STATEMENT_TIMEOUT_MS'
+  | 'LOCK_TIMEOUT_MS'
+  | 'ROW_WAIT_MS'
+  | 'CONFIRM_TIMEOUT_MS'
+  | 'OUTAGE_RETURN_MS'
+  | 'SHUTDOWN_GRACE_MS'
+>;
+
+export interface Environment {
+  config: ConsumerConfig;
+  brokers: ReturnType<typeof brokerOf>;
+  database: Database;
+  reachable: () => Promise<boolean>;
+  metrics: Metrics;
+  log: Logger;
+}
+
+/** Connects to the broker and consumes both queues: calls, and what the broker dead-lettered. */
+export function startConsumers(environment: Environment): Consumers {
+  const { config, database, metrics, log } = environment;
+  const names = { ...defaultNames, deliveryLimit: config.DELIVERY_LIMIT };
+  const connect = createConnect(environment.brokers, metrics.replies, log);
+  const connections = [connect('consume'), connect('consume given up')] as const;
+  // Before the consumers, so that their queues are there when they come up.
+  const leaveSetup = connections.map((each) =>
+    each.attach({ onUp: (connection) => declareOrUse(connection, names, log) }),
+  );
+  const replies = createReplyPublisher(
+    replyConnections(connect, log),
+    config.CONFIRM_TIMEOUT_MS,
+    reportReplies(metrics.replies, log),
+  );
+  const verifier = openVerifier(environment);
+  const rules = admissionRules(config, verifier);
+  const { calls, deadQueue, consuming } = openQueueWorkers(environment, connections, names, replies, rules);
+  const waitingDeadLetters = tryWaitingDeadLetters({
+    database,
+    rules,
+    everyMs: WAITING_DEAD_LETTERS_MS,
+    log,
+  });
+  return {
+    consuming,
+    failure: Promise.race([calls.failure, deadQueue.failure]),
+    state: () => ({
+      isConsuming: calls.consumer.consuming && !calls.isPaused(),
+      takesReplies: replies.acceptsResults(),
+      waiting: calls.waiting() + deadQueue.waiting(),
+    }),
+    stop: async () => {
+      await Promise.all([
+        waitingDeadLetters.stop(),
+        ...[calls, deadQueue].map((each) => each.drain(config.SHUTDOWN_GRACE_MS)),
+      ]);
+      for (const leave of leaveSetup) leave();
+      await Promise.all([...connections.map((each) => each.stop()), replies.stop()]);
+      verifier.stop();
+    },
+  };
+}
+
+function openQueueWorkers(
+  environment: Environment,
+  [consume, consumeDead]: readonly [QueueConnection, QueueConnection],
+  names: TopologyNames,
+  replies: ReplyPublisher,
+  rules: ReturnType<typeof admissionRules>,
+): { calls: QueueWorker; deadQueue: QueueWorker; consuming: Promise<void> } {
+  const { config, database, reachable } = environment;
+  const rows = new HeldRows();
+  const shared = sharedOptions(environment, names, replies, rows);
+  const persist = createPersistAroundLocks(
+    attemptsOn(database, config.SYSTEM_CURRENCY, config.STATEMENT_TIMEOUT_MS),
+    rows,
+    Math.min(WORKER_ROW_WAIT_MS, Math.ceil(config.STATEMENT_TIMEOUT_MS / 2)),
+    config.LOCK_TIMEOUT_MS,
+  );
+  let onConsuming: () => void = () => undefined;
+  const consuming = new Promise<void>((resolve) => {
+    onConsuming = resolve;
+  });
+  const calls = openQueueWorker(
+    {
+      connection: consume,
+      queue: names.queue,
+      prefetch: config.PREFETCH,
+      isLast: false,
+      admit: (delivery) =>
+        delivery.oneTimeToken === undefined
+          ? admitSoon(delivery, rules)
+          : admitReplay(delivery, delivery.oneTimeToken, rules),
+      prepare: createReadAhead(database.sql, config.SYSTEM_CURRENCY, persist),
+      onConsuming,
+    },
+    shared,
+  );
+  const deadQueue: QueueWorker = openQueueWorker(
+    {
+      connection: consumeDead,
+      queue: names.deadQueue,
+      prefetch: Math.min(config.PREFETCH, DEAD_PREFETCH),
+      isLast: true,
+      admit: deadQueueAdmission({
+        database,
+        systemCurrency: config.SYSTEM_CURRENCY,
+        keeping: rules,
+        deliveryLimit: config.DELIVERY_LIMIT,
+        reachable,
+        admit: (request) => admit(request, rules),
+        admitReplay: (delivery) => admitReplay(delivery, delivery.oneTimeToken, rules),
+        persist,
+        isLive: (delivery) => deadQueue.consumer.isLive(delivery),
+        onUnkeepable: (description) => deadQueue.observe({ kind: 'unkeepable', description }),
+      }),
+      prepare: createReadAhead(database.sql, config.SYSTEM_CURRENCY, persist),
+    },
+    shared,
+  );
+  return { calls, deadQueue, consuming };
+}
+
+type QueueConnection = ReturnType<ReturnType<typeof createConnect>>;
+
+function sharedOptions(
+  { config, database, reachable, metrics, log }: Environment,
+  names: TopologyNames,
+  replies: ReplyPublisher,
+  rows: HeldRows,
+): SharedOptions {
+  return {
+    publish: replies.publish,
+    isSlow: replies.isSlow,
+    replies: {
+      resultsExchange: names.resultsExchange,
+      allow: config.REPLY_TO_ALLOW,
+      ownQueues: new Set([names.queue, names.deadQueue, names.resultsQueue]),
+    },
+    reachable,
+    returnAfterMs: config.OUTAGE_RETURN_MS,
+    rows,
+    probe: () => rows.probe(database.sql),
+    rowWaitMs: config.ROW_WAIT_MS,
+    batchSize: config.BATCH_SIZE,
+    keepBytes: config.MAX_BODY_BYTES,
+    metrics,
+    log,
+  };
+}
+
+function openVerifier({ config, database, log }: Environment): Verifier {
+  return createVerifier({
+    readUsers: (usernames) => readUsers(database.sql, usernames),
+    places: hashPlaces(config.PREFETCH, config.MAX_BODY_BYTES),
+    onUnusable: (username) =>
+      log.warn(
+        { username },
+        'no password matches what is stored for this user: no argon2 hash within 64 MiB',
+      ),
+  });
+}
+
+function admissionRules(config: ConsumerConfig, verifier: Verifier) {
+  return {
+    maxBodyBytes: config.MAX_BODY_BYTES,
+    keptBodyBytes: config.KEPT_BODY_BYTES,
+    ignored: new Set(config.IGNORED_PARAMETERS),
+    systemCurrency: config.SYSTEM_CURRENCY,
+    verify: verifier.checkLate,
+    verifySoon: verifier.checkSoon,
+  };
+}
