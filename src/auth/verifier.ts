@@ -77,7 +77,7 @@ interface Shortcuts<Full extends Crowded> {
 /** A user's right password, as verified by a slow hash. */
 interface Proof {
   storedHash: string;
-  mac: string;
+  digest: string;
   /** Last use. */
   at: number;
 }
@@ -110,7 +110,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
   const refused = new LRUCache<string, { at: number }>({ max: cacheSize });
   const queue = new HashQueue(verify, places, now);
 
-  function macOf(username: string, password: string, storedHash: string): string {
+  function digestOf(username: string, password: string, storedHash: string): string {
     const text = `${key}${username.length}:${username}${password.length}:${password}${storedHash}`;
     return hash('sha256', text, 'base64');
   }
@@ -134,25 +134,26 @@ export function createVerifier(options: VerifierOptions): Verifier {
     user: KnownUser | null,
     { crowded, guess }: Shortcuts<Full>,
   ): AuthResult | Full | Promise<AuthResult> {
-    const known = user?.active ? user : undefined;
-    const storedHash = known?.passwordHash ?? DUMMY_HASH;
-    const mac = macOf(username, password, storedHash);
-    const proof = known && proofOf(username, storedHash);
-    if (known && proof?.mac === mac && now() - proof.at < VERIFIED_MS) {
+    const active = user?.active ? user : undefined;
+    const storedHash = active?.passwordHash ?? DUMMY_HASH;
+    const digest = digestOf(username, password, storedHash);
+    const proof = active && proofOf(username, storedHash);
+    if (active && proof?.digest === digest && now() - proof.at < VERIFIED_MS) {
       // Expires after its last use, so an active switch never waits for a hash again.
       proof.at = now();
-      return accepted(known);
+      return accepted(active);
     }
-    const refusal = refused.get(mac);
+    const refusal = refused.get(digest);
     if (refusal !== undefined && now() - refusal.at < REFUSED_MS) return REFUSED;
-    if (known === undefined || (proof !== undefined && proof.mac !== mac)) {
-      if (guess !== undefined) return guess;
-      const place = queue.guess(mac, storedHash, password);
-      return place?.then((isRight) => conclude(known, mac, isRight)) ?? THROTTLED;
+    const conclude = (isRight: boolean) => remember(active, digest, isRight);
+    // An unknown or disabled user, or a password other than the one that is known to be right.
+    const isGuess = active === undefined || (proof !== undefined && proof.digest !== digest);
+    if (isGuess) {
+      return guess ?? queue.guess(digest, storedHash, password)?.then(conclude) ?? THROTTLED;
     }
-    reportUnusable(known);
-    if (crowded !== undefined && queue.isFull(username, mac)) return crowded;
-    return queue.join(username, mac, storedHash, password).then((isRight) => conclude(known, mac, isRight));
+    reportUnusable(active);
+    if (crowded !== undefined && queue.isFull(username, digest)) return crowded;
+    return queue.join(username, digest, storedHash, password).then(conclude);
   }
 
   function reportUnusable({ username, passwordHash }: KnownUser): void {
@@ -161,13 +162,14 @@ export function createVerifier(options: VerifierOptions): Verifier {
     onUnusable(username);
   }
 
-  function conclude(known: KnownUser | undefined, mac: string, isRight: boolean): AuthResult {
-    if (!isRight || known === undefined) {
-      refused.set(mac, { at: now() });
+  /** Remembers what a slow hash has shown. Without an active user not even the right password counts. */
+  function remember(active: KnownUser | undefined, digest: string, isRight: boolean): AuthResult {
+    if (!isRight || active === undefined) {
+      refused.set(digest, { at: now() });
       return REFUSED;
     }
-    proofs.set(known.username, { storedHash: known.passwordHash, mac, at: now() });
-    return accepted(known);
+    proofs.set(active.username, { storedHash: active.passwordHash, digest, at: now() });
+    return accepted(active);
   }
 
   function proofOf(username: string, storedHash: string): Proof | undefined {
