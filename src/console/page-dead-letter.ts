@@ -15,7 +15,7 @@ export function deadLetterPage(view: DeadLetterView, session: Session): ConsoleR
     kind: 'page',
     title: `Dead letter ${deadLetter.id}`,
     body: html`<p><b>${deadLetter.reason}</b>, <span class="${deadLetter.status}">${deadLetter.status}</span>; ${senderOf(deadLetter)},
-${counted(deadLetter.deaths, 'failure')}, ${counted(deadLetter.replays, 'replay')}</p>
+${counted(deadLetter.deaths, 'death')}, ${counted(deadLetter.replays, 'replay')}</p>
 <h2>Reply</h2>
 <ul>${deadLetter.responses.map(({ code, key, message }) => html`<li><b>${code}</b> ${key && html`<code>${key}</code>: `}${message}</li>`)}</ul>
 ${deadLetter.error && html`<p class="problem">${deadLetter.error}</p>`}

@@ -59,9 +59,9 @@ ${text('uniqueid', '')} ${text('since', '2h')} ${text('until', '')}
 
 function table(deadLetters: readonly DeadLetterSummary[], systemCurrency: string): Html {
   return html`<div class="scroll"><table>
-<thead><tr><th scope="col">id</th><th scope="col">last failed (UTC)</th><th scope="col">reason</th><th scope="col">status</th>
+<thead><tr><th scope="col">id</th><th scope="col">last died (UTC)</th><th scope="col">reason</th><th scope="col">status</th>
 <th scope="col">uniqueid</th><th scope="col">customer</th><th scope="col" class="wide">machine</th><th scope="col">reply</th>
-<th scope="col">cost</th><th scope="col" class="wide">failures</th></tr></thead>
+<th scope="col">cost</th><th scope="col" class="wide">deaths</th></tr></thead>
 <tbody>${deadLetters.map(
     (
       deadLetter,

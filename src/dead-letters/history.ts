@@ -107,7 +107,7 @@ function historyOf(deadLetter: DeadLetterDetail, events: readonly DeadLetterEven
   const diedInReplay = events.some(({ event, at }) => event === 'died' && at >= last_dead_at);
   if (otherDeaths > 1 && !diedInReplay)
     history.push(
-      entry(last_dead_at, 'died', `received and refused again, ${otherDeaths} failures without a replay`),
+      entry(last_dead_at, 'died', `received and refused again, ${otherDeaths} deaths without a replay`),
     );
   const hasResolved = events.some(({ event }) => event === 'resolved');
   if (status === 'resolved' && !hasResolved && closed_at !== null)

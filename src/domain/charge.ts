@@ -37,11 +37,11 @@ export interface References {
   openInvoices: ReadonlyMap<number, readonly Invoice[]>;
 }
 
-/** What a call costs and moves, and the terms it was charged on: `reconcile` computes it again from those alone. */
+/** What a call costs and moves, and the terms of that. `reconcile` computes the amounts again from the terms alone. */
 export interface Charge {
   /** Sum of the taxes in the call's currency. */
   tax: Amount;
-  /** By what the customer's balance falls, in the customer's currency; 0 where nothing moves. */
+  /** The amount by which the customer's balance falls, in the customer's currency; 0 if the balance stays. */
   charged: Amount;
   /** The invoice that gains the call or is named by it, null for none. */
   invoice: number | null;
@@ -63,7 +63,7 @@ export interface Terms {
 export type Charging = { kind: 'charged'; charge: Charge } | { kind: 'refused'; errors: ParameterError[] };
 
 /**
- * Charges a call: taxes, what the balance falls by, what the invoice gains (interface, section 4). Refuses a
+ * Charges a call: taxes, what the balance falls by, what the invoice gains (docs/interface.md, section 4). Refuses a
  * call that names what does not exist, with every such parameter at once. Credit is never a reason to refuse.
  */
 export function charge(cdr: Cdr, references: References): Charging {
@@ -148,7 +148,7 @@ function noSuch(what: string, id: number): string {
   return `${what} ${id} does not exist`;
 }
 
-/** The system currency is worth itself where the billing system keeps no row for it. */
+/** The rate of a currency. That of the system currency is 1 if the billing system has no row for it. */
 function rateOf(currency: string, references: References): Rate | undefined {
   return references.currencies.get(currency) ?? (currency === references.systemCurrency ? PAR : undefined);
 }
@@ -185,7 +185,7 @@ function taxesOf(cdr: Cdr, references: References, refuse: Refuse): Tax[] {
   return taxes;
 }
 
-/** The named invoice, else the open one whose period holds the start of the call, if there is one. */
+/** The invoice that the call names, else the open one whose period contains its start, if any. */
 function invoiceOf(cdr: Cdr, references: References, refuse: Refuse): Invoice | undefined {
   if (cdr.invoice === 0) {
     if (cdr.update_invoices === 0) return undefined;

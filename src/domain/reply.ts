@@ -7,7 +7,7 @@ export interface ResponseEntry {
   message: string;
 }
 
-/** The entries that answer an outcome: several for several wrong parameters, else one. */
+/** The entries of the reply to an outcome: one for each wrong parameter, else a single one. */
 export function responsesTo(outcome: Outcome): ResponseEntry[] {
   const code = codeOf(outcome);
   switch (outcome.kind) {
@@ -32,10 +32,10 @@ export function responsesTo(outcome: Outcome): ResponseEntry[] {
         },
       ];
     case 'conflict': {
-      // Names only: what is stored may be another sender's. The dead letter has the values.
+      // Only names: the stored call may be another sender's. The dead letter has the values.
       const told = outcome.isForeign ? [] : outcome.differences;
       const names = told.map(({ parameter }) => parameter).join(', ');
-      // None is known of a call that is no longer kept.
+      // No names are known once the stored call has been pruned.
       const what = names === '' ? 'different content' : `different values for: ${names}`;
       return [{ code, key: 'uniqueid', message: `already stored with ${what}` }];
     }

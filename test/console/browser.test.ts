@@ -114,7 +114,7 @@ describe('the console in a browser', () => {
     await page.locator('tbody a').first().click();
     const differing = await page.locator('#call tr.differs th').allTextContents();
     expect(differing.map((text) => text.trim())).toEqual(['≠ cost', '≠ snumber']);
-    expect(await page.locator('main').textContent()).toContain('1 failure, 0 replays');
+    expect(await page.locator('main').textContent()).toContain('1 death, 0 replays');
     await picture('console-call');
     await page.goto(`${origin}/dead-letters?reason=unauthenticated`);
     await page.locator('tbody a').first().click();

@@ -26,7 +26,7 @@ export function printDryRun({ rows, leftAlone }: DryRun, skipped: readonly Skipp
     const money = charged === null ? '' : `${charged} ${currency}`;
     return [id, uniqueid ?? '', becomes, [code, ...problems], money];
   });
-  printTable(['id', 'uniqueid', 'would become', 'answer', 'charged'], each);
+  printTable(['id', 'uniqueid', 'would become', 'reply', 'charged'], each);
   if (rows.length > SHOWN) printLine(`and ${rows.length - SHOWN} more (use --json to see all)`);
   printTable(
     ['would become', 'calls'],

@@ -14,7 +14,7 @@ const LIST_HEAD = [
   'uniqueid',
   'customer',
   'machine',
-  'answer',
+  'reply',
   'cost',
   'deaths',
 ];
