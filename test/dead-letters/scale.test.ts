@@ -15,7 +15,7 @@ beforeAll(async () => {
       (reason, status, uniqueid, scustomer, machine, submitted_by, verified, responses, body, digest, cost, last_dead_at, first_dead_at)
     select case when n % 2000 = 0 then 'poison' else (array['rejected', 'rejected', 'conflict'])[1 + n % 3] end,
       case when n % 1000 = 0 then 'replaying' else (array['dead', 'dead', 'resolved'])[1 + n % 3] end, 'u-' || n, n % 1000, 'm-' || n % 20, 'switch', true,
-      jsonb_build_array(jsonb_build_object('code', '400', 'key', (array['scustomer', 'cost', 'peer'])[1 + n % 3], 'message', 'x')),
+      jsonb_build_array(jsonb_build_object('code', '400', 'key', (array['scustomer', 'cost', 'peer'])[1 + n % 3], 'message', 'wrong: ' || n)),
       '{"uniqueid":"u-' || n || '","machine":"m","start":1,"scustomer":1,"note":"' || repeat('x', 400) || '"}',
       sha256(('u-' || n)::bytea), n % 7, now() - n * interval '10 seconds', now() - n * interval '10 seconds'
     from generate_series(1, ${COUNT}) n`);

@@ -101,12 +101,12 @@ export async function unknownIds(sql: Sql, ids: readonly string[]): Promise<stri
   return rows.map(({ id }) => id);
 }
 
-/** What dead letters can be grouped by, and where it stands; code and key come once for each different response. */
+/** What dead letters can be grouped by. Code and key count once for each different response of a dead letter. */
 const GROUPS = {
   reason: 'd.reason',
   status: 'd.status',
-  code: "response.entry ->> 'code'",
-  key: "response.entry ->> 'key'",
+  code: 'response.value',
+  key: 'response.value',
   customer: 'd.scustomer::text',
   machine: 'd.machine',
   uniqueid: 'd.uniqueid',
@@ -114,6 +114,17 @@ const GROUPS = {
   day: "to_char(d.last_dead_at, 'YYYY-MM-DD')",
   hour: `to_char(d.last_dead_at, 'YYYY-MM-DD"T"HH24:00"Z"')`,
 } as const;
+
+/**
+ * A row for each different value among the responses. Most dead letters have a single response, and a subquery for each
+ * of them would take most of the time (test/dead-letters/scale.test.ts: 2.2 s in place of 0.5 s for 100,000).
+ */
+function responsesBy(field: GroupField): string {
+  if (field !== 'code' && field !== 'key') return '';
+  return `cross join lateral unnest(case jsonb_array_length(d.responses)
+    when 1 then array[d.responses -> 0 ->> '${field}']
+    else array(select distinct e ->> '${field}' from jsonb_array_elements(d.responses) e) end) as response(value)`;
+}
 
 export type GroupField = keyof typeof GROUPS;
 export const groupFields = Object.keys(GROUPS) as GroupField[];
@@ -135,18 +146,13 @@ export async function groupDeadLetters(
   limit?: number,
 ): Promise<DeadLetterGroup[]> {
   const { text, values } = conditionOf(filter);
-  const responses =
-    field === 'code' || field === 'key'
-      ? `cross join lateral (select distinct jsonb_build_object('${field}', e ->> '${field}') as entry
-          from jsonb_array_elements(d.responses) e) as response`
-      : '';
   const group = unprepared(
     'dead-letters.group',
     `with part as (
       select ${GROUPS[field]} as value, coalesce(d.currency, $${values.length + 1}::char(3)) as currency,
         count(*) as count, max(d.last_dead_at) as last_dead_at,
         sum(d.cost) filter (where d.status in ('dead', 'replaying') and d.verified) as cost
-      from dead_letters d ${responses} where ${text} group by 1, 2)
+      from dead_letters d ${responsesBy(field)} where ${text} group by 1, 2)
     select value, sum(count)::int as count, max(last_dead_at) as last_dead_at,
       coalesce(jsonb_agg(jsonb_build_object('currency', currency, 'cost', trim_scale(cost)::text) order by currency)
         filter (where cost <> 0), '[]') as at_stake
