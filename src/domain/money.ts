@@ -1,22 +1,43 @@
 import { Decimal } from 'decimal.js';
 
+/** Fraction digits of every amount: sent, charged and stored. */
+export const SCALE = 6;
+
+/** A rule of rounding, for the numbers here and for those of the database. */
+interface Rounding {
+  mode: Decimal.Rounding;
+  /** SQL of n / d, exact but for one rounding; n and d are SQL of numbers, d > 0. */
+  sql: (n: string, d: string) => string;
+}
+
+/** Half-up, away from zero: 0.0000005 → 0.000001, -0.0000005 → -0.000001. */
+const HALF_UP: Rounding = {
+  mode: Decimal.ROUND_HALF_UP,
+  // `div` is PostgreSQL's exact integer quotient, whereas `/` stops at some digit.
+  sql: (n, d) => `(sign(${n}) * div(2 * abs(${n}) * 1e${SCALE} + ${d}, 2 * ${d}) * 1e-${SCALE})`,
+};
+
+/** How every amount is rounded: `round` and `divideAndRound` below, and reconcile's own sums in SQL. */
+const ROUNDING = HALF_UP;
+
 /**
- * Exact amounts. Every rounding of the product happens in `round`, every division in `divideAndRound`.
- *
- * 120 significant digits: products of the numbers that the contract and the database admit stay exact, and a
- * quotient that is not a tie cannot be so close to one that cutting it at 120 digits would make it look like
- * one (its distance from a tie is at least 1 / (2 · 10^6 · denominator)).
+ * 120 significant digits: products of the numbers that the contract and the database admit stay exact, and a quotient
+ * that is not a tie cannot be so close to one that cutting it at 120 digits would make it look like one (its distance
+ * from a tie is at least 1 / (2 · 10^SCALE · denominator)).
  */
-const Exact = Decimal.clone({ precision: 120, rounding: Decimal.ROUND_HALF_UP, toExpNeg: -60, toExpPos: 60 });
+const Exact = Decimal.clone({ precision: 120, rounding: ROUNDING.mode, toExpNeg: -60, toExpPos: 60 });
 
 /** An exact decimal number. */
 export type Amount = Decimal;
 
-/** Fraction digits of every amount that is stored or charged. */
-export const SCALE = 6;
+/** Integer digits that an amount may have in a message: cdrs.cost. */
+export const GIVEN_INTEGER_DIGITS = 12;
 
-/** Integer digits that a charged amount may have: cdrs.tax, charged, invoice_cost and invoice_tax are numeric(24,6). */
+/** Integer digits that a charged amount may have: cdrs.tax, charged, invoice_cost and invoice_tax. */
 export const AMOUNT_INTEGER_DIGITS = 18;
+
+/** Integer digits of a sum of amounts: balances, what customers were charged, what invoices show. */
+export const SUM_INTEGER_DIGITS = 24;
 
 export const ZERO: Amount = new Exact(0);
 const ONE: Amount = new Exact(1);
@@ -42,9 +63,8 @@ export function canonical(text: string): string {
   return digits === '-0' ? '0' : digits;
 }
 
-/** Half-up, away from zero, to 6 places: 0.0000005 → 0.000001, -0.0000005 → -0.000001. */
 function round(value: Amount): Amount {
-  return value.toDecimalPlaces(SCALE, Decimal.ROUND_HALF_UP);
+  return value.toDecimalPlaces(SCALE, ROUNDING.mode);
 }
 
 function divideAndRound(numerator: Amount, denominator: Amount): Amount {
@@ -59,7 +79,7 @@ export const PAR: Rate = ONE;
 
 /**
  * Converts between currencies: value × rate of the target / rate of the source, multiplied first, divided once,
- * rounded half-up to 6 places (interface, section 4).
+ * rounded once (docs/interface.md, section 4).
  *
  *   convert(10, source 1, target 0.9)  = 9
  *   convert(1, source 3, target 1)     = 0.333333
@@ -69,6 +89,11 @@ export function convert(value: Amount, source: Rate, target: Rate): Amount {
   // The same number, without a quotient of up to 120 digits.
   if (source.equals(target)) return round(value);
   return divideAndRound(value.times(target), source);
+}
+
+/** SQL of `convert`. */
+export function convertSql(value: string, source: string, target: string): string {
+  return ROUNDING.sql(`(${value} * ${target})`, `(${source})`);
 }
 
 /**
@@ -83,6 +108,31 @@ export function taxOn(cost: Amount, percent: Amount, flat: Amount, currency: Rat
   const signedFlat = cost.isNegative() && !cost.isZero() ? flat.negated() : flat;
   const numerator = cost.times(percent).times(system).plus(signedFlat.times(currency).times(HUNDRED));
   return divideAndRound(numerator, system.times(HUNDRED));
+}
+
+/** SQL of `taxOn`. */
+export function taxSql(
+  cost: string,
+  percent: string,
+  flat: string,
+  currency: string,
+  system: string,
+): string {
+  const signedFlat = `case when ${cost} < 0 then -${flat} else ${flat} end`;
+  return ROUNDING.sql(
+    `(${cost} * ${percent} * ${system} + ${signedFlat} * ${currency} * 100)`,
+    `(${system} * 100)`,
+  );
+}
+
+/** The type of a column of amounts with so many integer digits, as format_type() names it. */
+export function amountType(integerDigits: number): string {
+  return `numeric(${integerDigits + SCALE},${SCALE})`;
+}
+
+/** SQL of a sum of amounts, in the type of the columns that keep sums. */
+export function sumSql(sum: string): string {
+  return `(${sum})::${amountType(SUM_INTEGER_DIGITS)}`;
 }
 
 /** Whether an amount fits the column it is stored in. */

@@ -1,3 +1,4 @@
+import { convertSql, sumSql, taxSql } from '../domain/money.ts';
 import type { Database } from './database.ts';
 import { type Statement, statement } from './sql.ts';
 
@@ -21,25 +22,17 @@ export interface Reconciliation {
 const EXAMPLES = 100;
 const TIMEOUT_MS = 3_600_000;
 
-/**
- * n / d to 6 places, half-up away from zero, exactly: `div` is PostgreSQL's exact integer quotient, whereas `/`
- * stops at some digit. d > 0.
- */
-function quotient(n: string, d: string): string {
-  return `(sign(${n}) * div(2 * abs(${n}) * 1000000 + ${d}, 2 * ${d}) * 0.000001)`;
-}
-
-const convert = (value: string, source: string, target: string) =>
-  quotient(`(${value} * ${target})`, `(${source})`);
-
 const TAX = `coalesce((
-  select sum(${quotient(
-    '(cost * term.rate * system_rate + case when cost < 0 then -term.flat else term.flat end * currency_rate * 100)',
-    '(system_rate * 100)',
-  )})
+  select sum(${taxSql('cost', 'term.rate', 'term.flat', 'currency_rate', 'system_rate')})
   from jsonb_to_recordset(tax_terms) as term(rate numeric, flat numeric)), 0)`;
 
+/** The cost and the tax are converted and rounded each by itself, as `amounts` in domain/charge.ts does. */
+const CHARGED = `case when update_balance = 1 then ${convertSql('cost', 'currency_rate', 'customer_rate')}
+  + ${convertSql('tax', 'currency_rate', 'customer_rate')} else 0 end`;
+
 const ON_INVOICE = 'update_invoices = 1 and invoice is not null';
+const invoiced = (amount: 'cost' | 'tax') =>
+  `case when ${ON_INVOICE} then ${convertSql(amount, 'currency_rate', 'invoice_rate')} else 0 end`;
 
 /** A claim about rows: each of the columns `x` must equal the `x_due` beside it. */
 interface Claim {
@@ -56,7 +49,7 @@ const CUSTOMERS: Claim = {
   name: 'customers',
   claim: 'what each customer was charged is the sum of its calls',
   rows: `
-    select c.id as customer, c.charged, coalesce(s.charged, 0)::numeric(30, 6) as charged_due,
+    select c.id as customer, c.charged, ${sumSql('coalesce(s.charged, 0)')} as charged_due,
       c.calls, coalesce(s.calls, 0) as calls_due
     from customers c left join (
       select id, sum(charged) as charged, sum(calls) as calls from (
@@ -74,9 +67,9 @@ const INVOICES: Claim = {
   claim: 'what each invoice shows is the sum of its calls',
   rows: `
     select i.id as invoice, i.calls, coalesce(s.calls, 0) as calls_due,
-      i.cost, coalesce(s.cost, 0)::numeric(30, 6) as cost_due,
-      i.tax, coalesce(s.tax, 0)::numeric(30, 6) as tax_due,
-      i.total, coalesce(s.cost + s.tax, 0)::numeric(30, 6) as total_due
+      i.cost, ${sumSql('coalesce(s.cost, 0)')} as cost_due,
+      i.tax, ${sumSql('coalesce(s.tax, 0)')} as tax_due,
+      i.total, ${sumSql('coalesce(s.cost + s.tax, 0)')} as total_due
     from invoices i left join (
       select id, sum(calls) as calls, sum(cost) as cost, sum(tax) as tax from (
         select invoice as id, count(*) as calls, sum(invoice_cost) as cost, sum(invoice_tax) as tax
@@ -93,14 +86,10 @@ const CDRS: Claim = {
   claim: "each call's amounts follow from the terms recorded on it",
   rows: `
     select uniqueid,
-      tax, ${TAX}::numeric(30, 6) as tax_due,
-      charged, (case when update_balance = 1
-        then ${convert('cost', 'currency_rate', 'customer_rate')} + ${convert('tax', 'currency_rate', 'customer_rate')}
-        else 0 end)::numeric(30, 6) as charged_due,
-      invoice_cost, (case when ${ON_INVOICE} then ${convert('cost', 'currency_rate', 'invoice_rate')} else 0 end)
-        ::numeric(30, 6) as invoice_cost_due,
-      invoice_tax, (case when ${ON_INVOICE} then ${convert('tax', 'currency_rate', 'invoice_rate')} else 0 end)
-        ::numeric(30, 6) as invoice_tax_due
+      tax, ${sumSql(TAX)} as tax_due,
+      charged, ${sumSql(CHARGED)} as charged_due,
+      invoice_cost, ${sumSql(invoiced('cost'))} as invoice_cost_due,
+      invoice_tax, ${sumSql(invoiced('tax'))} as invoice_tax_due
     from cdrs`,
   key: 'uniqueid',
   columns: ['tax', 'charged', 'invoice_cost', 'invoice_tax'],
