@@ -1,8 +1,21 @@
+import { readFileSync, writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { parameterNames, parameterRow } from '../src/domain/contract.ts';
 
-/** The table of parameters in docs/contract.md, from the schema that the worker validates with. */
-export function contractTable(): string {
+/** `npx tsx dev/contract-table.ts`: writes the table of parameters in docs/contract.md. */
+const DOCUMENT = new URL('../docs/contract.md', import.meta.url);
+const HEADING = '### Parameters\n\n';
+
+/** docs/contract.md with the table of parameters as the schema has it that the worker validates with. */
+export function withContractTable(document: string): string {
+  const start = document.indexOf(HEADING) + HEADING.length;
+  const end = document.indexOf('\n\n', start);
+  if (start < HEADING.length || end < 0)
+    throw new Error(`docs/contract.md has no table under "${HEADING.trim()}"`);
+  return document.slice(0, start) + contractTable() + document.slice(end);
+}
+
+function contractTable(): string {
   const rows = parameterNames.map((name) => {
     const row = parameterRow(name);
     const fallback = row?.required ? '**required**' : row?.defaultText;
@@ -19,4 +32,5 @@ function line(cells: readonly (string | undefined)[]): string {
   return `| ${cells.map((cell) => (cell ?? '').replaceAll('|', '\\|')).join(' | ')} |`;
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) console.log(contractTable());
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href)
+  writeFileSync(DOCUMENT, withContractTable(readFileSync(DOCUMENT, 'utf8')));

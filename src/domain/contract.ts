@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { amount, canonical, plain } from './money.ts';
+import { amount, canonical, GIVEN_INTEGER_DIGITS, plain, SCALE } from './money.ts';
 import { clean, cut, TEXT_MAX } from './text.ts';
 
 /** Highest ID or count: PostgreSQL's integer. */
@@ -8,13 +8,17 @@ export const INTEGER_MAX = 2_147_483_647;
 export const TIMESTAMP_MAX = 253_402_300_799;
 
 const WHOLE = /^-?(?:0|[1-9]\d*)$/;
-const DECIMAL = /^-?(?:0|[1-9]\d{0,11})(?:\.\d{1,6})?$/;
+const DECIMAL = new RegExp(`^-?(?:0|[1-9]\\d{0,${GIVEN_INTEGER_DIGITS - 1}})(?:\\.\\d{1,${SCALE}})?$`);
 /** C0, DEL and C1 controls and lone surrogates have no place in what identifies a call. */
 const IDENTIFIER = /^[^\p{Cc}\p{Cs}]{1,255}$/u;
 
-/** What the documents say of a parameter, and what a refusal says was expected. */
+/** How a parameter is stored: store/persist/columns.ts has the type of its column and the way there and back. */
+export type StoredAs = 'text' | 'currency' | 'smallint' | 'integer' | 'bigint' | 'decimal' | 'timestamp';
+
+/** What the documents say of a parameter, what a refusal says was expected, and how it is stored. */
 export interface ParameterRow {
   type: 'String' | 'Integer' | 'Decimal';
+  storedAs: StoredAs;
   expected: string;
   description: string;
   required: boolean;
@@ -31,17 +35,16 @@ const rows = z.registry<ParameterRow & { read: (value: unknown) => unknown }>();
 type JsonSchema = z.core.JSONSchema.BaseSchema;
 
 /** A kind of value: how it is read, and the same as JSON Schema; test/domain/schema.test.ts holds one to the other. */
-interface Kind<Value> {
-  type: ParameterRow['type'];
-  expected: string;
+interface Kind<Value> extends Pick<ParameterRow, 'type' | 'storedAs' | 'expected'> {
   /** The normalised value, or REFUSED. One function a parameter: a union of schemas would cost ten times as much. */
   read: (value: unknown) => Value | typeof REFUSED;
   json: JsonSchema;
 }
 
-function whole(min: number, max: number): Kind<number> {
+function whole(min: number, max: number, storedAs: StoredAs = integerFor(max)): Kind<number> {
   return {
     type: 'Integer',
+    storedAs,
     expected: `a whole number from ${min} to ${max}`,
     read: (value) => {
       const isWhole = typeof value === 'string' ? WHOLE.test(value) : Number.isSafeInteger(value);
@@ -58,9 +61,15 @@ function whole(min: number, max: number): Kind<number> {
   };
 }
 
+/** The smallest of PostgreSQL's integers that holds it. */
+function integerFor(max: number): StoredAs {
+  if (max <= 32_767) return 'smallint';
+  return max <= INTEGER_MAX ? 'integer' : 'bigint';
+}
+
 const id = whole(0, INTEGER_MAX);
 const count = whole(0, INTEGER_MAX);
-const timestamp = whole(0, TIMESTAMP_MAX);
+const timestamp = whole(0, TIMESTAMP_MAX, 'timestamp');
 const presentation = whole(0, 127);
 const yesOrNo = whole(0, 1);
 
@@ -73,6 +82,7 @@ function textIn(value: unknown): string | undefined {
 /** Comes from callers: never refused for what it says, only made storable. */
 const text: Kind<string> = {
   type: 'String',
+  storedAs: 'text',
   expected: 'text',
   read: (value) => {
     const given = textIn(value);
@@ -83,6 +93,7 @@ const text: Kind<string> = {
 
 const identifier: Kind<string> = {
   type: 'String',
+  storedAs: 'text',
   expected: '1 to 255 characters, no control characters',
   read: (value) => {
     const given = textIn(value);
@@ -94,6 +105,7 @@ const identifier: Kind<string> = {
 /** Never stored or shown, so taken as it is; an empty one counts as missing. */
 const secret: Kind<string> = {
   type: 'String',
+  storedAs: 'text',
   expected: 'non-empty text',
   read: (value) => textIn(value) || REFUSED,
   json: { anyOf: [{ type: 'string', minLength: 1 }, { type: 'integer' }] },
@@ -101,7 +113,8 @@ const secret: Kind<string> = {
 
 const decimal: Kind<string> = {
   type: 'Decimal',
-  expected: 'a decimal with up to 12 integer and 6 fraction digits, such as 12.5',
+  storedAs: 'decimal',
+  expected: `a decimal with up to ${GIVEN_INTEGER_DIGITS} integer and ${SCALE} fraction digits, such as 12.5`,
   read: (value) => {
     const given = typeof value === 'number' && Number.isFinite(value) ? plain(amount(String(value))) : value;
     return typeof given === 'string' && DECIMAL.test(given) ? canonical(given) : REFUSED;
@@ -109,10 +122,15 @@ const decimal: Kind<string> = {
   json: { anyOf: [{ type: 'string', pattern: DECIMAL.source }, { type: 'number' }] },
 };
 
-const currencyCode: Kind<string> = { ...text, expected: 'the code of a known currency, such as EUR' };
+const currencyCode: Kind<string> = {
+  ...text,
+  storedAs: 'currency',
+  expected: 'the code of a known currency, such as EUR',
+};
 
 const taxList: Kind<string> = {
   type: 'String',
+  storedAs: 'text',
   expected: 'tax IDs or names, separated by commas, without empty items or duplicates',
   read: (value) => {
     const given = textIn(value);
@@ -125,6 +143,7 @@ const taxList: Kind<string> = {
 function word<const Word extends string>(words: readonly Word[]): Kind<Word> {
   return {
     type: 'String',
+    storedAs: 'text',
     expected: `one of ${words.join(', ')}`,
     read: (value) => words.find((each) => each === value) ?? REFUSED,
     json: { type: 'string', enum: [...words] },
@@ -168,8 +187,9 @@ function parameter<Value>(
 }
 
 function required<Value>(kind: Kind<Value>, description: string) {
-  const { type, expected, read, json } = kind;
-  const row = { type, expected, description, required: true, defaultText: '' };
+  const { read, json, ...documented } = kind;
+  const { expected } = documented;
+  const row = { ...documented, description, required: true, defaultText: '' };
   return parameter(read, row, { description: `${description} ${expected}`, ...json });
 }
 
@@ -180,10 +200,11 @@ function optional<Value, Fallback extends Value | null>(
   fallback: Fallback,
   defaultText: string,
 ) {
-  const { type, expected, json } = kind;
+  const { read: readValue, json, ...documented } = kind;
+  const { expected } = documented;
   const read = (value: unknown): Value | Fallback | typeof REFUSED =>
-    value === undefined || value === '' ? fallback : kind.read(value);
-  const row = { type, expected, description, required: false, defaultText };
+    value === undefined || value === '' ? fallback : readValue(value);
+  const row = { ...documented, description, required: false, defaultText };
   return parameter(read, row, {
     description: `${description} ${expected}; default: ${defaultText}`,
     anyOf: [{ type: 'string', const: '' }, json],

@@ -4,6 +4,7 @@ import { readBody } from '../../src/domain/body.ts';
 import { type Cdr, cdrFields, differences, fingerprint, toCdr } from '../../src/domain/cdr.ts';
 import { isDecimal } from '../../src/domain/contract.ts';
 import { validate } from '../../src/domain/validate.ts';
+import { otherValue } from './contract-table.ts';
 
 const BASE =
   '"auth_username":"u","auth_password":"p","uniqueid":"7.1","machine":"1","start":100,"scustomer":5';
@@ -18,41 +19,9 @@ function cdrOf(members: string): Cdr {
 const base = cdrOf(BASE);
 
 /** Another value for every field, none of them a default or what the base call has. */
-const OTHER: Cdr = {
-  uniqueid: '7.2',
-  machine: '2',
-  start: 99,
-  scustomer: 6,
-  stype: 'a',
-  snumber: 'a',
-  spresent: 1,
-  sname: 'a',
-  ctype: 'a',
-  cnumber: 'a',
-  dcustomer: 6,
-  dtype: 'a',
-  dnumber: 'a',
-  callid: 'a',
-  channel: 'a',
-  cost: '0.000001',
-  currency: 'EUR',
-  end: 101,
-  ingroup_time: 1,
-  invoice: 1,
-  media: 'fax',
-  messages: 1,
-  note: 'a',
-  outgroup_time: 1,
-  peer: 1,
-  recording: 'a',
-  status: 'busy',
-  talktime: 1,
-  taxes: '1',
-  time: 1,
-  totaltime: 1,
-  update_balance: 0,
-  update_invoices: 0,
-};
+const OTHER = Object.fromEntries(
+  cdrFields.map((name) => [name, otherValue(name, base[name])]),
+) as unknown as Cdr;
 
 describe('the fingerprint of a call', () => {
   it.each([

@@ -1,45 +1,20 @@
-import type { Cdr } from '../../src/domain/cdr.ts';
+import { type Cdr, toCdr } from '../../src/domain/cdr.ts';
 import type { Invoice, References, Tax } from '../../src/domain/charge.ts';
+import { parameters } from '../../src/domain/contract.ts';
 import { amount } from '../../src/domain/money.ts';
 
-/** A call with the least it must have; `update_balance` and `update_invoices` are 1. */
+const LEAST = {
+  auth_username: 'switch',
+  auth_password: 'right',
+  uniqueid: 'a',
+  machine: '1',
+  start: 1000,
+  scustomer: 1,
+};
+
+/** A call of 10 with the least it must have; `update_balance` and `update_invoices` are 1. */
 export function call(more: Partial<Cdr> = {}): Cdr {
-  return {
-    uniqueid: 'a',
-    machine: '1',
-    start: 1000,
-    scustomer: 1,
-    stype: '',
-    snumber: '',
-    spresent: 0,
-    sname: '',
-    ctype: '',
-    cnumber: '',
-    dcustomer: 1,
-    dtype: '',
-    dnumber: '',
-    callid: 'a',
-    channel: '',
-    cost: '10',
-    currency: 'USD',
-    end: 1000,
-    ingroup_time: 0,
-    invoice: 0,
-    media: 'voice',
-    messages: 0,
-    note: '',
-    outgroup_time: 0,
-    peer: 0,
-    recording: '',
-    status: 'answer',
-    talktime: 0,
-    taxes: '',
-    time: 0,
-    totaltime: 0,
-    update_balance: 1,
-    update_invoices: 1,
-    ...more,
-  };
+  return { ...toCdr(parameters.parse(LEAST), 'USD'), cost: '10', ...more };
 }
 
 function tax(id: number, name: string, rate: string, flat: string): Tax {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { asyncApi, messageSchema } from '../../src/domain/schema.ts';
 import { type Case, REFUSED } from './contract-cases.ts';
-import { BASE, TABLE } from './contract-table.ts';
+import { BASE, type Row, TABLE } from './contract-table.ts';
 import { accepts, isObject } from './json-schema.ts';
 
 const schema = messageSchema();
@@ -14,11 +14,11 @@ function published(document: unknown): unknown {
 }
 
 /** Whether JSON Schema can tell that a case is refused: it has no word for the value of a text's digits. */
-function canTell(name: string, { json, expected }: Case): boolean {
+function canTell({ name, published }: Row, { json, expected }: Case): boolean {
   if (expected !== REFUSED) return true;
   const value: unknown = json === undefined ? undefined : JSON.parse(json);
   // The numbers of JSON.parse are doubles, which make a whole number of some that are none.
-  if (typeof value === 'number') return name !== 'cost' && String(value) === json;
+  if (typeof value === 'number') return published[1] !== 'Decimal' && String(value) === json;
   if (typeof value !== 'string') return true;
   return name !== 'taxes' && !/^-?\d+$/.test(value);
 }
@@ -33,8 +33,9 @@ describe('the JSON Schema of a message', () => {
     expect(accepts(schema, [])).toBe(false);
   });
 
-  it.each(TABLE)('accepts and refuses what the worker does: $name', ({ name, cases }) => {
-    for (const each of cases.filter((one) => canTell(name, one))) {
+  it.each(TABLE)('accepts and refuses what the worker does: $name', (row) => {
+    const { name, cases } = row;
+    for (const each of cases.filter((one) => canTell(row, one))) {
       const { [name]: _, ...others } = BASE;
       const message = each.json === undefined ? others : { ...others, [name]: JSON.parse(each.json) };
       expect([each.label, accepts(published(schema), message)]).toEqual([

@@ -1,7 +1,8 @@
 import { type Cdr, type CdrField, cdrFields } from '../../domain/cdr.ts';
 import type { Charge } from '../../domain/charge.ts';
+import { isDecimal, parameterRow, type StoredAs } from '../../domain/contract.ts';
 import type { Call } from '../../domain/decide.ts';
-import { canonical, plain } from '../../domain/money.ts';
+import { amountType, canonical, GIVEN_INTEGER_DIGITS, plain } from '../../domain/money.ts';
 import { type Sql, statement } from '../sql.ts';
 
 type Value = string | number | null;
@@ -14,33 +15,60 @@ interface Column {
   /** Null is sent as ''. */
   isNullable?: true;
   of: (call: Call, charge: Charge) => Value;
+  /** SQL of the column's value from the one that is sent. */
+  write?: (value: string) => string;
 }
 
-/** PostgreSQL types of the contract's parameters that are not text; times travel as Unix seconds. */
-const TYPES: Partial<Record<CdrField, string>> = {
-  start: 'float8',
-  end: 'float8',
-  scustomer: 'int',
-  spresent: 'smallint',
-  dcustomer: 'int',
-  cost: 'numeric',
-  currency: 'char(3)',
-  ingroup_time: 'int',
-  invoice: 'int',
-  messages: 'int',
-  outgroup_time: 'int',
-  peer: 'int',
-  talktime: 'int',
-  time: 'int',
-  totaltime: 'int',
-  update_balance: 'smallint',
-  update_invoices: 'smallint',
+/** A kind of parameter in the database. */
+interface Storage {
+  /** The column's type, as format_type() names it. */
+  column: string;
+  /** PostgreSQL's type of the value that is sent. */
+  type: string;
+  /** SQL of the column's value from the one that is sent, where they differ. */
+  write?: (value: string) => string;
+  /** SQL of the submitted value from the column, where they differ. */
+  read?: (column: string) => string;
+}
+
+/** How each kind of parameter is stored. A decimal is read back as text: JSON would make a double of it. */
+const STORAGE: Readonly<Record<StoredAs, Storage>> = {
+  text: { column: 'text', type: 'text' },
+  currency: { column: 'character(3)', type: 'char(3)' },
+  smallint: { column: 'smallint', type: 'smallint' },
+  integer: { column: 'integer', type: 'int' },
+  bigint: { column: 'bigint', type: 'bigint' },
+  decimal: {
+    column: amountType(GIVEN_INTEGER_DIGITS),
+    type: 'numeric',
+    read: (column) => `${column}::text`,
+  },
+  timestamp: {
+    column: 'timestamp(0) with time zone',
+    type: 'float8',
+    write: (value) => `to_timestamp(${value})`,
+    read: (column) => `extract(epoch from ${column})::bigint`,
+  },
 };
 
+function storageOf(name: CdrField): Storage {
+  const row = parameterRow(name);
+  if (row === undefined) throw new Error(`${name} is no parameter of the contract`);
+  return STORAGE[row.storedAs];
+}
+
 /** Parameters that are not stored as they were submitted. */
-const OTHERWISE: Partial<Record<CdrField, Pick<Column, 'isNullable' | 'of'>>> = {
-  invoice: { isNullable: true, of: (_, { invoice }) => invoice },
-  peer: { isNullable: true, of: ({ cdr }) => (cdr.peer === 0 ? null : cdr.peer) },
+const OTHERWISE: Partial<Record<CdrField, Pick<Column, 'isNullable' | 'of'> & Pick<Storage, 'read'>>> = {
+  invoice: {
+    isNullable: true,
+    of: (_, { invoice }) => invoice,
+    read: (column) => `case when invoice_named then ${column} else 0 end`,
+  },
+  peer: {
+    isNullable: true,
+    of: ({ cdr }) => (cdr.peer === 0 ? null : cdr.peer),
+    read: (column) => `coalesce(${column}, 0)`,
+  },
 };
 
 /** What was charged, on which terms, and for whom. */
@@ -79,15 +107,13 @@ function taxTerms(taxes: Charge['terms']['taxes']): string | null {
 
 const columns: readonly Column[] = [
   ...cdrFields.map(
-    (name): Column => ({
-      name,
-      type: TYPES[name] ?? 'text',
-      of: ({ cdr }) => cdr[name],
-      ...OTHERWISE[name],
-    }),
+    (name): Column => ({ name, of: ({ cdr }) => cdr[name], ...storageOf(name), ...OTHERWISE[name] }),
   ),
   ...MORE,
 ];
+
+/** The columns that hold the parameters of a call, each with the type that it must have. */
+export const parameterColumns = cdrFields.map((name) => ({ name, type: storageOf(name).column }));
 
 /**
  * Calls as they are sent to the database: one line each, values separated by tabs. Nothing is escaped, because no
@@ -99,10 +125,10 @@ export function linesOf(calls: readonly { call: Call; charge: Charge }[]): strin
     .join('\n');
 }
 
-function typed({ name, type, isNullable }: Column, index: number): string {
+function typed({ name, type, isNullable, write }: Column, index: number): string {
   const text = isNullable ? `nullif(value[${index + 1}], '')` : `value[${index + 1}]`;
-  const isTime = name === 'start' || name === 'end';
-  return `${isTime ? `to_timestamp(${text}::${type})` : `${text}::${type}`} as "${name}"`;
+  const value = `${text}::${type}`;
+  return `${write?.(value) ?? value} as "${name}"`;
 }
 
 /**
@@ -122,22 +148,27 @@ export const callsInLines = `
 export const callColumns = columns.map(({ name }) => `"${name}"`).join(', ');
 
 function asSubmitted(name: CdrField): string {
-  if (name === 'start' || name === 'end') return `extract(epoch from "${name}")::bigint`;
-  if (name === 'cost') return '"cost"::text';
-  if (name === 'peer') return 'coalesce("peer", 0)';
-  return name === 'invoice' ? 'case when invoice_named then "invoice" else 0 end' : `"${name}"`;
+  const read = OTHERWISE[name]?.read ?? storageOf(name).read;
+  return `${read?.(`"${name}"`) ?? `"${name}"`} as "${name}"`;
 }
 
 const STORED_CALLS = statement(
   'persist.stored-calls',
   `
-  select (select row_to_json(call) from (select ${cdrFields.map((name) => `${asSubmitted(name)} as "${name}"`).join(', ')}) as call)::text as call
+  select (select row_to_json(call) from (select ${cdrFields.map(asSubmitted).join(', ')}) as call)::text as call
   from cdrs where uniqueid = any(array(select json_array_elements_text($1::json)))`,
 );
+
+const decimals = cdrFields.filter(isDecimal);
 
 /** Stored calls by uniqueid as they were submitted, to be compared with others. */
 export async function readStoredCalls(sql: Sql, uniqueids: readonly string[]): Promise<Map<string, Cdr>> {
   const rows = await sql<{ call: string }>(STORED_CALLS, [JSON.stringify(uniqueids)]);
-  const calls = rows.map(({ call }) => JSON.parse(call) as Cdr);
-  return new Map(calls.map((call) => [call.uniqueid, { ...call, cost: canonical(call.cost) }]));
+  return new Map(
+    rows.map(({ call }) => {
+      const cdr = JSON.parse(call) as Cdr;
+      const exact = decimals.map((name) => [name, canonical(String(cdr[name]))]);
+      return [cdr.uniqueid, { ...cdr, ...Object.fromEntries(exact) }];
+    }),
+  );
 }
