@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { variables } from '../src/config.ts';
+import { parkedReasons } from '../src/domain/outcome.ts';
 import { createMetrics } from '../src/worker/metrics.ts';
 import { alerts } from './k8s/queries.ts';
 
@@ -15,6 +16,11 @@ describe('docs/operations.md', () => {
   it('has a section for each alert, and for no other', () => {
     const sections = [...text.matchAll(/^### (CdrIngest\w+)$/gm)].map(([, name]) => name);
     expect(sections).toEqual(alerts.map(({ alert }) => alert));
+  });
+
+  it('explains every reason that CdrIngestParkedCalls tells of', () => {
+    const [, section = ''] = /^### CdrIngestParkedCalls\n(.*?)^###? /ms.exec(text) ?? [];
+    expect(parkedReasons.filter((reason) => !section.includes(`\`${reason}\``))).toEqual([]);
   });
 
   it('lists every metric of the worker but those of Node itself, and none that it does not have', async () => {

@@ -1,5 +1,6 @@
+import { INTEGER_MAX } from '../domain/contract.ts';
 import type { Edits } from '../domain/kept.ts';
-import { type DeadReason, deadReasons } from '../domain/outcome.ts';
+import { type DeadReason, deadReasons, isForgeable, refusalCodes } from '../domain/outcome.ts';
 import {
   type DeadLetterStatus,
   deadLetterStatuses,
@@ -27,9 +28,6 @@ export interface SelectionText {
   until?: string | undefined;
 }
 
-const CODES = ['400', '401', '402'];
-const INTEGER_MAX = 2_147_483_647;
-
 /** Parses a selection. Empty parts are ignored, except `key`: '' selects replies that name no parameter. Throws InvalidInput. */
 export function readSelection(text: SelectionText, now: Date): DeadLetterFilter {
   for (const [name, part] of Object.entries(text)) if (typeof part === 'string') expectStorable(name, part);
@@ -38,7 +36,7 @@ export function readSelection(text: SelectionText, now: Date): DeadLetterFilter 
   if (text.reason) filter.reasons = list<DeadReason>('reason', text.reason, isReason, deadReasons);
   if (text.status)
     filter.statuses = list<DeadLetterStatus>('status', text.status, isStatus, deadLetterStatuses);
-  if (text.code) filter.code = oneOf('code', text.code, CODES);
+  if (text.code) filter.code = oneOf('code', text.code, refusalCodes);
   if (text.key !== undefined) filter.key = text.key;
   if (text.customer) filter.customer = customerOf(text.customer);
   if (text.machine) filter.machine = text.machine;
@@ -93,9 +91,6 @@ interface Exclusion {
   isOptional: boolean;
 }
 
-/** Sent by someone who may not submit calls, so replayed only if the operator names the reason. */
-const ON_REQUEST: readonly DeadReason[] = ['unauthenticated', 'forbidden'];
-
 /**
  * Narrows a selection to what a replay sends: open dead letters of verified senders. Throws InvalidInput if the
  * selection asks for closed ones.
@@ -106,7 +101,7 @@ export function replayFilter(selected: DeadLetterFilter, unverified: boolean): R
   const closed = selected.statuses?.find((status) => !openStatuses.includes(status));
   if (closed !== undefined)
     throw new InvalidInput(`status: expected dead or replaying for a replay, got ${closed}`);
-  const reasons = selected.reasons ?? deadReasons.filter((reason) => !ON_REQUEST.includes(reason));
+  const reasons = selected.reasons ?? deadReasons.filter((reason) => !isForgeable(reason));
   const filter: DeadLetterFilter = {
     ...selected,
     reasons,

@@ -1,9 +1,6 @@
 import type { Difference } from './cdr.ts';
 import type { ParameterError } from './validate.ts';
 
-/** What became of a message that no persisting could store: parked for an operator. */
-export type ParkedReason = Extract<DeadReason, 'failed' | 'poison' | 'unroutable'>;
-
 /** What became of a message. Each one decides the reply, the dead letter and the metric; nothing else does. */
 export type Outcome =
   | { kind: 'accepted' }
@@ -20,26 +17,52 @@ export type Outcome =
   /** `waitsFor` is the row whose holder kept the call from being stored: it is tried again when that is free. */
   | { kind: 'failed'; reason: ParkedReason; error: string; waitsFor?: string };
 
-export type Code = '201' | '204' | '400' | '401' | '402';
+/** The codes of replies (docs/interface.md, section 3). */
+export const codes = ['201', '204', '400', '401', '402'] as const;
+export type Code = (typeof codes)[number];
 
-/** Why a message is kept as a dead letter (interface, section 5). */
-export const deadReasons = [
-  'rejected',
-  'unauthenticated',
-  'forbidden',
-  'conflict',
-  'failed',
-  'poison',
-  'unroutable',
-] as const;
-export type DeadReason = (typeof deadReasons)[number];
+/** The codes that a dead letter may have been answered with. */
+export const refusalCodes: readonly Code[] = codes.filter((code) => !code.startsWith('2'));
+
+/**
+ * Why a message is kept as a dead letter (docs/interface.md, section 5), and what that means for it:
+ * `refused`: its sender was told what is wrong with it;
+ * `forgeable`: whoever sent it may not submit calls, so a replay takes it only where an operator names the reason;
+ * `parked`: its sender cannot mend it, it waits for an operator.
+ */
+const reasons = {
+  rejected: 'refused',
+  unauthenticated: 'forgeable',
+  forbidden: 'forgeable',
+  conflict: 'refused',
+  failed: 'parked',
+  poison: 'parked',
+  unroutable: 'parked',
+} as const satisfies Record<string, 'refused' | 'forgeable' | 'parked'>;
+
+export type DeadReason = keyof typeof reasons;
+export type ParkedReason = {
+  [Reason in DeadReason]: (typeof reasons)[Reason] extends 'parked' ? Reason : never;
+}[DeadReason];
+
+export const deadReasons = Object.keys(reasons) as readonly DeadReason[];
+export const parkedReasons: readonly ParkedReason[] = deadReasons.filter(isParked);
+
+export function isParked(reason: DeadReason): reason is ParkedReason {
+  return reasons[reason] === 'parked';
+}
+
+/** Whether a dead letter came from somebody who may not submit calls. */
+export function isForgeable(reason: DeadReason): boolean {
+  return reasons[reason] === 'forgeable';
+}
 
 /** Whether the call of a message is stored, by it or before. */
 export function isStored({ kind }: Outcome): boolean {
   return kind === 'accepted' || kind === 'duplicate';
 }
 
-/** The code of the reply (interface, section 3). */
+/** The code of the reply (docs/interface.md, section 3). */
 export function codeOf(outcome: Outcome): Code {
   switch (outcome.kind) {
     case 'accepted':

@@ -1,5 +1,5 @@
 import type { Difference } from './cdr.ts';
-import { type DeadReason, deadReasons, type Outcome } from './outcome.ts';
+import { type DeadReason, deadReasons, isParked, type Outcome } from './outcome.ts';
 import type { ResponseEntry } from './reply.ts';
 
 export const deadLetterStatuses = ['dead', 'replaying', 'resolved', 'discarded'] as const;
@@ -20,20 +20,14 @@ export interface AnswerOnRecord {
 export function outcomeOnRecord(record: AnswerOnRecord): Outcome {
   const { status, reason, responses, differences, error } = record;
   if (status === 'resolved') return { kind: 'duplicate' };
+  if (isParked(reason)) return { kind: 'failed', reason, error: error ?? '' };
   switch (reason) {
     case 'rejected':
       return { kind: 'rejected', errors: responses };
     case 'conflict':
       return { kind: 'conflict', differences: differences ?? [] };
-    case 'unauthenticated':
-    case 'forbidden':
-      return { kind: reason };
-    case 'failed':
-    case 'poison':
-    case 'unroutable':
-      return { kind: 'failed', reason, error: error ?? '' };
     default:
-      return reason satisfies never;
+      return { kind: reason };
   }
 }
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { parameterNames, parameterRow, parameters } from './contract.ts';
+import { codes } from './outcome.ts';
 
 /** The JSON Schema (draft 2020-12) of a request body, from the schema that the worker validates with. */
 export function messageSchema() {
@@ -13,8 +14,6 @@ export function messageSchema() {
   };
 }
 
-const CODES = ['201', '204', '400', '401', '402'] as const;
-
 const envelopeSchema = {
   type: 'object',
   required: ['responses'],
@@ -26,7 +25,7 @@ const envelopeSchema = {
         type: 'object',
         required: ['code', 'key', 'message'],
         properties: {
-          code: { type: 'string', enum: [...CODES] },
+          code: { type: 'string', enum: [...codes] },
           key: { type: 'string', description: 'The parameter at fault, empty where it is none.' },
           message: { type: 'string' },
         },
@@ -63,7 +62,7 @@ export function asyncApi(version: string) {
       results: {
         address: 'cdrs.result.{code}',
         description: 'Where a reply goes whose request names no `reply_to`: the exchange `cdrs.results`.',
-        parameters: { code: { enum: [...CODES], description: 'The code of the first entry.' } },
+        parameters: { code: { enum: [...codes], description: 'The code of the first entry.' } },
         messages: { result: { $ref: '#/components/messages/result' } },
         bindings: {
           amqp: {

@@ -1,3 +1,4 @@
+import { deadReasons } from '../domain/outcome.ts';
 import { type Sql, statement } from './sql.ts';
 
 /** One bucket of time. */
@@ -56,7 +57,7 @@ const byHour = (column: string, limit: number) => `
   from dead_letters
   where status in ('dead', 'replaying') and last_dead_at >= date_trunc('hour', now()) - interval '${HOURS - 1} hours'
   group by 1 order by count(*) desc, 1 limit ${limit}`;
-const BY_REASON = statement('overview.by-reason', byHour('reason', 7));
+const BY_REASON = statement('overview.by-reason', byHour('reason', deadReasons.length));
 const BY_MACHINE = statement('overview.by-machine', byHour('machine', MACHINES));
 
 /** What the first page of the console shows; the database is all it asks. */

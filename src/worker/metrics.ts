@@ -1,6 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { type LossCause, lossCauses } from '../broker/consumer.ts';
-import { codeOf, deadReasonOf, deadReasons } from '../domain/outcome.ts';
+import { codeOf, codes, deadReasonOf, deadReasons } from '../domain/outcome.ts';
 import { createDeadLetterMetrics } from './open-dead-letters.ts';
 import type { PipelineEvent } from './pipeline-events.ts';
 import { createReplyMetrics } from './reply-events.ts';
@@ -91,7 +91,7 @@ function messageMetrics(registry: Registry) {
     ),
   };
   // Every series is there from the start, because a rate cannot see the first increment of one that appears.
-  for (const code of ['201', '204', '400', '401', '402']) metrics.results.inc({ code }, 0);
+  for (const code of codes) metrics.results.inc({ code }, 0);
   for (const reason of deadReasons) metrics.deadLetters.inc({ reason }, 0);
   for (const cause of ['collision', 'outage', 'message', 'broker']) metrics.troubles.inc({ cause }, 0);
   return metrics;
@@ -114,21 +114,21 @@ function countBatch(
 ): void {
   metrics.batchSize.observe(outcomes.length);
   metrics.persistSeconds.observe(persistMs / 1000);
-  const codes = new Map<string, number>();
+  const byCode = new Map<string, number>();
   const reasons = new Map<string, number>();
   let duplicates = 0;
   let cleaned = 0;
   outcomes.forEach((outcome, index) => {
     const submission = messages[index]?.submission;
     if (submission === undefined) return;
-    increment(codes, codeOf(outcome));
+    increment(byCode, codeOf(outcome));
     if (outcome.kind === 'duplicate') duplicates += 1;
     cleaned += submission.cleaned;
     const { validationOnly } = submission.kind === 'call' ? submission.call : submission;
     const reason = deadReasonOf(outcome, validationOnly);
     if (reason !== null) increment(reasons, reason);
   });
-  for (const [code, count] of codes) metrics.results.inc({ code }, count);
+  for (const [code, count] of byCode) metrics.results.inc({ code }, count);
   for (const [reason, count] of reasons) metrics.deadLetters.inc({ reason }, count);
   if (duplicates > 0) metrics.duplicates.inc(duplicates);
   if (cleaned > 0) metrics.cleaned.inc(cleaned);

@@ -1,6 +1,6 @@
 import type { DeadLetter } from '../domain/dead-letter.ts';
 import { callsLike } from '../domain/held.ts';
-import type { Outcome, ParkedReason } from '../domain/outcome.ts';
+import type { Outcome } from '../domain/outcome.ts';
 import { asDecided, type Submission } from '../domain/submission.ts';
 import { retry } from '../retry.ts';
 import { classifyFailure } from '../store/failures.ts';
@@ -38,7 +38,7 @@ export interface QuarantinePorts extends RetryPorts {
   waitFor: (deadLetter: DeadLetter, row: string) => Promise<void>;
 }
 
-const WHY: Readonly<Record<Exclude<ParkedReason, 'failed'>, string>> = {
+const WHY: Readonly<Record<QuarantinedMessage['reason'], string>> = {
   poison: 'delivered too often without being acknowledged',
   unroutable: 'published with a routing key that no queue is bound to',
 };

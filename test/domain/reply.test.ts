@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { codeOf, deadReasonOf, type Outcome } from '../../src/domain/outcome.ts';
+import { codeOf, deadReasonOf, deadReasons, type Outcome, parkedReasons } from '../../src/domain/outcome.ts';
+import { isReason, outcomeOnRecord } from '../../src/domain/record.ts';
 import { replyBody, responsesTo } from '../../src/domain/reply.ts';
 
 const rejected: Outcome = {
@@ -62,21 +63,45 @@ describe('the reply', () => {
   });
 });
 
+/** Each outcome: its code, and the reason of its dead letter, of an ordinary call and of a question. */
+const OUTCOMES: [Outcome, string, string | null, string | null][] = [
+  [{ kind: 'accepted' }, '204', null, null],
+  [{ kind: 'duplicate' }, '204', null, null],
+  [{ kind: 'validated' }, '201', null, null],
+  [rejected, '400', 'rejected', null],
+  [conflict, '400', 'conflict', null],
+  [{ kind: 'unauthenticated' }, '401', 'unauthenticated', 'unauthenticated'],
+  [{ kind: 'forbidden' }, '402', 'forbidden', 'forbidden'],
+  ...parkedReasons.map((reason): [Outcome, string, string, string] => [
+    { kind: 'failed', reason, error: '' },
+    '400',
+    reason,
+    reason,
+  ]),
+];
+
 describe('a dead letter is kept', () => {
-  it.each<[Outcome, string, string | null, string | null]>([
-    [{ kind: 'accepted' }, '204', null, null],
-    [{ kind: 'duplicate' }, '204', null, null],
-    [{ kind: 'validated' }, '201', null, null],
-    [rejected, '400', 'rejected', null],
-    [conflict, '400', 'conflict', null],
-    [{ kind: 'unauthenticated' }, '401', 'unauthenticated', 'unauthenticated'],
-    [{ kind: 'forbidden' }, '402', 'forbidden', 'forbidden'],
-    [failed, '400', 'failed', 'failed'],
-    [{ kind: 'failed', reason: 'poison', error: '' }, '400', 'poison', 'poison'],
-    [{ kind: 'failed', reason: 'unroutable', error: '' }, '400', 'unroutable', 'unroutable'],
-  ])('by the outcome: %j is %s, kept as %s, a question as %s', (outcome, code, reason, asked) => {
-    expect(codeOf(outcome)).toBe(code);
-    expect(deadReasonOf(outcome, false)).toBe(reason);
-    expect(deadReasonOf(outcome, true)).toBe(asked);
+  it.each(OUTCOMES)(
+    'by the outcome: %j is %s, kept as %s, a question as %s',
+    (outcome, code, reason, asked) => {
+      expect(codeOf(outcome)).toBe(code);
+      expect(deadReasonOf(outcome, false)).toBe(reason);
+      expect(deadReasonOf(outcome, true)).toBe(asked);
+    },
+  );
+
+  it('for every reason there is, by an outcome above', () => {
+    const kept = new Set(OUTCOMES.map(([, , reason]) => reason).filter((reason) => reason !== null));
+    expect([...kept].sort()).toEqual([...deadReasons].sort());
+  });
+
+  it('and its message is answered again with what was answered first', () => {
+    for (const [outcome, , reason] of OUTCOMES) {
+      if (reason === null || !isReason(reason)) continue;
+      const responses = responsesTo(outcome);
+      const differences = outcome.kind === 'conflict' ? outcome.differences : null;
+      const onRecord = outcomeOnRecord({ status: 'dead', reason, responses, differences, error: null });
+      expect(responsesTo(onRecord)).toEqual(responses);
+    }
   });
 });

@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { promtool } from '../../dev/stack/prometheus.ts';
+import { codes, parkedReasons } from '../../src/domain/outcome.ts';
+import { isReason } from '../../src/domain/record.ts';
 import { alerts, exported, groups, metricsOf, panels } from './queries.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'cdr-ingest-rules-'));
@@ -30,6 +32,29 @@ describe('the alerts', () => {
 
   it.each(alerts)('$alert uses only metrics that exist', async ({ expr }) => {
     expect(await unknownIn(expr)).toEqual([]);
+  });
+
+  it('report every reason that waits for an operator, and no other', () => {
+    const { expr = '' } = alerts.find(({ alert }) => alert === 'CdrIngestParkedCalls') ?? {};
+    expect(/reason=~"([^"]*)"/.exec(expr)?.[1]?.split('|').sort()).toEqual([...parkedReasons].sort());
+  });
+
+  it('use only reasons and codes that exist', () => {
+    for (const { alert, expr, annotations } of alerts) {
+      const values = (label: string) =>
+        [...expr.matchAll(new RegExp(`\\b${label}=~?"([^"]*)"`, 'g'))].flatMap(([, list = '']) =>
+          list.split('|'),
+        );
+      const named = [...annotations.runbook.matchAll(/--reason (\w+)/g)].map(([, reason = '']) => reason);
+      expect([alert, [...values('reason'), ...named].filter((reason) => !isReason(reason))]).toEqual([
+        alert,
+        [],
+      ]);
+      expect([alert, values('code').filter((code) => !codes.some((each) => each === code))]).toEqual([
+        alert,
+        [],
+      ]);
+    }
   });
 
   it('are rules that promtool accepts', async () => {

@@ -2,6 +2,8 @@ import type { Command } from 'commander';
 import { ConfigError } from '../../config.ts';
 import { InvalidInput } from '../../dead-letters/input.ts';
 import { readSelection, type SelectionText } from '../../dead-letters/selection.ts';
+import { deadReasons, refusalCodes } from '../../domain/outcome.ts';
+import { deadLetterStatuses } from '../../domain/record.ts';
 import { type DeadLetterFilter, unknownIds } from '../../store/dead-letters/list.ts';
 import type { Sql } from '../../store/sql.ts';
 import { CommandError } from '../exit.ts';
@@ -13,9 +15,9 @@ export type SelectionOptions = Omit<SelectionText, 'ids'>;
 export function addSelection(command: Command): Command {
   return command
     .argument('[id...]', 'ids of dead letters')
-    .option('--reason <reason>', 'dead-letter reason(s), comma-separated')
-    .option('--status <status>', 'dead, replaying, resolved or discarded; comma-separated')
-    .option('--code <code>', 'reply code: 400, 401 or 402')
+    .option('--reason <reason>', `${deadReasons.join(', ')}; comma-separated`)
+    .option('--status <status>', `${deadLetterStatuses.join(', ')}; comma-separated`)
+    .option('--code <code>', `reply code: ${refusalCodes.join(', ')}`)
     .option('--key <key>', 'parameter named in the reply; "" if it names none')
     .option('--customer <id>', 'only this customer (scustomer)')
     .option('--machine <machine>', 'only this machine')

@@ -10,7 +10,8 @@ export interface DeadLetterDetail extends DeadLetterSummary {
   error: string | null;
 }
 
-export type EventName = 'edited' | 'replayed' | 'died' | 'resolved' | 'discarded' | 'merged';
+export const eventNames = ['edited', 'replayed', 'died', 'resolved', 'discarded', 'merged'] as const;
+export type EventName = (typeof eventNames)[number];
 
 export interface DeadLetterEvent {
   at: Date;
