@@ -75,9 +75,28 @@ export function charged(
   };
 }
 
+/** An amount of at most six places, in millionths. */
+export function millionths(text: string): bigint {
+  const { over, under } = fraction(text);
+  return (over * MILLION) / under;
+}
+
 /** Millionths as plain text: 1500000 → "1.5". */
-export function plainText(millionths: bigint): string {
-  const digits = (millionths < 0n ? -millionths : millionths).toString().padStart(SCALE + 1, '0');
-  const text = `${digits.slice(0, -SCALE)}.${digits.slice(-SCALE)}`.replace(/\.?0+$/, '');
-  return millionths < 0n ? `-${text}` : text;
+export function plainText(amount: bigint): string {
+  return decimalText(amount, SCALE);
+}
+
+/** The product of two plain decimals, to the last digit. */
+export function product(one: string, other: string): string {
+  const { over, under } = times(fraction(one), fraction(other));
+  return decimalText(over, `${under}`.length - 1);
+}
+
+/** over / 10^places as plain text. */
+function decimalText(over: bigint, places: number): string {
+  const digits = (over < 0n ? -over : over).toString().padStart(places + 1, '0');
+  const point = digits.length - places;
+  const text =
+    places === 0 ? digits : `${digits.slice(0, point)}.${digits.slice(point)}`.replace(/\.?0+$/, '');
+  return over < 0n ? `-${text}` : text;
 }

@@ -1,14 +1,16 @@
-import { type Amount, amount, ZERO } from '../../src/domain/money.ts';
+import { millionths, product } from '../domain/exact-model.ts';
 import type { Random } from './random.ts';
 
+/** Amounts are in millionths, in the customer's currency. */
 export interface BillingCustomer {
   currency: string;
-  opening: Amount;
-  balance: Amount;
-  charged: Amount;
+  opening: bigint;
+  balance: bigint;
+  charged: bigint;
   calls: number;
 }
 
+/** Amounts are in millionths, in the invoice's currency. */
 export interface BillingInvoice {
   customer: number;
   currency: string;
@@ -16,17 +18,17 @@ export interface BillingInvoice {
   /** Unix seconds: start inclusive, end exclusive. */
   start: number;
   end: number;
-  cost: Amount;
-  tax: Amount;
+  cost: bigint;
+  tax: bigint;
   calls: number;
 }
 
-/** What the billing system keeps, and the worker reads and moves. */
+/** What the billing system keeps, and the worker reads and moves. Rates are plain decimals. */
 export interface Billing {
-  currencies: Map<string, Amount>;
+  currencies: Map<string, string>;
   customers: Map<number, BillingCustomer>;
   peers: Set<number>;
-  taxes: Map<number, { name: string; rate: Amount; flat: Amount }>;
+  taxes: Map<number, { name: string; rate: string; flat: string }>;
   invoices: Map<number, BillingInvoice>;
 }
 
@@ -36,19 +38,19 @@ export const PERIOD = { start: 1_700_000_000, end: 1_700_100_000 };
 export const NAMED_INVOICE = { id: 30, customer: 3 };
 
 function customer(currency: string, opening: string): BillingCustomer {
-  return { currency, opening: amount(opening), balance: amount(opening), charged: ZERO, calls: 0 };
+  return { currency, opening: millionths(opening), balance: millionths(opening), charged: 0n, calls: 0 };
 }
 
 function invoice(of: number, currency: string, start = PERIOD.start): BillingInvoice {
-  return { customer: of, currency, open: true, start, end: PERIOD.end, cost: ZERO, tax: ZERO, calls: 0 };
+  return { customer: of, currency, open: true, start, end: PERIOD.end, cost: 0n, tax: 0n, calls: 0 };
 }
 
 export function billingSystem(): Billing {
   return {
     currencies: new Map([
-      ['USD', amount('1')],
-      ['EUR', amount('0.92')],
-      ['JPY', amount('151.4')],
+      ['USD', '1'],
+      ['EUR', '0.92'],
+      ['JPY', '151.4'],
     ]),
     customers: new Map([
       [1, customer('USD', '100')],
@@ -57,8 +59,8 @@ export function billingSystem(): Billing {
     ]),
     peers: new Set([1]),
     taxes: new Map([
-      [1, { name: 'VAT', rate: amount('19'), flat: ZERO }],
-      [2, { name: 'levy', rate: ZERO, flat: amount('0.05') }],
+      [1, { name: 'VAT', rate: '19', flat: '0' }],
+      [2, { name: 'levy', rate: '0', flat: '0.05' }],
     ]),
     invoices: new Map([
       [10, invoice(1, 'EUR')],
@@ -72,11 +74,11 @@ export function billingSystem(): Billing {
 /** The billing system changes something that calls are charged on, and that makes none of them invalid. */
 export function changeReference(billing: Billing, random: Random): string {
   const { currencies, customers, taxes, invoices } = billing;
-  const factor = amount(random.pick(['0.9', '1.1', '1.000001']));
+  const factor = random.pick(['0.9', '1.1', '1.000001']);
   const code = random.pick(['EUR', 'JPY']);
   const changes: [string, () => void][] = [
-    [`rate of ${code}`, () => currencies.set(code, (currencies.get(code) ?? ZERO).times(factor))],
-    ['rate of a tax', () => taxes.set(1, { name: 'VAT', rate: amount('19').times(factor), flat: ZERO })],
+    [`rate of ${code}`, () => currencies.set(code, product(currencies.get(code) ?? '0', factor))],
+    ['rate of a tax', () => taxes.set(1, { name: 'VAT', rate: product('19', factor), flat: '0' })],
     [
       'currency of a customer',
       () => {

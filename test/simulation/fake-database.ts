@@ -1,11 +1,12 @@
 import { cdrFields } from '../../src/domain/cdr.ts';
 import { customerRow, invoiceRow } from '../../src/domain/held.ts';
-import { amount } from '../../src/domain/money.ts';
+import type { Wanted } from '../../src/store/persist/look-up.ts';
 import type { LockedRow } from '../../src/store/persist/row-locks.ts';
 import type { Statement } from '../../src/store/sql.ts';
+import { millionths } from '../domain/exact-model.ts';
 import { type Billing, billingSystem } from './billing.ts';
 import { callsIn, type StoredCall } from './lines.ts';
-import { found, type Wanted } from './look-up.ts';
+import { found } from './look-up.ts';
 import { termsProblem, type WrittenTerms } from './terms.ts';
 
 export interface StoredDeadLetter {
@@ -182,13 +183,13 @@ export class FakeDatabase {
       const customer = this.billing.customers.get(call.scustomer);
       const invoice = call.invoice === null ? undefined : this.billing.invoices.get(call.invoice);
       if (customer !== undefined && call.update_balance === 1) {
-        customer.balance = customer.balance.minus(amount(call.charged));
-        customer.charged = customer.charged.plus(amount(call.charged));
+        customer.balance -= millionths(call.charged);
+        customer.charged += millionths(call.charged);
         customer.calls += 1;
       }
       if (invoice !== undefined && call.update_invoices === 1) {
-        invoice.cost = invoice.cost.plus(amount(call.invoice_cost));
-        invoice.tax = invoice.tax.plus(amount(call.invoice_tax));
+        invoice.cost += millionths(call.invoice_cost);
+        invoice.tax += millionths(call.invoice_tax);
         invoice.calls += 1;
       }
     }

@@ -25,6 +25,7 @@ const READERS: Record<string, (text: string) => unknown> = {
   float8: Number,
   int: Number,
   smallint: Number,
+  bigint: Number,
   boolean: (text) => text === 'true',
   jsonb: (text) => JSON.parse(text) as unknown,
   bytea: (text) => text.replace('\\x', ''),

@@ -1,5 +1,4 @@
-import { amounts } from '../../src/domain/charge.ts';
-import { type Amount, amount, plain, ZERO } from '../../src/domain/money.ts';
+import { charged, millionths, plainText } from '../domain/exact-model.ts';
 import type { Billing } from './billing.ts';
 import type { StoredCall } from './lines.ts';
 
@@ -8,7 +7,10 @@ interface Ledger {
   calls: readonly StoredCall[];
 }
 
-/** Where the money does not add up: what was charged twice, not at all, or not on the terms on record. */
+/**
+ * Where the money does not add up: what was charged twice, not at all, or not on the terms on record. Computed in
+ * fractions of whole numbers: nothing here may come from src, or a wrong sum there would prove itself.
+ */
 export function moneyProblems(ledger: Ledger): string[] {
   const wrong = ledger.calls.filter((call) => !followsFromTerms(call));
   return [
@@ -19,38 +21,28 @@ export function moneyProblems(ledger: Ledger): string[] {
 }
 
 function followsFromTerms(call: StoredCall): boolean {
-  const taxes = (call.tax_terms ?? []).map(({ id, rate, flat }) => ({
-    id,
-    name: '',
-    rate: amount(rate),
-    flat: amount(flat),
-  }));
-  const due = amounts(call, {
-    systemRate: amount(call.system_rate),
-    currencyRate: amount(call.currency_rate),
-    customerCurrency: call.customer_currency,
-    customerRate: amount(call.customer_rate),
-    invoiceCurrency: call.invoice_currency,
-    invoiceRate: call.invoice_rate === null ? null : amount(call.invoice_rate),
-    taxes,
-  });
-  return (
-    plain(due.tax) === call.tax &&
-    plain(due.charged) === call.charged &&
-    plain(due.invoiceCost) === call.invoice_cost &&
-    plain(due.invoiceTax) === call.invoice_tax
-  );
+  const toward = (target: string) =>
+    charged(call.cost, call.tax_terms ?? [], { system: call.system_rate, call: call.currency_rate, target });
+  const customer = toward(call.customer_rate);
+  const invoice = call.update_invoices === 1 && call.invoice_rate !== null ? toward(call.invoice_rate) : null;
+  const due = {
+    tax: customer.tax,
+    charged: call.update_balance === 1 ? customer.cost + customer.taxThere : 0n,
+    invoice_cost: invoice?.cost ?? 0n,
+    invoice_tax: invoice?.taxThere ?? 0n,
+  };
+  return Object.entries(due).every(([name, amount]) => plainText(amount) === call[name as keyof typeof due]);
 }
 
 function customerProblems({ billing, calls }: Ledger): string[] {
   return [...billing.customers].flatMap(([id, customer]) => {
     const mine = calls.filter((call) => call.scustomer === id && call.update_balance === 1);
-    const charged = sum(mine, 'charged');
+    const due = sum(mine, 'charged');
     const isRight =
-      customer.charged.equals(charged) &&
-      customer.balance.equals(customer.opening.minus(charged)) &&
+      customer.charged === due &&
+      customer.balance === customer.opening - due &&
       customer.calls === mine.length;
-    return isRight ? [] : [`customer ${id}: ${customer.charged} charged, the calls say ${charged}`];
+    return isRight ? [] : [`customer ${id}: ${customer.charged} charged, the calls say ${due}`];
   });
 }
 
@@ -59,11 +51,11 @@ function invoiceProblems({ billing, calls }: Ledger): string[] {
     const mine = calls.filter((call) => call.invoice === id && call.update_invoices === 1);
     const cost = sum(mine, 'invoice_cost');
     const tax = sum(mine, 'invoice_tax');
-    const isRight = invoice.cost.equals(cost) && invoice.tax.equals(tax) && invoice.calls === mine.length;
+    const isRight = invoice.cost === cost && invoice.tax === tax && invoice.calls === mine.length;
     return isRight ? [] : [`invoice ${id}: ${invoice.cost} + ${invoice.tax}, the calls say ${cost} + ${tax}`];
   });
 }
 
-function sum(calls: readonly StoredCall[], name: 'charged' | 'invoice_cost' | 'invoice_tax'): Amount {
-  return calls.reduce((total, call) => total.plus(amount(call[name])), ZERO);
+function sum(calls: readonly StoredCall[], name: 'charged' | 'invoice_cost' | 'invoice_tax'): bigint {
+  return calls.reduce((total, call) => total + millionths(call[name]), 0n);
 }

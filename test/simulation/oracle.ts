@@ -1,4 +1,3 @@
-import { plain } from '../../src/domain/money.ts';
 import type { FakeBroker } from './fake-broker.ts';
 import type { FakeDatabase } from './fake-database.ts';
 import type { Submitted } from './history.ts';
@@ -177,7 +176,6 @@ export class Oracle {
   }
 
   #rate(currency: string | undefined): string | undefined {
-    const rate = currency === undefined ? undefined : this.#database?.billing.currencies.get(currency);
-    return rate === undefined ? undefined : plain(rate);
+    return currency === undefined ? undefined : this.#database?.billing.currencies.get(currency);
   }
 }

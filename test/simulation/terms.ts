@@ -1,4 +1,3 @@
-import { amount } from '../../src/domain/money.ts';
 import type { Billing } from './billing.ts';
 
 /** The terms of a batch, as the worker writes them beside it. */
@@ -14,10 +13,7 @@ export interface WrittenTerms {
 /** What of the terms no longer holds, null if everything does: the checks that the real statement makes. */
 export function termsProblem(terms: WrittenTerms, billing: Billing): string | null {
   const { currencies, customers, peers, taxes, invoices } = billing;
-  const rateHolds = terms.currencies.every(({ code, rate }) => {
-    const now = currencies.get(code);
-    return rate === null ? now === undefined : now?.equals(amount(rate));
-  });
+  const rateHolds = terms.currencies.every(({ code, rate }) => (currencies.get(code) ?? null) === rate);
   if (!rateHolds) return 'a currency rate moved';
   if (!terms.customers.every(({ id, currency }) => customers.get(id)?.currency === currency)) {
     return 'a customer changed';
@@ -25,7 +21,7 @@ export function termsProblem(terms: WrittenTerms, billing: Billing): string | nu
   if (!terms.peers.every(({ id }) => peers.has(id))) return 'a peer vanished';
   const taxHolds = terms.taxes.every(({ id, rate, flat }) => {
     const now = taxes.get(id);
-    return now?.rate.equals(amount(rate)) && now.flat.equals(amount(flat));
+    return now?.rate === rate && now.flat === flat;
   });
   if (!taxHolds) return 'a tax changed';
   const invoiceHolds = terms.invoices.every(({ id, customer, currency, open }) => {

@@ -110,7 +110,19 @@ function openByCustomer(invoices: readonly Invoice[]): Map<number, Invoice[]> {
 }
 
 /** The values of LOOK_UP: the keys to look up, each once, and the span of the calls. */
-function wanted(calls: readonly Cdr[]): unknown[] {
+export type Wanted = [
+  uniqueids: string[],
+  customers: number[],
+  peers: number[],
+  taxIds: number[],
+  taxNames: string[],
+  invoices: number[],
+  invoiceCustomers: number[],
+  firstStart: number,
+  lastStart: number,
+];
+
+function wanted(calls: readonly Cdr[]): Wanted {
   const uniqueids = new Set<string>();
   const customers = new Set<number>();
   const peers = new Set<number>();
@@ -133,6 +145,15 @@ function wanted(calls: readonly Cdr[]): unknown[] {
     firstStart = Math.min(firstStart, cdr.start);
     lastStart = Math.max(lastStart, cdr.start);
   }
-  const lists = [uniqueids, customers, peers, taxIds, taxNames, invoices, invoiceCustomers];
-  return [...lists.map((list) => [...list]), firstStart, lastStart];
+  return [
+    [...uniqueids],
+    [...customers],
+    [...peers],
+    [...taxIds],
+    [...taxNames],
+    [...invoices],
+    [...invoiceCustomers],
+    firstStart,
+    lastStart,
+  ];
 }
