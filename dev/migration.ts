@@ -1,49 +1,85 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Client } from 'pg';
 import { migrate, schemaDrift } from '../src/store/migrate.ts';
+import { checkDrift } from './checks.ts';
 import { startPostgres } from './stack.ts';
+import { recordVersion } from './version/before.ts';
+import { readRecording } from './version/record.ts';
 
 /**
- * `npm run migration -- NAME`: writes a migration that leads from the existing ones to prisma/schema.prisma. Both
- * meet in a database made for it on the server of DATABASE_URL, else on a throwaway one of this machine.
+ * `npm run migration -- NAME [COMMIT]`: writes a migration that leads from the existing ones to prisma/schema.prisma and to
+ * the lists of dev/checks.ts, and beside it what the version before says to its database, so that a test can have that
+ * version at work on the migrated tables. That version is HEAD, or the commit that is named. Everything is tried in
+ * databases made for it on the server of DATABASE_URL, else on a throwaway one of this machine.
  */
 const MIGRATIONS = fileURLToPath(new URL('../prisma/migrations/', import.meta.url));
+const VERSION_BEFORE = 'test/fixtures/version-before.jsonl';
 
 try {
-  process.exitCode = await main(process.argv[2] ?? '');
+  process.exitCode = await main(process.argv[2] ?? '', process.argv[3] ?? 'HEAD');
 } catch (error) {
   process.stderr.write(`migration: ${error instanceof Error ? error.message : String(error)}\n`);
   process.exitCode = 1;
 }
 
-async function main(name: string): Promise<number> {
+async function main(name: string, commit: string): Promise<number> {
   if (!/^[a-z0-9_]{1,60}$/.test(name)) {
-    process.stderr.write('usage: npm run migration -- NAME, of small letters, digits and underscores\n');
+    process.stderr.write(
+      'usage: npm run migration -- NAME [COMMIT]; NAME of small letters, digits and underscores\n',
+    );
     return 2;
   }
   const given = process.env.DATABASE_URL;
   const server = given ? undefined : await startPostgres();
   try {
-    const script = await withScratchDatabase(given || (server?.url ?? ''), async (databaseUrl) => {
-      await migrate(databaseUrl);
-      return await schemaDrift(databaseUrl);
-    });
-    if (script === '') process.stdout.write('the migrations lead to schema.prisma already\n');
-    else process.stdout.write(`wrote ${writeMigration(name, script)}\n`);
+    const serverUrl = given || (server?.url ?? '');
+    const script = await withScratchDatabase(serverUrl, writtenSince);
+    if (script === '') {
+      process.stdout.write('the migrations lead to schema.prisma and the lists already\n');
+      return 0;
+    }
+    const before = await withScratchDatabase(serverUrl, async (url) => recordVersion(commit, url));
+    if (String(readRecording(before).migrations) !== String(migrationNames()))
+      throw new Error(
+        `${commit} has other migrations than this checkout: name the commit before this change`,
+      );
+    writeFileSync(new URL(`../${VERSION_BEFORE}`, import.meta.url), before);
+    process.stdout.write(`wrote ${writeMigration(name, script)}\nwrote ${VERSION_BEFORE}\n`);
     return 0;
   } finally {
     await server?.remove();
   }
 }
 
+/** The SQL that brings a database from the migrations to the schema and the lists. */
+async function writtenSince(databaseUrl: string): Promise<string> {
+  await migrate(databaseUrl);
+  const client = new Client({ connectionString: databaseUrl });
+  await client.connect();
+  try {
+    const scripts = [await schemaDrift(databaseUrl), await checkDrift(client)];
+    return scripts.filter((script) => script !== '').join('\n');
+  } finally {
+    await client.end();
+  }
+}
+
+function migrationNames(): string[] {
+  const entries = readdirSync(MIGRATIONS, { withFileTypes: true });
+  return entries.flatMap((entry) => (entry.isDirectory() ? entry.name : [])).sort();
+}
+
 function writeMigration(name: string, script: string): string {
   const moment = new Date().toISOString().replaceAll(/\D/g, '').slice(0, 14);
-  const folder = `${MIGRATIONS}${moment}_${name}`;
+  // Always the last one, also where a migration was given a moment ahead of this one.
+  const newest = migrationNames().at(-1)?.slice(0, 14) ?? '';
+  const stamp = moment > newest ? moment : `${BigInt(newest) + 1n}`;
+  const folder = `${MIGRATIONS}${stamp}_${name}`;
   mkdirSync(folder);
   writeFileSync(`${folder}/migration.sql`, script);
-  return `prisma/migrations/${moment}_${name}/migration.sql`;
+  return `prisma/migrations/${stamp}_${name}/migration.sql`;
 }
 
 async function withScratchDatabase<Result>(

@@ -93,6 +93,13 @@ describe('migrate', () => {
     expect(await pendingMigrations(url, { folder })).toEqual(['29990101000000_bad']);
   });
 
+  test('builds an index beside those who write, in a migration of its own', async () => {
+    const folder = folderWith('29990101000000_index', 'create index concurrently start_idx on cdrs (start);');
+    expect(await migrate(url, { folder })).toContain('29990101000000_index');
+    const valid = `select indisvalid from pg_index where indexrelid = 'start_idx'::regclass`;
+    expect(await query(valid)).toEqual([{ indisvalid: true }]);
+  });
+
   test('tries a migration that failed before again', async () => {
     const bad = folderWith('29990101000000_next', 'select 1 / 0;');
     await expect(migrate(url, { folder: bad })).rejects.toThrow(MigrationError);

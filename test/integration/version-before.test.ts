@@ -1,0 +1,151 @@
+import { readFileSync } from 'node:fs';
+import { Client } from 'pg';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { admittedValues, listChecks } from '../../dev/checks.ts';
+import { type Recorded, readRecording } from '../../dev/version/record.ts';
+import { openDatabase } from '../../src/store/database.ts';
+import { readStoredCalls } from '../../src/store/persist/columns.ts';
+import { reconcile } from '../../src/store/reconcile.ts';
+import { type Migration, migrations } from '../support/migrations.ts';
+import { testServices } from '../support/stack.ts';
+
+const FIXTURE = new URL('../fixtures/version-before.jsonl', import.meta.url);
+
+let services: Awaited<ReturnType<typeof testServices>>;
+let client: Client;
+
+beforeEach(async () => {
+  services = await testServices('version-before');
+  client = new Client({ connectionString: services.databaseUrl });
+  await client.connect();
+});
+
+afterEach(async () => {
+  await client?.end();
+  await services?.drop();
+});
+
+async function tables(): Promise<string[]> {
+  const { rows } = await client.query<{ name: string }>(
+    `select table_name as name from information_schema.tables where table_schema = 'public' and table_type = 'BASE TABLE'
+     order by 1`,
+  );
+  return rows.map(({ name }) => name);
+}
+
+async function emptyTables(): Promise<string[]> {
+  const empty: string[] = [];
+  for (const table of await tables())
+    if ((await client.query(`select from "${table}" limit 1`)).rowCount === 0) empty.push(table);
+  return empty;
+}
+
+/** Says it all again, and tells where the answer has another shape than the version got. */
+async function repeat(statements: readonly Recorded[]): Promise<unknown[]> {
+  const different: unknown[] = [];
+  for (const { text, values, rows, columns } of statements) {
+    const result = await client
+      .query(text, values)
+      .catch((error: unknown) => Promise.reject(new Error(`${error}: ${text}`)));
+    const got = { rows: result.rows?.length ?? 0, columns: result.fields?.map(({ name }) => name) ?? [] };
+    if (String([got.rows, got.columns]) !== String([rows, columns]))
+      different.push({ text, expected: { rows, columns }, got });
+  }
+  return different;
+}
+
+describe('the version before', () => {
+  it('the newest migration is on record (npm run migration records it with the migration that it writes)', () => {
+    const recorded = readRecording(readFileSync(FIXTURE, 'utf8')).migrations;
+    const later = migrations.filter(({ name }) => !recorded.includes(name));
+    expect(later.map(({ name }) => name)).toHaveLength(1);
+  });
+
+  it('goes on working on tables full of its rows, during the newest migration and after it', async () => {
+    const { migrations: recorded, statements } = readRecording(readFileSync(FIXTURE, 'utf8'));
+    const turn = (number: number) => statements.filter((statement) => statement.turn === number);
+    const isKnown = ({ name }: Migration) => recorded.includes(name);
+    for (const { sql } of migrations.filter(isKnown)) await client.query(sql);
+    expect(await repeat(turn(1))).toEqual([]);
+    expect(await emptyTables()).toEqual([]);
+    for (const { sql } of migrations.filter((one) => !isKnown(one))) await client.query(sql);
+    expect(await repeat(turn(2))).toEqual([]);
+
+    // What it left behind is right for this version.
+    const database = openDatabase({
+      url: services.databaseUrl,
+      poolSize: 2,
+      statementTimeoutMs: 20_000,
+      connectTimeoutMs: 10_000,
+      applicationName: 'version-before',
+    });
+    const { proofs } = await reconcile(database);
+    expect(proofs.map(({ drift }) => drift)).toEqual([0, 0, 0]);
+    const calls = await readStoredCalls(database.sql, ['invoiced-1', 'invoiced-2']);
+    await database.close(5000);
+    const [one, two] = [calls.get('invoiced-1'), calls.get('invoiced-2')];
+    expect(one).toEqual({ ...two, uniqueid: 'invoiced-1', callid: 'invoiced-1' });
+  });
+});
+
+/** Values of columns that admit few. */
+const ADMITTED: Readonly<Record<string, unknown>> = {
+  ...Object.fromEntries(listChecks.map(({ table, column, values }) => [`${table}.${column}`, values[0]])),
+  'currencies.rate': 1,
+  'invoices.status': 'open',
+  'past_sums.of': 'customer',
+};
+
+const VALUES: Readonly<Record<string, (row: number) => unknown>> = {
+  text: (row) => `text ${row}`,
+  character: (row) => `A${String.fromCharCode(65 + row)}`,
+  integer: (row) => row,
+  smallint: (row) => row,
+  bigint: (row) => row,
+  numeric: (row) => row,
+  boolean: () => true,
+  bytea: (row) => Buffer.from([row]),
+  json: () => '{}',
+  jsonb: () => '{}',
+  uuid: () => '00000000-0000-0000-0000-000000000000',
+  ARRAY: () => [],
+  'timestamp with time zone': () => new Date(0),
+};
+
+/** One more row in every table, with a value in every column. */
+async function addRows(row: number): Promise<void> {
+  const { rows: columns } = await client.query<{ table: string; name: string; type: string }>(
+    `select table_name as table, column_name as name, data_type as type from information_schema.columns
+     join information_schema.tables using (table_schema, table_name)
+     where table_schema = 'public' and table_type = 'BASE TABLE' and is_generated = 'NEVER'`,
+  );
+  for (const table of await tables()) {
+    const own = columns.filter((column) => column.table === table);
+    const values = own.map(({ name, type }) => ADMITTED[`${table}.${name}`] ?? VALUES[type]?.(row));
+    const names = own.map(({ name }) => `"${name}"`).join(', ');
+    const places = own.map((_, index) => `$${index + 1}`).join(', ');
+    await client.query(`insert into "${table}" (${names}) values (${places}) on conflict do nothing`, values);
+  }
+}
+
+describe('every migration', () => {
+  it('can be applied to tables that are filled', async () => {
+    for (const [index, { name, sql }] of migrations.entries()) {
+      await client.query(sql).catch((error: unknown) => Promise.reject(new Error(`${name}: ${error}`)));
+      await addRows(index + 1);
+      expect([name, await emptyTables()]).toEqual([name, []]);
+    }
+  });
+
+  it('together leave CHECKs that admit what the lists of the code hold, and nothing else (npm run migration)', async () => {
+    for (const { sql } of migrations) await client.query(sql);
+    for (const check of listChecks) {
+      const { table, column, values } = check;
+      const admitted = await admittedValues(client, check);
+      expect([`${table}.${column}`, [...admitted].sort()]).toEqual([
+        `${table}.${column}`,
+        [...values].sort(),
+      ]);
+    }
+  });
+});
