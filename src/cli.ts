@@ -12,7 +12,8 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 endWithReaders();
 process.on('uncaughtException', crash);
 try {
-  await createProgram(version).parseAsync();
+  const program = await createProgram(version, process.argv[2]);
+  await program.parseAsync();
 } catch (error) {
   report(error);
   process.exitCode = exitCodeOf(error);

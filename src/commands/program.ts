@@ -1,20 +1,30 @@
 import { Command } from 'commander';
-import { registerConsole } from './console.ts';
-import { registerDead } from './dead/index.ts';
-import { registerDoctor } from './doctor.ts';
 import { addUsage } from './help.ts';
-import { registerMigrate } from './migrate.ts';
 import { commanderOutput } from './print.ts';
-import { registerPrune } from './prune.ts';
-import { registerPublish } from './publish.ts';
-import { registerReconcile } from './reconcile.ts';
-import { registerSchema } from './schema.ts';
-import { registerTopology } from './topology.ts';
-import { registerUser } from './user.ts';
-import { registerWorker } from './worker.ts';
 
-/** `cdr-ingest` with all its commands. Wrong usage throws CommanderError. */
-export function createProgram(version: string): Command {
+type Register = (program: Command, version: string) => void;
+
+/** Each command is a module that is loaded when it is needed: all of them take half a second of CPU. */
+const COMMANDS: Record<string, () => Promise<Register>> = {
+  worker: async () => (await import('./worker.ts')).registerWorker,
+  migrate: async () => (await import('./migrate.ts')).registerMigrate,
+  topology: async () => (await import('./topology.ts')).registerTopology,
+  user: async () => (await import('./user.ts')).registerUser,
+  publish: async () => (await import('./publish.ts')).registerPublish,
+  dead: async () => (await import('./dead/index.ts')).registerDead,
+  console: async () => (await import('./console.ts')).registerConsole,
+  reconcile: async () => (await import('./reconcile.ts')).registerReconcile,
+  prune: async () => (await import('./prune.ts')).registerPrune,
+  doctor: async () => (await import('./doctor.ts')).registerDoctor,
+  schema: async () => (await import('./schema.ts')).registerSchema,
+};
+
+/**
+ * `cdr-ingest` with its commands. Wrong usage throws CommanderError.
+ *
+ * @param only the first argument: if it names a command, no other command is loaded
+ */
+export async function createProgram(version: string, only = ''): Promise<Command> {
   const program = new Command('cdr-ingest')
     .description(
       'Store call detail records from RabbitMQ in PostgreSQL, exactly once, and charge them exactly once.',
@@ -23,17 +33,9 @@ export function createProgram(version: string): Command {
     .showHelpAfterError('(run with --help for usage)')
     .configureOutput(commanderOutput)
     .exitOverride();
-  registerWorker(program);
-  registerMigrate(program);
-  registerTopology(program);
-  registerUser(program);
-  registerPublish(program);
-  registerDead(program);
-  registerConsole(program);
-  registerReconcile(program);
-  registerPrune(program);
-  registerDoctor(program);
-  registerSchema(program, version);
+  const names = Object.hasOwn(COMMANDS, only) ? [only] : Object.keys(COMMANDS);
+  for (const register of await Promise.all(names.map((name) => COMMANDS[name]?.())))
+    register?.(program, version);
   addUsage(program, {
     examples: [
       'cdr-ingest migrate && cdr-ingest topology',

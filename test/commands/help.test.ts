@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { createProgram } from '../../src/commands/program.ts';
 import { variables } from '../../src/config.ts';
 
-const all = commandsIn(createProgram('1.0.0'));
+const all = commandsIn(await createProgram('1.0.0'));
 const leaves = all.filter(({ command }) => command.commands.length === 0);
 
 function commandsIn(command: Command, path = ''): { path: string; command: Command }[] {
@@ -35,7 +35,7 @@ describe('--help', () => {
     const lines = examplesOf(helpOf(command));
     expect(lines.length).toBeGreaterThan(0);
     for (const args of lines.flatMap(argumentsIn)) {
-      const program = createProgram('1.0.0');
+      const program = await createProgram('1.0.0');
       for (const { command: each } of commandsIn(program))
         each.configureOutput({ writeOut: () => undefined });
       for (const { command: each } of commandsIn(program))
@@ -45,6 +45,14 @@ describe('--help', () => {
         (error: { exitCode: number }) => error.exitCode,
       );
       expect({ args, code: parsed }).toEqual({ args, code: 0 });
+    }
+  });
+
+  it('of a command is the same when that command alone is loaded', async () => {
+    for (const { command } of all.filter(({ path }) => path.split(' ').length === 2)) {
+      const [alone, ...others] = (await createProgram('1.0.0', command.name())).commands;
+      expect(alone && helpOf(alone)).toBe(helpOf(command));
+      expect(others).toEqual([]);
     }
   });
 

@@ -44,8 +44,8 @@ async function run(args: readonly string[]) {
 }
 
 /** The variables that the help of a command lists. */
-function listed(args: readonly string[]): string[] {
-  let command = createProgram('1.0.0');
+async function listed(args: readonly string[]): Promise<string[]> {
+  let command = await createProgram('1.0.0', args[0]);
   for (const arg of args) command = command.commands.find((child) => child.name() === arg) ?? command;
   let help = '';
   command.configureOutput({ writeOut: (part) => (help += part) }).outputHelp();
@@ -77,7 +77,7 @@ describe('with no server on the port', () => {
   ])('`%s` names the database in one line, and has read the variables of its help', async (args) => {
     const { read, ...result } = await run(args);
     expect(result).toEqual({ code: 1, stdout: '', stderr: NO_DATABASE });
-    expect(read).toEqual(listed(args));
+    expect(read).toEqual(await listed(args));
   });
 
   it.each([[['topology']], [['topology', '--check']], [['publish', CALLS]]])(
@@ -85,7 +85,7 @@ describe('with no server on the port', () => {
     async (args) => {
       const { read, ...result } = await run(args);
       expect(result).toEqual({ code: 1, stdout: '', stderr: expect.stringMatching(NO_BROKER) });
-      expect(read).toEqual(listed(args));
+      expect(read).toEqual(await listed(args));
     },
   );
 
@@ -96,6 +96,6 @@ describe('with no server on the port', () => {
     expect(stdout).toMatch(/^failed +database +cannot reach the database at 127\.0\.0\.1:1; DATABASE_URL/m);
     expect(stdout).toMatch(/^unknown +schema +skipped: database unreachable$/m);
     expect(stdout).not.toContain('secret-word');
-    expect(read).toEqual(listed(['doctor']));
+    expect(read).toEqual(await listed(['doctor']));
   });
 });
