@@ -2,7 +2,7 @@ import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { persist } from '../src/store/persist/persist.ts';
 import { forgetStatements } from '../src/store/prisma.ts';
-import { listed, type Sql, type Statement, statement, unprepared } from '../src/store/sql.ts';
+import { type Sql, type Statement, unprepared } from '../src/store/sql.ts';
 import { admitted } from './admitted.ts';
 import { openBenchDatabase } from './bed.ts';
 import { workload } from './workload.ts';
@@ -14,14 +14,12 @@ import { workload } from './workload.ts';
 const [calls = 1, rounds = 1, way = 0] = process.argv.slice(2).map(Number);
 const BATCHES = 20;
 const WARM_SHARE = 0.2;
-/** From this way on it is a list of as many ids that is sent, as one text or as an array. */
-const LISTS = 4;
 const OLD_SPACES = new Set(['old_space', 'large_object_space']);
 
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;
 const database = openBenchDatabase(process.env.DATABASE_URL ?? '');
-const batches = way < LISTS ? await statementsOfBatches() : lists();
+const batches = await statementsOfBatches();
 const { run, forget } = wayOf(way);
 
 await repeat(Math.ceil(rounds * WARM_SHARE));
@@ -60,15 +58,6 @@ async function statementsOfBatches(): Promise<{ statement: Statement; values: re
     noted.push(asked);
   }
   return noted;
-}
-
-function lists(): { statement: Statement; values: readonly unknown[] }[][] {
-  const ids = Array.from({ length: calls }, (_, index) => index);
-  const asText = statement('bench.text', `select count(*) from unnest(string_to_array($1, ',')::int[])`);
-  const asArray = statement('bench.array', 'select count(*) from unnest($1::int[])');
-  const one =
-    way === LISTS ? { statement: asText, values: [listed(ids)] } : { statement: asArray, values: [ids] };
-  return Array.from({ length: BATCHES }, () => [one]);
 }
 
 /** 0: as the product does it; 1: statements without names; 2: values and rows left to Prisma; 3: nothing forgotten. */

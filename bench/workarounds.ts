@@ -7,14 +7,7 @@ import { table } from './report.ts';
 
 const PROGRAM = fileURLToPath(new URL('workarounds-program.ts', import.meta.url));
 /** In the order of the program's numbers. */
-const WAYS = [
-  'as it is',
-  'statements without names',
-  'values and rows left to Prisma',
-  'nothing forgotten',
-  'a list as one text',
-  'a list as an array',
-];
+const WAYS = ['as it is', 'statements without names', 'values and rows left to Prisma', 'nothing forgotten'];
 
 /** One way of using Prisma at one size of batch; per batch, where it does not say otherwise. */
 export interface Workaround {

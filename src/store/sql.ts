@@ -41,11 +41,3 @@ export function unprepared(name: string, text: string): Statement {
 export function preparedName(text: string): string {
   return nameByText.get(text) ?? '';
 }
-
-/**
- * A list as one value, for `string_to_array($1, ',')`: Prisma looks at each element of an array, which costs a batch more
- * than reading the text does. For numbers and hex.
- */
-export function listed(values: readonly (string | number)[]): string {
-  return values.join(',');
-}

@@ -83,7 +83,7 @@ export class FakeDatabase {
       case 'persist.write':
         return [{ lost: this.write(...written(values)) }];
       case 'persist.locked-rows':
-        return this.#lockedAmong(values.map(String));
+        return this.#lockedAmong(values as number[][]);
       case 'dead-letters.mark-tried':
         return this.#markTried(`${values[0]} ${values[1]}`);
       case 'dead-letters.resolve-tried':
@@ -217,17 +217,16 @@ export class FakeDatabase {
     return [{ id: key }];
   }
 
-  #lockedAmong([customers = '', invoiced = '', invoices = '']: readonly string[]): Partial<LockedRow>[] {
-    const idsIn = (list: string) => list.split(',').filter(Boolean).map(Number);
-    const open = [...this.billing.invoices].filter(([, { customer }]) => idsIn(invoiced).includes(customer));
+  #lockedAmong([customers = [], invoiced = [], invoices = []]: readonly number[][]): Partial<LockedRow>[] {
+    const open = [...this.billing.invoices].filter(([, { customer }]) => invoiced.includes(customer));
     const session = { pid: 1, application: 'billing', since: null, isPassing: false };
     const locked = (of: 'customer' | 'invoice', ids: readonly number[]) =>
       ids
         .filter((id) => this.obstacles.get(`${of} ${id}`) === 'locked')
         .map((id) => ({ of, id: String(id), ...session }));
     return [
-      ...locked('customer', idsIn(customers)),
-      ...locked('invoice', [...new Set([...idsIn(invoices), ...open.map(([id]) => id)])]),
+      ...locked('customer', customers),
+      ...locked('invoice', [...new Set([...invoices, ...open.map(([id]) => id)])]),
     ];
   }
 

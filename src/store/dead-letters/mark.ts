@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { DeadReason } from '../../domain/outcome.ts';
 import { type DeadLetterStatus, deadLetterStatuses } from '../../domain/record.ts';
-import { listed, type Sql, statement, unprepared } from '../sql.ts';
+import { type Sql, statement, unprepared } from '../sql.ts';
 import { conditionOf, type DeadLetterFilter } from './filter.ts';
 
 /** What a replay needs of a row. */
@@ -44,11 +44,11 @@ const READ_REPLAYABLE = statement(
   'dead-letters.read-replayable',
   `select d.id::text as id, d.reason, d.status, d.uniqueid, d.scustomer, d.body, d.altered, d.verified, d.properties, d.edits,
      d.submitted_by as "submittedBy", d.replays
-   from unnest(string_to_array($1, ',')::bigint[]) as wanted(id) join dead_letters d using (id)`,
+   from unnest($1::bigint[]) as wanted(id) join dead_letters d using (id)`,
 );
 
 export async function readReplayable(sql: Sql, ids: readonly string[]): Promise<Replayable[]> {
-  const rows = await sql<Replayable>(READ_REPLAYABLE, [listed(ids)]);
+  const rows = await sql<Replayable>(READ_REPLAYABLE, [ids]);
   const byId = new Map(rows.map((row) => [row.id, row]));
   return ids.flatMap((id) => byId.get(id) ?? []);
 }
@@ -72,7 +72,7 @@ const MARK = statement(
   'dead-letters.mark-replaying',
   `
 with wanted as materialized (
-  select w.* from unnest(string_to_array($4, ',')::bigint[]) as given(id)
+  select w.* from unnest($4::bigint[]) as given(id)
   join json_to_recordset($1::json) as w(id bigint, replays int, edits jsonb, status text, "tokenHash" text) using (id)),
 marked as (
   update dead_letters d set status = 'replaying', replays = d.replays + 1, closed_at = null
@@ -100,7 +100,7 @@ export async function markReplaying(
     JSON.stringify(marks),
     by,
     why,
-    listed(marks.map((mark) => mark.id)),
+    marks.map((mark) => mark.id),
   ]);
   return new Set(row?.ids);
 }
@@ -121,7 +121,7 @@ const FINISHED = statement(
   'dead-letters.finished',
   `select coalesce(json_agg(json_build_object('id', d.id::text, 'status', d.status, 'replays', d.replays, 'code',
      case d.status when 'resolved' then '204' else coalesce(d.responses -> 0 ->> 'code', '') end)), '[]')::text as seen
-   from unnest(string_to_array($1, ',')::bigint[], string_to_array($2, ',')::int[]) as a(id, attempt)
+   from unnest($1::bigint[], $2::int[]) as a(id, attempt)
    join dead_letters d using (id)
    where d.status <> 'replaying' or d.replays <> a.attempt`,
 );
@@ -132,8 +132,8 @@ export async function readFinished(
   attempts: readonly { id: string; attempt: number }[],
 ): Promise<FinishedAttempt[]> {
   const [row] = await sql<{ seen: string }>(FINISHED, [
-    listed(attempts.map(({ id }) => id)),
-    listed(attempts.map(({ attempt }) => attempt)),
+    attempts.map(({ id }) => id),
+    attempts.map(({ attempt }) => attempt),
   ]);
   return finishedAttempts.parse(JSON.parse(row?.seen ?? '[]'));
 }

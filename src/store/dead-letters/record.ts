@@ -1,6 +1,6 @@
 import { codeOf, deadReasonOf, isStored, type Outcome } from '../../domain/outcome.ts';
 import { responsesTo } from '../../domain/reply.ts';
-import { listed, type Sql, statement } from '../sql.ts';
+import { type Sql, statement } from '../sql.ts';
 
 /** The result of one replay. */
 export interface ReplayResult {
@@ -23,7 +23,7 @@ const RECORD = statement(
   `
 with result as materialized (
   select r.*, own.verified, other.id as other
-  from unnest(string_to_array($2, ',')::bigint[]) as given(id)
+  from unnest($2::bigint[]) as given(id)
   join json_to_recordset($1::json) as r(id bigint, digest text, attempt int, by text, stored boolean,
     reason text, code text, responses jsonb, differences jsonb, error text) using (id)
   join dead_letters own on own.id = r.id
@@ -65,7 +65,7 @@ select settle_assert((select count(*) from moved) = (select count(*) from result
 export async function record(sql: Sql, results: readonly ReplayResult[]): Promise<void> {
   for (let open = results; open.length > 0; ) {
     const { first, rest } = distinct(open);
-    await sql(RECORD, [JSON.stringify(first.map(rowOf)), listed(first.map(({ id }) => id))]);
+    await sql(RECORD, [JSON.stringify(first.map(rowOf)), first.map(({ id }) => id)]);
     open = rest;
   }
 }

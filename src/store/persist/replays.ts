@@ -4,7 +4,7 @@ import { type AnswerOnRecord, outcomeOnRecord } from '../../domain/record.ts';
 import { asDecided, type Replay, type Submission } from '../../domain/submission.ts';
 import type { Database } from '../database.ts';
 import { type ReplayResult, record } from '../dead-letters/record.ts';
-import { listed, type Sql, statement } from '../sql.ts';
+import { type Sql, statement } from '../sql.ts';
 import type { Lookup } from './look-up.ts';
 import { persistUnlessHeld } from './persist.ts';
 
@@ -160,7 +160,7 @@ select coalesce(json_agg(claim), '[]')::text as claims from (
   select t.position - 1 as position, d.id::text as id, d.replays, d.submitted_by as "submittedBy", d.verified,
     encode(d.digest, 'hex') as digest, e.by, case when d.status <> 'replaying' then json_build_object('status', d.status,
       'reason', d.reason, 'responses', d.responses, 'differences', d.differences, 'error', d.error) end as answer
-  from unnest(string_to_array($1, ',')::bigint[], string_to_array($2, ',')::int[], string_to_array($3, ','))
+  from unnest($1::bigint[], $2::int[], $3::text[])
     with ordinality as t(dead_letter, attempt, token_hash, position)
   cross join lateral (
     select by from dead_letter_events where dead_letter = t.dead_letter and attempt = t.attempt and event = 'replayed'
@@ -172,9 +172,9 @@ select coalesce(json_agg(claim), '[]')::text as claims from (
 async function claim(sql: Sql, submissions: readonly ReplaySubmission[]): Promise<Map<number, Claim>> {
   const replays = submissions.map(({ replay }) => replay);
   const [row] = await sql<{ claims: string }>(CLAIM, [
-    listed(replays.map(({ deadLetter }) => deadLetter)),
-    listed(replays.map(({ attempt }) => attempt)),
-    listed(replays.map(({ tokenHash }) => tokenHash)),
+    replays.map(({ deadLetter }) => deadLetter),
+    replays.map(({ attempt }) => attempt),
+    replays.map(({ tokenHash }) => tokenHash),
   ]);
   const claims = JSON.parse(row?.claims ?? '[]') as Claim[];
   return new Map(claims.map((claim) => [claim.position, claim]));

@@ -1,5 +1,5 @@
 import { WORKER_NAME } from '../database.ts';
-import { listed, type Sql, statement } from '../sql.ts';
+import { type Sql, statement } from '../sql.ts';
 
 /** Rows that a batch may move or write. */
 export interface RowIds {
@@ -39,27 +39,27 @@ const LOCKED = statement(
   'persist.locked-rows',
   `
 with customer as materialized (
-  select id from customers where id in (select unnest(string_to_array($1, ',')::int[]))
+  select id from customers where id in (select unnest($1::int[]))
   order by id for no key update skip locked),
 wanted_invoice as materialized (
-  select id from invoices where id in (select unnest(string_to_array($3, ',')::int[]))
+  select id from invoices where id in (select unnest($3::int[]))
   union
-  select id from invoices where customer in (select unnest(string_to_array($2, ',')::int[])) and status = 'open'),
+  select id from invoices where customer in (select unnest($2::int[])) and status = 'open'),
 invoice as materialized (
   select i.id from invoices i where i.id in (select id from wanted_invoice)
   order by i.id for no key update skip locked),
 letter as materialized (
-  select id from dead_letters where id in (select unnest(string_to_array($4, ',')::bigint[]))
+  select id from dead_letters where id in (select unnest($4::bigint[]))
   order by id for no key update skip locked),
 locked as materialized (
   select 'customer' as of, 'customers'::regclass as relation, id::bigint, xmax as holder from customers
-  where id in (select unnest(string_to_array($1, ',')::int[])) and id not in (select id from customer)
+  where id in (select unnest($1::int[])) and id not in (select id from customer)
   union all
   select 'invoice', 'invoices'::regclass, id, xmax from invoices
   where id in (select id from wanted_invoice) and id not in (select id from invoice)
   union all
   select 'dead letter', 'dead_letters'::regclass, id, xmax from dead_letters
-  where id in (select unnest(string_to_array($4, ',')::bigint[])) and id not in (select id from letter)),
+  where id in (select unnest($4::bigint[])) and id not in (select id from letter)),
 session as materialized (
   select k.locktype, k.mode, k.transactionid, k.relation, k.pid, a.application_name as application, a.xact_start as began,
     coalesce(a.application_name = '${WORKER_NAME}' and a.xact_start > clock_timestamp() - interval '2 seconds', false)
@@ -92,10 +92,5 @@ order by locked.of, locked.id`,
  * Which of these rows are locked, and by whom. Throws what the database throws: 55P03 where a whole table is.
  */
 export async function lockedRows(sql: Sql, rows: RowIds): Promise<LockedRow[]> {
-  return await sql<LockedRow>(LOCKED, [
-    listed(rows.customers),
-    listed(rows.invoiced),
-    listed(rows.invoices),
-    listed(rows.deadLetters),
-  ]);
+  return await sql<LockedRow>(LOCKED, [rows.customers, rows.invoiced, rows.invoices, rows.deadLetters]);
 }
