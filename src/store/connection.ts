@@ -2,7 +2,7 @@ import type { ConnectionOptions } from 'node:tls';
 import type { PoolConfig } from 'pg';
 import { DatabaseUrlError, readDatabaseUrl } from './database-url.ts';
 
-/** PEM text: the authorities that are trusted, and the client's own certificate and key. */
+/** PEM text: the trusted authorities, and the client's own certificate and key. */
 export type DatabaseTls = Pick<ConnectionOptions, 'ca' | 'cert' | 'key'>;
 
 export interface ConnectionSettings {
@@ -20,7 +20,7 @@ export interface ConnectionSettings {
   lockTimeoutMs: number;
 }
 
-/** How long a server may stay silent after it should have ended a statement: then its connection is dead. */
+/** A connection is dead if the server is silent for so long after it should have ended a statement. */
 const SILENCE_MS = 5000;
 const KEEPALIVE_AFTER_MS = 10_000;
 const IDLE_MS = 30_000;
@@ -28,8 +28,8 @@ const IDLE_MS = 30_000;
 const LIFETIME_SECONDS = 1800;
 
 /**
- * What each session is given. Said in SQL, not in the startup message: a pooler refuses there what it does not know. The
- * adapter takes every timestamptz for UTC whatever the session says, and reads dates in the ISO style only.
+ * The settings of each session. Made in SQL, not in the startup message, in which a pooler refuses what it does not know. The
+ * adapter takes every timestamptz for UTC whatever the session's time zone is, and reads dates in the ISO style only.
  */
 export function sessionSettings({ statementTimeoutMs, lockTimeoutMs }: ConnectionSettings): string {
   const settings: Record<string, string> = {
@@ -47,8 +47,8 @@ export function sessionSettings({ statementTimeoutMs, lockTimeoutMs }: Connectio
 }
 
 /**
- * The pool options for a database, each one given: the driver takes what is missing from variables of its own, and what
- * stands in a connection string before everything else. Throws DatabaseUrlError.
+ * The pool options for a database. Every option is given, because the driver reads a missing one from environment variables
+ * of its own. No connection string is given, because it would override the options. Throws DatabaseUrlError.
  */
 export function connectionConfig(settings: ConnectionSettings): PoolConfig {
   const { host, port, user, password, database, ...parameters } = readDatabaseUrl(settings.url);
@@ -59,7 +59,7 @@ export function connectionConfig(settings: ConnectionSettings): PoolConfig {
     ...(password !== undefined && { password }),
     ...(database !== undefined && { database }),
     ssl: sslOf(host, parameters.sslmode, settings.tls),
-    // Never empty, for the driver would take PGOPTIONS then.
+    // Never empty: then the driver would read PGOPTIONS.
     options: parameters.options ?? ' ',
     // The pool waits for the promise, whatever its type says.
     onConnect: (client) => client.query(sessionSettings(settings)),
@@ -71,14 +71,14 @@ export function connectionConfig(settings: ConnectionSettings): PoolConfig {
     maxLifetimeSeconds: LIFETIME_SECONDS,
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEPALIVE_AFTER_MS,
-    // TCP keepalive takes minutes to notice a server that is gone without a word.
+    // TCP keepalive takes minutes to notice a server that vanished.
     ...(settings.statementTimeoutMs > 0 && { query_timeout: settings.statementTimeoutMs + SILENCE_MS }),
   };
 }
 
 /**
- * What `sslmode` asks for, as libpq understands it: `require` encrypts, and checks the chain where authorities are
- * given; `verify-ca` checks the chain; `verify-full` the name too. Without one, certificates mean `verify-full`.
+ * `sslmode` as libpq understands it: `require` encrypts, and checks the chain if authorities are given; `verify-ca` checks
+ * the chain; `verify-full` also checks the name. Without `sslmode`, certificates mean `verify-full`.
  */
 function sslOf(host: string, sslmode: string | undefined, tls: DatabaseTls | undefined): PoolConfig['ssl'] {
   const mode = sslmode ?? (tls === undefined ? 'disable' : 'verify-full');
@@ -91,7 +91,7 @@ function sslOf(host: string, sslmode: string | undefined, tls: DatabaseTls | und
     case 'require':
       return tls?.ca === undefined ? { ...tls, rejectUnauthorized: false } : { ...tls, checkServerIdentity };
     case 'verify-ca':
-      // Any certificate of any public authority would do.
+      // Without authorities, a certificate of any public one would pass.
       if (tls?.ca === undefined)
         throw new DatabaseUrlError(
           'the database URL has sslmode=verify-ca: expected DATABASE_TLS_CA with it',
@@ -106,5 +106,5 @@ function sslOf(host: string, sslmode: string | undefined, tls: DatabaseTls | und
   }
 }
 
-/** Takes any name: the chain has been checked before. */
+/** Accepts any name: the chain has been checked before. */
 const checkServerIdentity = () => undefined;

@@ -1,12 +1,12 @@
-/** A database URL that cannot be used. The message never shows the URL: it holds a password. */
+/** A database URL that cannot be used. The message never shows the URL, which holds a password. */
 export class DatabaseUrlError extends Error {}
 
-/** What a database URL says, part by part. */
+/** The parts of a database URL. */
 export interface DatabaseUrl {
   /** A name, an address, or the directory of a socket, which begins with a slash. */
   host: string;
   port: number;
-  /** Undefined for what the machine says. */
+  /** Undefined: the driver's default. */
   user: string | undefined;
   password: string | undefined;
   database: string | undefined;
@@ -16,13 +16,13 @@ export interface DatabaseUrl {
 }
 
 const EXPECTED = 'expected postgresql://user:password@host:5432/database';
-/** The parameters that are read. A driver that was handed the URL would take others, and they would win over these. */
+/** The supported parameters. A driver that was given the URL itself would take others too, and they would override options. */
 const PARAMETERS = ['sslmode', 'options', 'application_name', 'host', 'schema'];
-/** Parameters of libpq, of drivers and of Prisma, which may be named; any other text may be part of a password. */
+/** Parameters of libpq, drivers and Prisma, which messages may name; any other text may be part of a password. */
 const NAMEABLE =
   /^(ssl|ssl_?(mode|negotiation|compression|password|crl|crldir|cert|key|rootcert|sni|accept|identity|(min|max)_protocol_version)|host(addr)?|port|user|password|passfile|dbname|db|database|schema|options|encoding|client_encoding|binary|replication|(fallback_)?application_name|connect_timeout|connection_limit|pool_timeout|socket_timeout|max_idle_connection_lifetime|pgbouncer|statement_cache_size|statement_timeout|lock_timeout|query_timeout|idle_in_transaction_session_timeout|keepalives(_\w{1,12})?|tcp_user_timeout|channel_binding|require_auth|gss\w{0,12}|krbsrvname|target_session_attrs|load_balance_hosts|service|requirepeer|requiressl|uselibpqcompat|sslcertmode)$/i;
 
-/** Reads a database URL. Throws DatabaseUrlError for what is not understood in full, so that nothing is ignored. */
+/** Reads a database URL. Throws DatabaseUrlError for anything that it does not understand, so that nothing is ignored. */
 export function readDatabaseUrl(text: string): DatabaseUrl {
   if (!URL.canParse(text)) throw new DatabaseUrlError(`the database URL cannot be read: ${EXPECTED}`);
   const url = new URL(text);
@@ -66,7 +66,7 @@ function parametersOf({ searchParams }: URL): Map<string, string> {
   return parameters;
 }
 
-/** A host beside the one in its place is for sockets alone: two of them, and nobody can say which one is meant. */
+/** The parameter `host` is for sockets only: beside a host in its place it would be ambiguous. */
 function hostOf({ hostname }: URL, given: string | undefined): string {
   const host = decoded(hostname).replace(/^\[(.*)\]$/, '$1');
   if (host.includes(',')) throw new DatabaseUrlError('the database URL names several hosts: expected one');

@@ -8,24 +8,24 @@ import { type Sql, statement } from './sql.ts';
 export { DatabaseUrlError } from './database-url.ts';
 export { classifyFailure, describeFailure, type FailureKind } from './failures.ts';
 
-/** What a worker calls itself in pg_stat_activity: rows that it holds are held for the moment of a batch. */
+/** The application_name of workers. Rows that a session of this name has locked are free again in a moment. */
 export const WORKER_NAME = 'cdr-ingest worker';
 
 export interface DatabaseOptions {
   /** postgresql://user:password@host:5432/database */
   url: string;
-  /** Certificates, where the connection is encrypted by others than the system's. */
+  /** For a connection with certificates other than the system's. */
   tls?: DatabaseTls | undefined;
   poolSize: number;
   /** Milliseconds after which the server ends a statement. */
   statementTimeoutMs: number;
-  /** Milliseconds after which the server ends a wait for a lock; half of `statementTimeoutMs` where it is left out. */
+  /** Milliseconds after which the server ends a wait for a lock; half of `statementTimeoutMs` by default. */
   lockTimeoutMs?: number;
-  /** Milliseconds until a connection, new or from the pool, must be had. */
+  /** Milliseconds to wait for a connection, new or from the pool. */
   connectTimeoutMs: number;
   /** As pg_stat_activity shows it. */
   applicationName: string;
-  /** Told, in one line without values, when an idle connection breaks. The pool replaces it by itself. */
+  /** Called when an idle connection breaks, with one line without values. The pool replaces the connection. */
   onPoolError?: (description: string) => void;
   onStatement?: OnStatement;
 }

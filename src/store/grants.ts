@@ -3,19 +3,19 @@ import { fileURLToPath } from 'node:url';
 import { type Database, openDatabase } from './database.ts';
 import type { DatabaseAddress } from './schema-engine.ts';
 
-/** Parts of the system that have a role of the database of their own. */
+/** Parts of the system that have a database role of their own. */
 export const parts = ['worker', 'console', 'upkeep'] as const;
 export type Part = (typeof parts)[number];
 
 /** The package's own, from src/store as well as from dist/store. */
 const FOLDER = fileURLToPath(new URL('../../prisma/grants/', import.meta.url));
 const TIMEOUT_MS = 30_000;
-/** Two processes that grant on one table at a time would fail. Not the number that migrations lock. */
+/** Two processes that grant on one table at the same time would fail. Not the number that migrations lock. */
 const ADVISORY_LOCK = 72_707_371;
 
 /**
- * Gives an existing role what a part of the system needs (prisma/grants), and nothing else on its tables; all or
- * nothing. Safe to repeat, and to be repeated after every migration. Throws what the database throws.
+ * Grants an existing role what a part of the system needs (prisma/grants), and revokes everything else on its tables, in one
+ * transaction. Safe to repeat; must be repeated after every migration. Throws what the database throws.
  */
 export async function grant(address: DatabaseAddress, part: Part, role: string): Promise<void> {
   const database = openDatabase({

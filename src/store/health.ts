@@ -1,14 +1,14 @@
 import { type Sql, statement } from './sql.ts';
 
-/** What a database says of itself. */
+/** What a database reports about itself. */
 export interface DatabaseState {
   version: string;
   isWritable: boolean;
-  /** What of fsync, full_page_writes and synchronous_commit is off: each may lose what was committed. */
+  /** Those of fsync, full_page_writes and synchronous_commit that are off: with each, commits may be lost. */
   unsafe: string[];
-  /** Standbys that must have a commit before it counts; '' for none. */
+  /** synchronous_standby_names; '' for none. */
   synchronousStandbys: string;
-  /** Milliseconds by which its clock is ahead of this machine's; right to half of `roundTripMs`. */
+  /** Milliseconds by which its clock is ahead of this machine's, to within half of `roundTripMs`. */
   clockAheadMs: number;
   roundTripMs: number;
 }
@@ -26,7 +26,7 @@ const STATE = statement(
 /** Reads the state of a database. Throws what the database throws. */
 export async function readDatabaseState(sql: Sql): Promise<DatabaseState> {
   type Row = { version: string; writable: boolean; unsafe: string[]; standbys: string; now: number };
-  // The first statement of a connection pays for connecting and planning, which is no difference of clocks.
+  // The first statement of a connection also waits for connecting and planning, which would look like a difference of clocks.
   await sql(STATE, []);
   const asked = Date.now();
   const [row] = await sql<Row>(STATE, []);

@@ -9,7 +9,7 @@ import { DatabaseUrlError } from './database-url.ts';
 import { classifyFailure, describeFailure } from './failures.ts';
 import { type DatabaseAddress, migrationConnection, withSchemaEngine } from './schema-engine.ts';
 
-/** A migration that could not be applied, or a wait for another process's migration that took too long. */
+/** A migration could not be applied, or the wait for another process's migration took too long. */
 export class MigrationError extends Error {}
 
 export interface MigrationSource {
@@ -31,9 +31,9 @@ const ADVISORY_LOCK = 72_707_370;
 const EVERYTHING = { externalTables: [], externalEnums: [] };
 
 /**
- * Brings a database to the current schema; several processes may do so at once. Returns the names of what it
- * applied, in order. A migration is one transaction: of one that fails nothing is kept, and the next call tries
- * it again. Throws MigrationError.
+ * Brings a database to the current schema; several processes may do so at once. Returns the names of the migrations that
+ * it applied, in order. A migration is one transaction: if it fails, nothing of it is kept, and the next call tries it
+ * again. Throws MigrationError.
  */
 export async function migrate(databaseUrl: string, options: MigrateOptions = {}): Promise<string[]> {
   const { folder = PRISMA_FOLDER, lockTimeoutMs = LOCK_TIMEOUT_MS, tls } = options;
@@ -52,11 +52,11 @@ export async function migrate(databaseUrl: string, options: MigrateOptions = {})
   });
 }
 
-/** How a database stands to this version. */
+/** The migrations of a database compared with those of this version. */
 export interface MigrationState {
   /** Names of the migrations that the database lacks, in order. */
   pending: string[];
-  /** Of those that it has and this version does not know: a later version migrated it. */
+  /** Names of migrations in the database that this version does not know: a later version applied them. */
   newer: string[];
 }
 
@@ -78,8 +78,8 @@ export async function pendingMigrations(url: string, source: MigrationSource = {
 }
 
 /**
- * The SQL that would bring a database to schema.prisma, '' if it is there. Prisma sees tables, columns and
- * indexes; CHECKs, functions and storage settings it does not. Throws what the database throws.
+ * The SQL that would bring a database to schema.prisma; '' if nothing differs. Prisma compares tables, columns and indexes,
+ * not CHECKs, functions and storage settings. Throws what the database throws.
  */
 export async function schemaDrift(databaseUrl: string, folder = PRISMA_FOLDER): Promise<string> {
   const schema = await readSchema(folder);
@@ -97,7 +97,7 @@ export async function schemaDrift(databaseUrl: string, folder = PRISMA_FOLDER): 
 }
 
 async function apply(engine: SchemaEngine, migrations: MigrationList, history: History): Promise<string[]> {
-  // Nothing of them is in the database: a script is one transaction. Without this the engine refuses to go on.
+  // Their scripts were rolled back, each being one transaction. The engine goes on only if it is told so.
   for (const migrationName of new Set(history.unfinished)) {
     await engine.markMigrationRolledBack({ migrationName });
   }
@@ -123,7 +123,7 @@ function migrationError(name: string, error: unknown): MigrationError {
       cause: error,
     });
   }
-  // The engine ends its message with its own call stack, and begins it with who else is to blame.
+  // The engine puts "external connector error" before its message and its own call stack after it.
   const [told = ''] = (error instanceof Error ? error.message : String(error)).split(/\n\s+0: /);
   const reason = told
     .replace(/^external connector error/, '')
@@ -155,7 +155,7 @@ async function readMigrations(folder: string): Promise<MigrationList> {
 
 interface History {
   applied: Set<string>;
-  /** Begun and neither finished nor rolled back: they failed, or their process died. */
+  /** Started and neither finished nor marked as rolled back: they failed, or their process died. */
   unfinished: string[];
 }
 
@@ -173,8 +173,8 @@ async function readHistory(sql: SqlQueryable): Promise<History> {
 }
 
 /**
- * Does `work` while no other process migrates this database. The lock belongs to a transaction that is left
- * open, so that it also holds behind a pooler and falls with its connection.
+ * Does `work` while no other process migrates this database. The lock belongs to an open transaction, so that it also holds
+ * behind a pooler and is released when the connection breaks.
  */
 async function withLock<Result>(
   adapter: SqlDriverAdapter,

@@ -23,7 +23,7 @@ const MINUTES = 60;
 const HOURS = 24;
 const MACHINES = 10;
 
-/** By the block range index on received_at: the calls of one hour. */
+/** The calls of one hour, by the block range index on received_at. */
 const STORED = statement(
   'overview.stored',
   `
@@ -60,7 +60,7 @@ const byHour = (column: string, limit: number) => `
 const BY_REASON = statement('overview.by-reason', byHour('reason', deadReasons.length));
 const BY_MACHINE = statement('overview.by-machine', byHour('machine', MACHINES));
 
-/** What the first page of the console shows; the database is all it asks. */
+/** What the first page of the console shows. */
 export async function readOverview(sql: Sql): Promise<Overview> {
   const [stored, refused, statuses, byReason, byMachine] = await Promise.all([
     sql<Bucket>(STORED, []),

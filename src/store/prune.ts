@@ -1,6 +1,6 @@
 import { type Sql, statement } from './sql.ts';
 
-/** What a span of the table held that was old enough to go. */
+/** The calls in a span of the table that are old enough to be pruned. */
 export interface Pruned {
   calls: number;
   /** Old enough, but on an invoice that is still open. */
@@ -8,13 +8,13 @@ export interface Pruned {
 }
 
 /**
- * One atomic statement: calls received before $1 in the pages from $2 up to $3 go; their uniqueids and fingerprints
- * stay, and their sums are added to those of all that went before. A call on an open invoice stays until it is closed:
- * its bill is not written yet.
+ * One atomic statement: deletes the calls received before $1 in the pages from $2 up to $3. Their uniqueids and fingerprints are
+ * kept, and their sums are added to those of the calls pruned before. A call on an open invoice is kept until that is
+ * closed: the bill is not written yet.
  *
- * The pages are read by their number (a TID range scan): no index on the time is needed, which every call would pay
- * for. The deleted rows are far older than any batch under way, so that nothing that ingests waits for them, and the
- * sums have rows of their own, so that nothing waits for a customer's or an invoice's either.
+ * The pages are read by number (a TID range scan), so that no index on the time is needed, which every call would pay
+ * for. Ingestion waits for nothing here: the deleted rows are far older than any batch under way, and the sums have rows
+ * of their own, so that no customer and no invoice is locked.
  */
 const PRUNE = statement(
   'prune.calls',
@@ -61,7 +61,7 @@ const PAGES = statement(
   `select (pg_relation_size('cdrs') / current_setting('block_size')::int)::int as pages`,
 );
 
-/** Pages of 8 KiB that the table of calls has now. Throws what the database throws. */
+/** The present size of the table of calls in pages. Throws what the database throws. */
 export async function pagesOfCalls(sql: Sql): Promise<number> {
   const [row] = await sql<{ pages: number }>(PAGES, []);
   return row?.pages ?? 0;
@@ -69,15 +69,15 @@ export async function pagesOfCalls(sql: Sql): Promise<number> {
 
 const CUTOFF = statement('prune.cutoff', 'select (now() - make_interval(months => $1::int))::text as at');
 
-/** The time so many months before the database's now. Throws what the database throws. */
+/** The time so many months ago by the database's clock. Throws what the database throws. */
 export async function monthsAgo(sql: Sql, months: number): Promise<string> {
   const [row] = await sql<{ at: string }>(CUTOFF, [months]);
   return row?.at ?? '';
 }
 
 /**
- * Takes the calls received before `cutoff` out of some pages of the table, or only counts them. Throws what the
- * database throws; then nothing of these pages has changed.
+ * Prunes the calls received before `cutoff` in some pages of the table, or only counts them. Throws what the database
+ * throws; then nothing in these pages has changed.
  */
 export async function prunePages(
   sql: Sql,

@@ -2,7 +2,7 @@ import { convertSql, sumSql, taxSql } from '../domain/money.ts';
 import type { Database } from './database.ts';
 import { type Statement, statement } from './sql.ts';
 
-/** One proof: what it says, how much it looked at, and the rows that contradict it (at most 100 of them). */
+/** One proof: its claim, how many rows it examined, and those that contradict it (at most 100 of them). */
 export interface Proof {
   claim: string;
   examined: number;
@@ -39,7 +39,7 @@ interface Claim {
   name: 'customers' | 'invoices' | 'cdrs';
   claim: string;
   rows: string;
-  /** What tells a row. */
+  /** The column that identifies a row. */
   key: string;
   columns: readonly string[];
 }
@@ -105,11 +105,11 @@ const UNINVOICED = statement(
   ) as part group by currency order by currency`,
 );
 
-/** Also where a term is missing, of which null would follow. */
+/** True also where a missing term makes the due amount null. */
 const differs = ({ columns }: Claim) =>
   columns.map((name) => `${name} is distinct from ${name}_due`).join(' or ');
 
-/** Nothing but counting, each amount computed once: texts for examples would cost twice as much as all the rest. */
+/** Only counts, and computes each amount once: the texts of examples would cost twice as much as everything else. */
 function countOf(claim: Claim): Statement {
   return statement(
     `reconcile.count-${claim.name}`,

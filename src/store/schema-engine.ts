@@ -15,7 +15,7 @@ import { connectionConfig, type DatabaseTls } from './connection.ts';
 
 type Pool = ReturnType<Awaited<ReturnType<PrismaPg['connect']>>['underlyingDriver']>;
 
-/** The compiler's libraries for Node leave this global out. */
+/** TypeScript's libraries for Node do not declare this global. */
 declare const WebAssembly: {
   instantiate(
     bytes: Uint8Array,
@@ -23,7 +23,7 @@ declare const WebAssembly: {
   ): Promise<{ instance: { exports: Record<string, unknown> } }>;
 };
 
-/** Where the engine leaves the message of a panic; what it throws then says only "unreachable". */
+/** The engine puts the message of a panic here; the error that it throws says only "unreachable". */
 const panics = {
   message: '',
   set_message(text: string) {
@@ -31,7 +31,7 @@ const panics = {
   },
 };
 
-/** postgresql://… and the certificates of the way there. */
+/** postgresql://… and the certificates of the connection. */
 export interface DatabaseAddress {
   url: string;
   tls?: DatabaseTls | undefined;
@@ -40,9 +40,9 @@ export interface DatabaseAddress {
 let loading: Promise<void> | undefined;
 
 /**
- * Lends Prisma's schema engine, as WebAssembly, on a database to `work`. The binary that Prisma's CLI would
- * download cannot be had where only package registries are reachable. `schema` is the text of schema.prisma.
- * Throws what the database or the engine throws.
+ * Runs `work` with Prisma's schema engine, as WebAssembly, on a database. Prisma's CLI would download a binary instead, which
+ * fails where only package registries can be reached. `schema` is the text of schema.prisma. Throws what the database or
+ * the engine throws.
  */
 export async function withSchemaEngine<Result>(
   database: DatabaseAddress,
@@ -78,9 +78,7 @@ async function load(): Promise<void> {
   if (typeof start === 'function') start();
 }
 
-/**
- * A migration takes what time it needs, but waits for locks a short while only: everybody else waits behind it.
- */
+/** A migration may take any time, but waits for a lock only a short while: everybody else queues behind it. */
 export function migrationConnection(database: DatabaseAddress) {
   return connectionConfig({
     ...database,
@@ -112,9 +110,9 @@ const CATALOG_CHAR = 18;
 const TEXT = 25;
 
 /**
- * Two things the schema engine needs that the adapter, made for the query engine, does not do: reading columns
- * of the type "char", and running a script whole instead of splitting it at every semicolon, those within a
- * function's body included. Sent whole, PostgreSQL runs it as one transaction.
+ * The schema engine needs two things that the adapter, which was made for the query engine, lacks. It reads columns of the
+ * type "char". And it runs a script whole, which PostgreSQL does as one transaction; the adapter would split it at every
+ * semicolon, even within the body of a function.
  */
 function fitted(adapter: SqlDriverAdapter, pool: Pool): SqlDriverAdapter {
   const charColumns = new WeakMap<object, number[]>();
@@ -149,7 +147,7 @@ function fitted(adapter: SqlDriverAdapter, pool: Pool): SqlDriverAdapter {
   });
 }
 
-/** A failed script as the engine wants it, to be told and kept in _prisma_migrations. */
+/** A failed script in the form that the engine reports and keeps in _prisma_migrations. */
 function scriptFailure(error: unknown) {
   const { code, severity, message, hint } = error as Partial<DatabaseError>;
   return {

@@ -4,11 +4,11 @@ import { type Sql, statement } from './sql.ts';
 export interface SessionUser {
   username: string;
   role: 'operator' | 'viewer';
-  /** Another one as soon as password, role or `active` is changed. */
+  /** Changes with the password, the role and `active`. */
   credentialsVersion: string;
 }
 
-/** A user whose password is to be looked at. */
+/** A user whose password is to be checked. */
 export interface Candidate {
   username: string;
   passwordHash: string;
@@ -23,7 +23,7 @@ const CANDIDATE = statement(
   `select username, password_hash as "passwordHash" from users u where username = $1 and ${MAY_ENTER}`,
 );
 
-/** The user of this name as of now, undefined for everybody who may not use the console. */
+/** The user of this name; undefined where there is none or it may not use the console. */
 export async function readCandidate(sql: Sql, username: string): Promise<Candidate | undefined> {
   if (username.includes('\0')) return undefined;
   const [row] = await sql<Candidate>(CANDIDATE, [username]);
@@ -39,8 +39,8 @@ const OPEN = statement(
 );
 
 /**
- * Opens a session under the hash (hex) of its id, and clears away those that have ended. False, and none is opened,
- * where the user is no longer the one whose password was looked at.
+ * Opens a session under the hash (hex) of its id, and removes those that have ended. Returns false, and opens none, if the
+ * user has changed since the password was checked.
  */
 export async function openSession(
   sql: Sql,
@@ -62,8 +62,8 @@ const USER = statement(
 );
 
 /**
- * The user of a live session. It has ended where the user's password, role or `active` was changed since it was
- * opened, even if it was changed back, or the user deleted and made again. A request a minute is noted.
+ * The user of a live session. A session ends when the user's password, role or `active` is changed, even if it is changed
+ * back, and when the user is deleted, even if it is created again. Notes one request a minute.
  */
 export async function sessionUser(sql: Sql, idHash: string): Promise<SessionUser | undefined> {
   const [user] = await sql<SessionUser>(USER, [idHash]);
@@ -76,7 +76,7 @@ const STILL_OPERATOR = statement(
    where username = $1 and credentials_version = $2::uuid and u.active and u.role = 'operator'`,
 );
 
-/** Whether the user is still the very operator who began something. */
+/** Whether the user is still an operator, with nothing changed since `credentialsVersion`. */
 export async function isStillOperator(
   sql: Sql,
   { username, credentialsVersion }: Pick<SessionUser, 'username' | 'credentialsVersion'>,

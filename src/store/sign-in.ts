@@ -16,7 +16,7 @@ export type Attempt = { kind: 'counted'; isKnown: boolean } | { kind: 'blocked' 
 const WINDOW = `interval '5 minutes'`;
 const REMEMBERED = `interval '90 days'`;
 
-/** Where its window is over, an attempt begins a new one. */
+/** An attempt after the end of a window begins a new one. */
 const COUNT = `on conflict (key) do update set
   attempts = case when a.until <= now() then 1 else a.attempts + 1 end,
   until = case when a.until <= now() then excluded.until else a.until end`;
@@ -42,9 +42,10 @@ const COUNT_ATTEMPT = statement(
 );
 
 /**
- * Counts an attempt, before anything of it is looked at, and says whether it may be looked at: one statement, whose rows
- * count for every replica, in one order of locks. Only what passes the limits of its address counts against the user
- * elsewhere, and that limit does not hold where the user is known: a stranger shuts nobody out of where they work.
+ * Counts an attempt before its password is checked, and says whether it may be checked. The rows count for every replica of
+ * the console; one statement takes their locks in one order. Only an attempt within the limits of its address counts
+ * against the user elsewhere. That last limit does not apply where the user is known, so that a stranger cannot lock users
+ * out of the place where they work.
  */
 export async function countAttempt(sql: Sql, claim: Claim): Promise<Attempt> {
   const keys = keysOf(claim);
@@ -62,13 +63,13 @@ const REMEMBER_ADDRESS = statement(
    on conflict (username, address) do update set last_at = now()`,
 );
 
-/** A right password gives the user's count at this address back, and takes its own attempt out of the wider ones. */
+/** After a right password the user's count at this address is zero, and the attempt is taken out of the other two. */
 export async function countSuccess(sql: Sql, claim: Claim): Promise<void> {
   await giveBack(sql, claim, true);
   await sql(REMEMBER_ADDRESS, [claim.username, claim.address]);
 }
 
-/** An attempt that was not looked at, for want of room, is none. */
+/** Takes back an attempt whose password was never checked, because too many were waiting. */
 export async function uncount(sql: Sql, claim: Claim): Promise<void> {
   await giveBack(sql, claim, false);
 }
@@ -83,7 +84,7 @@ const GIVE_BACK = statement(
   from locked where a.key = locked.key`,
 );
 
-/** Locks in the order of `countAttempt`: two statements must not wait for each other. */
+/** Locks in the order of `countAttempt`, so that the two cannot deadlock. */
 async function giveBack(sql: Sql, claim: Claim, isSuccess: boolean): Promise<void> {
   const keys = keysOf(claim);
   await sql(GIVE_BACK, [keys.userAtAddress, keys.address, keys.user, isSuccess]);
@@ -99,7 +100,7 @@ const CLEAR_ADDRESSES = statement(
   `delete from console_addresses where last_at < now() - ${REMEMBERED}`,
 );
 
-/** Removes what counts no more. Rows that somebody has in hand are left for the next time. */
+/** Removes what no longer counts. Locked rows are left for the next time. */
 export async function clearAttempts(sql: Sql): Promise<void> {
   await sql(CLEAR_ATTEMPTS, []);
   await sql(CLEAR_ADDRESSES, []);
@@ -114,7 +115,7 @@ function keysOf({ username, address }: Claim) {
   };
 }
 
-/** PostgreSQL takes no NUL, and no user has one. */
+/** PostgreSQL stores no NUL, so no user has one in its name. */
 function storable(username: string): string {
   return username.includes('\0') ? '' : username;
 }

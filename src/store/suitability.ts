@@ -5,15 +5,15 @@ import { type ConnectionSettings, connectionConfig } from './connection.ts';
 import { describeFailure, sqlStateOf } from './failures.ts';
 import type { DatabaseAddress } from './schema-engine.ts';
 
-/** The database, or the way to it, is such that calls would be lost or held some day. The message is one line. */
+/** Calls would be lost or held some day with this database or the pooler in front of it. The message has one line per problem. */
 export class UnsuitableDatabaseError extends Error {}
 
 const TIMEOUT_MS = 10_000;
 /** How long one client of a pooler may wait while another holds a transaction. */
 const PATIENCE_MS = 5_000;
-/** A pooler may give a client the same server connection again by chance. */
+/** By chance a pooler may give a client the same server connection again. */
 const ROUNDS = 3;
-/** Like no setting that anybody makes: seen again, it was this session that made it. */
+/** A timeout that nobody else sets: where it is seen again, this session set it. */
 const MARK_MS = 98_765;
 
 const FORGETS_STATEMENTS = new Set(['26000', '42P05']);
@@ -22,9 +22,9 @@ const ADVICE =
   'expected PostgreSQL itself, or PgBouncer with pool_mode=session (DATABASE_URL of a database that has it)';
 
 /**
- * What makes a database unfit for cdr-ingest whatever is in it, one line each, none if it is fit: an encoding that
- * cannot hold every text, and a pooler on the way that takes a session's settings and prepared statements away between
- * two transactions. Throws what the database throws when it cannot be reached.
+ * The reasons why a database cannot be used whatever is in it, one line each: an encoding that cannot hold every text, or a
+ * pooler that takes a session's settings and prepared statements away between two transactions. Empty for a suitable
+ * database. Throws what the database throws when it cannot be reached.
  */
 export async function unsuitableIn(database: DatabaseAddress): Promise<string[]> {
   const [first, second] = [connect(database, true), connect(database, false)];
@@ -37,7 +37,7 @@ export async function unsuitableIn(database: DatabaseAddress): Promise<string[]>
     adapters.push(other);
     return [encoding, await poolerProblem(mine, other)].filter((problem) => problem !== null);
   } catch (error) {
-    // PostgreSQL itself never answers a connection of ours with that.
+    // PostgreSQL itself never answers this client so.
     if (sqlStateOf(error) !== PROTOCOL_VIOLATION) throw error;
     return [
       `a pooler refuses the connection (${describeFailure(error)}): PgBouncer needs ignore_startup_parameters=options; ${ADVICE}`,
@@ -47,7 +47,7 @@ export async function unsuitableIn(database: DatabaseAddress): Promise<string[]>
   }
 }
 
-/** Throws UnsuitableDatabaseError for a database that is not fit, and what the database throws. */
+/** Throws UnsuitableDatabaseError for a database that cannot be used, and what the database throws. */
 export async function refuseUnsuitable(database: DatabaseAddress): Promise<void> {
   const problems = await unsuitableIn(database);
   if (problems.length > 0)
@@ -64,9 +64,9 @@ function connect(database: DatabaseAddress, isMine: boolean): PrismaPg {
     lockTimeoutMs: isMine ? MARK_MS : 0,
   };
   const { onConnect, ...config } = connectionConfig(settings);
-  // A pooler that forgets may have kept that of another probe.
+  // A pooler may have kept the statement of another probe.
   const name = `cdr_ingest_probe_${randomUUID()}`;
-  // The other one stands for any client of the same pooler: it makes no settings.
+  // The other connection stands for any client of the same pooler, and sets nothing.
   return new PrismaPg(
     { ...config, ...(isMine && { onConnect }), query_timeout: TIMEOUT_MS },
     { statementNameGenerator: ({ args }) => (args.length > 0 ? name : '') },
@@ -83,7 +83,7 @@ async function encodingProblem(adapter: SqlDriverAdapter): Promise<string | null
   return client === 'UTF8' ? null : `the connection has the client encoding ${client}, expected UTF8`;
 }
 
-/** While another client holds a transaction, a pooler must find a second server connection, or keep the first for us. */
+/** While another client has a transaction open, a pooler must use a second server connection, or reserve the first for us. */
 async function poolerProblem(mine: SqlDriverAdapter, other: SqlDriverAdapter): Promise<string | null> {
   try {
     await look(mine);

@@ -7,7 +7,7 @@ export interface StoredUser {
   passwordHash: string;
   role: string;
   active: boolean;
-  /** Null where it is confined to nothing in particular. */
+  /** Null where it may submit calls of any machine and customer. */
   confinement: Confinement | null;
 }
 
@@ -42,12 +42,12 @@ function confinementOf({ machines, customers }: Lists): Confinement | null {
   return { machines: machines && new Set(machines), customers: customers && new Set(customers) };
 }
 
-/** A user as it should be; what is left out of its confinement stays as it is, and null is any. */
+/** The new values of a user. A part of the confinement that is left out stays as it is; null is any. */
 export interface UserChange extends Partial<Lists> {
   username: string;
   passwordHash: string;
   role: Role;
-  /** False: a user of another role stays as it is. */
+  /** If false, a user of another role is left unchanged. */
   mayChangeRole?: boolean;
 }
 
@@ -63,8 +63,8 @@ const UPSERT = statement(
 );
 
 /**
- * Creates a user, or gives an existing one this password and role and makes it active again. Returns false, and changes
- * nothing, where it has another role that must not be changed.
+ * Creates a user, or gives an existing one this password and role and activates it. Returns false, and changes nothing, if
+ * it has another role that must not be changed.
  */
 export async function upsertUser(sql: Sql, change: UserChange): Promise<boolean> {
   const { username, passwordHash, role, machines, customers, mayChangeRole = true } = change;
@@ -88,7 +88,7 @@ export async function roleOf(sql: Sql, username: string): Promise<string | undef
   return (await sql<{ role: string }>(ROLE, [username]))[0]?.role;
 }
 
-/** A row of `users` as a list shows it, without its hash. */
+/** A row of `users` without its hash. */
 export interface ListedUser extends Lists {
   username: string;
   role: string;
@@ -101,7 +101,7 @@ const LIST = statement(
   `select username, role, active, machines, customers, updated_at as "updatedAt" from users order by username`,
 );
 
-/** Every user, in the order of names. */
+/** Every user, by name. */
 export function listUsers(sql: Sql): Promise<ListedUser[]> {
   return sql<ListedUser>(LIST, []);
 }

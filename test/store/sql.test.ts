@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { preparedName, statement, unprepared } from '../../src/store/sql.ts';
 
@@ -5,6 +6,14 @@ it('a statement is prepared under its name', () => {
   const { name, text } = statement('test.prepared', 'select $1::int');
   expect(name).toBe('test.prepared');
   expect(preparedName(text)).toBe('test.prepared');
+});
+
+it('all statements of the product load together: no two share a name', async () => {
+  const folder = new URL('../../src/store/', import.meta.url);
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' });
+  const modules = files.filter((file) => file.endsWith('.ts') && !file.startsWith('generated'));
+  expect(modules.length).toBeGreaterThan(30);
+  for (const file of modules) await import(new URL(file, folder).href);
 });
 
 it('a name is taken once', () => {
