@@ -1,5 +1,5 @@
-// What every npm script goes through, so that each of them works on a fresh checkout: packages, generated
-// database client, build, then the task itself. Plain JavaScript without dependencies, because it runs before any is there.
+// Every npm script runs through this, so that each works on a fresh checkout: it installs packages, generates the
+// database client, builds, and then runs the task. It has no dependencies, because it runs before any is installed.
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { fail, prepareCheckout, ROOT, say, tool } from './prepare.mjs';
@@ -7,14 +7,14 @@ import { fail, prepareCheckout, ROOT, say, tool } from './prepare.mjs';
 const OLDEST_NODE = [20, 19];
 const { DATABASE_URL, AMQP_URL } = process.env;
 
-// Not the tsx command: that one stands between us and its child, with ideas of its own about signals.
+// Not the tsx command, which would run the script in a child process and treat signals in its own way.
 const tsx = (script, ...args) => ['--import', 'tsx', script, ...args];
 
-/** Per task: whether it needs the build, and the Node processes that make it up. */
+/** Per task: whether it needs the build, and the Node processes to run. */
 const TASKS = {
   start: {
     build: true,
-    // With both services given it is the worker and nothing else.
+    // If both services are given, it runs only the worker.
     steps: (args) => [
       DATABASE_URL && AMQP_URL
         ? ['dist/cli.js', 'worker', ...args.filter((arg) => arg !== '--once')]
@@ -45,8 +45,8 @@ function runStep(args) {
   return new Promise((resolve) => {
     const child = spawn(process.execPath, args, { cwd: ROOT, stdio: 'inherit' });
     const forward = (signal) => {
-      // Ctrl-C has reached the child already: the terminal sends it to the whole foreground group. Once more
-      // would tell a worker that is draining to hurry up.
+      // The terminal sends Ctrl-C to the whole foreground group, so the child has it already. A second SIGINT would
+      // end a worker that is draining.
       const fromTerminal = signal === 'SIGINT' && (process.stdin.isTTY || process.stdout.isTTY);
       if (!fromTerminal) child.kill(signal);
     };

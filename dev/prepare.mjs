@@ -1,4 +1,4 @@
-// Brings a checkout to where a task can run: packages, generated database client, build. No dependencies.
+// Prepares a checkout for a task: packages, generated database client, build. No dependencies.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -23,18 +23,18 @@ export function tool(name, ...args) {
   return [join(MODULES, BIN[name]), ...args];
 }
 
-/** A line about what is being done; standard output belongs to the task. */
+/** Reports progress on stderr; standard output belongs to the task. */
 export function say(line) {
   process.stderr.write(`${line}\n`);
 }
 
-/** Ends everything with a line that says why. */
+/** Exits with an error message. */
 export function fail(line) {
   say(line);
   process.exit(1);
 }
 
-/** Runs a preparing step with its output on stderr; whether it succeeded. */
+/** Runs a preparing step with its output on stderr; returns whether it succeeded. */
 function succeeds(title, command, args, env = {}) {
   say(title);
   const { status, error } = spawnSync(command, args, {
@@ -46,7 +46,7 @@ function succeeds(title, command, args, env = {}) {
   return status === 0;
 }
 
-/** A preparing step without which nothing else makes sense. */
+/** Runs a preparing step and exits if it fails. */
 function prepare(title, command, args, env) {
   if (!succeeds(title, command, args, env)) fail(`${title}: failed`);
 }
@@ -59,7 +59,7 @@ function unlessStamped(stamp, input, work) {
   writeFileSync(stamp, value);
 }
 
-/** Whether node_modules, put there by npm itself without a stamp of ours, is what the lock file asks for. */
+/** Whether node_modules was installed by npm itself, without our stamp, and matches the lock file. */
 function isInstalled(lockText) {
   try {
     const wanted = JSON.parse(lockText).packages;
@@ -79,13 +79,13 @@ function install() {
     const npm = process.env.npm_execpath?.endsWith('npm-cli.js')
       ? [process.execPath, process.env.npm_execpath]
       : ['npm'];
-    // NODE_ENV=production would leave out what builds and tests. No package here needs its install script,
-    // and some try to compile or to download more.
+    // NODE_ENV=production would leave out the development packages. No package here needs its install script, and
+    // some try to compile or download more.
     const options = ['--include=dev', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
     const [command, ...first] = npm;
     if (succeeds('Installing packages (npm ci)', command, [...first, 'ci', ...options])) return;
-    // npm 11 refuses a lock file without the programs for every platform, which not every registry has.
-    // This takes the same versions and writes no file.
+    // npm 11 refuses a lock file without the binaries for every platform, which not every registry has. This installs
+    // the same versions and writes no file.
     const title = 'npm ci has failed; installing with npm install instead';
     prepare(title, command, [...first, 'install', '--no-save', ...options]);
   });
@@ -99,7 +99,7 @@ function generate() {
   if (!existsSync(output)) rmSync(stamp, { force: true });
   unlessStamped(stamp, `${version}\n${schema}`, () => {
     prepare('Generating the database client', process.execPath, tool('prisma', 'generate'), {
-      // Prisma would download an engine that `generate` never runs; any file that exists satisfies it.
+      // Prisma would download an engine that `generate` never runs. Any existing file prevents that.
       PRISMA_SCHEMA_ENGINE_BINARY: process.execPath,
       PRISMA_HIDE_UPDATE_MESSAGE: '1',
       CHECKPOINT_DISABLE: '1',
@@ -140,7 +140,7 @@ async function locked(work) {
 
 function holderIsGone() {
   try {
-    // The number may belong to another process by now, or come from another container.
+    // The process id may be reused by now, or come from another container.
     if (Date.now() - statSync(LOCK).mtimeMs > LOCK_EXPIRES_MS) return true;
     process.kill(Number(readFileSync(LOCK, 'utf8')), 0);
     return false;
@@ -149,7 +149,7 @@ function holderIsGone() {
   }
 }
 
-/** Does whatever has not been done yet; `build` includes dist. */
+/** Does what has not been done yet; with `build` it also builds dist. */
 export async function prepareCheckout({ build: withBuild }) {
   await locked(() => {
     install();

@@ -17,11 +17,11 @@ export interface StackOptions {
 }
 
 /**
- * Brings up a PostgreSQL and a RabbitMQ: the given ones (`DATABASE_URL` and `AMQP_URL`), else in Docker where an
- * engine answers, else from this machine's binaries. `CDR_STACK` (given, docker, local) decides instead.
+ * Starts a PostgreSQL and a RabbitMQ: the given ones (`DATABASE_URL` and `AMQP_URL`), else in Docker if an engine
+ * answers, else from this machine's programs. `CDR_STACK` (given, docker, local) overrides that. See stack/README.md.
  *
- * Servers started here are removed by `stop()`, and when this process ends without it, in whatever way. No signal
- * handler is installed: a program that drains on SIGINT does so first and stops the stack afterwards.
+ * `stop()` removes the servers that were started here; so does the end of this process, whatever its cause. No signal
+ * handler is installed, so that a program can drain on SIGINT before it stops the stack.
  */
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const progress = options.progress ?? (() => {});
@@ -55,7 +55,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   return await both('local', startPostgres({ progress }), startRabbit({ progress, management }));
 }
 
-/** A stack as JSON, for `connectStack` in another process of this machine. */
+/** Describes a stack as JSON, for `connectStack` in another process of this machine. */
 export function describeStack(stack: Stack): StackDescription {
   const { way, databaseUrl, amqpUrl, managementUrl, postgres, rabbitmq } = stack;
   const records =
@@ -65,7 +65,7 @@ export function describeStack(stack: Stack): StackDescription {
   return { way, databaseUrl, amqpUrl, ...(managementUrl && { managementUrl }), ...(records && { records }) };
 }
 
-/** The stack of another process, with working handles. Only the process that started it may stop it as a whole. */
+/** Connects to the stack of another process. The handles work; `stop` is left to the process that started it. */
 export async function connectStack(description: StackDescription): Promise<Stack> {
   const { records, ...reach } = description;
   if (!records) return givenStack(description);

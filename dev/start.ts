@@ -15,7 +15,7 @@ import { startStack } from './stack.ts';
 
 /**
  * `npm start`: a private PostgreSQL and RabbitMQ, the worker on them, and sample calls sent as a switch would.
- * Goes on consuming until Ctrl-C; ends after the sample with `--once` or without a terminal.
+ * Consumes until Ctrl-C; with `--once`, or without a terminal, it ends after the sample.
  */
 const isOnce = process.argv.includes('--once') || !process.stdout.isTTY;
 
@@ -112,7 +112,7 @@ async function runSample(database: Database, amqpUrl: string, passwords: Passwor
   const columns = [{ width: 42 }, { width: 4 }, { width: 68, wrapWord: true }];
   await client.close();
   say(
-    `\n${samples.length} calls, each answered on the reply queue of the switch that sent it:\n${table(rows, { columns, ...compact })}`,
+    `\n${samples.length} calls, each answered on the reply queue of its switch:\n${table(rows, { columns, ...compact })}`,
   );
 
   const after = await balances(database);
@@ -154,7 +154,7 @@ async function balances({ prisma }: Database) {
 
 function tellWhatNext(databaseUrl: string, amqpUrl: string, worker: Worker, password: string): void {
   say(`
-The worker goes on consuming. Ctrl-C ends it and removes both servers. In another terminal:
+The worker keeps consuming. Ctrl-C stops it and removes both servers. In another terminal:
 
   export DATABASE_URL='${databaseUrl}'
   export AMQP_URL='${amqpUrl}'

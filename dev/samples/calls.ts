@@ -1,14 +1,13 @@
-/** One sample call: what it shows, and its parameters beyond the credentials. */
+/** One sample call: what it shows, and its parameters without the credentials. */
 export interface Sample {
   shows: string;
   call: Record<string, string | number>;
-  /** Other credentials than the sample switch's. */
+  /** Credentials, if not those of the sample switch. */
   as?: { auth_username: string; auth_password: string };
 }
 
 /**
- * A quarter of an hour at a small carrier: calls that went through, calls that did not, and what switches get
- * wrong.
+ * A quarter of an hour at a small carrier: completed calls, failed calls, and mistakes of switches.
  *
  * @param now Unix seconds; the calls end shortly before
  * @param viewer a user who may not submit calls

@@ -17,7 +17,7 @@ const CLEAN_STOP_S = 30;
 /** A server in a container, controlled through its record file. */
 export class DockerServer implements ServerHandle {
   readonly recordPath: string;
-  /** Its processes may run on another machine. */
+  /** The processes may run on another machine. */
   readonly pid = undefined;
 
   constructor(recordPath: string) {
@@ -98,7 +98,7 @@ async function startContainer(image: Image, progress: Progress): Promise<DockerS
   const server = new DockerServer(recordPath);
   try {
     progress(`starting ${image.image} in Docker`);
-    // Ports chosen here, because those that Docker chooses change when a container is stopped and started.
+    // Ports are chosen here, because Docker would choose other ones when the container is started again.
     const bindings = await Promise.all(
       image.ports.map(async (container) => ({ container, host: await freePort() })),
     );

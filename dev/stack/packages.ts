@@ -10,12 +10,12 @@ import type { Progress } from './types.ts';
 const run = promisify(execFile);
 const MAX_OUTPUT = 64 * 1024 * 1024;
 
-// What packages depend on for being installed as services, PostgreSQL's compiler (24 MB, switched off), and what
-// Prometheus's pages are made of.
+// Dependencies that are only needed by installed services, by PostgreSQL's JIT compiler (24 MB, switched off) and by
+// the web pages of Prometheus.
 const NOT_NEEDED =
   /^(libjs|fonts|perl|libperl|python|libpython|systemd|dbus|libllvm|adduser|logrotate|cron|ucf|ssl-cert)/;
 
-/** The packages and their missing dependencies in one directory tree of the cache, without installing any. */
+/** Unpacks packages and their missing dependencies into one directory tree of the cache, without installing them. */
 export async function unpackedPackages(
   name: string,
   packages: readonly string[],
@@ -58,7 +58,7 @@ async function download(
   for (const dir of ['lists/partial', 'cache/archives/partial', 'files']) {
     mkdirSync(join(work, dir), { recursive: true });
   }
-  // Lists and archives of our own, so that neither root nor a lock is needed and the system's stay as they are.
+  // Private lists and archives, so that neither root nor a lock is needed and the system's own stay unchanged.
   const settings = [
     `Dir::State::Lists=${join(work, 'lists')}`,
     `Dir::Cache=${join(work, 'cache')}`,
@@ -89,7 +89,7 @@ function neededOf(plan: string): string[] {
     .filter((name) => !NOT_NEEDED.test(name) && !/^libc6|^libc-bin/.test(name));
 }
 
-/** Debian's `erl` has its place written into it. */
+/** Debian's `erl` script contains its absolute path. */
 function relocateErlang(draft: string, tree: string): void {
   const erlang = join(draft, 'usr/lib/erlang');
   if (!existsSync(erlang)) return;

@@ -18,7 +18,7 @@ export function cacheDirectory(env: NodeJS.ProcessEnv = process.env): string {
   return join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'cdr-ingest');
 }
 
-/** Where data directories are made: `TMPDIR`, else /var/tmp, because /tmp may be memory, where fsync costs nothing. */
+/** Where data directories are created: `TMPDIR`, else /var/tmp, because /tmp may be in memory, where fsync is free. */
 export function dataBase(env: NodeJS.ProcessEnv = process.env): string {
   if (env.TMPDIR && canTraverse(tmpdir())) return tmpdir();
   return '/var/tmp';

@@ -7,8 +7,8 @@ const LOWEST = 20_000;
 const BLOCK = 100;
 const BLOCKS = 120;
 
-// Processes that start servers at the same moment have neighbouring numbers, so blocks by number keep them apart; those of
-// several test runs may share a block, and hardly ever begin at the same port of it.
+// Processes that start servers at the same moment have neighbouring process ids, so each gets its own block of ports.
+// Processes of several test runs may share a block, but rarely begin at the same port in it.
 let next = randomInt(BLOCK);
 
 function isFree(port: number): Promise<boolean> {

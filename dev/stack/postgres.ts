@@ -32,7 +32,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     writeFileSync(passwordFile, password, { mode: 0o600 });
     if (user) chownSync(passwordFile, user.uid, user.gid);
     const initdb = ['-D', data, '-U', 'cdr', '-A', 'scram-sha-256', '--pwfile', passwordFile];
-    // No sync of the empty cluster: what it holds can be had again until the server is running.
+    // The empty cluster need not be synced: it could simply be created again.
     initdb.push('--encoding=UTF8', '--locale=C', '--no-sync');
     await runTool(join(bin, 'initdb'), initdb, { dir, env, user });
     rmSync(passwordFile);
@@ -43,11 +43,11 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
       max_connections: '200',
       fsync: 'on',
       synchronous_commit: 'on',
-      // A server that is killed leaves nothing behind in /dev/shm.
+      // A killed server must leave nothing behind in /dev/shm.
       dynamic_shared_memory_type: 'mmap',
-      // The unpacked server comes without the compiler's 100 MB.
+      // The unpacked server comes without the JIT compiler (100 MB).
       jit: 'off',
-      // The one zone that needs no time zone files.
+      // The only time zone that needs no time zone files.
       timezone: 'GMT',
       log_timezone: 'GMT',
       ...options.settings,

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** A process that cannot be mistaken for a later one that got the same number. */
+/** Identifies a process, even if its number is reused later. */
 export interface ProcessId {
   pid: number;
   /** Clock ticks since boot, as in /proc/<pid>/stat. */
@@ -32,7 +32,7 @@ export function identify(pid: number): ProcessId | undefined {
   return found && { pid, startTime: found.startTime };
 }
 
-/** Whether exactly this process still runs. A zombie counts as ended: its parent has only not been told yet. */
+/** Whether exactly this process still runs. A zombie counts as ended. */
 export function isRunning(id: ProcessId): boolean {
   const found = stat(id.pid);
   return found !== undefined && found.startTime === id.startTime && !'ZX'.includes(found.state);
@@ -80,7 +80,7 @@ export function send(id: ProcessId, signal: NodeJS.Signals): void {
   }
 }
 
-/** Sends SIGKILL, SIGSTOP or SIGCONT to a process and everything below it; returns whom it went to. */
+/** Sends a signal to a process and all its descendants; returns them. */
 export function sendToFamily(root: ProcessId, signal: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): ProcessId[] {
   // A stopped parent starts no children between the listing and the signal.
   if (signal !== 'SIGCONT') send(root, 'SIGSTOP');

@@ -12,7 +12,7 @@ export interface RabbitOptions {
   nodeName?: string;
   /** With RabbitMQ's HTTP API. */
   management?: boolean;
-  /** Shares cookie and port mapper with this node, so that the two can be joined to a cluster with `ctl`. */
+  /** Shares cookie and port mapper with this node, so that both can form a cluster with `ctl`. */
   beside?: RabbitServer;
   /** Further lines of rabbitmq.conf. */
   config?: readonly string[];
@@ -75,7 +75,7 @@ export async function startRabbit(options: RabbitOptions = {}): Promise<RabbitSe
   const [port, distributionPort] = [await freePort(), await freePort()];
   const managementPort = options.management ? await freePort() : undefined;
   const nodeName = options.nodeName ?? `cdr-${randomBytes(4).toString('hex')}@localhost`;
-  // Nodes of a cluster share their users, so they have to agree on the password.
+  // Nodes of a cluster share their users, so they must have the same password.
   const password = options.beside ? new URL(options.beside.url).password : randomBytes(12).toString('hex');
 
   const prepare = async (dir: string) => {
@@ -108,7 +108,7 @@ export async function startRabbit(options: RabbitOptions = {}): Promise<RabbitSe
     writeFileSync(join(dir, 'enabled_plugins'), plugins, { mode: 0o644 });
     return {
       command: join(bin, 'rabbitmq-server'),
-      // Erlang keeps flags that it does not know, for whoever asks.
+      // Erlang ignores unknown flags. This one shows that the process is ours.
       args: ['-cdr_ingest', dir],
       env: { ...env, ...nodeEnv(dir, nodeName, distributionPort, epmdPort) },
       cleanSignal: 'SIGTERM' as const,
@@ -138,7 +138,7 @@ function nodeEnv(dir: string, nodeName: string, port: number, epmdPort: number):
     RABBITMQ_SCHEMA_DIR: join(dir, 'schema'),
     RABBITMQ_CONFIG_FILE: join(dir, 'rabbitmq.conf'),
     RABBITMQ_ENABLED_PLUGINS_FILE: join(dir, 'enabled_plugins'),
-    // An installed RabbitMQ has these two in /etc, for its own node.
+    // An installed RabbitMQ has these two in /etc.
     RABBITMQ_ADVANCED_CONFIG_FILE: join(dir, 'advanced.config'),
     RABBITMQ_CONF_ENV_FILE: join(dir, 'rabbitmq-env.conf'),
     [EPMD_PORT]: String(epmdPort),

@@ -2,27 +2,27 @@ import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import type { ServerUser } from './places.ts';
 import type { ProcessId } from './process.ts';
 
-/** A server run from binaries of this machine: all it takes to start, control and remove it. */
+/** A server of this machine's programs: everything needed to start, control and remove it. */
 export interface LocalRecord {
   kind: 'local';
   name: string;
   /** Data, sockets and log. */
   dir: string;
   command: string;
-  /** With a path in `dir` among them, or in `argv0`: that is what proves the process to be ours. */
+  /** One of them, or `argv0`, contains a path in `dir`, which proves that the process is ours. */
   args: string[];
   argv0?: string;
   env: Record<string, string>;
   user?: ServerUser;
   cleanSignal: 'SIGINT' | 'SIGTERM';
-  /** Ends it at once when its data is not needed any more; SIGKILL goes to every process of it. */
+  /** Ends it at once when its data is no longer needed. SIGKILL is sent to all of its processes. */
   discardSignal: 'SIGQUIT' | 'SIGKILL';
   /** All of these answer when it is ready. */
   urls: string[];
   process?: ProcessId;
 }
 
-/** A server in a container. The label is written down before the container exists, its id afterwards. */
+/** A server in a container. The label is recorded before the container exists, its id afterwards. */
 export interface DockerRecord {
   kind: 'docker';
   label: string;
@@ -49,7 +49,7 @@ export function writeRecord(path: string, record: ServerRecord): void {
   renameSync(draft, path);
 }
 
-/** Forgets a server. */
+/** Deletes the record of a server. */
 export function deleteRecord(path: string): void {
   rmSync(path, { force: true });
 }

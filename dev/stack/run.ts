@@ -8,7 +8,7 @@ import { cacheDirectory } from './places.ts';
 import { identify, isRunning, type ProcessId } from './process.ts';
 import { removeServer } from './remove.ts';
 
-/** One process's servers: a directory with a record for each of them and one of who owns them. */
+/** The servers of one process: a directory with one record per server and one of their owner. */
 export interface Run {
   id: string;
   dir: string;
@@ -20,11 +20,11 @@ let servers = 0;
 const runsDirectory = () => join(cacheDirectory(), 'runs');
 
 /**
- * Opens this process's run, at the first call after removing what dead processes have left behind.
+ * Opens the run of this process. The first call also removes what dead processes have left behind.
  *
- * No signal or exit handler is installed here, so the program that started the servers stays free to
- * drain on a signal. A small process beside it (reaper.ts) sees it end, in whatever way, and removes its servers.
- * Should that one be killed too, the next run finds the records.
+ * No signal or exit handler is installed here, so that the program can drain on a signal. A small process beside it
+ * (reaper.ts) notices its end, whatever the cause, and removes its servers. If that is killed too, the next run finds
+ * the records.
  */
 export async function openRun(): Promise<Run> {
   if (!current) {
@@ -39,7 +39,7 @@ export async function openRun(): Promise<Run> {
 function createRun(): { run: Run; reaper: ChildProcess } {
   const id = randomBytes(6).toString('hex');
   const run: Run = { id, dir: join(runsDirectory(), id) };
-  // Renamed into place with its owner inside: a run without an owner would look dead to others.
+  // Renamed into place with the owner inside, because a run without an owner looks dead to others.
   const draft = join(runsDirectory(), `.${id}`);
   mkdirSync(draft);
   writeFileSync(join(draft, 'owner.json'), JSON.stringify(identify(process.pid)));
@@ -69,7 +69,7 @@ export async function removeRun(dir: string): Promise<void> {
   rmSync(dir, { recursive: true, force: true });
 }
 
-/** Removes the runs whose owner is gone: what `kill -9` or a power cut has left. */
+/** Removes the runs whose owner is gone, for example after `kill -9` or a power failure. */
 export async function removeDeadRuns(): Promise<void> {
   for (const name of readdirSync(runsDirectory())) {
     const dir = join(runsDirectory(), name);
@@ -92,7 +92,7 @@ function recordsOf(dir: string): string[] {
     .map((name) => join(dir, name));
 }
 
-/** The pipe is the sign of life: the kernel closes our end however this process ends. */
+/** Starts the reaper. It watches a pipe, whose other end the kernel closes however this process ends. */
 function startReaper(runDir: string): ChildProcess {
   const loader = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
   const script = fileURLToPath(new URL('./reaper.ts', import.meta.url));

@@ -86,8 +86,8 @@ export class LocalServer implements ServerHandle {
 }
 
 /**
- * Makes a directory and a record for a server, lets `prepare` fill the directory, and starts it.
- * What was made is removed again when any of it fails.
+ * Creates a directory and a record for a server, lets `prepare` fill the directory, and starts the server. If any of
+ * that fails, everything is removed again.
  */
 export async function createServer(
   name: string,
@@ -100,7 +100,7 @@ export async function createServer(
     dataBase(),
     `${DIRECTORY_PREFIX}${run.id}-${name}-${recordPath.match(/\d+(?=\.json$)/)?.[0]}`,
   );
-  // The directory is on record before it exists, so that nothing can be left without one.
+  // The record is written before the directory exists, so that no directory is ever without one.
   const blank: LocalRecord = {
     kind: 'local',
     name,
@@ -126,7 +126,7 @@ export async function createServer(
   }
 }
 
-/** Runs a tool of a server to its end, as the server's user and with nothing but the given environment. */
+/** Runs a tool of a server to its end, as the server's user and with only the given environment. */
 export function runTool(
   command: string,
   args: readonly string[],

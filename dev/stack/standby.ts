@@ -23,8 +23,8 @@ async function on(url: string, ...statements: string[]): Promise<void> {
 }
 
 /**
- * Starts a standby of a server that was started here, and makes it synchronous: from then on no commit of the primary
- * counts before it is on the standby's disk.
+ * Starts a synchronous standby of a server that was started here: from then on every commit of the primary waits until
+ * it is on the standby's disk.
  */
 export async function startStandby(primary: PostgresServer): Promise<StandbyServer> {
   const { bin, env } = await postgresBinaries(() => {});
@@ -35,7 +35,7 @@ export async function startStandby(primary: PostgresServer): Promise<StandbyServ
 
   const server = await createServer('postgres', user, async (dir) => {
     const data = join(dir, 'data');
-    // --write-recovery-conf leaves the way to the primary, password included, in the standby's own directory.
+    // --write-recovery-conf stores the connection to the primary, with its password, in the standby's directory.
     const backup = [
       '--pgdata',
       data,
@@ -65,7 +65,7 @@ export async function startStandby(primary: PostgresServer): Promise<StandbyServ
   await untilSynchronous(primary.url);
   return Object.assign(server, {
     url: url.href,
-    // It inherited the primary's demand for a standby, and has none yet.
+    // It has inherited the setting that demands a standby, and has none yet.
     promote: () =>
       on(
         url.href,

@@ -1,23 +1,23 @@
-/** `clean` lets the server finish its shutdown, `hard` is a power cut: SIGKILL for every one of its processes. */
+/** `clean` lets the server shut down, `hard` is like a power failure: SIGKILL for all its processes. */
 export type StopMode = 'clean' | 'hard';
 
 /** Control over one server. Works from any process of the machine, not only from the one that started it. */
 export interface ServerHandle {
-  /** Process id, undefined while the server is down or where it is not ours to know (Docker, given). */
+  /** Process id; undefined while the server is down, in Docker, and for given servers. */
   readonly pid: number | undefined;
-  /** Returns when no process of the server is left. Its port and its data stay. */
+  /** Resolves when no process of the server is left. Its port and its data stay. */
   stop(mode: StopMode): Promise<void>;
   /** Starts it again on the same port and data; returns when it answers. */
   start(): Promise<void>;
   restart(mode?: StopMode): Promise<void>;
-  /** Freezes every process of the server, as a machine that hangs: connections stay open and nothing answers. */
+  /** Freezes every process of the server, like a machine that hangs: connections stay open and nothing answers. */
   pause(): Promise<void>;
   resume(): Promise<void>;
 }
 
 export type StackWay = 'given' | 'docker' | 'local';
 
-/** PostgreSQL and RabbitMQ, private to whoever started them unless they were given. */
+/** PostgreSQL and RabbitMQ, private to the process that started them, or given. */
 export interface Stack {
   readonly way: StackWay;
   readonly databaseUrl: string;
@@ -30,7 +30,7 @@ export interface Stack {
   stop(): Promise<void>;
 }
 
-/** What another process needs to reach a stack: plain JSON. The references name record files. */
+/** What another process needs to reach a stack, as plain JSON. `records` are paths of record files. */
 export interface StackDescription {
   way: StackWay;
   databaseUrl: string;
@@ -39,5 +39,5 @@ export interface StackDescription {
   records?: { postgres: string; rabbitmq: string };
 }
 
-/** Takes a line about what is being done; the caller decides where it is shown. */
+/** Receives lines about the progress. */
 export type Progress = (line: string) => void;
