@@ -11,7 +11,7 @@ const PICTURES = process.env.SCREENSHOTS;
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 let site: OperatorSite;
-let operators: WorkerProcess;
+let consoleProcess: WorkerProcess;
 let browser: Browser;
 let page: Page;
 let origin: string;
@@ -20,8 +20,8 @@ const problems: string[] = [];
 beforeAll(async () => {
   site = await openOperatorSite('console-browser');
   const { CDR_USERNAME, CDR_PASSWORD, ...services } = site.environment;
-  operators = await startProcess(['console'], { ...services, CONSOLE_PORT: '0' });
-  origin = `http://127.0.0.1:${await operators.port()}`;
+  consoleProcess = await startProcess(['console'], { ...services, CONSOLE_PORT: '0' });
+  origin = `http://127.0.0.1:${await consoleProcess.port()}`;
   browser = await openBrowser();
   page = await browser.newPage({ viewport: { width: 1200, height: 850 } });
   page.on('pageerror', (error) => problems.push(error.message));
@@ -62,7 +62,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await browser?.close();
-  await operators?.stop();
+  await consoleProcess?.stop();
   await site?.close();
 });
 
@@ -201,6 +201,6 @@ describe('the console in a browser', () => {
 
   it('caused no error, refused no script or style, and logged no password', () => {
     expect(problems).toEqual([]);
-    expect(operators.output()).not.toContain('canary');
+    expect(consoleProcess.output()).not.toContain('canary');
   });
 });

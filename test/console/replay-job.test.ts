@@ -5,7 +5,7 @@ import { type OperatorSite, openOperatorSite, PASSWORD } from '../support/operat
 import { startProcess, type WorkerProcess } from '../support/worker.ts';
 
 let site: OperatorSite;
-let operators: WorkerProcess;
+let consoleProcess: WorkerProcess;
 let origin: string;
 
 beforeAll(async () => {
@@ -16,12 +16,12 @@ beforeAll(async () => {
     passwordHash: await hashPassword(PASSWORD),
   });
   const { CDR_USERNAME, CDR_PASSWORD, ...services } = site.environment;
-  operators = await startProcess(['console'], { ...services, CONSOLE_PORT: '0' });
-  origin = `http://127.0.0.1:${await operators.port()}`;
+  consoleProcess = await startProcess(['console'], { ...services, CONSOLE_PORT: '0' });
+  origin = `http://127.0.0.1:${await consoleProcess.port()}`;
 });
 
 afterAll(async () => {
-  await operators?.stop();
+  await consoleProcess?.stop();
   await site?.close();
 });
 

@@ -8,7 +8,7 @@ import { type BillingDatabase, billingDatabase } from '../support/persisting.ts'
 import { startProcess, type WorkerProcess } from '../support/worker.ts';
 
 let db: BillingDatabase;
-let operators: WorkerProcess;
+let consoleProcess: WorkerProcess;
 let origin: string;
 
 beforeAll(async () => {
@@ -24,16 +24,16 @@ beforeAll(async () => {
   await db.execute(
     `insert into dead_letters (reason, uniqueid, body, digest) values ('rejected', 'u-1', '{}', '\\x01')`,
   );
-  operators = await startProcess(['console'], {
+  consoleProcess = await startProcess(['console'], {
     DATABASE_URL: db.databaseUrl,
     AMQP_URL: db.amqpUrl,
     CONSOLE_PORT: '0',
   });
-  origin = `http://127.0.0.1:${await operators.port()}`;
+  origin = `http://127.0.0.1:${await consoleProcess.port()}`;
 });
 
 afterAll(async () => {
-  await operators?.stop();
+  await consoleProcess?.stop();
   await db?.drop();
 });
 
@@ -218,7 +218,7 @@ describe('what a scanner sends', () => {
   ])('%s is answered with %i', async (line, status) => {
     const [head] = (await raw(`${line} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`)).split('\r\n');
     expect(head).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
-    expect(operators.output()).not.toContain('Invalid URL');
+    expect(consoleProcess.output()).not.toContain('Invalid URL');
   });
 
   it.each([
@@ -241,7 +241,7 @@ describe('what a scanner sends', () => {
     const late = await Promise.all([raw(head), raw(`${head}ngth: 100\r\n\r\nusername=`)]);
     expect(performance.now() - begun).toBeLessThan(30_000);
     expect(late.map((answer) => answer.slice(0, 13))).toEqual(['HTTP/1.1 408 ', 'HTTP/1.1 408 ']);
-    expect(operators.output()).not.toContain('aborted');
+    expect(consoleProcess.output()).not.toContain('aborted');
     expect(await raw('GET /dead-letters HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(3000))).toBe('');
     expect((await get('/sign-in')).status).toBe(200);
   });

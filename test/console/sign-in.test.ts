@@ -25,11 +25,11 @@ beforeAll(async () => {
     CONSOLE_TRUSTED_PROXIES: '127.0.0.1',
   };
   sites = await Promise.all([1, 2].map(() => startProcess(['console'], environment)));
-  ports = await Promise.all(sites.map((operators) => operators.port()));
+  ports = await Promise.all(sites.map((site) => site.port()));
 });
 
 afterAll(async () => {
-  await Promise.all((sites ?? []).map((operators) => operators.stop()));
+  await Promise.all((sites ?? []).map((site) => site.stop()));
   await db?.drop();
 });
 
@@ -355,7 +355,7 @@ describe('what a proxy says', () => {
     const https = { headers: { 'x-forwarded-proto': 'https' } };
     const other = await signIn(await newUser(), PASSWORD, '', { ...https, localAddress: '127.0.0.4' });
     expect(other.cookie).toMatch(/^cdr_desk=/);
-    expect(sites.map((operators) => operators.output()).join('')).toContain('see CONSOLE_TRUSTED_PROXIES');
+    expect(sites.map((site) => site.output()).join('')).toContain('see CONSOLE_TRUSTED_PROXIES');
   });
 
   it('is believed of its last hop, not of what the client sent along', async () => {
@@ -385,7 +385,7 @@ it('no password is logged, nor a name that is nobody’s: it may be a password i
   await signIn('a\0b', 'x', newAddress());
   await signIn(username, 'x'.repeat(2000), newAddress());
   await sites[0]?.logged(`"username":"${username}"`);
-  const output = sites.map((operators) => operators.output()).join('');
+  const output = sites.map((site) => site.output()).join('');
   expect(output).toContain('"username":null');
   expect(output).not.toMatch(/canary|xxxxx/);
   expect(output).not.toContain('"level":50');

@@ -16,14 +16,14 @@ const X_DEATH = [
 ];
 
 let site: OperatorSite;
-let operators: WorkerProcess;
+let consoleProcess: WorkerProcess;
 let origin: string;
 let session: { cookie: string; csrf: string };
 
 beforeAll(async () => {
   site = await openOperatorSite('dead-letters-forged');
-  operators = await startProcess(['console'], { ...site.environment, CONSOLE_PORT: '0' });
-  origin = `http://127.0.0.1:${await operators.port()}`;
+  consoleProcess = await startProcess(['console'], { ...site.environment, CONSOLE_PORT: '0' });
+  origin = `http://127.0.0.1:${await consoleProcess.port()}`;
   const signIn = await post('/sign-in', { username: 'boss', password: PASSWORD });
   const cookie = (signIn.headers.get('set-cookie') ?? '').split(';')[0] ?? '';
   const page = await (await fetch(origin, { headers: { cookie } })).text();
@@ -31,7 +31,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await operators?.stop();
+  await consoleProcess?.stop();
   await site?.close();
 });
 
@@ -268,7 +268,7 @@ it('no password appears anywhere, whatever was forged', async () => {
     `select (select string_agg(d::text, '') from dead_letters d) a, (select string_agg(e::text, '') from dead_letter_events e) b`,
   );
   const { stdout } = await site.dead(['export']);
-  expect([JSON.stringify(tables), stdout, site.worker.output(), operators.output()].join('\n')).not.toContain(
-    'canary',
-  );
+  expect(
+    [JSON.stringify(tables), stdout, site.worker.output(), consoleProcess.output()].join('\n'),
+  ).not.toContain('canary');
 });

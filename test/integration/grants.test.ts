@@ -221,8 +221,11 @@ describe('a worker with the least grants', () => {
 
 describe('the console with the least grants', () => {
   it('signs somebody in, shows the dead letters and signs him out', async () => {
-    const operators = await startProcess(['console'], { ...environmentOf('console'), CONSOLE_PORT: '0' });
-    const origin = `http://127.0.0.1:${await operators.port()}`;
+    const consoleProcess = await startProcess(['console'], {
+      ...environmentOf('console'),
+      CONSOLE_PORT: '0',
+    });
+    const origin = `http://127.0.0.1:${await consoleProcess.port()}`;
     const post = (path: string, form: Record<string, string>, headers: Record<string, string> = {}) =>
       fetch(`${origin}${path}`, {
         method: 'POST',
@@ -239,7 +242,7 @@ describe('the console with the least grants', () => {
     const csrf = /name="csrf" value="([^"]+)"/.exec(await page.text())?.[1] ?? '';
     expect((await fetch(`${origin}/dead-letters`, { headers: { cookie } })).status).toBe(200);
     expect((await post('/sign-out', { csrf }, { cookie })).status).toBe(303);
-    expect(await operators.stop()).toBe(0);
+    expect(await consoleProcess.stop()).toBe(0);
   });
 
   it.each([

@@ -12,7 +12,7 @@ import { HOSTILE, unsafeIn } from '../support/unsafe.ts';
 import { startProcess, type WorkerProcess } from '../support/worker.ts';
 
 let db: BillingDatabase;
-let operators: WorkerProcess;
+let consoleProcess: WorkerProcess;
 let origin: string;
 let directory: string;
 let environment: Record<string, string>;
@@ -52,12 +52,12 @@ beforeAll(async () => {
     CDR_USERNAME: 'boss',
     CDR_PASSWORD: PASSWORD,
   };
-  operators = await startProcess(['console'], { ...environment, CONSOLE_PORT: '0' });
-  origin = `http://127.0.0.1:${await operators.port()}`;
+  consoleProcess = await startProcess(['console'], { ...environment, CONSOLE_PORT: '0' });
+  origin = `http://127.0.0.1:${await consoleProcess.port()}`;
 });
 
 afterAll(async () => {
-  await operators?.stop();
+  await consoleProcess?.stop();
   await db?.drop();
   await rm(directory, { recursive: true, force: true });
 });
@@ -205,7 +205,7 @@ describe('with texts that are hostile in every place', () => {
   it('the log of the console shows who could not sign in, safely', async () => {
     const form = new URLSearchParams({ username: `second ${HOSTILE}`, password: 'wrong-one' });
     await fetch(`${origin}/sign-in`, { method: 'POST', body: form });
-    await operators.logged('"username":"second evil');
-    expect(unsafeIn(operators.output())).toEqual([]);
+    await consoleProcess.logged('"username":"second evil');
+    expect(unsafeIn(consoleProcess.output())).toEqual([]);
   });
 });

@@ -78,9 +78,9 @@ describe.skipIf(!hasKubectl)('TLS to the broker in production', () => {
   });
 
   it('has people use the broker’s user for people', () => {
-    const operators = ownPods(manifests).find(({ of }) => of === 'Deployment cdr-ingest-console');
-    expect(secretsIn(operators?.pod.volumes)).toContain('cdr-operator-broker');
-    expect(secretsIn(operators?.pod.volumes)).not.toContain('cdr-ingest-broker');
+    const consolePod = ownPods(manifests).find(({ of }) => of === 'Deployment cdr-ingest-console');
+    expect(secretsIn(consolePod?.pod.volumes)).toContain('cdr-operator-broker');
+    expect(secretsIn(consolePod?.pod.volumes)).not.toContain('cdr-ingest-broker');
   });
 });
 

@@ -151,8 +151,8 @@ describe('the image', () => {
       name,
       'console',
     );
-    const operators = `${name}-console`;
-    const origin = `http://${await docker('port', operators, '8081/tcp')}`;
+    const consoleContainer = `${name}-console`;
+    const origin = `http://${await docker('port', consoleContainer, '8081/tcp')}`;
     const page = async (path: string, init?: RequestInit) => {
       const response = await fetch(`${origin}${path}`, { redirect: 'manual', ...init });
       return {
@@ -161,7 +161,7 @@ describe('the image', () => {
         text: await response.text(),
       };
     };
-    await logged(operators, 'serving the console');
+    await logged(consoleContainer, 'serving the console');
     expect(await page('/sign-in')).toMatchObject({
       status: 200,
       text: expect.stringContaining('name="password"'),
@@ -171,7 +171,7 @@ describe('the image', () => {
     expect(status).toBe(303);
     const session = { headers: { cookie: cookie?.split(';')[0] ?? '' } };
     expect((await page('/dead-letters', session)).text).toContain('image.1');
-    await docker('stop', '--time', '60', operators);
-    expect(await docker('inspect', operators, '--format', '{{.State.ExitCode}}')).toBe('0');
+    await docker('stop', '--time', '60', consoleContainer);
+    expect(await docker('inspect', consoleContainer, '--format', '{{.State.ExitCode}}')).toBe('0');
   });
 });
