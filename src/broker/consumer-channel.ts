@@ -1,33 +1,9 @@
-import type { ConsumeMessage, Message } from 'amqplib';
-import { DeadlineError, within } from '../retry.ts';
+import type { Channel, ConsumeMessage, Message } from 'amqplib';
+import { DeadlineError, sleep, within } from '../retry.ts';
 import { type AckLedger, createAckLedger, PATIENCE_MS } from './ack-ledger.ts';
 import type { BrokerConnection } from './connect.ts';
-
 import { type Delivery, toDelivery } from './delivery.ts';
 import { describeError } from './log.ts';
-
-/** The channel of one consumer, from opening to its end. The next one has a higher epoch. */
-export interface ConsumerChannel {
-  readonly epoch: number;
-  readonly ledger: AckLedger;
-  /** Whether the broker sends deliveries. */
-  readonly subscribed: boolean;
-  /** @throws the broker's error (with its `code`), or DeadlineError. */
-  subscribe(): Promise<void>;
-  /**
-   * Ends the subscription; what is in flight stays in flight. @throws DeadlineError, or when the channel is
-   * gone.
-   */
-  unsubscribe(): Promise<void>;
-  /** Nothing more needs to happen for this delivery. */
-  ack(tag: number): void;
-  /** Sends the acknowledgements that are due. */
-  flush(): void;
-  /** Rejects a delivery without requeueing it: the broker dead-letters it. */
-  reject(tag: number): void;
-  /** Sends all acknowledgements and closes; the broker redelivers the rest. @throws DeadlineError. */
-  close(): Promise<void>;
-}
 
 export interface ConsumerChannelOptions {
   connection: BrokerConnection;
@@ -64,112 +40,149 @@ const OWN_CODES: ReadonlySet<unknown> = new Set([505, 541]);
  */
 const ACKS_WRITTEN_MS = 250;
 
-/**
- * Opens a channel with its prefetch; call `subscribe` to begin. @throws when the connection does not answer.
- */
+/** Opens a channel with its prefetch; call `subscribe` to begin. @throws when the connection does not answer. */
 export async function openConsumerChannel(options: ConsumerChannelOptions): Promise<ConsumerChannel> {
-  const { connection, epoch, queue, inFlightBytesMax = IN_FLIGHT_BYTES_MAX } = options;
-  const { reading } = connection;
-  reading.keepBytes = options.keepBytes;
-  const ledger = createAckLedger(options.prefetch / 2);
-  const channel = await connection.openChannel();
-  const rpc = <T>(work: Promise<T>, what: string) =>
-    within(reading.answer(work), connection.rpcTimeoutMs, `the answer to ${what}`);
-  let consumerTag: string | null = null;
-  let lastAckAt = Number.NEGATIVE_INFINITY;
-  let laterFlush: NodeJS.Timeout | undefined;
-  let failure = 'the channel was closed';
-  let isOurs = false;
-
-  // amqplib sorts deliveries by consumer tag, and closes the channel over one that comes after the answer to
-  // basic.cancel, which a quorum queue can send. This channel has one consumer, so take every delivery.
-  channel.removeAllListeners('delivery');
-  channel.removeAllListeners('cancel');
-  channel.on('delivery', (message: ConsumeMessage) => {
-    const delivery = toDelivery(message, epoch);
-    ledger.delivered(delivery.tag, delivery.body.length);
-    if (ledger.inFlightBytes > inFlightBytesMax) reading.pause();
-    options.onDelivery(delivery);
-  });
-  channel.on('cancel', () => {
-    consumerTag = null;
-    options.onCancelled();
-  });
-  // Without a listener an error of the channel would end the whole connection.
-  channel.on('error', (error) => {
-    failure = describeError(error);
-    isOurs = 'code' in error && OWN_CODES.has(error.code) && !failure.includes('closed by server');
-  });
-  channel.on('close', () => {
-    clearTimeout(laterFlush);
-    consumerTag = null;
-    reading.resume();
-    options.onGone(failure, isOurs);
-  });
-  await rpc(channel.prefetch(options.prefetch), 'basic.qos');
-
-  function flush(everything: boolean): void {
-    for (const { tag, multiple } of ledger.due(everything)) {
-      lastAckAt = performance.now();
-      if (!isSent(() => channel.ack(messageOf(tag), multiple))) return;
-    }
-    // What is withheld must not depend on another batch: slow deliveries may fill the whole window.
-    if (ledger.withheld > 0) laterFlush ??= setTimeout(flushLater, PATIENCE_MS);
-  }
-
-  function flushLater(): void {
-    laterFlush = undefined;
-    flush(false);
-  }
-
-  function resumeReading(): void {
-    if (ledger.inFlightBytes <= inFlightBytesMax) reading.resume();
-  }
-
-  async function unsubscribe(): Promise<void> {
-    if (consumerTag === null) return;
-    await rpc(channel.cancel(consumerTag), 'basic.cancel');
-    consumerTag = null;
-  }
-
-  return {
-    epoch,
-    ledger,
-    get subscribed() {
-      return consumerTag !== null;
-    },
-    async subscribe() {
-      const ok = await rpc(
-        channel.consume(queue, () => {}),
-        'basic.consume',
-      );
-      consumerTag = ok.consumerTag;
-    },
-    unsubscribe,
-    ack(tag) {
-      ledger.done(tag);
-      resumeReading();
-    },
-    flush: () => flush(false),
-    reject(tag) {
-      if (ledger.remove(tag)) isSent(() => channel.reject(messageOf(tag), false));
-      resumeReading();
-    },
-    async close() {
-      await unsubscribe();
-      flush(true);
-      const waitMs = lastAckAt + ACKS_WRITTEN_MS - performance.now();
-      if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
-      // An acknowledgement has no answer. The answer to a later call on the same channel shows that the
-      // broker has read it. Without that it could be lost, and an acknowledged message would come again.
-      await rpc(channel.prefetch(options.prefetch), 'basic.qos');
-      failure = 'closed by this side';
-      await rpc(channel.close(), 'channel.close');
-    },
-  };
+  options.connection.reading.keepBytes = options.keepBytes;
+  const channel = new ConsumerChannel(await options.connection.openChannel(), options);
+  await channel.setPrefetch();
+  return channel;
 }
 
-/** amqplib takes a message to acknowledge or reject, and reads only its delivery tag. */
+/** The channel of one consumer, from opening to its end. The next one has a higher epoch. */
+export class ConsumerChannel {
+  readonly epoch: number;
+  readonly ledger: AckLedger;
+  readonly #channel: Channel;
+  readonly #options: ConsumerChannelOptions;
+  readonly #inFlightBytesMax: number;
+  #consumerTag: string | null = null;
+  #lastAckAt = Number.NEGATIVE_INFINITY;
+  #laterFlush: NodeJS.Timeout | undefined;
+  #failure = 'the channel was closed';
+  #isOurs = false;
+
+  constructor(channel: Channel, options: ConsumerChannelOptions) {
+    this.epoch = options.epoch;
+    this.ledger = createAckLedger(options.prefetch / 2);
+    this.#channel = channel;
+    this.#options = options;
+    this.#inFlightBytesMax = options.inFlightBytesMax ?? IN_FLIGHT_BYTES_MAX;
+    this.#listen();
+  }
+
+  /** Whether the broker sends deliveries. */
+  get subscribed(): boolean {
+    return this.#consumerTag !== null;
+  }
+
+  async setPrefetch(): Promise<void> {
+    await this.#answer(this.#channel.prefetch(this.#options.prefetch), 'basic.qos');
+  }
+
+  /** @throws the broker's error (with its `code`), or DeadlineError. */
+  async subscribe(): Promise<void> {
+    const asked = this.#channel.consume(this.#options.queue, () => {});
+    this.#consumerTag = (await this.#answer(asked, 'basic.consume')).consumerTag;
+  }
+
+  /** Ends the subscription; what is in flight stays so. @throws DeadlineError, or when the channel is gone. */
+  async unsubscribe(): Promise<void> {
+    if (this.#consumerTag === null) return;
+    await this.#answer(this.#channel.cancel(this.#consumerTag), 'basic.cancel');
+    this.#consumerTag = null;
+  }
+
+  /** Nothing more needs to happen for this delivery. */
+  ack(tag: number): void {
+    this.ledger.done(tag);
+    this.#resumeReading();
+  }
+
+  /**
+   * Sends the acknowledgements that are due.
+   *
+   * @param everything also the withheld ones
+   */
+  flush(everything = false): void {
+    for (const { tag, multiple } of this.ledger.due(everything)) {
+      this.#lastAckAt = performance.now();
+      if (!isSent(() => this.#channel.ack(messageOf(tag), multiple))) return;
+    }
+    // What is withheld must not depend on another batch: slow deliveries may fill the whole window.
+    if (this.ledger.withheld > 0) this.#laterFlush ??= setTimeout(() => this.#flushLater(), PATIENCE_MS);
+  }
+
+  #flushLater(): void {
+    this.#laterFlush = undefined;
+    this.flush();
+  }
+
+  /** Rejects a delivery without requeueing it: the broker dead-letters it. */
+  reject(tag: number): void {
+    if (this.ledger.remove(tag)) isSent(() => this.#channel.reject(messageOf(tag), false));
+    this.#resumeReading();
+  }
+
+  /** Sends all acknowledgements and closes; the broker redelivers the rest. @throws DeadlineError. */
+  async close(): Promise<void> {
+    await this.unsubscribe();
+    this.flush(true);
+    const waitMs = this.#lastAckAt + ACKS_WRITTEN_MS - performance.now();
+    if (waitMs > 0) await sleep(waitMs);
+    // An acknowledgement has no answer. The answer to a later call on the same channel shows that the broker has
+    // read it. Without that it could be lost, and an acknowledged message would come again.
+    await this.setPrefetch();
+    this.#failure = 'closed by this side';
+    await this.#answer(this.#channel.close(), 'channel.close');
+  }
+
+  #listen(): void {
+    const channel = this.#channel;
+    // amqplib sorts deliveries by consumer tag, and closes the channel over one that comes after the answer to
+    // basic.cancel, which a quorum queue can send. This channel has one consumer, so take every delivery.
+    channel.removeAllListeners('delivery');
+    channel.removeAllListeners('cancel');
+    channel.on('delivery', (message: ConsumeMessage) => this.#take(message));
+    channel.on('cancel', () => {
+      this.#consumerTag = null;
+      this.#options.onCancelled();
+    });
+    // Without a listener an error of the channel would end the whole connection.
+    channel.on('error', (error) => {
+      this.#failure = describeError(error);
+      this.#isOurs =
+        'code' in error && OWN_CODES.has(error.code) && !this.#failure.includes('closed by server');
+    });
+    channel.on('close', () => {
+      clearTimeout(this.#laterFlush);
+      this.#consumerTag = null;
+      this.#options.connection.reading.resume();
+      this.#options.onGone(this.#failure, this.#isOurs);
+    });
+  }
+
+  #take(message: ConsumeMessage): void {
+    const delivery = toDelivery(message, this.epoch);
+    this.ledger.delivered(delivery.tag, delivery.body.length);
+    if (this.ledger.inFlightBytes > this.#inFlightBytesMax) this.#options.connection.reading.pause();
+    this.#options.onDelivery(delivery);
+  }
+
+  #resumeReading(): void {
+    if (this.ledger.inFlightBytes <= this.#inFlightBytesMax) this.#options.connection.reading.resume();
+  }
+
+  /** Waits for the broker's answer, and reads until it comes even while paused. */
+  #answer<T>(work: Promise<T>, method: string): Promise<T> {
+    const { reading, rpcTimeoutMs } = this.#options.connection;
+    return within(reading.answer(work), rpcTimeoutMs, `the answer to ${method}`);
+  }
+}
+
+/**
+ * amqplib takes a message to acknowledge or reject, but reads only its delivery tag. So messages, whose headers may
+ * have 16 KiB, need not be kept until they are done.
+ */
 function messageOf(deliveryTag: number): Message {
   return { fields: { deliveryTag } } as Message;
 }
