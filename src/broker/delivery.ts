@@ -11,10 +11,8 @@ export interface Delivery {
   readonly properties: RequestProperties;
   /** Why the headers, or all properties, could not be read; undefined if they could. */
   readonly unreadable: string | undefined;
-  /**
-   * The one-time token of a replay, from its header; '' if that is not a text, undefined without the header.
-   */
-  readonly oneTimeToken: string | undefined;
+  /** The header of a replay, which has its one-time token; '' if it is not a text, undefined without it. */
+  readonly replayHeader: string | undefined;
   readonly exchange: string;
   readonly redelivered: boolean;
   readonly deaths: Deaths;
@@ -46,8 +44,8 @@ export interface Deaths {
   reason: string | null;
 }
 
-/** Characters. A genuine token has about 80. */
-const TOKEN_MAX = 255;
+/** Characters. A genuine header has about 80. */
+const REPLAY_HEADER_MAX = 255;
 const NO_HEADERS: Readonly<Record<string, unknown>> = Object.freeze({});
 const NEVER_DIED: Deaths = Object.freeze({ redeliveries: 0, reason: null });
 
@@ -71,7 +69,7 @@ export function toDelivery(message: ConsumeMessage, epoch: number): Delivery {
       ...(correlationBytes && { correlationBytes }),
     },
     unreadable: note?.problem ? `invalid message headers: ${note.problem}` : undefined,
-    oneTimeToken: tokenOf(headers[REPLAY_HEADER]),
+    replayHeader: replayHeaderOf(headers[REPLAY_HEADER]),
     exchange: fields.exchange,
     redelivered: fields.redelivered,
     deaths: deathsOf(headers),
@@ -97,9 +95,9 @@ function sentAtOf(value: unknown): number | null {
   return typeof value === 'number' && Number.isSafeInteger(value) && value > 0 ? value * 1000 : null;
 }
 
-function tokenOf(value: unknown): string | undefined {
+function replayHeaderOf(value: unknown): string | undefined {
   if (value === undefined) return undefined;
-  return typeof value === 'string' && value.length <= TOKEN_MAX ? value : '';
+  return typeof value === 'string' && value.length <= REPLAY_HEADER_MAX ? value : '';
 }
 
 function textOf(value: unknown): string | null {

@@ -38,7 +38,10 @@ export function createConnect(
 }
 
 /** The connections of replies; those of direct ones are opened when they are needed. */
-export function replyConnections(connect: ReturnType<typeof createConnect>, log: Logger): ReplyConnections {
+export function openReplyConnections(
+  connect: ReturnType<typeof createConnect>,
+  log: Logger,
+): ReplyConnections {
   const direct = (name: string, more: Partial<SupervisorOptions> = {}) =>
     connect(name, { pauses: DIRECT_PAUSES, ...more });
   return {

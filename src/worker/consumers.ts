@@ -11,8 +11,8 @@ import { HeldRows } from '../store/persist/held-rows.ts';
 import { createReadAhead } from '../store/persist/read-ahead.ts';
 import { readUsers } from '../store/users.ts';
 import { admit, admitReplay, admitSoon } from './admission.ts';
-import { createConnect, replyConnections } from './connections.ts';
-import { deadQueueAdmission } from './dead-queue.ts';
+import { createConnect, openReplyConnections } from './connections.ts';
+import { createDeadQueueAdmission } from './dead-queue.ts';
 import type { Metrics } from './metrics.ts';
 import { openQueueWorker, type QueueWorker, type SharedOptions } from './queue-worker.ts';
 import { reportReplies } from './reply-events.ts';
@@ -80,7 +80,7 @@ export function startConsumers(environment: Environment): Consumers {
     each.attach({ onUp: (connection) => declareOrUse(connection, names, log) }),
   );
   const replies = createReplyPublisher(
-    replyConnections(connect, log),
+    openReplyConnections(connect, log),
     config.CONFIRM_TIMEOUT_MS,
     reportReplies(metrics.replies, log),
   );
@@ -140,9 +140,9 @@ function openQueueWorkers(
       prefetch: config.PREFETCH,
       isLast: false,
       admit: (delivery) =>
-        delivery.oneTimeToken === undefined
+        delivery.replayHeader === undefined
           ? admitSoon(delivery, rules)
-          : admitReplay(delivery, delivery.oneTimeToken, rules),
+          : admitReplay(delivery, delivery.replayHeader, rules),
       prepare: createReadAhead(database.sql, config.SYSTEM_CURRENCY, persist),
       onConsuming,
     },
@@ -154,14 +154,14 @@ function openQueueWorkers(
       queue: names.deadQueue,
       prefetch: Math.min(config.PREFETCH, DEAD_PREFETCH),
       isLast: true,
-      admit: deadQueueAdmission({
+      admit: createDeadQueueAdmission({
         database,
         systemCurrency: config.SYSTEM_CURRENCY,
         keeping: rules,
         deliveryLimit: config.DELIVERY_LIMIT,
         reachable,
         admit: (request) => admit(request, rules),
-        admitReplay: (delivery) => admitReplay(delivery, delivery.oneTimeToken, rules),
+        admitReplay: (delivery) => admitReplay(delivery, delivery.replayHeader, rules),
         persist,
         isLive: (delivery) => deadQueue.consumer.isLive(delivery),
         onUnkeepable: (description) => deadQueue.observe({ kind: 'unkeepable', description }),

@@ -48,7 +48,7 @@ const TRANSACTION_TIMEOUT_MS = 5000;
  * often are quarantined, one at a time: kept, tried once, answered. A forged record of a death gains nothing, because
  * credentials are checked in any case.
  */
-export function deadQueueAdmission(
+export function createDeadQueueAdmission(
   options: DeadQueueOptions,
 ): (delivery: Delivery) => Submission | Promise<Submission> {
   const ports = quarantinePorts(options);
@@ -58,12 +58,12 @@ export function deadQueueAdmission(
     const message = { request: delivery, reason: 'poison' as const, redeliveries };
     for (;;) {
       const result = await inTurn(() => quarantineMessage(message, ports));
-      if (!('unkeepable' in result)) return written(result.outcome, result.uniqueid);
+      if (!('unkeepable' in result)) return replyOnly(result.outcome, result.uniqueid);
       options.onUnkeepable(describeFailure(result.unkeepable));
       // It stays in hand, out of the way of the others.
       await sleep(AGAIN_AFTER_MS, undefined, { ref: false });
       // Nobody hears what became of it: the broker delivers it again.
-      if (!options.isLive(delivery)) return written({ kind: 'superseded' }, null);
+      if (!options.isLive(delivery)) return replyOnly({ kind: 'superseded' }, null);
     }
   }
 
@@ -74,13 +74,13 @@ export function deadQueueAdmission(
     const outcome = await inTurn(() =>
       quarantineReplay({ request: delivery, reason, redeliveries }, admitted, { ...ports, persist }),
     );
-    return written(outcome, admitted.uniqueid);
+    return replyOnly(outcome, admitted.uniqueid);
   }
 
   return (delivery) => {
     const { deaths } = delivery;
     const redeliveries = redeliveriesSince(deaths, options.deliveryLimit);
-    const isReplay = delivery.oneTimeToken !== undefined;
+    const isReplay = delivery.replayHeader !== undefined;
     const isHarmless = redeliveries < ENDED_WORKERS;
     if (isHarmless && NEVER_TRIED.has(deaths.reason ?? '')) {
       if (isReplay) return options.admitReplay(delivery);
@@ -105,7 +105,7 @@ function admitUnroutable(delivery: Delivery, keeping: KeepingRules): Submission 
 }
 
 /** Everything is written already; only the reply is left. */
-function written(outcome: Outcome, uniqueid: string | null): Submission {
+function replyOnly(outcome: Outcome, uniqueid: string | null): Submission {
   return asDecided(outcome, { uniqueid, deadLetter: () => null });
 }
 

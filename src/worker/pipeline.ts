@@ -115,8 +115,9 @@ export class Pipeline<Delivery extends Request> {
 
   /** Persists batch after batch until nothing is left, and answers each. */
   async #persistBatches(): Promise<void> {
-    for (let next = this.#takeNext(); next !== undefined; next = this.#takeNext()) {
-      const { batch, persist } = next;
+    while (this.#next !== undefined || this.#ready.length > 0) {
+      const { batch, persist } = this.#next ?? this.#prepare();
+      this.#next = undefined;
       if (!batch.some(({ delivery }) => this.#ports.isLive(delivery))) continue;
       this.#prepareAhead();
       const started = performance.now();
@@ -186,13 +187,7 @@ export class Pipeline<Delivery extends Request> {
     if (isDone) this.#ports.acknowledge(answers.map(({ message }) => message.delivery));
   }
 
-  #takeNext(): PreparedBatch<Delivery> | undefined {
-    const next = this.#next ?? (this.#ready.length > 0 ? this.#prepare() : undefined);
-    this.#next = undefined;
-    return next;
-  }
-
-  /** Prepares a full batch while the one before is persisted. */
+  /** Prepares the next batch while this one is persisted, if it is full. */
   #prepareAhead(): void {
     if (this.#ready.length >= this.#settings.batchSize && !this.#isolation.inTrouble)
       this.#next ??= this.#prepare();
@@ -206,7 +201,7 @@ export class Pipeline<Delivery extends Request> {
     return { batch, persist: this.#ports.prepare(batch.map(({ submission }) => submission)) };
   }
 
-  /** Takes back what is prepared ahead: something in it may have to stay behind others. */
+  /** Takes back a batch that is prepared: something in it may have to stay behind others. */
   #unprepare(): void {
     if (this.#next !== undefined) this.#ready.unshift(...this.#next.batch);
     this.#next = undefined;

@@ -29,11 +29,11 @@ export type Published = 'confirmed' | 'returned' | 'failed';
 
 /** The outside world as a pipeline sees it: `queue-worker.ts` and `consumers.ts` have the real one, test/simulation a hostile one. */
 export interface Ports<Delivery> {
-  /** Decodes, parses and authenticates (`admission.ts`); later where a password must be hashed. */
+  /** Decodes, parses and authenticates (`admitSoon` in `admission.ts`); later where a password must be hashed. */
   admit: (delivery: Delivery) => Submission | SetAside | Promise<Submission | SetAside>;
   /**
-   * Begins to look up what a batch refers to, and returns what persists it (`store/persist/`: `read-ahead.ts`,
-   * `around-locks.ts`, `persist.ts`).
+   * Begins to look up what a batch refers to (`store/persist/read-ahead.ts`), and returns what persists it: around rows
+   * that others hold (`around-locks.ts`), replays first (`replays.ts`), in `persist.ts`.
    */
   prepare: (submissions: readonly Submission[], manner?: Manner) => Persist;
   /** Publishes replies and waits for the broker's confirms (`reply-publisher.ts`). */
