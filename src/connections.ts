@@ -1,7 +1,7 @@
 import { createSecureContext } from 'node:tls';
 import { type Config, ConfigError } from './config.ts';
 
-/** What every command reads that connects to the database. */
+/** The variables of every command that connects to the database. */
 export const databaseVariables = [
   'DATABASE_URL',
   'DATABASE_TLS_CA',
@@ -9,35 +9,33 @@ export const databaseVariables = [
   'DATABASE_TLS_KEY',
 ] as const;
 
-/** What every command reads that connects to the broker. */
+/** The variables of every command that connects to the broker. */
 export const brokerVariables = ['AMQP_URL', 'AMQP_TLS_CA', 'AMQP_TLS_CERT', 'AMQP_TLS_KEY'] as const;
 
-/** Certificates of a TLS connection, as PEM text. */
+export type DatabaseConfig = Pick<Config, (typeof databaseVariables)[number]>;
+export type BrokerConfig = Pick<Config, (typeof brokerVariables)[number]>;
+
+/** Certificates for a TLS connection, as PEM text. */
 export interface Certificates {
   ca?: string;
   cert?: string;
   key?: string;
 }
 
-/** Where the database is and how it is trusted. Throws ConfigError for certificates that do not fit together. */
-export function databaseOf(config: Pick<Config, (typeof databaseVariables)[number]>) {
+/** Address and certificates of the database. Throws ConfigError for certificates that do not match. */
+export function databaseOf(config: DatabaseConfig) {
   const { DATABASE_TLS_CA: ca, DATABASE_TLS_CERT: cert, DATABASE_TLS_KEY: key } = config;
   return { url: config.DATABASE_URL, ...tlsOf('DATABASE_TLS', ca, cert, key) };
 }
 
 /**
- * Where the broker is and how it is trusted. Throws ConfigError for certificates that do not fit together, or that
- * no connection would use.
+ * Addresses and certificates of the broker. Throws ConfigError for certificates that do not match or would not be used,
+ * and for a URL with parameters.
  */
-export function brokerOf(config: Pick<Config, (typeof brokerVariables)[number]>) {
+export function brokerOf(config: BrokerConfig) {
   const { AMQP_URL: urls, AMQP_TLS_CA: ca, AMQP_TLS_CERT: cert, AMQP_TLS_KEY: key } = config;
   const tls = tlsOf('AMQP_TLS', ca, cert, key);
-  // The client library would take some parameters for itself and ignore others, those of TLS among them.
-  if (
-    urls
-      .map((url) => new URL(url))
-      .some(({ search, hash, pathname }) => search !== '' || hash !== '' || /[/@]/.test(pathname.slice(1)))
-  )
+  if (urls.some(hasParameters))
     throw new ConfigError(
       'AMQP_URL: expected amqp://user:password@host:5672/vhost without parameters (in names write %3F, %23, %2F, %40), got more (not shown)',
     );
@@ -46,6 +44,12 @@ export function brokerOf(config: Pick<Config, (typeof brokerVariables)[number]>)
       'AMQP_URL: expected amqps:// because AMQP_TLS_… is set, got amqp:// (not encrypted)',
     );
   return { urls, ...tls };
+}
+
+/** amqplib would use some parameters itself and ignore others, those of TLS among them. */
+function hasParameters(url: string): boolean {
+  const { search, hash, pathname } = new URL(url);
+  return search !== '' || hash !== '' || /[/@]/.test(pathname.slice(1));
 }
 
 function tlsOf(

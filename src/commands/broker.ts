@@ -2,11 +2,8 @@ import { type BrokerConnection, ConnectError, type FailureCause, openFirst } fro
 import { describeError } from '../broker/log.ts';
 import { openSwitchClient, type SwitchClient } from '../broker/switch-client.ts';
 import { defaultNames } from '../broker/topology.ts';
-import type { Config } from '../config.ts';
-import { brokerOf, type brokerVariables } from '../connections.ts';
+import { type BrokerConfig, brokerOf } from '../connections.ts';
 import { CommandError, isExplained } from './exit.ts';
-
-type BrokerConfig = Pick<Config, (typeof brokerVariables)[number]>;
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const HEARTBEAT_SECONDS = 10;

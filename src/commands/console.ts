@@ -8,7 +8,7 @@ import { BrokerError, openReplayPublisher } from '../dead-letters/publisher.ts';
 import { replay } from '../dead-letters/replay.ts';
 import { createLogger } from '../ops/logger.ts';
 import { type Database, describeFailure, expectAnswer } from '../store/database.ts';
-import { withDatabase } from './database.ts';
+import { databaseProblem, withDatabase } from './database.ts';
 import { EXIT } from './exit.ts';
 import { addUsage } from './help.ts';
 import { onStopSignal } from './signals.ts';
@@ -48,17 +48,15 @@ async function run(): Promise<void> {
     poolSize: config.DATABASE_POOL,
     statementTimeoutMs: STATEMENT_TIMEOUT_MS,
   };
-  await withDatabase(config, settings, async (database) => {
-    // A wrong DATABASE_URL shows here, and not on the first page. Later outages do not end the console.
-    await expectAnswer(database.sql);
-    await serve(config, database);
-  });
+  await withDatabase(config, settings, (database) => serve(config, database));
   process.exit(EXIT.done);
 }
 
-/** Serves until the first signal. */
+/** Serves until the first signal, whether the database can be reached or not. */
 async function serve(config: ConsoleConfig, database: Database): Promise<void> {
   const log = createLogger(config.LOG_LEVEL);
+  // A wrong DATABASE_URL shows in the log, and not only when somebody signs in.
+  expectAnswer(database.sql).catch((error: unknown) => log.warn(databaseProblem(error)));
   const server = await serveConsole({
     host: config.CONSOLE_HOST,
     port: config.CONSOLE_PORT,

@@ -1,5 +1,4 @@
-import type { Config } from '../config.ts';
-import { databaseOf, type databaseVariables } from '../connections.ts';
+import { type DatabaseConfig, databaseOf } from '../connections.ts';
 import { classifyFailure, type Database, describeFailure, openDatabase } from '../store/database.ts';
 import { CommandError, isExplained } from './exit.ts';
 
@@ -17,7 +16,7 @@ const CONNECT_TIMEOUT_MS = 10_000;
  * one line.
  */
 export async function withDatabase<Result>(
-  config: Pick<Config, (typeof databaseVariables)[number]>,
+  config: DatabaseConfig,
   { name, poolSize = 1, statementTimeoutMs }: SessionSettings,
   work: (database: Database) => Promise<Result>,
 ): Promise<Result> {
@@ -43,7 +42,7 @@ export function databaseError(error: unknown): unknown {
 }
 
 /** What is wrong with the database and what to do about it, in one line. */
-function databaseProblem(error: unknown): string {
+export function databaseProblem(error: unknown): string {
   const problem = describeFailure(error);
   const hint = hintFor(error, problem);
   return hint === undefined ? problem : `${problem}; ${hint}`;

@@ -1,5 +1,5 @@
 import type { Health } from '../broker/health/health.ts';
-import { databaseOf } from '../connections.ts';
+import { type DatabaseConfig, databaseOf } from '../connections.ts';
 import { type DatabaseState, readDatabaseState } from '../store/health.ts';
 import { type MigrationState, migrationState } from '../store/migrate.ts';
 import { unsuitableIn } from '../store/suitability.ts';
@@ -13,7 +13,7 @@ const CLOCK_LIMIT_MS = 2000;
 type Check = Health & { check: string };
 
 /** The checks of the database. A database that cannot be used is a failed check; only wrong usage is thrown. */
-export async function examineDatabase(config: Parameters<typeof databaseOf>[0]): Promise<Check[]> {
+export async function examineDatabase(config: DatabaseConfig): Promise<Check[]> {
   const address = databaseOf(config);
   const skipped: Health = { state: 'unknown', detail: 'skipped: database unreachable' };
   try {

@@ -25,7 +25,7 @@ function environmentHelp(command: Command, names: readonly VariableName[]): stri
   return [
     'Environment:',
     ...names.map((name) =>
-      help.formatItem(name, width, `${variables[name].description} ${defaultOf(name)}`, help),
+      help.formatItem(name, width, `${variables[name].description}${defaultOf(name)}`, help),
     ),
     '',
     '  NAME_FILE names a file that holds the value of NAME.',
@@ -34,6 +34,6 @@ function environmentHelp(command: Command, names: readonly VariableName[]): stri
 
 function defaultOf(name: VariableName): string {
   const { fallback } = variables[name];
-  if (fallback === null) return '(required)';
-  return fallback === '' ? '(optional)' : `(default: ${fallback})`;
+  if (fallback === null) return ' (required)';
+  return fallback === '' ? '' : ` (default: ${fallback})`;
 }

@@ -62,9 +62,8 @@ describe('--help', () => {
     if (path === 'cdr-ingest schema') expect(named).toEqual([]);
     else expect(named.length).toBeGreaterThan(3);
     for (const [name, { description, fallback }] of named) {
-      const note =
-        fallback === null ? '(required)' : fallback === '' ? '(optional)' : `(default: ${fallback})`;
-      expect(help).toContain(`${name} ${description} ${note}`);
+      const note = fallback === null ? ' (required)' : fallback === '' ? '' : ` (default: ${fallback})`;
+      expect(help).toContain(`${name} ${description}${note}`);
     }
   });
 });

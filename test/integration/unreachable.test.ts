@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { createProgram } from '../../src/commands/program.ts';
 import { variables } from '../../src/config.ts';
+import { startProcess } from '../support/worker.ts';
 
 const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
 const CALLS = fileURLToPath(new URL('../../dev/samples/more.jsonl', import.meta.url));
@@ -63,7 +64,6 @@ describe('with no server on the port', () => {
     [['migrate']],
     [['reconcile']],
     [['prune', '--months', '24']],
-    [['console']],
     [['user', 'list']],
     [['user', 'disable', 'x']],
     [['user', 'add', 'x', '--role', 'system']],
@@ -97,5 +97,14 @@ describe('with no server on the port', () => {
     expect(stdout).toMatch(/^unknown +schema +skipped: database unreachable$/m);
     expect(stdout).not.toContain('secret-word');
     expect(read).toEqual(await listed(['doctor']));
+  });
+
+  it('`console` names the database in its log, and serves', async () => {
+    const running = await startProcess(['console'], { ...environment, CONSOLE_PORT: '0' });
+    await running.logged('cannot reach the database at 127.0.0.1:1; DATABASE_URL must lead to');
+    const page = await fetch(`http://127.0.0.1:${await running.port()}/sign-in`);
+    expect(page.status).toBe(200);
+    expect(running.output()).not.toContain('secret-word');
+    expect(await running.stop()).toBe(0);
   });
 });

@@ -32,14 +32,12 @@ const POOL = 4;
 /** `dead replay`: publishes dead letters again, in the operator's name. */
 export function addReplay(dead: Command): void {
   const command = addSelection(dead.command('replay'))
-    .description('Replay dead letters. If it is interrupted, rerun the same command to continue')
+    .description('Replay dead letters; if interrupted, rerun the same command to continue')
     .option('--dry-run', 'only show what each would become and what would be charged')
-    .option(
-      '--set <name=value>',
-      'correct a parameter; may be repeated',
-      (pair, pairs: string[]) => [...pairs, pair],
-      [],
-    )
+    .option('--set <name=value>', 'correct a parameter; may be repeated', (pair, pairs: string[] = []) => [
+      ...pairs,
+      pair,
+    ])
     .option('--unverified', 'include calls whose sender was not verified; you answer for them')
     .option('--why <text>', 'reason, kept in the history')
     .option('--limit <count>', 'maximum dead letters, the oldest deaths first')
@@ -58,7 +56,7 @@ export function addReplay(dead: Command): void {
 }
 
 interface ReplayOptions extends SelectionOptions {
-  set: string[];
+  set?: string[];
   why?: string;
   unverified?: boolean;
   limit?: string;
@@ -85,7 +83,7 @@ async function run(ids: string[], options: ReplayOptions): Promise<void> {
 
 /** What the command line asks for. Throws ConfigError. */
 function readRequest(ids: string[], options: ReplayOptions) {
-  const { set, why, unverified, limit, rate, abortOver, dryRun: _dryRun, json, ...filters } = options;
+  const { set = [], why, unverified, limit, rate, abortOver, dryRun: _dryRun, json, ...filters } = options;
   const selected = selectionOf(ids, filters);
   return fromOptions(() => ({
     selected,
