@@ -24,7 +24,7 @@ export interface Counts {
   dead: number;
 }
 
-/** How many rows a replay may take now: within its rate, and slowly as long as most of what it sent may be refused. */
+/** How many rows a replay may take now: within its rate, and with `abortOver` only a few ahead of the known results. */
 export function capacity({ rate, abortOver }: Limits, counts: Counts, elapsedMs: number): number {
   const { preparing, sent, inFlight, resolved, dead } = counts;
   const taken = sent + preparing;
