@@ -78,9 +78,10 @@ const { values } = parseArgs({ options: { quick: { type: 'boolean' }, only: { ty
 const isQuick = values.quick === true;
 const size = sizes[isQuick ? 'quick' : 'full'];
 const wanted = new Set<string>(values.only?.split(',') ?? PARTS);
-for (const part of wanted) {
-  if (!KNOWN.some((known) => known === part))
-    throw new Error(`--only: expected some of ${KNOWN.join(', ')}, got "${part}"`);
+const unknown = [...wanted].filter((part) => !KNOWN.some((known) => known === part));
+if (unknown.length > 0) {
+  process.stderr.write(`--only: expected some of ${KNOWN.join(', ')}, got ${unknown.join(', ')}\n`);
+  process.exit(2);
 }
 const wants = (part: Part) => wanted.has(part);
 
