@@ -62,7 +62,7 @@ select settle_assert((select count(*) from moved) = (select count(*) from result
  * Records the results of replays. Throws what the database throws: CDR01 if a row has changed since it was read, because
  * another worker had the same message or the dead letter was replayed again.
  */
-export async function record(sql: Sql, results: readonly ReplayResult[]): Promise<void> {
+export async function recordReplays(sql: Sql, results: readonly ReplayResult[]): Promise<void> {
   for (let open = results; open.length > 0; ) {
     const { first, rest } = distinct(open);
     await sql(RECORD, [JSON.stringify(first.map(rowOf)), first.map(({ id }) => id)]);

@@ -3,7 +3,7 @@ import type { Submission } from '../../domain/submission.ts';
 import type { Database } from '../database.ts';
 import { type Sql, statement } from '../sql.ts';
 import type { Lookup } from './look-up.ts';
-import { persistWithReplays, persistWithReplaysWithin } from './replays.ts';
+import { persistWithReplays } from './replays.ts';
 
 /** The ways of trying a batch. */
 export interface Attempts {
@@ -36,7 +36,9 @@ export function attemptsOn(
         async (sql) => {
           for (const [name, value] of Object.entries(settings))
             await sql(SET_FOR_TRANSACTION, [name, String(value)]);
-          return await persistWithReplaysWithin(sql, submissions, systemCurrency, isHeld);
+          // What is a transaction of its own elsewhere is part of this one.
+          const within = { sql, transaction: <Result>(work: (sql: Sql) => Promise<Result>) => work(sql) };
+          return await persistWithReplays(within, submissions, systemCurrency, timeoutMs, isHeld);
         },
         { timeoutMs },
       ),

@@ -3,7 +3,7 @@ import type { Outcome } from '../../domain/outcome.ts';
 import { type AnswerOnRecord, outcomeOnRecord } from '../../domain/record.ts';
 import { asDecided, type Replay, type Submission } from '../../domain/submission.ts';
 import type { Database } from '../database.ts';
-import { type ReplayResult, record } from '../dead-letters/record.ts';
+import { type ReplayResult, recordReplays } from '../dead-letters/record.ts';
 import { type Sql, statement } from '../sql.ts';
 import type { Lookup } from './look-up.ts';
 import { persistUnlessHeld } from './persist.ts';
@@ -28,18 +28,6 @@ export async function persistWithReplays(
   const ofReplays = await transaction((within) => persistReplays(within, replays, systemCurrency, isHeld), {
     timeoutMs,
   });
-  return inOrder(submissions, ofReplays, await persistUnlessHeld(sql, others, systemCurrency, isHeld));
-}
-
-/** The same within a transaction that is open already. */
-export async function persistWithReplaysWithin(
-  sql: Sql,
-  submissions: readonly Submission[],
-  systemCurrency: string,
-  isHeld: HeldBy,
-): Promise<PersistResult[]> {
-  const { replays, others } = split(submissions);
-  const ofReplays = replays.length === 0 ? [] : await persistReplays(sql, replays, systemCurrency, isHeld);
   return inOrder(submissions, ofReplays, await persistUnlessHeld(sql, others, systemCurrency, isHeld));
 }
 
@@ -92,7 +80,7 @@ export async function persistReplays(
     if (plan.claim !== undefined) results.set(plan.claim.id, resultOf(plan.claim, outcome));
     return outcome;
   });
-  await record(sql, [...results.values()]);
+  await recordReplays(sql, [...results.values()]);
   return outcomes;
 }
 
@@ -109,11 +97,11 @@ export interface Claim {
   /** The latest attempt. */
   replays: number;
   submittedBy: string | null;
-  /** Whether that is known, or only what the message said. */
+  /** Whether its credentials were checked; else `submittedBy` is only what the message claims. */
   verified: boolean;
   /** The operator. */
   by: string;
-  /** Null while it is on its way. */
+  /** Null while the replay is under way. */
   answer: AnswerOnRecord | null;
 }
 
