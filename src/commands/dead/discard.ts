@@ -14,7 +14,7 @@ import { deadSession, operatorVariables, signIn } from './session.ts';
 const variables = [...databaseVariables, ...operatorVariables] as const;
 
 /** `dead discard`: closes dead letters without storing their calls. */
-export function addDiscard(dead: Command): void {
+export function registerDiscard(dead: Command): void {
   const command = addSelection(dead.command('discard'))
     .description('Discard dead letters: they stay on record, but are never replayed')
     .option('--why <text>', 'reason, kept in the history')

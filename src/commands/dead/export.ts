@@ -13,7 +13,7 @@ import { addSelection, expectKnown, type SelectionOptions, selectionOf } from '.
 import { deadSession } from './session.ts';
 
 /** `dead export`: everything selected, for other programs. */
-export function addExport(dead: Command): void {
+export function registerExport(dead: Command): void {
   const command = addSelection(dead.command('export'))
     .description('Export dead letters with their bodies as JSON Lines; no passwords are included')
     .option('--json', 'export one JSON array')

@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
 import { addUsage } from '../help.ts';
-import { addDiscard } from './discard.ts';
-import { addExport } from './export.ts';
-import { addList } from './list.ts';
-import { addPrune } from './prune.ts';
-import { addReplay } from './replay.ts';
-import { addShow } from './show.ts';
+import { registerDiscard } from './discard.ts';
+import { registerExport } from './export.ts';
+import { registerList } from './list.ts';
+import { registerPrune } from './prune.ts';
+import { registerReplay } from './replay.ts';
+import { registerShow } from './show.ts';
 
 /** `dead`: what operators do with calls that could not be stored. */
 export function registerDead(program: Command): void {
@@ -18,10 +18,10 @@ export function registerDead(program: Command): void {
       'cdr-ingest dead replay --help',
     ],
   });
-  addList(dead);
-  addShow(dead);
-  addReplay(dead);
-  addDiscard(dead);
-  addPrune(dead);
-  addExport(dead);
+  registerList(dead);
+  registerShow(dead);
+  registerReplay(dead);
+  registerDiscard(dead);
+  registerPrune(dead);
+  registerExport(dead);
 }

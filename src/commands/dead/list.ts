@@ -25,7 +25,7 @@ const variables = [...databaseVariables, 'SYSTEM_CURRENCY'] as const;
 const TABLE_ROWS = 50;
 
 /** `dead list`: the selected dead letters, or groups of them. */
-export function addList(dead: Command): void {
+export function registerList(dead: Command): void {
   const command = addSelection(dead.command('list'))
     .description('List dead letters, the latest death first')
     .option('--group-by <field>', `count, and sum the money at stake, by ${groupFields.join(', ')}`)

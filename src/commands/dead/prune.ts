@@ -11,7 +11,7 @@ import { fromOptions } from './selection.ts';
 import { deadSession } from './session.ts';
 
 /** `dead prune`: deletes closed dead letters that are old enough. */
-export function addPrune(dead: Command): void {
+export function registerPrune(dead: Command): void {
   const command = dead
     .command('prune')
     .description('Delete old resolved and discarded dead letters with their history')

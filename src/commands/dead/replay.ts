@@ -30,7 +30,7 @@ const variables = [
 const POOL = 4;
 
 /** `dead replay`: publishes dead letters again, in the operator's name. */
-export function addReplay(dead: Command): void {
+export function registerReplay(dead: Command): void {
   const command = addSelection(dead.command('replay'))
     .description('Replay dead letters; if interrupted, rerun the same command to continue')
     .option('--dry-run', 'only show what each would become and what would be charged')

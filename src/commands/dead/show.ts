@@ -13,7 +13,7 @@ import { printDeadLetter } from './tables.ts';
 const variables = [...databaseVariables, 'SYSTEM_CURRENCY'] as const;
 
 /** `dead show`: everything that is known about one dead letter. */
-export function addShow(dead: Command): void {
+export function registerShow(dead: Command): void {
   const command = dead
     .command('show')
     .argument('<id>', 'id of the dead letter')
