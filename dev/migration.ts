@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import { Client } from 'pg';
 import { migrate, schemaDrift } from '../src/store/migrate.ts';
 import { checkDrift } from './checks.ts';
@@ -9,25 +10,30 @@ import { recordVersion } from './version/before.ts';
 import { readRecording } from './version/record.ts';
 
 /**
- * `npm run migration -- NAME [COMMIT]`: writes a migration that leads from the existing ones to prisma/schema.prisma and to
+ * `npm run migration -- NAME [COMMIT] [--by-hand]`: writes a migration from the existing ones to prisma/schema.prisma and to
  * the lists of dev/checks.ts, and beside it what the version before says to its database, so that a test can have that
  * version at work on the migrated tables. That version is HEAD, or the commit that is named. Everything is tried in
- * databases made for it on the server of DATABASE_URL, else on a throwaway one of this machine.
+ * databases made for it on the server of DATABASE_URL, else on a throwaway one of this machine. --by-hand also writes a
+ * migration where nothing differs: an index, for example, is built CONCURRENTLY in a migration of its own.
  */
 const MIGRATIONS = fileURLToPath(new URL('../prisma/migrations/', import.meta.url));
 const VERSION_BEFORE = 'test/fixtures/version-before.jsonl';
 
 try {
-  process.exitCode = await main(process.argv[2] ?? '', process.argv[3] ?? 'HEAD');
+  const { values, positionals } = parseArgs({
+    options: { 'by-hand': { type: 'boolean', default: false } },
+    allowPositionals: true,
+  });
+  process.exitCode = await main(positionals[0] ?? '', positionals[1] ?? 'HEAD', values['by-hand']);
 } catch (error) {
   process.stderr.write(`migration: ${error instanceof Error ? error.message : String(error)}\n`);
   process.exitCode = 1;
 }
 
-async function main(name: string, commit: string): Promise<number> {
+async function main(name: string, commit: string, byHand: boolean): Promise<number> {
   if (!/^[a-z0-9_]{1,60}$/.test(name)) {
     process.stderr.write(
-      'usage: npm run migration -- NAME [COMMIT]; NAME of small letters, digits and underscores\n',
+      'usage: npm run migration -- NAME [COMMIT] [--by-hand]; NAME of small letters, digits and underscores\n',
     );
     return 2;
   }
@@ -36,7 +42,7 @@ async function main(name: string, commit: string): Promise<number> {
   try {
     const serverUrl = given || (server?.url ?? '');
     const script = await withScratchDatabase(serverUrl, writtenSince);
-    if (script === '') {
+    if (script === '' && !byHand) {
       process.stdout.write('the migrations lead to schema.prisma and the lists already\n');
       return 0;
     }
@@ -78,7 +84,7 @@ function writeMigration(name: string, script: string): string {
   const stamp = moment > newest ? moment : `${BigInt(newest) + 1n}`;
   const folder = `${MIGRATIONS}${stamp}_${name}`;
   mkdirSync(folder);
-  writeFileSync(`${folder}/migration.sql`, script);
+  writeFileSync(`${folder}/migration.sql`, script || '-- By hand.\n');
   return `prisma/migrations/${stamp}_${name}/migration.sql`;
 }
 

@@ -55,7 +55,7 @@ async function repeat(statements: readonly Recorded[]): Promise<unknown[]> {
 }
 
 describe('the version before', () => {
-  it('the newest migration is on record (npm run migration records it with the migration that it writes)', () => {
+  it('the newest migration is on record (npm run migration -- NAME --by-hand records it)', () => {
     const recorded = readRecording(readFileSync(FIXTURE, 'utf8')).migrations;
     const later = migrations.filter(({ name }) => !recorded.includes(name));
     expect(later.map(({ name }) => name)).toHaveLength(1);
