@@ -15,6 +15,7 @@ import { DeadLetterRows } from '../dead-letters/insert.ts';
 import type { Sql } from '../sql.ts';
 import { readStoredCalls } from './columns.ts';
 import { type Lookup, lookUp } from './look-up.ts';
+import { pairs } from './pairs.ts';
 import { type Charged, termsOf } from './terms.ts';
 import { write } from './write.ts';
 
@@ -60,7 +61,8 @@ export async function persistUnlessHeld(
     else await persistOnce(sql, open, systemCurrency, isHeld, round === 0 ? lookup : undefined, outcomes);
     open = open.filter((submission) => !outcomes.has(submission));
   }
-  return submissions.flatMap((submission) => outcomes.get(submission) ?? []);
+  const inOrder = submissions.map((submission) => outcomes.get(submission));
+  return pairs(submissions, inOrder).map(([, outcome]) => outcome);
 }
 
 /** A trigger on cdrs, or row security, says nothing and stores nothing. */
@@ -153,15 +155,13 @@ async function decideOn(
   );
   const storedCalls =
     different.length === 0 ? new Map<string, Cdr>() : await readStoredCalls(sql, [...new Set(different)]);
-  const decisions = submissions.flatMap((submission, index) => {
-    const decision = made[index];
+  const decisions = pairs(submissions, made).map(([submission, decision]) => {
     const { call } = submission;
     const { uniqueid } = call.cdr;
     const before = storedCalls.get(uniqueid);
-    if (decision === undefined) return [];
-    if (decision.kind !== 'compare') return [{ submission, decision }];
-    if (before === undefined) return [{ submission, decision: stored.has(uniqueid) ? PRUNED : decision }];
-    return [{ submission, decision: { kind: 'answer' as const, outcome: compare(before, call) } }];
+    if (decision.kind !== 'compare') return { submission, decision };
+    if (before === undefined) return { submission, decision: stored.has(uniqueid) ? PRUNED : decision };
+    return { submission, decision: { kind: 'answer' as const, outcome: compare(before, call) } };
   });
   return { decisions, references };
 }

@@ -6,6 +6,7 @@ import type { Database } from '../database.ts';
 import { type ReplayResult, recordReplays } from '../dead-letters/record.ts';
 import { type Sql, statement } from '../sql.ts';
 import type { Lookup } from './look-up.ts';
+import { pairs } from './pairs.ts';
 import { persistUnlessHeld } from './persist.ts';
 
 type ReplaySubmission = Submission & { replay: Replay };
@@ -23,27 +24,30 @@ export async function persistWithReplays(
   isHeld: HeldBy = nothingHeld,
   lookup?: Lookup,
 ): Promise<PersistResult[]> {
-  const { replays, others } = split(submissions);
-  if (replays.length === 0) return await persistUnlessHeld(sql, others, systemCurrency, isHeld, lookup);
-  const ofReplays = await transaction((within) => persistReplays(within, replays, systemCurrency, isHeld), {
+  const placed = submissions.map((submission, place) => ({ submission, place }));
+  const replays = placed.filter(isReplay);
+  const others = placed.filter((one) => !isReplay(one));
+  const ofOthers = others.map(({ submission }) => submission);
+  if (replays.length === 0) return await persistUnlessHeld(sql, ofOthers, systemCurrency, isHeld, lookup);
+  const ofReplays = replays.map(({ submission }) => submission);
+  const replayed = await transaction((within) => persistReplays(within, ofReplays, systemCurrency, isHeld), {
     timeoutMs,
   });
-  return inOrder(submissions, ofReplays, await persistUnlessHeld(sql, others, systemCurrency, isHeld));
+  const persisted = await persistUnlessHeld(sql, ofOthers, systemCurrency, isHeld);
+  const outcomes: PersistResult[] = [];
+  for (const [{ place }, outcome] of [...pairs(replays, replayed), ...pairs(others, persisted)])
+    outcomes[place] = outcome;
+  return outcomes;
 }
 
-function split(submissions: readonly Submission[]) {
-  const replays = submissions.filter((one): one is ReplaySubmission => one.replay !== undefined);
-  const others = replays.length === 0 ? submissions : submissions.filter(({ replay }) => !replay);
-  return { replays, others };
+interface Placed<Kind extends Submission> {
+  submission: Kind;
+  /** In the batch, from 0. */
+  place: number;
 }
 
-function inOrder(
-  submissions: readonly Submission[],
-  ofReplays: readonly PersistResult[],
-  ofOthers: readonly PersistResult[],
-): PersistResult[] {
-  const [replayed, ordinary] = [ofReplays.values(), ofOthers.values()];
-  return submissions.flatMap(({ replay }) => (replay ? replayed : ordinary).next().value ?? []);
+function isReplay(one: Placed<Submission>): one is Placed<ReplaySubmission> {
+  return one.submission.replay !== undefined;
 }
 
 /**
@@ -62,26 +66,29 @@ export async function persistReplays(
     (submission, index): Plan =>
       isHeld(deadLetterRow(submission.replay.deadLetter)) ?? planFor(submission, claims.get(index), taken),
   );
-  const open = plans.flatMap((plan) => (plan.kind === 'persist' ? [plan.submission] : []));
-  const persisted = (await persistUnlessHeld(sql, open, systemCurrency, isHeld)).values();
+  const open = plans.filter((plan) => plan.kind === 'persist');
+  const toPersist = open.map(({ submission }) => submission);
+  const persisted = new Map<Plan, PersistResult>();
   const results = new Map<string, ReplayResult>();
   /** By the id of the row. */
   const held = new Map<string, Held>();
-  const outcomes = plans.flatMap((plan): PersistResult | [] => {
+  for (const [plan, outcome] of pairs(
+    open,
+    await persistUnlessHeld(sql, toPersist, systemCurrency, isHeld),
+  )) {
+    persisted.set(plan, outcome);
+    if (plan.claim === undefined) continue;
+    if (outcome.kind === 'held') held.set(plan.claim.id, outcome);
+    else results.set(plan.claim.id, resultOf(plan.claim, outcome));
+  }
+  await recordReplays(sql, [...results.values()]);
+  const outcomes = plans.map((plan): PersistResult | undefined => {
     if (plan.kind === 'held') return plan;
     if (plan.kind === 'answer') return plan.outcome;
     if (plan.kind === 'again') return held.get(plan.of) ?? secondCopy(results.get(plan.of)?.outcome);
-    const outcome = persisted.next().value;
-    if (outcome === undefined) return [];
-    if (outcome.kind === 'held') {
-      if (plan.claim !== undefined) held.set(plan.claim.id, outcome);
-      return outcome;
-    }
-    if (plan.claim !== undefined) results.set(plan.claim.id, resultOf(plan.claim, outcome));
-    return outcome;
+    return persisted.get(plan);
   });
-  await recordReplays(sql, [...results.values()]);
-  return outcomes;
+  return pairs(plans, outcomes).map(([, outcome]) => outcome);
 }
 
 function resultOf({ id, digest, replays, by }: Claim, outcome: Outcome): ReplayResult {
