@@ -16,6 +16,7 @@ import { type Charged, termsHold } from './terms.ts';
  * If a trigger leaves out a dead letter without an error, the statement fails: the message would be lost.
  *
  * $1 calls, $2 terms, $3 dead letters. Without dead letters it does not touch their table, which somebody may have locked.
+ * test/fixtures/write.sql shows both statements as they are assembled here.
  */
 const writeWith = (deadLetters: { kept: string; checked: string }) => `
 with terms as materialized (${termsHold}),
@@ -59,8 +60,8 @@ select
     and settle_moved('invoice', array(select id from invoice_sum except select id from invoice_moved)) as invoices,
   array(select uniqueid from call except select uniqueid from inserted) as lost`;
 
-const WRITE_CALLS = statement('persist.write-calls', writeWith({ kept: '', checked: '' }));
-const WRITE = statement(
+export const WRITE_CALLS = statement('persist.write-calls', writeWith({ kept: '', checked: '' }));
+export const WRITE = statement(
   'persist.write',
   writeWith({
     kept: `letter as materialized (select * from json_to_recordset($3::json) as letter(${deadLetterRecord})),
