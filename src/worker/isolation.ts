@@ -40,11 +40,12 @@ export class Isolation<Delivery extends Request> {
   /**
    * One round. Waits where it failed.
    *
+   * @param prepared persists the batch, where that has been prepared; then the batch fits one transaction
    * @returns the outcomes in the order of the batch where all went well, else what each message came to
    */
   async persist(
     batch: readonly Message<Delivery>[],
-    persist: Persist,
+    prepared?: Persist,
   ): Promise<Outcome[] | Results<Delivery>> {
     const results: Results<Delivery> = new Map();
     const first = batch.slice(0, countFitting(batch, this.#limits));
@@ -52,6 +53,7 @@ export class Isolation<Delivery extends Request> {
     let failure: Failure | undefined;
     if (isWhole) {
       try {
+        const persist = prepared ?? this.#ports.prepare(batch.map(({ submission }) => submission));
         const persisted = await persist();
         this.#attempt = 0;
         if (persisted.every(isOutcome)) return persisted;

@@ -19,7 +19,8 @@ export interface PipelineSettings extends WaitingListSettings, BatchLimits {
 /** A batch whose references may be read already while the one before is persisted. */
 interface PreparedBatch<Delivery extends Request> {
   batch: readonly Message<Delivery>[];
-  persist: Persist;
+  /** Missing while the database is in trouble: how much of the batch is tried at once is then up to `isolation.ts`. */
+  prepared?: Persist;
 }
 
 /**
@@ -116,12 +117,12 @@ export class Pipeline<Delivery extends Request> {
   /** Persists batch after batch until nothing is left, and answers each. */
   async #persistBatches(): Promise<void> {
     while (this.#next !== undefined || this.#ready.length > 0) {
-      const { batch, persist } = this.#next ?? this.#prepare();
+      const { batch, prepared } = this.#next ?? this.#prepare();
       this.#next = undefined;
       if (!batch.some(({ delivery }) => this.#ports.isLive(delivery))) continue;
       this.#prepareAhead();
       const started = performance.now();
-      const results = await this.#isolation.persist(batch, persist);
+      const results = await this.#isolation.persist(batch, prepared);
       const persistMs = performance.now() - started;
       if (Array.isArray(results)) await this.#answer(batch, results, persistMs);
       else await this.#answerSome(batch, results, persistMs);
@@ -194,11 +195,13 @@ export class Pipeline<Delivery extends Request> {
   }
 
   #prepare(): PreparedBatch<Delivery> {
-    const count = this.#isolation.inTrouble ? this.#ready.length : countFitting(this.#ready, this.#settings);
+    const { inTrouble } = this.#isolation;
+    const count = inTrouble ? this.#ready.length : countFitting(this.#ready, this.#settings);
     const batch = this.#ready
       .splice(0, count)
       .filter((message) => this.#ports.isLive(message.delivery) && !this.#waiting.staysBehind(message));
-    return { batch, persist: this.#ports.prepare(batch.map(({ submission }) => submission)) };
+    if (inTrouble) return { batch };
+    return { batch, prepared: this.#ports.prepare(batch.map(({ submission }) => submission)) };
   }
 
   /** Takes back a batch that is prepared: something in it may have to stay behind others. */

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { databaseError } from './fake-database.ts';
 import { delivery, pipelineWith } from './ideal-world.ts';
 
 it('persists, answers and acknowledges what came in one turn of the event loop as one batch each', async () => {
@@ -55,4 +56,23 @@ it('prepares a full batch while the one before is persisted, and leaves what doe
   release();
   await pipeline.idle();
   expect(prepared).toEqual([1, 10, 5]);
+});
+
+it('looks up no more than one batch a round while the database is in trouble, however much has arrived', async () => {
+  const lookedUp: number[] = [];
+  let failures = 2;
+  const pipeline = pipelineWith({
+    prepare: (entries, manner = 'ordinary') => {
+      if (manner === 'ordinary') lookedUp.push(entries.length);
+      return async () => {
+        failures -= 1;
+        if (failures >= 0) throw databaseError('53100', 'no space left');
+        return entries.map(() => ({ kind: 'unauthenticated' }));
+      };
+    },
+  });
+  for (let number = 0; number < 35; number += 1) pipeline.accept(delivery(`delivery ${number}`));
+  await pipeline.idle();
+  // Two batches before anything has failed, and one in each of two rounds; the rest is persisted without lookups ahead.
+  expect(lookedUp).toEqual([10, 10, 10, 10]);
 });
