@@ -8,7 +8,7 @@ import type { HeldRows } from '../store/persist/held-rows.ts';
 import type { Metrics } from './metrics.ts';
 import { OutageGuard } from './outage.ts';
 import { Pipeline, type PipelineSettings } from './pipeline.ts';
-import { type PipelineEvent, reportEvents } from './pipeline-events.ts';
+import { type EventSink, type PipelineEvent, reportEvents } from './pipeline-events.ts';
 import type { Ports } from './ports.ts';
 
 /** What the queue workers of one process share. */
@@ -152,11 +152,35 @@ export function openQueueWorker(options: QueueWorkerOptions, shared: SharedOptio
     isPaused: () => outage.isPaused,
     waiting: () => pipeline.waiting,
     observe: events.observe,
-    drain: async (graceMs) => {
-      await consumer.stopConsuming();
-      await Promise.race([pipeline.idle(), sleep(graceMs, undefined, { ref: false })]);
-      await consumer.close();
-      events.flush();
-    },
+    drain: (graceMs) => drain({ queue, consumer, pipeline, events, log }, graceMs),
   };
+}
+
+/** What a queue worker consists of when it drains. */
+export interface Draining {
+  queue: string;
+  consumer: Pick<Consumer, 'stopConsuming' | 'inFlight' | 'close'>;
+  pipeline: Pick<Pipeline<Delivery>, 'idle'>;
+  events: Pick<EventSink, 'flush'>;
+  log: Pick<Logger, 'warn'>;
+}
+
+/** Leaves the queue even where the pipeline has failed, so that the broker gives to others what is in hand. */
+export async function drain(
+  { queue, consumer, pipeline, events, log }: Draining,
+  graceMs: number,
+): Promise<void> {
+  try {
+    await consumer.stopConsuming();
+    const isIdle = await Promise.race([
+      pipeline.idle().then(() => true),
+      sleep(graceMs, false, { ref: false }),
+    ]);
+    if (!isIdle) {
+      const { inFlight } = consumer;
+      log.warn({ queue, inFlight }, 'the grace period is over: messages in hand go back to the broker');
+    }
+  } finally {
+    await consumer.close().finally(events.flush);
+  }
 }
