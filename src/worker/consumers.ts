@@ -126,8 +126,10 @@ function openQueueWorkers(
   const persist = createPersistAroundLocks(
     attemptsOn(database, config.SYSTEM_CURRENCY, config.STATEMENT_TIMEOUT_MS),
     rows,
-    Math.min(WORKER_ROW_WAIT_MS, Math.ceil(config.STATEMENT_TIMEOUT_MS / 2)),
-    config.LOCK_TIMEOUT_MS,
+    {
+      lockTimeoutMs: config.LOCK_TIMEOUT_MS,
+      patienceMs: Math.min(WORKER_ROW_WAIT_MS, Math.ceil(config.STATEMENT_TIMEOUT_MS / 2)),
+    },
   );
   let onConsuming: () => void = () => undefined;
   const consuming = new Promise<void>((resolve) => {

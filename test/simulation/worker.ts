@@ -55,9 +55,9 @@ export class WorkerProcess {
           ),
       },
       rows,
-      1000,
-      // What stands in the way here says so at once.
-      Number.POSITIVE_INFINITY,
+      { lockTimeoutMs: 1000, patienceMs: 1000 },
+      // What stands in the way here says so at once: nothing has ever waited.
+      () => 0,
     );
     this.lanes = [
       new Lane(world, this, {

@@ -11,6 +11,9 @@ import type { RowIds } from './row-locks.ts';
 /** For a statement that may be slow because of one of its calls: others wait behind it. */
 const BRIEF_MS = 1000;
 
+/** For a lock in such a statement: its own timeout would not tell that it was a lock that it waited for. */
+const BRIEF_LOCK_MS = BRIEF_MS / 2;
+
 /** For a lock while the calls are searched for that wait for a key. */
 const KEY_MS = 50;
 
@@ -21,6 +24,13 @@ const SAME_KEY: Held = {
   why: 'another session is storing the same call or dead letter',
 };
 
+export interface LockLimits {
+  /** Of the connections. */
+  lockTimeoutMs: number;
+  /** For a lock that a worker holds. */
+  patienceMs: number;
+}
+
 /**
  * Persists batches although others hold or refuse rows that their calls need: these calls come back as held, all others
  * are persisted as if the held ones were not there. A statement waits a moment for a lock; if it waits in vain, who holds
@@ -28,21 +38,20 @@ const SAME_KEY: Held = {
  * locked, somebody has inserted the same key and not committed: dividing the batch finds the calls with that key, which then wait
  * alone. Throws what the database throws, and LockedTable where a whole table is locked.
  *
- * @param patienceMs for a lock that a worker holds
- * @param lockTimeoutMs of the connections: a lock timeout that comes sooner was not a wait for a lock
+ * @param now milliseconds on a clock that never goes back
  */
 export function createPersistAroundLocks(
   attempts: Attempts,
   rows: HeldRows,
-  patienceMs: number,
-  lockTimeoutMs: number,
+  limits: LockLimits,
+  now: () => number = () => performance.now(),
 ): PersistBatch {
-  const around = new AroundLocks(attempts, rows, patienceMs, lockTimeoutMs);
+  const around = new AroundLocks(attempts, rows, limits, now);
   return async (submissions, lookup, manner = 'ordinary') => {
     const persisted =
       manner === 'alone'
         ? await around.alone(submissions)
-        : await around.together(submissions, manner === 'brief' ? around.brief : attempts.plain, lookup);
+        : await around.together(submissions, manner === 'brief' ? around.brief : around.plain, lookup);
     for (const outcome of persisted) {
       if (outcome.kind !== 'held' || outcome.row === null) continue;
       if (!rows.isHeld(outcome.row)) rows.refuse(outcome.row, outcome.why);
@@ -51,54 +60,68 @@ export function createPersistAroundLocks(
   };
 }
 
+/** A way of trying a batch. */
+interface Way {
+  attempt: PersistAttempt;
+  /** The longest that it waits for a lock: a lock timeout that comes sooner was not a wait for a lock. */
+  lockTimeoutMs: number;
+}
+
 class AroundLocks {
-  readonly brief: PersistAttempt;
+  readonly plain: Way;
+  readonly brief: Way;
+  readonly #patient: Way;
   readonly #short: PersistAttempt;
-  readonly #patient: PersistAttempt;
   readonly #sql: Sql;
   readonly #rows: HeldRows;
-  readonly #lockTimeoutMs: number;
+  readonly #now: () => number;
 
-  constructor(attempts: Attempts, rows: HeldRows, patienceMs: number, lockTimeoutMs: number) {
-    this.brief = attempts.limited({ statement_timeout: BRIEF_MS });
+  constructor(
+    attempts: Attempts,
+    rows: HeldRows,
+    { lockTimeoutMs, patienceMs }: LockLimits,
+    now: () => number,
+  ) {
+    const briefMs = Math.min(lockTimeoutMs, BRIEF_LOCK_MS);
+    this.plain = { attempt: attempts.plain, lockTimeoutMs };
+    this.brief = {
+      attempt: attempts.limited({ statement_timeout: BRIEF_MS, lock_timeout: briefMs }),
+      lockTimeoutMs: briefMs,
+    };
+    this.#patient = { attempt: attempts.limited({ lock_timeout: patienceMs }), lockTimeoutMs: patienceMs };
     this.#short = attempts.limited({ lock_timeout: KEY_MS });
-    this.#patient = attempts.limited({ lock_timeout: patienceMs });
     this.#sql = attempts.sql;
     this.#rows = rows;
-    this.#lockTimeoutMs = lockTimeoutMs;
+    this.#now = now;
   }
 
   /** Tries the batch again as long as that finds rows to leave out, and once in patience. */
-  async together(
-    submissions: readonly Submission[],
-    first: PersistAttempt,
-    lookup?: Lookup,
-  ): Promise<PersistResult[]> {
-    let attempt = first;
+  async together(submissions: readonly Submission[], first: Way, lookup?: Lookup): Promise<PersistResult[]> {
+    let way = first;
     for (;;) {
-      const started = performance.now();
+      const started = this.#now();
       try {
-        return await attempt(submissions, this.#rows.isHeld, attempt === first ? lookup : undefined);
+        return await way.attempt(submissions, this.#rows.isHeld, way === first ? lookup : undefined);
       } catch (error) {
         const { held, passing } = await this.#askWhoHolds(error, submissions);
-        if (held === 0 && (!passing || attempt === this.#patient)) {
+        if (held === 0 && (!passing || way === this.#patient)) {
           const isAlone = passing && submissions.length === 1;
-          if (isAlone || !this.#hasWaited(error, started)) throw error;
+          if (isAlone || !this.#hasWaited(error, started, way)) throw error;
           return await this.#divide(submissions);
         }
-        attempt = held > 0 ? first : this.#patient;
+        way = held > 0 ? first : this.#patient;
       }
     }
   }
 
   /** Tries one message whose row is held: nothing else tells whether it still is. */
   async alone(submissions: readonly Submission[]): Promise<PersistResult[]> {
-    const started = performance.now();
+    const started = this.#now();
     try {
-      return await this.brief(submissions, nothingHeld);
+      return await this.brief.attempt(submissions, nothingHeld);
     } catch (error) {
       const { held, passing } = await this.#askWhoHolds(error, submissions);
-      if (held === 0 && !passing && this.#hasWaited(error, started)) return [SAME_KEY];
+      if (held === 0 && !passing && this.#hasWaited(error, started, this.brief)) return [SAME_KEY];
       throw error;
     }
   }
@@ -145,8 +168,8 @@ class AroundLocks {
     }
   }
 
-  #hasWaited(error: unknown, started: number): boolean {
-    return isLockTimeout(error) && performance.now() - started >= this.#lockTimeoutMs;
+  #hasWaited(error: unknown, started: number, way: Way): boolean {
+    return isLockTimeout(error) && this.#now() - started >= way.lockTimeoutMs;
   }
 }
 

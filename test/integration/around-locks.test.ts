@@ -1,0 +1,89 @@
+import { Client } from 'pg';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import type { Manner } from '../../src/domain/held.ts';
+import { type Database, openDatabase, WORKER_NAME } from '../../src/store/database.ts';
+import { createPersistAroundLocks } from '../../src/store/persist/around-locks.ts';
+import { type Attempts, attemptsOn } from '../../src/store/persist/attempts.ts';
+import { HeldRows } from '../../src/store/persist/held-rows.ts';
+import { admitted, type BillingDatabase, billingDatabase, type Parameters } from '../support/persisting.ts';
+
+/** Longer than a worker's row is waited for, as LOCK_TIMEOUT_MS may be. */
+const LOCK_TIMEOUT_MS = 1500;
+const PATIENCE_MS = 300;
+
+let db: BillingDatabase;
+let database: Database;
+const clients: Client[] = [];
+
+beforeEach(async () => {
+  db = await billingDatabase('around-locks');
+  database = openDatabase({
+    url: db.databaseUrl,
+    poolSize: 4,
+    statementTimeoutMs: 20_000,
+    lockTimeoutMs: LOCK_TIMEOUT_MS,
+    connectTimeoutMs: 10_000,
+    applicationName: 'around-locks',
+  });
+});
+afterEach(async () => {
+  for (const client of clients.splice(0)) await client.end();
+  await database.close(5000);
+  await db.drop();
+});
+
+/** Another session with a transaction open. */
+async function holding(applicationName: string, text: string): Promise<Client> {
+  const client = new Client({ connectionString: db.databaseUrl, application_name: applicationName });
+  clients.push(client);
+  await client.connect();
+  await client.query('begin');
+  await client.query(text);
+  return client;
+}
+
+/** Has inserted a call of this uniqueid and does not commit. */
+async function keepKey(uniqueid: string): Promise<void> {
+  await db.persist([{ uniqueid: 'original' }]);
+  await holding(
+    'import',
+    `insert into cdrs select (jsonb_populate_record(x, jsonb_build_object('uniqueid', '${uniqueid}'))).* from cdrs x`,
+  );
+}
+
+/** @param beforePatience runs before the attempt that waits for the row of a worker */
+function persisting(beforePatience: () => Promise<unknown> = async () => undefined) {
+  const plain = attemptsOn(database, 'USD', 20_000);
+  const attempts: Attempts = {
+    ...plain,
+    limited: (settings) => {
+      const attempt = plain.limited(settings);
+      if (settings.lock_timeout !== PATIENCE_MS) return attempt;
+      return async (...batch) => {
+        await beforePatience();
+        return await attempt(...batch);
+      };
+    },
+  };
+  const persist = createPersistAroundLocks(attempts, new HeldRows(), {
+    lockTimeoutMs: LOCK_TIMEOUT_MS,
+    patienceMs: PATIENCE_MS,
+  });
+  return async (manner: Manner, ...calls: Parameters[]) =>
+    (await persist(calls.map(admitted), undefined, manner)).map(({ kind }) => kind);
+}
+
+it('finds the call with a key that is held after the row of a worker was waited for', async () => {
+  await keepKey('u-1');
+  const worker = await holding(WORKER_NAME, 'update customers set calls = calls where id = 1');
+  // By then the row is free, and only the key is left to wait for.
+  const persist = persisting(() => worker.query('rollback'));
+  expect(
+    await persist('ordinary', { uniqueid: 'u-1', scustomer: 2 }, { uniqueid: 'u-2', scustomer: 1 }),
+  ).toEqual(['held', 'accepted']);
+});
+
+it('says of a call that is tried alone that its key is still held, whatever the lock timeout', async () => {
+  await keepKey('u-1');
+  expect(await persisting()('alone', { uniqueid: 'u-1' })).toEqual(['held']);
+});
