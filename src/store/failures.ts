@@ -102,8 +102,14 @@ interface Cause {
   reason: string;
 }
 
+/** A failure that this code found by itself. Its message is shown as it is, so it holds no value of a call. */
+class ShownFailure extends Error {}
+
 /** Somebody has locked a whole table, so that no call can be told to be in the way: everything waits. */
-export class LockedTable extends Error {}
+export class LockedTable extends ShownFailure {}
+
+/** A message can be neither stored nor kept, and waits nowhere; the reason is the message. */
+export class NotPersisted extends ShownFailure {}
 
 /** Whether a statement gave up waiting for a lock. */
 export function isLockTimeout(error: unknown): boolean {
@@ -142,7 +148,7 @@ export function sqlStateOf(error: unknown): string {
 
 /** One line for logs and operators that shows no value of a call and no password. */
 export function describeFailure(error: unknown): string {
-  if (error instanceof LockedTable) return error.message;
+  if (error instanceof ShownFailure) return error.message;
   const cause = causeOf(error);
   if (cause?.sqlState !== undefined) return describeSqlState(cause.sqlState, cause.message);
   if (cause !== undefined) return describeKind(cause);

@@ -12,6 +12,7 @@ import {
 import type { Outcome } from '../../domain/outcome.ts';
 import type { CallSubmission, DecidedSubmission, Submission } from '../../domain/submission.ts';
 import { DeadLetterRows } from '../dead-letters/insert.ts';
+import { NotPersisted } from '../failures.ts';
 import type { Sql } from '../sql.ts';
 import { readStoredCalls } from './columns.ts';
 import { type Lookup, lookUp } from './look-up.ts';
@@ -22,8 +23,8 @@ import { write } from './write.ts';
 /**
  * Persists a batch: every call is stored once and charged once, every refusal is kept as a dead letter. Two statements do
  * it: one looks up what the calls refer to, one writes everything, atomic by itself. Returns the outcomes in the order of the
- * submissions. Throws what the database throws; then nothing of the statement that failed has happened, and persisting the same
- * submissions again is safe.
+ * submissions. Throws what the database throws, and NotPersisted where it leaves out what it was given; then nothing of the
+ * statement that failed has happened, and persisting the same submissions again is safe.
  *
  * @param lookup what their calls refer to, where it has been looked up before
  */
@@ -35,7 +36,7 @@ export async function persist(
 ): Promise<Outcome[]> {
   const persisted = await persistUnlessHeld(sql, submissions, systemCurrency, nothingHeld, lookup);
   return persisted.map((outcome) => {
-    if (outcome.kind === 'held') throw new Error(outcome.why);
+    if (outcome.kind === 'held') throw new NotPersisted(outcome.why);
     return outcome;
   });
 }
