@@ -1,4 +1,5 @@
 import type { PersistResult } from '../domain/held.ts';
+import type { Outcome } from '../domain/outcome.ts';
 import type { Submission } from '../domain/submission.ts';
 import type { Request } from './request.ts';
 
@@ -19,6 +20,11 @@ export interface Unkeepable {
 
 /** What each message of a batch came to; one that is missing is to be tried again. */
 export type Results<Delivery extends Request> = Map<Message<Delivery>, PersistResult | Unkeepable>;
+
+/** What a batch came to: an outcome for each of its messages, in their order, or something else for some of them. */
+export type BatchResult<Delivery extends Request> =
+  | { kind: 'all'; outcomes: Outcome[] }
+  | { kind: 'some'; results: Results<Delivery> };
 
 export interface BatchLimits {
   /** Messages that one transaction takes at most. */

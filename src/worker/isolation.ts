@@ -1,7 +1,14 @@
 import type { PersistResult } from '../domain/held.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import { classifyFailure, describeFailure } from '../store/failures.ts';
-import { type BatchLimits, countFitting, type Message, type Persist, type Results } from './batch.ts';
+import {
+  type BatchLimits,
+  type BatchResult,
+  countFitting,
+  type Message,
+  type Persist,
+  type Results,
+} from './batch.ts';
 import { Division } from './division.ts';
 import type { PassingFailure } from './ports.ts';
 import type { Request } from './request.ts';
@@ -41,12 +48,8 @@ export class Isolation<Delivery extends Request> {
    * One round. Waits where it failed.
    *
    * @param prepared persists the batch, where that has been prepared; then the batch fits one transaction
-   * @returns the outcomes in the order of the batch where all went well, else what each message came to
    */
-  async persist(
-    batch: readonly Message<Delivery>[],
-    prepared?: Persist,
-  ): Promise<Outcome[] | Results<Delivery>> {
+  async persist(batch: readonly Message<Delivery>[], prepared?: Persist): Promise<BatchResult<Delivery>> {
     const results: Results<Delivery> = new Map();
     const first = batch.slice(0, countFitting(batch, this.#limits));
     const isWhole = first.length === batch.length;
@@ -56,19 +59,19 @@ export class Isolation<Delivery extends Request> {
         const persist = prepared ?? this.#ports.prepare(batch.map(({ submission }) => submission));
         const persisted = await persist();
         this.#attempt = 0;
-        if (persisted.every(isOutcome)) return persisted;
+        if (persisted.every(isOutcome)) return { kind: 'all', outcomes: persisted };
         this.#tries.note(batch, persisted, results);
       } catch (error) {
         failure = { error };
       }
     } else failure = await this.#tries.together(first, 'ordinary', results);
-    if (results.size === batch.length) return results;
+    if (results.size === batch.length) return { kind: 'some', results };
     if (failure === undefined || !(await this.#believe(failure.error)))
       await this.#divide(batch, results, failure, isWhole);
     // Others may get through beside what is left: they need not wait as long as in an outage.
     if (results.size > 0) this.#attempt = Math.min(this.#attempt, BELIEVED.outage);
     if (results.size === batch.length) this.#attempt = 0;
-    return results;
+    return { kind: 'some', results };
   }
 
   /**

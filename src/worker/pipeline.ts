@@ -122,10 +122,10 @@ export class Pipeline<Delivery extends Request> {
       if (!batch.some(({ delivery }) => this.#ports.isLive(delivery))) continue;
       this.#prepareAhead();
       const started = performance.now();
-      const results = await this.#isolation.persist(batch, prepared);
+      const result = await this.#isolation.persist(batch, prepared);
       const persistMs = performance.now() - started;
-      if (Array.isArray(results)) await this.#answer(batch, results, persistMs);
-      else await this.#answerSome(batch, results, persistMs);
+      if (result.kind === 'all') await this.#answer(batch, result.outcomes, persistMs);
+      else await this.#answerSome(batch, result.results, persistMs);
     }
     this.#persisting = undefined;
   }

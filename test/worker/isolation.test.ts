@@ -85,7 +85,8 @@ async function persistAll(
       if (fails(submissions)) throw noSpace();
       return submissions.map(() => ({ kind: 'accepted' as const }));
     });
-    const come = Array.isArray(done) ? open.map((one) => [one, { kind: 'accepted' }] as const) : [...done];
+    const come =
+      done.kind === 'all' ? open.map((one) => [one, { kind: 'accepted' }] as const) : [...done.results];
     for (const [{ delivery }, { kind }] of come) results.set(delivery.number, kind as PersistResult['kind']);
     open = open.filter(({ delivery }) => !results.has(delivery.number));
   }
