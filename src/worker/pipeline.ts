@@ -197,9 +197,12 @@ export class Pipeline<Delivery extends Request> {
   #prepare(): PreparedBatch<Delivery> {
     const { inTrouble } = this.#isolation;
     const count = inTrouble ? this.#ready.length : countFitting(this.#ready, this.#settings);
-    const batch = this.#ready
-      .splice(0, count)
-      .filter((message) => this.#ports.isLive(message.delivery) && !this.#waiting.staysBehind(message));
+    const batch: Message<Delivery>[] = [];
+    for (const message of this.#ready.splice(0, count)) {
+      const comesAgain = !this.#ports.isLive(message.delivery);
+      const hasToWait = !comesAgain && this.#waiting.addBehindOlder(message);
+      if (!comesAgain && !hasToWait) batch.push(message);
+    }
     if (inTrouble) return { batch };
     return { batch, prepared: this.#ports.prepare(batch.map(({ submission }) => submission)) };
   }

@@ -52,10 +52,10 @@ export class WaitingMessages<Delivery extends Request> {
   }
 
   /**
-   * Whether an older message with its uniqueid waits: then it does too. Where too many wait already, it becomes one that
-   * is only kept, and goes on.
+   * Has a message wait if an older one with its uniqueid does; false if it need not. Where too many wait already, it
+   * becomes one that is only kept, and goes on.
    */
-  staysBehind(message: Message<Delivery>): boolean {
+  addBehindOlder(message: Message<Delivery>): boolean {
     const { kind, uniqueid } = message.submission;
     const older = kind === 'call' ? this.#waitingList.behind(uniqueid) : undefined;
     if (older === undefined) return false;
