@@ -11,13 +11,21 @@ const MOST_UNKEEPABLE = 8;
 /** Suspects in a row without any call stored: then it is the database after all. */
 const MOST_SUSPECTS = 8;
 
-/** A message that failed alone, or the calls like it. */
+/** Whether the rest of the batch is worth a try: not if it could be the database by now that fails. */
+type Next = 'go on' | 'stop';
+
+/**
+ * A message that failed alone, or the calls like it.
+ *
+ * - Sure: its error leaves no doubt, or it has collided for too long. It waits.
+ * - Witnessed: another got through after it. It is tried once more, and waits where that fails too.
+ * - Unwitnessed: none did, so it may be an outage. It is tried again with the next batch, as if it had not failed.
+ */
 interface Suspect<Delivery extends Request> {
   message: Message<Delivery>;
   /** What is held on its account; null where it is alone in that it can neither be stored nor kept. */
   row: string | null;
   isCall: boolean;
-  /** Needs no other message to get through after it. */
   isSure: boolean;
   /** What had got through by then. */
   stored: number;
@@ -60,7 +68,7 @@ export class Division<Delivery extends Request> {
     if (manner === 'ordinary' && decided.length > 0 && decided.length < batch.length) {
       // Dead letters may be what is refused: the calls do not wait until each of them is tried.
       const calls = batch.filter(({ submission }) => submission.kind === 'call');
-      if (await this.#persistParts(calls)) await this.#persistParts(decided);
+      if ((await this.#persistParts(calls)) === 'go on') await this.#persistParts(decided);
     } else await this.#persistParts(batch, before);
     if (this.#areDeadLettersRefused()) this.#leaveForLater(decided);
     const unwitnessed = new Set(this.#unwitnessed());
@@ -73,35 +81,36 @@ export class Division<Delivery extends Request> {
   }
 
   /**
-   * Persists part by part, in the order of arrival; what fails by itself is judged. False where it is of no use to go on.
+   * Persists part by part, in the order of arrival; what fails by itself is judged.
    *
    * @param before how all of it failed
    */
-  async #persistParts(part: readonly Message<Delivery>[], before?: Failure): Promise<boolean> {
+  async #persistParts(part: readonly Message<Delivery>[], before?: Failure): Promise<Next> {
     const { results, manner } = this.#state;
     // What waits on another's account has its result already.
     const open = part.filter((message) => !results.has(message) && this.#ports.isLive(message.delivery));
     const [first] = open;
-    if (first === undefined) return true;
+    if (first === undefined) return 'go on';
     if (countFitting(open, this.#limits) === open.length) {
       const failure = before ?? (await this.#tries.together(open, manner, results));
-      if (failure === undefined) return true;
+      if (failure === undefined) return 'go on';
       if (open.length === 1) return await this.#judge(first, failure);
     }
     const half = Math.ceil(open.length / 2);
-    return (await this.#persistParts(open.slice(0, half))) && (await this.#persistParts(open.slice(half)));
+    const next = await this.#persistParts(open.slice(0, half));
+    return next === 'go on' ? await this.#persistParts(open.slice(half)) : next;
   }
 
-  /** What is to be done with a message that failed alone. False where it could be the database by now. */
-  async #judge(message: Message<Delivery>, failure: Failure): Promise<boolean> {
+  /** Stores a message that failed alone after all, keeps it, or has it wait with the calls like it. */
+  async #judge(message: Message<Delivery>, failure: Failure): Promise<Next> {
     const { results } = this.#state;
     const latest =
       classifyFailure(failure.error) === 'message'
         ? failure
         : await this.#tries.insist(message, message.submission, failure, results);
-    if (latest === undefined) return this.#isWorthwhile();
+    if (latest === undefined) return this.#next();
     if (classifyFailure(latest.error) === 'message') return await this.#keep(message, latest);
-    if (!(await this.#ports.isWell(latest.error))) return false;
+    if (!(await this.#ports.isWell(latest.error))) return 'stop';
     const why = describeFailure(latest.error);
     this.#ports.observe({ kind: 'trouble', cause: 'message', description: why });
     const { submission } = message;
@@ -109,19 +118,19 @@ export class Division<Delivery extends Request> {
     results.set(message, row === null ? { kind: 'held', row, why } : this.#ports.rows.refuse(row, why));
     const isCollision = classifyFailure(latest.error) === 'collision';
     this.#suspect(message, row, isCollision && this.#state.failedRounds >= LONELY_COLLISIONS);
-    return this.#isWorthwhile();
+    return this.#next();
   }
 
   /** Keeps a message that failed by its own fault as a dead letter; it stays in hand where even that is refused. */
-  async #keep(message: Message<Delivery>, failure: Failure): Promise<boolean> {
+  async #keep(message: Message<Delivery>, failure: Failure): Promise<Next> {
     const { results } = this.#state;
     const refused = await this.#tries.park(message, failure.error, results);
-    if (refused === undefined) return this.#isWorthwhile();
+    if (refused === undefined) return this.#next();
     const isSure = classifyFailure(refused.error) === 'message';
-    if (!isSure && !(await this.#ports.isWell(refused.error))) return false;
+    if (!isSure && !(await this.#ports.isWell(refused.error))) return 'stop';
     results.set(message, { kind: 'unkeepable', why: describeFailure(refused.error) });
     this.#suspect(message, null, isSure);
-    return this.#isWorthwhile();
+    return this.#next();
   }
 
   #suspect(message: Message<Delivery>, row: string | null, isSure: boolean): void {
@@ -130,8 +139,9 @@ export class Division<Delivery extends Request> {
     this.#suspects.push({ message, row, isCall, isSure, stored, wrote });
   }
 
-  #isWorthwhile(): boolean {
-    return !this.#areDeadLettersRefused() && this.#unwitnessed().length < MOST_SUSPECTS;
+  #next(): Next {
+    const isInVain = this.#areDeadLettersRefused() || this.#unwitnessed().length >= MOST_SUSPECTS;
+    return isInVain ? 'stop' : 'go on';
   }
 
   /** Whether so many dead letters were refused in every form, and nothing was written meanwhile. */
