@@ -92,12 +92,20 @@ export function createAnswers<Delivery extends Request>(
   outcomes: readonly Outcome[],
   rules: ReplyRules,
 ): Answer<Delivery>[] {
-  return messages.flatMap((message, index) => {
-    const outcome = outcomes[index];
-    if (outcome === undefined) return [];
+  return mapPairs(messages, outcomes, (message, outcome) => {
     const { delivery, submission } = message;
     return { message, outcome, reply: createReply(delivery.properties, submission.uniqueid, outcome, rules) };
   });
+}
+
+/** Throws where one list is longer: a message would get its neighbour's answer, or none. */
+function mapPairs<Left, Right, Result>(
+  left: readonly Left[],
+  right: readonly Right[],
+  combine: (left: Left, right: Right) => Result,
+): Result[] {
+  if (left.length !== right.length) throw new Error(`${right.length} answers to ${left.length} questions`);
+  return left.map((one, place) => combine(one, right[place] as Right));
 }
 
 /**
@@ -112,10 +120,9 @@ export async function publishUntilConfirmed<Delivery extends Request>(
   let open = answers;
   for (let attempt = 0; ; attempt += 1) {
     const results = await publish(open.map(({ reply }) => reply));
-    open = open.flatMap((answer, index) => {
-      const result = results[index];
-      return result === 'confirmed' ? [] : answerAgain(answer, result ?? 'failed', observe, rules);
-    });
+    open = mapPairs(open, results, (answer, result) =>
+      result === 'confirmed' ? [] : answerAgain(answer, result, observe, rules),
+    ).flat();
     if (open.length === 0) return true;
     if (results.includes('failed')) {
       observe({ kind: 'trouble', cause: 'broker', description: 'replies were not confirmed' });

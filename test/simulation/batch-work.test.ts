@@ -76,3 +76,14 @@ it('looks up no more than one batch a round while the database is in trouble, ho
   // Two batches before anything has failed, and one in each of two rounds; the rest is persisted without lookups ahead.
   expect(lookedUp).toEqual([10, 10, 10, 10]);
 });
+
+it.each([
+  ['outcomes', { prepare: () => async () => [{ kind: 'unauthenticated' as const }] }],
+  ['confirms', { publish: async () => ['confirmed' as const] }],
+])('fails rather than give messages the %s of others where some are missing', async (_, ports) => {
+  const acknowledged: unknown[] = [];
+  const pipeline = pipelineWith({ ...ports, acknowledge: (deliveries) => acknowledged.push(...deliveries) });
+  for (const name of ['one', 'two']) pipeline.accept(delivery(name));
+  await expect(pipeline.idle()).rejects.toThrow('1 answers to 2 questions');
+  expect(acknowledged).toEqual([]);
+});
