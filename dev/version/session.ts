@@ -1,3 +1,4 @@
+import { nothingHeld } from '../../src/domain/held.ts';
 import { asDecided, type Submission } from '../../src/domain/submission.ts';
 import type { Database } from '../../src/store/database.ts';
 import {
@@ -17,7 +18,7 @@ import {
   waitingDeadLetters,
 } from '../../src/store/dead-letters/waiting.ts';
 import { readOverview } from '../../src/store/overview.ts';
-import { persistWithReplays } from '../../src/store/persist/replays.ts';
+import { attemptsOn } from '../../src/store/persist/attempts.ts';
 import { prunePages } from '../../src/store/prune.ts';
 import { reconcile } from '../../src/store/reconcile.ts';
 import { closeSession, openSession, readCandidate, sessionUser } from '../../src/store/sessions.ts';
@@ -112,7 +113,7 @@ function submission(call: Record<string, unknown>): Admitted {
 }
 
 function persist(database: Database, submissions: readonly Submission[]) {
-  return persistWithReplays(database, submissions, 'USD', 20_000);
+  return attemptsOn(database, 'USD', 20_000).plain(submissions, nothingHeld);
 }
 
 /** Stored, stored before, in conflict, asked only, refused in every way. */

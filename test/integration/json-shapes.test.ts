@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { z } from 'zod';
 import { cdrFields } from '../../src/domain/cdr.ts';
+import { nothingHeld } from '../../src/domain/held.ts';
 import { deadReasons } from '../../src/domain/outcome.ts';
 import { deadLetterStatuses } from '../../src/domain/record.ts';
 import { markReplaying, readReplayable } from '../../src/store/dead-letters/mark.ts';
@@ -91,9 +92,9 @@ it('the claims of replays are the JSON that their type declares, before they are
     replay: { deadLetter: id, attempt: replays + 1, tokenHash },
   }));
   const { sql, json } = noting('claims');
-  await persistReplays(sql, replays, 'USD');
+  await persistReplays(sql, replays, { systemCurrency: 'USD', isHeld: nothingHeld });
   const before: Claim[] = claims.parse(json());
-  await persistReplays(sql, replays, 'USD');
+  await persistReplays(sql, replays, { systemCurrency: 'USD', isHeld: nothingHeld });
   const after: Claim[] = claims.parse(json());
   expect(before.map(({ answer }) => answer)).toEqual([null, null]);
   expect(after.map(({ answer }) => answer?.reason)).toEqual(['rejected', 'conflict']);

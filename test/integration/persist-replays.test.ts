@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { nothingHeld } from '../../src/domain/held.ts';
 import { tokenHashOf } from '../../src/domain/replay-header.ts';
 import { asDecided, type Submission } from '../../src/domain/submission.ts';
 import { classifyFailure } from '../../src/store/database.ts';
@@ -8,6 +9,8 @@ import { persistReplays, persistWithReplays } from '../../src/store/persist/repl
 import { type Admitted, admitReplay } from '../../src/worker/admission.ts';
 import { quarantineReplay } from '../../src/worker/quarantine.ts';
 import { admitted, type BillingDatabase, billingDatabase } from '../support/persisting.ts';
+
+const CONTEXT = { systemCurrency: 'USD', isHeld: nothingHeld };
 
 let db: BillingDatabase;
 
@@ -55,7 +58,7 @@ async function replayOf(parameters: Record<string, unknown>): Promise<Admitted> 
 async function persistBatch(entries: readonly Submission[]): Promise<string[]> {
   for (;;) {
     try {
-      return (await persistWithReplays(db, entries, 'USD', 20_000)).map(({ kind }) => kind);
+      return (await persistWithReplays(db, entries, CONTEXT, 20_000)).map(({ kind }) => kind);
     } catch (error) {
       if (classifyFailure(error) !== 'collision') throw error;
     }
@@ -124,7 +127,7 @@ describe('a replay', () => {
     const replay = await replayOf({ uniqueid: 'r-1' });
     const work = db.transaction(
       async (sql) => {
-        await persistReplays(sql, [replay as never], 'USD');
+        await persistReplays(sql, [replay as never], CONTEXT);
         throw new Error('killed');
       },
       { timeoutMs: 20_000 },
@@ -191,7 +194,7 @@ describe('a replay that the broker gave up on', () => {
   async function takenIn(replay: Admitted, redeliveries: number, isFaulty = false) {
     const persist = async (submission: Submission) => {
       if (isFaulty && submission.kind === 'call') throw new Error('its own fault');
-      const [outcome] = await persistWithReplays(db, [submission], 'USD', 20_000);
+      const [outcome] = await persistWithReplays(db, [submission], CONTEXT, 20_000);
       if (outcome?.kind === 'held') throw new Error('nothing is held here');
       if (outcome === undefined) throw new Error('there should be an outcome');
       return outcome;

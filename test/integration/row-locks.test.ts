@@ -80,7 +80,9 @@ it('says that no lock is in the way of a foreign key', async () => {
 });
 
 const persisted = async (isHeld: HeldBy, ...calls: Parameters[]) =>
-  (await persistUnlessHeld(db.sql, calls.map(admitted), 'USD', isHeld)).map(({ kind }) => kind);
+  (await persistUnlessHeld(db.sql, calls.map(admitted), { systemCurrency: 'USD', isHeld })).map(
+    ({ kind }) => kind,
+  );
 
 it('what is held is left alone, and what comes after it with its uniqueid', async () => {
   const isHeld: HeldBy = (row) =>

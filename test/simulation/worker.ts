@@ -42,15 +42,14 @@ export class WorkerProcess {
       {
         sql,
         plain: (submissions, isHeld, lookup) =>
-          persistUnlessHeld(sql, submissions, systemCurrency, isHeld, lookup),
+          persistUnlessHeld(sql, submissions, { systemCurrency, isHeld, lookup }),
         limited: () => (submissions, isHeld) =>
           this.request('transaction', () =>
             persistUnlessHeld(
               async <Row>(statement: Statement, values: readonly unknown[]) =>
                 world.database.execute(statement, values) as Row[],
               submissions,
-              systemCurrency,
-              isHeld,
+              { systemCurrency, isHeld },
             ),
           ),
       },

@@ -2,7 +2,7 @@ import { customerRow, type Held, invoiceRow, nothingHeld, type PersistResult } f
 import type { Submission } from '../../domain/submission.ts';
 import { isLockTimeout, LockedTable, unmovedRows } from '../failures.ts';
 import type { Sql } from '../sql.ts';
-import type { Attempts, PersistAttempt } from './attempts.ts';
+import type { Attempts, LimitedAttempt } from './attempts.ts';
 import type { HeldRows } from './held-rows.ts';
 import type { Lookup } from './look-up.ts';
 import type { PersistBatch } from './read-ahead.ts';
@@ -62,7 +62,7 @@ export function createPersistAroundLocks(
 
 /** A way of trying a batch. */
 interface Way {
-  attempt: PersistAttempt;
+  attempt: Attempts['plain'];
   /** The longest that it waits for a lock: a lock timeout that comes sooner was not a wait for a lock. */
   lockTimeoutMs: number;
 }
@@ -71,7 +71,7 @@ class AroundLocks {
   readonly plain: Way;
   readonly brief: Way;
   readonly #patient: Way;
-  readonly #short: PersistAttempt;
+  readonly #short: LimitedAttempt;
   readonly #sql: Sql;
   readonly #rows: HeldRows;
   readonly #now: () => number;

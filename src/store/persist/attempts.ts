@@ -3,21 +3,18 @@ import type { Submission } from '../../domain/submission.ts';
 import type { Database } from '../database.ts';
 import { type Sql, statement } from '../sql.ts';
 import type { Lookup } from './look-up.ts';
-import { persistWithReplays } from './replays.ts';
+import { persistUnlessHeld } from './persist.ts';
+import { hasReplays, persistWithReplays } from './replays.ts';
 
 /** The ways of trying a batch. */
 export interface Attempts {
-  /** As always. */
-  plain: PersistAttempt;
+  /** As always; `lookup` is what its calls refer to, where it has been looked up before. */
+  plain: (submissions: readonly Submission[], isHeld: HeldBy, lookup?: Lookup) => Promise<PersistResult[]>;
   /** In one transaction with these settings of PostgreSQL, in milliseconds. */
-  limited: (settings: Readonly<Record<string, number>>) => PersistAttempt;
+  limited: (settings: Readonly<Record<string, number>>) => LimitedAttempt;
   sql: Sql;
 }
-export type PersistAttempt = (
-  submissions: readonly Submission[],
-  isHeld: HeldBy,
-  lookup?: Lookup,
-) => Promise<PersistResult[]>;
+export type LimitedAttempt = (submissions: readonly Submission[], isHeld: HeldBy) => Promise<PersistResult[]>;
 
 const SET_FOR_TRANSACTION = statement('persist.set-for-transaction', 'select set_config($1, $2, true)');
 
@@ -27,10 +24,18 @@ export function attemptsOn(
   systemCurrency: string,
   timeoutMs: number,
 ): Attempts {
+  const persistOn = (
+    on: Pick<Database, 'sql' | 'transaction'>,
+    submissions: readonly Submission[],
+    isHeld: HeldBy,
+    lookup?: Lookup,
+  ) =>
+    hasReplays(submissions)
+      ? persistWithReplays(on, submissions, { systemCurrency, isHeld }, timeoutMs)
+      : persistUnlessHeld(on.sql, submissions, { systemCurrency, isHeld, lookup });
   return {
     sql: database.sql,
-    plain: (submissions, isHeld, lookup) =>
-      persistWithReplays(database, submissions, systemCurrency, timeoutMs, isHeld, lookup),
+    plain: (submissions, isHeld, lookup) => persistOn(database, submissions, isHeld, lookup),
     limited: (settings) => (submissions, isHeld) =>
       database.transaction(
         async (sql) => {
@@ -38,7 +43,7 @@ export function attemptsOn(
             await sql(SET_FOR_TRANSACTION, [name, String(value)]);
           // What is a transaction of its own elsewhere is part of this one.
           const within = { sql, transaction: <Result>(work: (sql: Sql) => Promise<Result>) => work(sql) };
-          return await persistWithReplays(within, submissions, systemCurrency, timeoutMs, isHeld);
+          return await persistOn(within, submissions, isHeld);
         },
         { timeoutMs },
       ),

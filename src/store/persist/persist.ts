@@ -34,11 +34,23 @@ export async function persist(
   systemCurrency: string,
   lookup?: Lookup,
 ): Promise<Outcome[]> {
-  const persisted = await persistUnlessHeld(sql, submissions, systemCurrency, nothingHeld, lookup);
+  const persisted = await persistUnlessHeld(sql, submissions, {
+    systemCurrency,
+    isHeld: nothingHeld,
+    lookup,
+  });
   return persisted.map((outcome) => {
     if (outcome.kind === 'held') throw new NotPersisted(outcome.why);
     return outcome;
   });
+}
+
+/** What a batch is persisted with. */
+export interface PersistContext {
+  systemCurrency: string;
+  isHeld: HeldBy;
+  /** What its calls refer to, where that has been looked up before. */
+  lookup?: Lookup | undefined;
 }
 
 /**
@@ -51,15 +63,18 @@ const ROUNDS = 5;
 export async function persistUnlessHeld(
   sql: Sql,
   submissions: readonly Submission[],
-  systemCurrency: string,
-  isHeld: HeldBy,
-  lookup?: Lookup,
+  context: PersistContext,
 ): Promise<PersistResult[]> {
   const outcomes = new Map<Submission, PersistResult>();
   let open = submissions;
   for (let round = 0; open.length > 0; round += 1) {
     if (round === ROUNDS) for (const submission of open) outcomes.set(submission, notStored(submission));
-    else await persistOnce(sql, open, systemCurrency, isHeld, round === 0 ? lookup : undefined, outcomes);
+    else {
+      // What was looked up before is out of date after the first round.
+      const current = round === 0 ? context : { ...context, lookup: undefined };
+      for (const [submission, outcome] of await persistOnce(sql, open, current))
+        outcomes.set(submission, outcome);
+    }
     open = open.filter((submission) => !outcomes.has(submission));
   }
   const inOrder = submissions.map((submission) => outcomes.get(submission));
@@ -73,17 +88,15 @@ function notStored(submission: Submission): Held {
 }
 
 /**
- * Decides, writes, and gives an outcome to every submission but two kinds, which the next round decides on what is stored by
+ * Decides, writes, and returns an outcome of every submission but two kinds, which the next round decides on what is stored by
  * then: calls whose uniqueid another worker stored meanwhile, and calls that differ from one of this very batch.
  */
 async function persistOnce(
   sql: Sql,
   submissions: readonly Submission[],
-  systemCurrency: string,
-  isHeld: HeldBy,
-  lookup: Lookup | undefined,
-  outcomes: Map<Submission, PersistResult>,
-): Promise<void> {
+  { isHeld, ...known }: PersistContext,
+): Promise<Map<Submission, PersistResult>> {
+  const outcomes = new Map<Submission, PersistResult>();
   const calls = submissions.filter(isCall);
   const decidedBefore = submissions.filter(isDecided);
   const charged: Charged[] = [];
@@ -92,7 +105,7 @@ async function persistOnce(
   /** By uniqueid: what comes later with it is decided when its first is. */
   const held = new Map<string, Held>();
 
-  const { decisions, references } = await decideOn(sql, calls, systemCurrency, lookup);
+  const { decisions, references } = await decideOn(sql, calls, known);
   for (const { submission, decision } of decisions) {
     const { call } = submission;
     const before = held.get(call.cdr.uniqueid) ?? heldNow(call.cdr, decision, isHeld);
@@ -117,6 +130,7 @@ async function persistOnce(
   for (const [submission, outcome] of decided)
     if (!storedByOthers.has(submission.call.cdr.uniqueid)) outcomes.set(submission, outcome);
   for (const submission of decidedBefore) outcomes.set(submission, submission.outcome);
+  return outcomes;
 }
 
 function isCall(submission: Submission): submission is CallSubmission {
@@ -144,8 +158,7 @@ const PRUNED: Decision = { kind: 'answer', outcome: { kind: 'conflict', differen
 async function decideOn(
   sql: Sql,
   submissions: readonly CallSubmission[],
-  systemCurrency: string,
-  lookup: Lookup | undefined,
+  { systemCurrency, lookup }: Omit<PersistContext, 'isHeld'>,
 ): Promise<Decisions> {
   const calls = submissions.map(({ call }) => call);
   const cdrs = calls.map(({ cdr }) => cdr);

@@ -2,6 +2,7 @@ import type { Manner, PersistResult } from '../../domain/held.ts';
 import type { Submission } from '../../domain/submission.ts';
 import type { Sql } from '../sql.ts';
 import { type Lookup, lookUp } from './look-up.ts';
+import { hasReplays } from './replays.ts';
 
 /** Persists a batch; `lookup` is what its calls refer to, where it has been looked up before. */
 export type PersistBatch = (
@@ -42,7 +43,7 @@ export function createReadAhead(
   return (submissions, manner = 'ordinary') => {
     if (manner !== 'ordinary') return () => persistAndNote(submissions, undefined, manner);
     // A replay is decided on its row first.
-    if (submissions.some(({ replay }) => replay !== undefined)) return () => persistAndNote(submissions);
+    if (hasReplays(submissions)) return () => persistAndNote(submissions);
     const calls = submissions.flatMap((submission) =>
       submission.kind === 'call' ? [submission.call.cdr] : [],
     );

@@ -1,39 +1,41 @@
-import { deadLetterRow, type Held, type HeldBy, nothingHeld, type PersistResult } from '../../domain/held.ts';
+import { deadLetterRow, type Held, type PersistResult } from '../../domain/held.ts';
 import type { Outcome } from '../../domain/outcome.ts';
 import { type AnswerOnRecord, outcomeOnRecord } from '../../domain/record.ts';
 import { asDecided, type Replay, type Submission } from '../../domain/submission.ts';
 import type { Database } from '../database.ts';
 import { type ReplayResult, recordReplays } from '../dead-letters/record.ts';
 import { type Sql, statement } from '../sql.ts';
-import type { Lookup } from './look-up.ts';
 import { pairs } from './pairs.ts';
-import { persistUnlessHeld } from './persist.ts';
+import { type PersistContext, persistUnlessHeld } from './persist.ts';
 
 type ReplaySubmission = Submission & { replay: Replay };
 
+/** No lookup: replays are decided on their rows first. */
+type ReplayContext = Omit<PersistContext, 'lookup'>;
+
+/** Whether a batch needs `persistWithReplays`. */
+export function hasReplays(submissions: readonly Submission[]): boolean {
+  return submissions.some(({ replay }) => replay !== undefined);
+}
+
 /**
- * `persist` for batches that may hold replays of dead letters. The replays come first, in a transaction of their own: if what
+ * Persists a batch that holds replays of dead letters. The replays come first, in a transaction of their own: if what
  * comes after them fails, the whole batch is persisted again. A replay then gets the same answer as before, whereas
  * an ordinary refusal would count another death. Throws what the database throws.
  */
 export async function persistWithReplays(
   { sql, transaction }: Pick<Database, 'sql' | 'transaction'>,
   submissions: readonly Submission[],
-  systemCurrency: string,
+  context: ReplayContext,
   timeoutMs: number,
-  isHeld: HeldBy = nothingHeld,
-  lookup?: Lookup,
 ): Promise<PersistResult[]> {
   const placed = submissions.map((submission, place) => ({ submission, place }));
   const replays = placed.filter(isReplay);
   const others = placed.filter((one) => !isReplay(one));
-  const ofOthers = others.map(({ submission }) => submission);
-  if (replays.length === 0) return await persistUnlessHeld(sql, ofOthers, systemCurrency, isHeld, lookup);
   const ofReplays = replays.map(({ submission }) => submission);
-  const replayed = await transaction((within) => persistReplays(within, ofReplays, systemCurrency, isHeld), {
-    timeoutMs,
-  });
-  const persisted = await persistUnlessHeld(sql, ofOthers, systemCurrency, isHeld);
+  const replayed = await transaction((within) => persistReplays(within, ofReplays, context), { timeoutMs });
+  const ofOthers = others.map(({ submission }) => submission);
+  const persisted = await persistUnlessHeld(sql, ofOthers, context);
   const outcomes: PersistResult[] = [];
   for (const [{ place }, outcome] of [...pairs(replays, replayed), ...pairs(others, persisted)])
     outcomes[place] = outcome;
@@ -57,9 +59,9 @@ function isReplay(one: Placed<Submission>): one is Placed<ReplaySubmission> {
 export async function persistReplays(
   sql: Sql,
   submissions: readonly ReplaySubmission[],
-  systemCurrency: string,
-  isHeld: HeldBy = nothingHeld,
+  context: ReplayContext,
 ): Promise<PersistResult[]> {
+  const { isHeld } = context;
   const claims = await claim(sql, submissions);
   const taken = new Set<string>();
   const plans = submissions.map(
@@ -72,10 +74,7 @@ export async function persistReplays(
   const results = new Map<string, ReplayResult>();
   /** By the id of the row. */
   const held = new Map<string, Held>();
-  for (const [plan, outcome] of pairs(
-    open,
-    await persistUnlessHeld(sql, toPersist, systemCurrency, isHeld),
-  )) {
+  for (const [plan, outcome] of pairs(open, await persistUnlessHeld(sql, toPersist, context))) {
     persisted.set(plan, outcome);
     if (plan.claim === undefined) continue;
     if (outcome.kind === 'held') held.set(plan.claim.id, outcome);
