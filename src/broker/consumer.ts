@@ -7,7 +7,7 @@ import {
   openConsumerChannel,
 } from './consumer-channel.ts';
 import type { Delivery } from './delivery.ts';
-import { createProblemLog } from './log.ts';
+import { createProblemLog, describeError } from './log.ts';
 import type { SupervisedConnection } from './supervisor.ts';
 
 export { IN_FLIGHT_BYTES_MAX } from './consumer-channel.ts';
@@ -26,8 +26,9 @@ export interface ConsumerOptions {
   inFlightBytesMax?: number;
   /** Called for every delivery, in order, as it arrives. Must not throw. */
   onDelivery(delivery: Delivery): void;
+  /** Must not throw; if it does, that is only logged. */
   onState?(state: ConsumerState): void;
-  /** The subscription was lost, not ended by this side. */
+  /** A subscription was lost, not ended by this side. Must not throw; if it does, that is only logged. */
   onLost?(cause: LossCause): void;
 }
 
@@ -88,6 +89,8 @@ export function createConsumer(supervised: SupervisedConnection, options: Consum
   let goal: 'consume' | 'pause' | 'return' | 'close' = 'consume';
   let connection: BrokerConnection | null = null;
   let channel: ConsumerChannel | null = null;
+  /** Until this side ends the subscription, or its loss is reported: the channel may be gone before that. */
+  let isSubscribed = false;
   let epoch = 0;
   let working: Promise<void> | null = null;
   let workAgain = false;
@@ -106,7 +109,21 @@ export function createConsumer(supervised: SupervisedConnection, options: Consum
     if (now === reported) return;
     reported = now;
     if (now === 'consuming') problems.over();
-    options.onState?.(now);
+    tell('state', () => options.onState?.(now));
+  }
+
+  function reportLoss(cause: LossCause): void {
+    isSubscribed = false;
+    tell('loss', () => options.onLost?.(cause));
+  }
+
+  /** An exception of a listener would end a step halfway, or the supervisor. */
+  function tell(what: string, listener: () => void): void {
+    try {
+      listener();
+    } catch (error) {
+      supervised.log.error({ queue }, `a listener threw when told of a ${what}: ${describeError(error)}`);
+    }
   }
 
   function retryAfter(problem: string): void {
@@ -128,7 +145,7 @@ export function createConsumer(supervised: SupervisedConnection, options: Consum
         if (channel?.epoch !== mine) return;
         channel.close().catch((error) => abandonWhenOverdue(on, error));
         channel = null;
-        options.onLost?.('cancelled');
+        reportLoss('cancelled');
         if (goal === 'consume') retryAfter(`the broker cancelled the consumer of queue "${queue}"`);
         reportState();
       },
@@ -142,7 +159,7 @@ export function createConsumer(supervised: SupervisedConnection, options: Consum
         // again.
         setImmediate(() => {
           if (goal !== 'consume' || connection !== on) return;
-          options.onLost?.(isOurs ? 'decoding' : 'channel');
+          if (isSubscribed) reportLoss(isOurs ? 'decoding' : 'channel');
           retryAfter(`channel of queue "${queue}" lost: ${reason}`);
         });
       },
@@ -155,14 +172,20 @@ export function createConsumer(supervised: SupervisedConnection, options: Consum
       if (goal === 'consume') {
         channel ??= await openChannel(on);
         const mine = channel;
-        if (!mine.subscribed) await mine.subscribe();
+        if (!mine.subscribed) {
+          isSubscribed = false;
+          await mine.subscribe();
+          isSubscribed = true;
+        }
         if (channel !== mine) throw new Error('the channel was lost');
         backoff.succeeded();
       } else if (goal === 'pause') {
         await channel?.unsubscribe();
+        isSubscribed = false;
       } else {
         await channel?.close();
         channel = null;
+        isSubscribed = false;
       }
     } catch (error) {
       abandonWhenOverdue(on, error);
@@ -173,11 +196,14 @@ export function createConsumer(supervised: SupervisedConnection, options: Consum
   }
 
   async function workThrough(): Promise<void> {
-    while (workAgain) {
-      workAgain = false;
-      if (connection !== null) await step(connection);
+    try {
+      while (workAgain) {
+        workAgain = false;
+        if (connection !== null) await step(connection);
+      }
+    } finally {
+      working = null;
     }
-    working = null;
   }
 
   /**
@@ -204,7 +230,9 @@ export function createConsumer(supervised: SupervisedConnection, options: Consum
       void work();
     },
     onDown() {
-      if (goal !== 'close') options.onLost?.(connection?.reading.undecodable ? 'decoding' : 'connection');
+      if (isSubscribed && goal !== 'close')
+        reportLoss(connection?.reading.undecodable ? 'decoding' : 'connection');
+      isSubscribed = false;
       connection = null;
       channel = null;
       clearTimeout(retry);

@@ -209,6 +209,50 @@ describe('a consumer', () => {
     ackAll();
   });
 
+  it('goes on when the listener of its state throws, and says so', async () => {
+    await other.fill(queue, 1);
+    consume({
+      onState() {
+        throw new Error('a fault of this listener');
+      },
+    });
+    await until(() => received.length === 1);
+    ackAll();
+    await consumer.stopConsuming();
+    expect(consumer.state).toBe('paused');
+    proxy.cut();
+    await until(() => supervised.current === null);
+    await other.fill(queue, 1);
+    consumer.resume();
+    await until(() => received.length === 2);
+    ackAll();
+    expect(log.lines.some((line) => line.includes('a fault of this listener'))).toBe(true);
+  });
+
+  it('reports the loss of a subscription, and none where nothing was subscribed', async () => {
+    const lost: string[] = [];
+    const reconnect = async () => {
+      proxy.cut();
+      await until(() => supervised.current === null);
+      expect(await supervised.whenUp(LIMIT_MS)).toBe(true);
+    };
+    consume({ onLost: (cause) => lost.push(cause) });
+    await until(() => consumer.consuming);
+    await reconnect();
+    expect(lost).toEqual(['connection']);
+    await until(() => consumer.consuming);
+    await consumer.stopConsuming();
+    await reconnect();
+    expect(lost).toEqual(['connection']);
+    consumer.resume();
+    await until(() => consumer.consuming);
+    await other.channel.deleteQueue(queue);
+    await until(() => log.lines.some((line) => line.includes(`queue "${queue}" does not exist`)));
+    expect(lost).toEqual(['connection', 'cancelled']);
+    await reconnect();
+    expect(lost).toEqual(['connection', 'cancelled']);
+  });
+
   it('keeps what is in flight while paused, and gets more when resumed', async () => {
     consume({ prefetch: 5 });
     await until(() => consumer.consuming);
