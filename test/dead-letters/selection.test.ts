@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { readEdits } from '../../src/dead-letters/corrections.ts';
 import { InvalidInput, readTime } from '../../src/dead-letters/input.ts';
 import { type ReplayFilter, readSelection, replayFilter } from '../../src/dead-letters/selection.ts';
+import { deadReasons, isForgeable } from '../../src/domain/outcome.ts';
 
 const NOW = new Date('2026-11-25T12:00:00Z');
 
@@ -50,7 +51,10 @@ describe('a selection', () => {
 describe('the selection of a replay', () => {
   it('has the open dead letters of verified senders, except reasons that must be named', () => {
     const { filter } = replayFilter({}, false);
-    expect(filter.reasons).toEqual(['rejected', 'conflict', 'failed', 'poison', 'unroutable']);
+    expect(filter.reasons).toEqual(deadReasons.filter((reason) => !isForgeable(reason)));
+    expect(filter.reasons).toEqual(expect.arrayContaining(['rejected', 'conflict', 'failed', 'poison']));
+    expect(filter.reasons).not.toContain('unauthenticated');
+    expect(filter.reasons).not.toContain('forbidden');
     expect(filter).toMatchObject({ statuses: ['dead', 'replaying'], verified: true });
     expect(replayFilter({}, true).filter).not.toHaveProperty('verified');
   });
