@@ -38,7 +38,10 @@ const reasons = {
   failed: 'parked',
   poison: 'parked',
   unroutable: 'parked',
-} as const satisfies Record<string, 'refused' | 'forgeable' | 'parked'>;
+} as const satisfies Record<string, 'refused' | 'forgeable' | 'parked'> & NeverParked;
+
+/** A second copy of a parked message is answered as `failed` (outcomeOnRecord): no other kind may be a parked reason. */
+type NeverParked = { [Kind in Exclude<Outcome['kind'], 'failed'>]?: 'refused' | 'forgeable' };
 
 export type DeadReason = keyof typeof reasons;
 export type ParkedReason = {
