@@ -1,3 +1,5 @@
+import { SCALE } from '../src/domain/money.ts';
+
 /** One message as a switch would send it. */
 export interface Message {
   body: Buffer;
@@ -111,7 +113,7 @@ function call(id: string, random: () => number, hotShare: number) {
     dnumber: `4420755${10_000 + below(90_000)}`,
     callid: `${start}${below(1e9)}@sip.example.net`,
     channel: `PJSIP/trunk-${1 + below(8)}-0000${below(10_000)}`,
-    cost: (below(5_000_000) / 1e6).toFixed(6),
+    cost: (below(5_000_000) / 1e6).toFixed(SCALE),
     currency: codes[below(codes.length)],
     ingroup_time: 0,
     outgroup_time: 0,

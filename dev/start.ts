@@ -5,6 +5,7 @@ import { hashPassword } from '../src/auth/password.ts';
 import { openSwitchClient, type SwitchClient } from '../src/broker/switch-client.ts';
 import { defaultNames } from '../src/broker/topology.ts';
 import { readConfig } from '../src/config.ts';
+import { SCALE } from '../src/domain/money.ts';
 import { createLogger } from '../src/ops/logger.ts';
 import { type Database, openDatabase } from '../src/store/database.ts';
 import { migrate } from '../src/store/migrate.ts';
@@ -147,7 +148,13 @@ async function balances({ prisma }: Database) {
   return new Map(
     customers.map(({ id, name, currency, balance, charged, calls }) => [
       id,
-      { name, currency, balance: balance.toFixed(6), charged: charged.toFixed(6), calls: Number(calls) },
+      {
+        name,
+        currency,
+        balance: balance.toFixed(SCALE),
+        charged: charged.toFixed(SCALE),
+        calls: Number(calls),
+      },
     ]),
   );
 }

@@ -87,6 +87,9 @@ function circles(): string[] {
 const ROUNDING =
   /\.(toDecimalPlaces|toDP|toNearest|toSignificantDigits|div|dividedBy|idiv)\(|\b(cost|tax|charged|balance|amount)\w*\.toFixed\(|Math\.(round|floor|ceil|trunc)\([^)]*(cost|tax|charg|amount)|(?<!Math\.)(?<!\.)\b(div|round|trunc|ceil|floor)\(|\b(numeric|decimal) ?\(/;
 
+/** An amount with a fixed number of places, which `SCALE` of domain/money.ts should give. */
+const FIXED_PLACES = /\b(cost|tax|charged|balance|amount)\w*\b.*\.toFixed\(\d/;
+
 function withoutDocumentation(text: string): string {
   return text.replace(/\/\*\*.*?\*\//gs, '').replace(/^\s*\/\/.*$/gm, '');
 }
@@ -186,6 +189,12 @@ describe('module boundaries', () => {
     expect(rounding.map(({ path }) => path)).toEqual(['domain/money.ts']);
     const acknowledging = source.filter(({ text }) => /channel\.(ack|nack|reject)\((?!delivery)/.test(text));
     expect(acknowledging.map(({ path }) => path)).toEqual(['broker/consumer-channel.ts']);
+  });
+
+  it('have dev and bench write amounts with the places that money has', () => {
+    const others = files.filter(({ path }) => /^(dev|bench)\//.test(path));
+    expect(others.filter(({ text }) => FIXED_PLACES.test(text)).map(({ path }) => path)).toEqual([]);
+    expect(FIXED_PLACES.test('cost: (below(5) / 1e6).toFixed(6)')).toBe(true);
   });
 
   it.each([
