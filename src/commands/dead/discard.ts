@@ -8,7 +8,7 @@ import { withDatabase } from '../database.ts';
 import { CommandError } from '../exit.ts';
 import { addUsage } from '../help.ts';
 import { printJson, printLine } from '../print.ts';
-import { addSelection, expectKnown, type SelectionOptions, selectionOf } from './selection.ts';
+import { addSelection, expectKnown, type SelectionOptions, selectionOf } from './options.ts';
 import { deadSession, operatorVariables, signIn } from './session.ts';
 
 const variables = [...databaseVariables, ...operatorVariables] as const;

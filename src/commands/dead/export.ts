@@ -9,7 +9,7 @@ import { CommandError } from '../exit.ts';
 import { addUsage } from '../help.ts';
 import { writeData } from '../print.ts';
 import { exported } from './formats.ts';
-import { addSelection, expectKnown, type SelectionOptions, selectionOf } from './selection.ts';
+import { addSelection, expectKnown, type SelectionOptions, selectionOf } from './options.ts';
 import { deadSession } from './session.ts';
 
 /** `dead export`: everything selected, for other programs. */

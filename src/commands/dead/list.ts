@@ -15,7 +15,7 @@ import { withDatabase } from '../database.ts';
 import { addUsage } from '../help.ts';
 import { printJson, printLine, writeData } from '../print.ts';
 import { exported } from './formats.ts';
-import { addSelection, expectKnown, fromOptions, type SelectionOptions, selectionOf } from './selection.ts';
+import { addSelection, expectKnown, fromOptions, type SelectionOptions, selectionOf } from './options.ts';
 import { deadSession } from './session.ts';
 import { printGroups, printList } from './tables.ts';
 

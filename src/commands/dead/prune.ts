@@ -7,7 +7,7 @@ import { countPrunable, pruneDeadLetters } from '../../store/dead-letters/edit.t
 import { withDatabase } from '../database.ts';
 import { addUsage } from '../help.ts';
 import { printJson, printLine } from '../print.ts';
-import { fromOptions } from './selection.ts';
+import { fromOptions } from './options.ts';
 import { deadSession } from './session.ts';
 
 /** `dead prune`: deletes closed dead letters that are old enough. */

@@ -13,9 +13,9 @@ import { CommandError, finish } from '../exit.ts';
 import { addUsage } from '../help.ts';
 import { complain, printJson } from '../print.ts';
 import { onStopSignal } from '../signals.ts';
+import { addSelection, expectKnown, fromOptions, type SelectionOptions, selectionOf } from './options.ts';
 import { openProgress } from './progress.ts';
 import { printDryRun, printReplay } from './results.ts';
-import { addSelection, expectKnown, fromOptions, type SelectionOptions, selectionOf } from './selection.ts';
 import { deadSession, operatorVariables, signIn } from './session.ts';
 
 const variables = [

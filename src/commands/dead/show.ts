@@ -6,7 +6,7 @@ import { withDatabase } from '../database.ts';
 import { CommandError } from '../exit.ts';
 import { addUsage } from '../help.ts';
 import { printJson } from '../print.ts';
-import { selectionOf } from './selection.ts';
+import { selectionOf } from './options.ts';
 import { deadSession } from './session.ts';
 import { printDeadLetter } from './tables.ts';
 
