@@ -71,8 +71,8 @@ export interface Skipped {
 }
 
 /**
- * Splits rows into those that can be replayed with these edits and those that cannot. The former carry their
- * corrections, which still have to be stored.
+ * Splits rows into those that can be replayed with these edits and those that cannot. `rows` have the edits applied;
+ * `corrections` is what the caller must still store.
  */
 export function withCorrections(
   rows: readonly Replayable[],

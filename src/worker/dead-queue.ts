@@ -33,10 +33,10 @@ export interface DeadQueueOptions {
 }
 
 /**
- * Deaths that say nothing against a message: it was in a queue for too long, one too many there, or set aside by a worker
- * because too many passwords of its user waited to be checked.
+ * Reasons of death that are no fault of the message: it expired, the queue was full (`maxlen`), or a worker set it aside
+ * (`rejected`).
  */
-const NEVER_TRIED = new Set(['expired', 'maxlen', 'rejected']);
+const HARMLESS_DEATHS = new Set(['expired', 'maxlen', 'rejected']);
 /** A message that left this queue so often without being acknowledged may be what ends workers, whatever its death says. */
 const ENDED_WORKERS = 3;
 const AGAIN_AFTER_MS = 10_000;
@@ -82,7 +82,7 @@ export function createDeadQueueAdmission(
     const redeliveries = redeliveriesSince(deaths, options.deliveryLimit);
     const isReplay = delivery.replayHeader !== undefined;
     const isHarmless = redeliveries < ENDED_WORKERS;
-    if (isHarmless && NEVER_TRIED.has(deaths.reason ?? '')) {
+    if (isHarmless && HARMLESS_DEATHS.has(deaths.reason ?? '')) {
       if (isReplay) return options.admitReplay(delivery);
       // One password at a time: those that come from switches now go first.
       return deaths.reason === 'rejected'

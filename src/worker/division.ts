@@ -23,7 +23,7 @@ type Next = 'go on' | 'stop';
  */
 interface Suspect<Delivery extends Request> {
   message: Message<Delivery>;
-  /** What is held on its account; null where it is alone in that it can neither be stored nor kept. */
+  /** The row put on the held list because of it; null if the message can be neither stored nor kept. */
   row: string | null;
   isCall: boolean;
   isSure: boolean;

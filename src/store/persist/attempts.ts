@@ -8,7 +8,10 @@ import { hasReplays, persistWithReplays } from './replays.ts';
 
 /** The ways of trying a batch. */
 export interface Attempts {
-  /** As always; `lookup` is what its calls refer to, where it has been looked up before. */
+  /**
+   * Without a transaction of its own and without tighter timeouts; `lookup` is what its calls refer to, where it has been
+   * looked up before.
+   */
   plain: (submissions: readonly Submission[], isHeld: HeldBy, lookup?: Lookup) => Promise<PersistResult[]>;
   /** In one transaction with these settings of PostgreSQL, in milliseconds. */
   limited: (settings: Readonly<Record<string, number>>) => LimitedAttempt;

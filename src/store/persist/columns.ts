@@ -58,7 +58,9 @@ function storageOf(name: CdrField): Storage {
 }
 
 /** Parameters that are not stored as they were submitted. */
-const OTHERWISE: Partial<Record<CdrField, Pick<Column, 'isNullable' | 'of'> & Pick<Storage, 'read'>>> = {
+const STORED_DIFFERENTLY: Partial<
+  Record<CdrField, Pick<Column, 'isNullable' | 'of'> & Pick<Storage, 'read'>>
+> = {
   invoice: {
     isNullable: true,
     of: (_, { invoice }) => invoice,
@@ -72,7 +74,7 @@ const OTHERWISE: Partial<Record<CdrField, Pick<Column, 'isNullable' | 'of'> & Pi
 };
 
 /** What was charged, on which terms, and for whom. */
-const MORE: readonly Column[] = [
+const CHARGE_COLUMNS: readonly Column[] = [
   { name: 'invoice_named', type: 'boolean', of: ({ cdr }) => String(cdr.invoice !== 0) },
   { name: 'tax', type: 'numeric', of: (_, { tax }) => plain(tax) },
   { name: 'charged', type: 'numeric', of: (_, { charged }) => plain(charged) },
@@ -107,9 +109,9 @@ function taxTerms(taxes: Charge['terms']['taxes']): string | null {
 
 const columns: readonly Column[] = [
   ...cdrFields.map(
-    (name): Column => ({ name, of: ({ cdr }) => cdr[name], ...storageOf(name), ...OTHERWISE[name] }),
+    (name): Column => ({ name, of: ({ cdr }) => cdr[name], ...storageOf(name), ...STORED_DIFFERENTLY[name] }),
   ),
-  ...MORE,
+  ...CHARGE_COLUMNS,
 ];
 
 /** The columns that hold the parameters of a call, each with the type that it must have. */
@@ -148,7 +150,7 @@ export const callsInLines = `
 export const callColumns = columns.map(({ name }) => `"${name}"`).join(', ');
 
 function asSubmitted(name: CdrField): string {
-  const read = OTHERWISE[name]?.read ?? storageOf(name).read;
+  const read = STORED_DIFFERENTLY[name]?.read ?? storageOf(name).read;
   return `${read?.(`"${name}"`) ?? `"${name}"`} as "${name}"`;
 }
 
