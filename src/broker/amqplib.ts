@@ -41,6 +41,23 @@ export function corkWrites(model: ChannelModel): void {
   };
 }
 
+/** What amqplib sorts by consumer tag. */
+const SORTED = ['delivery', 'cancel'];
+
+/**
+ * Hands every delivery and cancellation of a channel to listeners of its own (`delivery`, `cancel`). By itself amqplib sorts
+ * them by consumer tag, and closes the channel over a delivery that comes after the answer to basic.cancel, which a quorum
+ * queue can send. Only for channels with one consumer.
+ *
+ * @throws if this version of amqplib sorts them in another way
+ */
+export function takeUnsorted(channel: Channel): void {
+  for (const event of SORTED) {
+    if (channel.listenerCount(event) === 0) throw new Error(`amqplib does not listen for "${event}" itself`);
+    channel.removeAllListeners(event);
+  }
+}
+
 /** The headers of the message that is being encoded. */
 const encodedHeaders: Record<string, string | number | boolean | undefined> = {};
 

@@ -1,6 +1,7 @@
 import type { Channel, ConsumeMessage, Message } from 'amqplib';
 import { DeadlineError, sleep, within } from '../retry.ts';
 import { type AckLedger, createAckLedger, PATIENCE_MS } from './ack-ledger.ts';
+import { takeUnsorted } from './amqplib.ts';
 import type { BrokerConnection } from './connect.ts';
 import { type Delivery, toDelivery } from './delivery.ts';
 import { describeError } from './log.ts';
@@ -138,10 +139,7 @@ export class ConsumerChannel {
 
   #listen(): void {
     const channel = this.#channel;
-    // amqplib sorts deliveries by consumer tag, and closes the channel over one that comes after the answer to
-    // basic.cancel, which a quorum queue can send. This channel has one consumer, so take every delivery.
-    channel.removeAllListeners('delivery');
-    channel.removeAllListeners('cancel');
+    takeUnsorted(channel);
     channel.on('delivery', (message: ConsumeMessage) => this.#take(message));
     channel.on('cancel', () => {
       this.#consumerTag = null;
