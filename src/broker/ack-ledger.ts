@@ -11,7 +11,7 @@ export interface AckLedger {
   readonly inFlight: number;
   /** Bytes of their bodies. */
   readonly inFlightBytes: number;
-  /** Deliveries that are done and wait for an older one: call `due` again after `PATIENCE_MS`. */
+  /** Deliveries that are done and wait for an older one: call `flush` again after `PATIENCE_MS`. */
   readonly withheld: number;
   /** Adds a delivery. Tags ascend, as a channel counts them. */
   delivered(tag: number, bytes: number): void;
@@ -20,11 +20,11 @@ export interface AckLedger {
   /** Removes a delivery that is rejected instead of acknowledged. False if it is not in flight. */
   remove(tag: number): boolean;
   /**
-   * The acknowledgements to send now, in the fewest frames. Each tag is covered exactly once.
+   * Takes the acknowledgements to send now, in the fewest frames. Each tag is covered exactly once.
    *
    * @param everything also the withheld ones
    */
-  due(everything?: boolean): Ack[];
+  flush(everything?: boolean): Ack[];
 }
 
 /** Longest time that a delivery may hold up the acknowledgements of later ones. */
@@ -84,7 +84,7 @@ export function createAckLedger(withheldMax: number, now = () => performance.now
       if (remove(tag)) done.push(tag);
     },
     remove,
-    due(everything = false) {
+    flush(everything = false) {
       const oldest = inFlight.keys().next().value ?? Number.POSITIVE_INFINITY;
       const above = done.filter((tag) => tag > oldest);
       const oneByOne = above.length > 0 && (everything || above.length > withheldMax || isSlow(oldest));

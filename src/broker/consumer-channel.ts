@@ -93,8 +93,8 @@ export class ConsumerChannel {
     this.#consumerTag = null;
   }
 
-  /** Nothing more needs to happen for this delivery. */
-  ack(tag: number): void {
+  /** Nothing more needs to happen for this delivery. The next `flush` acknowledges it. */
+  done(tag: number): void {
     this.ledger.done(tag);
     this.#resumeReading();
   }
@@ -105,7 +105,7 @@ export class ConsumerChannel {
    * @param everything also the withheld ones
    */
   flush(everything = false): void {
-    for (const { tag, multiple } of this.ledger.due(everything)) {
+    for (const { tag, multiple } of this.ledger.flush(everything)) {
       this.#lastAckAt = performance.now();
       if (!isSent(() => this.#channel.ack(messageOf(tag), multiple))) return;
     }

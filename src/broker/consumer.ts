@@ -50,10 +50,10 @@ export interface Consumer {
   readonly inFlightBytes: number;
   /** Whether the delivery can still be acknowledged; if not, the broker delivers the message again. */
   isLive(delivery: Delivery): boolean;
-  /** Nothing more needs to happen for this delivery. The next `flushAcks` acknowledges it. */
-  ack(delivery: Delivery): void;
+  /** Nothing more needs to happen for this delivery. Sends nothing: the next `flush` acknowledges it. */
+  done(delivery: Delivery): void;
   /** Sends the acknowledgements that are due; call it once per batch. */
-  flushAcks(): void;
+  flush(): void;
   /**
    * Dead-letters a delivery to `cdrs.dead`, to be processed there. Does not count towards its delivery limit.
    */
@@ -254,10 +254,10 @@ export function createConsumer(supervised: SupervisedConnection, options: Consum
       return channel?.ledger.inFlightBytes ?? 0;
     },
     isLive: (delivery) => channel?.epoch === delivery.epoch,
-    ack(delivery) {
-      if (channel?.epoch === delivery.epoch) channel.ack(delivery.tag);
+    done(delivery) {
+      if (channel?.epoch === delivery.epoch) channel.done(delivery.tag);
     },
-    flushAcks: () => channel?.flush(),
+    flush: () => channel?.flush(),
     setAside(delivery) {
       if (channel?.epoch === delivery.epoch) channel.reject(delivery.tag);
     },

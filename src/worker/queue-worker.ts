@@ -93,8 +93,8 @@ export function openQueueWorker(options: QueueWorkerOptions, shared: SharedOptio
       publish: shared.publish,
       isSlow: shared.isSlow,
       acknowledge: (deliveries) => {
-        for (const delivery of deliveries) consumer.ack(delivery);
-        consumer.flushAcks();
+        for (const delivery of deliveries) consumer.done(delivery);
+        consumer.flush();
         metrics.acknowledged(deliveries);
       },
       setAside: (delivery) => {

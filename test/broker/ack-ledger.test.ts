@@ -11,75 +11,75 @@ describe('the ack ledger', () => {
   it('acknowledges a whole batch with one frame', () => {
     const ledger = ledgerOf(100);
     for (let tag = 1; tag <= 60; tag += 1) ledger.done(tag);
-    expect(ledger.due()).toEqual([{ tag: 60, multiple: true }]);
-    expect(ledger.due()).toEqual([]);
+    expect(ledger.flush()).toEqual([{ tag: 60, multiple: true }]);
+    expect(ledger.flush()).toEqual([]);
     expect([ledger.inFlight, ledger.inFlightBytes]).toEqual([40, 400]);
   });
 
   it('acknowledges one by one what is done above a delivery in flight, and never that one', () => {
     const ledger = ledgerOf(6);
     for (const tag of [1, 2, 4, 6]) ledger.done(tag);
-    expect(ledger.due()).toEqual([
+    expect(ledger.flush()).toEqual([
       { tag: 2, multiple: true },
       { tag: 4, multiple: false },
       { tag: 6, multiple: false },
     ]);
     ledger.done(3);
     // 4 is acknowledged already: the frame has to name a delivery that the broker still knows.
-    expect(ledger.due()).toEqual([{ tag: 3, multiple: true }]);
+    expect(ledger.flush()).toEqual([{ tag: 3, multiple: true }]);
     ledger.done(5);
-    expect(ledger.due()).toEqual([{ tag: 5, multiple: true }]);
+    expect(ledger.flush()).toEqual([{ tag: 5, multiple: true }]);
   });
 
   it('withholds a few that are done out of order until the one before them is done', () => {
     const ledger = ledgerOf(10, 3);
     for (const tag of [2, 3, 4]) ledger.done(tag);
-    expect(ledger.due()).toEqual([]);
+    expect(ledger.flush()).toEqual([]);
     expect(ledger.withheld).toBe(3);
     ledger.done(1);
-    expect(ledger.due()).toEqual([{ tag: 4, multiple: true }]);
+    expect(ledger.flush()).toEqual([{ tag: 4, multiple: true }]);
     expect(ledger.withheld).toBe(0);
     for (const tag of [6, 7, 8, 9]) ledger.done(tag);
-    expect(ledger.due().map(({ tag }) => tag)).toEqual([6, 7, 8, 9]);
+    expect(ledger.flush().map(({ tag }) => tag)).toEqual([6, 7, 8, 9]);
     ledger.done(5);
-    expect(ledger.due()).toEqual([{ tag: 5, multiple: true }]);
+    expect(ledger.flush()).toEqual([{ tag: 5, multiple: true }]);
   });
 
   it('acknowledges everything that is done on request', () => {
     const ledger = ledgerOf(3, 3);
     ledger.done(3);
-    expect(ledger.due()).toEqual([]);
-    expect(ledger.due(true)).toEqual([{ tag: 3, multiple: false }]);
-    expect(ledger.due(true)).toEqual([]);
+    expect(ledger.flush()).toEqual([]);
+    expect(ledger.flush(true)).toEqual([{ tag: 3, multiple: false }]);
+    expect(ledger.flush(true)).toEqual([]);
   });
 
   it('withholds nothing for longer than its patience, and nothing more while the slow delivery is in flight', () => {
     let now = 0;
     const ledger = ledgerOf(9, 100, () => now);
     ledger.done(4);
-    expect(ledger.due()).toEqual([]);
+    expect(ledger.flush()).toEqual([]);
     now = PATIENCE_MS - 1;
     ledger.done(5);
-    expect(ledger.due()).toEqual([]);
+    expect(ledger.flush()).toEqual([]);
     now = PATIENCE_MS;
-    expect(ledger.due().map(({ tag }) => tag)).toEqual([4, 5]);
+    expect(ledger.flush().map(({ tag }) => tag)).toEqual([4, 5]);
     ledger.done(6);
-    expect(ledger.due()).toEqual([{ tag: 6, multiple: false }]);
+    expect(ledger.flush()).toEqual([{ tag: 6, multiple: false }]);
     // 1 is done, 2 and 3 were overtaken with it.
     ledger.done(1);
     ledger.done(7);
-    expect(ledger.due()).toEqual([
+    expect(ledger.flush()).toEqual([
       { tag: 1, multiple: true },
       { tag: 7, multiple: false },
     ]);
     ledger.done(2);
     ledger.done(3);
-    expect(ledger.due()).toEqual([{ tag: 3, multiple: true }]);
+    expect(ledger.flush()).toEqual([{ tag: 3, multiple: true }]);
     // 8 has not been overtaken yet: what is done out of order is withheld again.
     ledger.done(9);
-    expect(ledger.due()).toEqual([]);
+    expect(ledger.flush()).toEqual([]);
     ledger.done(8);
-    expect(ledger.due()).toEqual([{ tag: 9, multiple: true }]);
+    expect(ledger.flush()).toEqual([{ tag: 9, multiple: true }]);
   });
 
   it('forgets a delivery that is rejected, once', () => {
@@ -89,7 +89,7 @@ describe('the ack ledger', () => {
     ledger.done(1);
     expect([ledger.inFlight, ledger.inFlightBytes]).toEqual([2, 20]);
     ledger.done(2);
-    expect(ledger.due()).toEqual([{ tag: 2, multiple: true }]);
+    expect(ledger.flush()).toEqual([{ tag: 2, multiple: true }]);
   });
 
   it('counts a delivery once, however often it is done', () => {
@@ -98,9 +98,9 @@ describe('the ack ledger', () => {
     ledger.done(1);
     ledger.done(7);
     expect(ledger.inFlight).toBe(1);
-    expect(ledger.due()).toEqual([{ tag: 1, multiple: true }]);
+    expect(ledger.flush()).toEqual([{ tag: 1, multiple: true }]);
     ledger.done(1);
-    expect(ledger.due()).toEqual([]);
+    expect(ledger.flush()).toEqual([]);
   });
 
   it.each([1, 2, 3, 4, 5, 6, 7, 8])(
@@ -123,7 +123,7 @@ describe('the ack ledger', () => {
 
       /** As a broker would: the tag must be outstanding, and everything that it covers must be done. */
       const flush = (everything: boolean) => {
-        for (const ack of ledger.due(everything)) {
+        for (const ack of ledger.flush(everything)) {
           expect(outstanding.has(ack.tag)).toBe(true);
           for (const tag of ack.multiple ? [...outstanding].filter((one) => one <= ack.tag) : [ack.tag]) {
             expect(done.has(tag)).toBe(true);

@@ -178,7 +178,7 @@ describe('hostile content in a message', () => {
     );
     const sent = ids.flatMap((id) => Array.from({ length: 6 }, () => id.toString('hex')));
     expect(echoes.sort()).toEqual(sent.sort());
-    for (const delivery of heard) consumer.ack(delivery);
+    for (const delivery of heard) consumer.done(delivery);
     await consumer.close();
     await Promise.all([supervised.stop(), other.close()]);
   });

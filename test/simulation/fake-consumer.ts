@@ -50,15 +50,15 @@ export class FakeConsumer {
     return this.#channel !== null && delivery.epoch === this.#epoch;
   }
 
-  ack(delivery: SimDelivery): void {
+  done(delivery: SimDelivery): void {
     if (this.isLive(delivery)) this.#ledger.done(delivery.tag);
   }
 
   /** @param everything also what may wait for an older delivery. */
-  flushAcks(everything = false): void {
+  flush(everything = false): void {
     const channel = this.#channel;
     if (channel === null) return;
-    for (const { tag, multiple } of this.#ledger.due(everything)) {
+    for (const { tag, multiple } of this.#ledger.flush(everything)) {
       this.#send(`acknowledgement of ${tag}${multiple ? ' and older' : ''}`, () =>
         this.#queue.ack(channel, tag, multiple),
       );
@@ -67,7 +67,7 @@ export class FakeConsumer {
     this.#isFlushingLater = true;
     this.#world.scheduler.after(PATIENCE_MS, `${this.#name} acknowledges what waited`, () => {
       this.#isFlushingLater = false;
-      this.flushAcks();
+      this.flush();
     });
   }
 
@@ -99,7 +99,7 @@ export class FakeConsumer {
   /** Gives everything back and consumes again as soon as `isOver`. */
   returnUntil(isOver: () => boolean): void {
     if (this.#channel === null) return;
-    this.flushAcks(true);
+    this.flush(true);
     this.#leave();
     const wait = () => {
       if (isOver()) this.subscribe();

@@ -121,8 +121,8 @@ export class Lane {
     const { faults } = this.#world;
     if (faults.strikes('crash')) this.#process.crash();
     if (this.#process.isDead) return;
-    for (const delivery of deliveries) this.consumer.ack(delivery);
-    this.consumer.flushAcks();
+    for (const delivery of deliveries) this.consumer.done(delivery);
+    this.consumer.flush();
     if (faults.strikes('crash')) this.#process.crash();
   }
 

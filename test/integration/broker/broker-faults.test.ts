@@ -31,8 +31,8 @@ describe('on a broker in trouble', () => {
       keepBytes: 100,
       onDelivery(delivery) {
         received += 1;
-        consumer.ack(delivery);
-        consumer.flushAcks();
+        consumer.done(delivery);
+        consumer.flush();
       },
     });
     const message = {
@@ -93,7 +93,7 @@ describe('on a broker in trouble', () => {
     };
     await until(async () => (await publisher.publish(message)).kind === 'confirmed');
     await until(() => received.length > 0);
-    for (const delivery of received) consumer.ack(delivery);
+    for (const delivery of received) consumer.done(delivery);
     await consumer.close();
     publisher.close();
     await Promise.all([publishing.stop(), supervised.stop()]);

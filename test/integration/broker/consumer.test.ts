@@ -31,8 +31,8 @@ describe('a consumer', () => {
 
   const bodies = () => received.map(({ body }) => body.toString());
   const ackAll = () => {
-    for (const delivery of received) consumer.ack(delivery);
-    consumer.flushAcks();
+    for (const delivery of received) consumer.done(delivery);
+    consumer.flush();
   };
 
   function consume(options: Partial<ConsumerOptions> = {}): void {
@@ -84,8 +84,8 @@ describe('a consumer', () => {
     consume();
     await until(() => received.length === 10);
     const kept = new Set([0, 4, 9]);
-    for (const [index, delivery] of received.entries()) if (!kept.has(index)) consumer.ack(delivery);
-    consumer.flushAcks();
+    for (const [index, delivery] of received.entries()) if (!kept.has(index)) consumer.done(delivery);
+    consumer.flush();
     await consumer.close();
     await until(async () => (await other.depth(queue)) === 3);
     received = [];
@@ -102,15 +102,15 @@ describe('a consumer', () => {
       if (stuck.length < 6) stuck.push(delivery);
       else {
         received.push(delivery);
-        consumer.ack(delivery);
-        consumer.flushAcks();
+        consumer.done(delivery);
+        consumer.flush();
       }
     };
     await other.fill(queue, 50);
     consume({ prefetch: 10, onDelivery });
     await until(() => received.length === 44);
-    for (const delivery of stuck) consumer.ack(delivery);
-    consumer.flushAcks();
+    for (const delivery of stuck) consumer.done(delivery);
+    consumer.flush();
     await consumer.close();
     expect(await other.depth(queue)).toBe(0);
   });
@@ -163,8 +163,8 @@ describe('a consumer', () => {
     proxy.cut();
     await until(() => received.length === 10);
     expect(first.some((delivery) => consumer.isLive(delivery))).toBe(false);
-    for (const delivery of first) consumer.ack(delivery);
-    consumer.flushAcks();
+    for (const delivery of first) consumer.done(delivery);
+    consumer.flush();
     expect(consumer.inFlight).toBe(5);
     ackAll();
     await consumer.close();
@@ -286,7 +286,7 @@ describe('a consumer', () => {
     await other.fill(queue, 20);
     consume();
     await until(() => received.length === 20);
-    for (const delivery of received.slice(0, 5)) consumer.ack(delivery);
+    for (const delivery of received.slice(0, 5)) consumer.done(delivery);
     await consumer.returnAll();
     await until(async () => (await other.depth(queue)) === 15);
     expect([consumer.inFlight, consumer.state]).toEqual([0, 'paused']);
@@ -306,9 +306,9 @@ describe('a consumer', () => {
       prefetch: 500,
       onDelivery(delivery) {
         received.push(delivery);
-        consumer.ack(delivery);
+        consumer.done(delivery);
         // The broker may still be working on many small frames when the channel is closed.
-        if (received.length % 3 === 0) consumer.flushAcks();
+        if (received.length % 3 === 0) consumer.flush();
       },
     });
     await other.fill(queue, count);
@@ -319,8 +319,8 @@ describe('a consumer', () => {
     expect(received).toHaveLength(handled);
     const onDelivery = (delivery: Delivery) => {
       received.push(delivery);
-      consumer.ack(delivery);
-      consumer.flushAcks();
+      consumer.done(delivery);
+      consumer.flush();
     };
     consume({ onDelivery });
     await until(() => received.length >= count);

@@ -55,8 +55,8 @@ describe('a consumer of hostile messages', () => {
     });
   }
   const ack = (deliveries: readonly Delivery[]) => {
-    for (const delivery of deliveries) consumer.ack(delivery);
-    consumer.flushAcks();
+    for (const delivery of deliveries) consumer.done(delivery);
+    consumer.flush();
   };
   const send = (messages: { body: string | Buffer; properties?: RawProperties }[]) =>
     stranger.publish(
