@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type CdrField, cdrFields, differences, toCdr } from '../../src/domain/cdr.ts';
-import { parameters } from '../../src/domain/contract.ts';
+import { isDecimal, parameters } from '../../src/domain/contract.ts';
+import { canonical } from '../../src/domain/money.ts';
 import { parameterColumns, readStoredCalls } from '../../src/store/persist/columns.ts';
 import { otherValue } from '../domain/contract-table.ts';
 import { type BillingDatabase, billingDatabase, minimal } from '../support/persisting.ts';
@@ -32,6 +33,23 @@ const OTHER = Object.fromEntries(
   cdrFields.map((name) => [name, KNOWN[name] ?? otherValue(name, defaults[name])]),
 );
 
+/** Parameters whose column has another default than the contract. */
+async function otherDefaults(): Promise<unknown[]> {
+  const found: { name: string; column: string; contract: string }[] = [];
+  const columns = await db.rows(
+    `select column_name as name, column_default as sql from information_schema.columns
+     where table_schema = 'public' and table_name = 'cdrs' and column_default is not null`,
+  );
+  for (const name of cdrFields) {
+    const sql = columns.find((column) => column.name === name)?.sql;
+    if (sql === undefined) continue;
+    const [row] = await db.rows(`select (${sql})::text as value`);
+    const column = isDecimal(name) ? canonical(String(row?.value)) : String(row?.value);
+    if (column !== String(defaults[name])) found.push({ name, column, contract: String(defaults[name]) });
+  }
+  return found;
+}
+
 describe('every parameter of the contract', () => {
   it('has a column of its own, of the type that values of its kind need (prisma/schema.prisma, model Cdr)', async () => {
     const columns = await db.rows(
@@ -40,6 +58,13 @@ describe('every parameter of the contract', () => {
     );
     const found = new Map(columns.map(({ name, type }) => [name, type]));
     expect(parameterColumns.map(({ name }) => ({ name, type: found.get(name) }))).toEqual(parameterColumns);
+  });
+
+  it('has its default in the contract where its column has one, because the version before does not store it', async () => {
+    expect(await otherDefaults()).toEqual([]);
+    await db.rows(`alter table cdrs alter note set default 'other'`);
+    expect(await otherDefaults()).toEqual([{ name: 'note', column: 'other', contract: '' }]);
+    await db.rows('alter table cdrs alter note drop default');
   });
 
   it('comes back from its column as it was submitted, whatever its type', async () => {
