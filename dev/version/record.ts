@@ -92,11 +92,14 @@ function replaceQuery(query: Query): void {
   Object.assign(Client.prototype, { query });
 }
 
-/** One line a text, then one line a statement: a text that changes is one line of a difference. */
+const ABOUT =
+  'Statements of the version before the migration that landed last, one a line. That version has `migrations`; the one that it lacks is tried on its tables. Written by npm run migration.';
+
+/** One line about the recording, one line a text, then one line a statement: a text that changes is one line of a difference. */
 export function writeRecording({ migrations, statements }: Recording): string {
   const texts = [...new Set(statements.map(({ text }) => text))];
   const lines = [
-    { migrations },
+    { about: ABOUT, migrations },
     ...texts.map((text) => ({ text })),
     ...statements.map(({ text, ...rest }) => ({ statement: texts.indexOf(text), ...rest })),
   ];
