@@ -4,8 +4,8 @@ import { brokerOf, brokerVariables, databaseVariables } from '../connections.ts'
 import type { ConsoleContext } from '../console/context.ts';
 import { serveConsole } from '../console/server.ts';
 import { dryRun } from '../dead-letters/dry-run.ts';
-import { BrokerError, openReplayPublisher } from '../dead-letters/publisher.ts';
 import { replay } from '../dead-letters/replay.ts';
+import { BrokerError, openReplayPublisher } from '../dead-letters/replay-publisher.ts';
 import { createLogger } from '../ops/logger.ts';
 import { type Database, describeFailure, expectAnswer } from '../store/database.ts';
 import { databaseProblem, withDatabase } from './database.ts';

@@ -4,8 +4,8 @@ import { brokerOf, brokerVariables, databaseVariables } from '../../connections.
 import { readEdits } from '../../dead-letters/corrections.ts';
 import { dryRun } from '../../dead-letters/dry-run.ts';
 import { readCount, readPercent, readRate } from '../../dead-letters/input.ts';
-import { BrokerError, openReplayPublisher } from '../../dead-letters/publisher.ts';
 import { replay } from '../../dead-letters/replay.ts';
+import { BrokerError, openReplayPublisher } from '../../dead-letters/replay-publisher.ts';
 import { type ReplaySelection, replayFilter, selectForReplay } from '../../dead-letters/selection.ts';
 import type { Database } from '../../store/database.ts';
 import { withDatabase } from '../database.ts';
