@@ -26,13 +26,24 @@ interface PreparedBatch<Delivery extends Request> {
 /**
  * The way of a message, step by step:
  *
- * 1. `accept`: decode, parse and authenticate
- * 2. `#persistBatches`: persist. A batch is whatever has arrived while the one before was persisted, so that nothing waits
- *    at low load and batches fill by themselves at high load.
- * 3. `#answer`: reply, wait for the confirm, acknowledge; in this order, so that a crash repeats no more than the reply
+ * 1. `accept`: decode, parse and authenticate. A message whose password must be hashed joins a later batch.
+ * 2. `#prepare`: a batch is whatever has arrived while the one before was persisted, so that nothing waits at low load
+ *    and batches fill by themselves at high load. A full one is prepared ahead: its lookup runs meanwhile.
+ * 3. `#persistBatches`: persist
+ * 4. `#answer`: reply, wait for the confirm, acknowledge; in this order, so that a crash repeats no more than the reply
  *
- * When persisting fails, `isolation.ts` finds out why. Messages whose rows somebody else holds wait in
- * `waiting-messages.ts`.
+ * Where not all of a batch has an outcome, `#answerSome` answers what has one. Messages whose rows somebody else holds
+ * wait in `waiting-messages.ts`; others are tried again.
+ *
+ * Step 3 goes down through these, each for one reason:
+ *
+ * - `isolation.ts`: what fails must stop nothing else. `division.ts` searches a batch for it, part by part (`tries.ts`)
+ * - `store/persist/read-ahead.ts`: the lookup of a batch need not wait until the one before is written
+ * - `store/persist/around-locks.ts`: a row that somebody else holds must stop no call but its own
+ * - `store/persist/attempts.ts`: an ordinary try is no transaction; one with timeouts of its own must be
+ * - `store/persist/replays.ts`: a replay is persisted first, in one transaction with its dead letter
+ * - `store/persist/persist.ts`: decides each call, and again what another worker has changed since the lookup
+ * - `store/persist/write.ts`: one statement, so that calls are stored and charged together or not at all
  */
 export class Pipeline<Delivery extends Request> {
   readonly #ports: Ports<Delivery>;
