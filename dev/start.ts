@@ -140,7 +140,7 @@ async function send(client: SwitchClient, { call, as }: Sample, user: object): P
   const body = JSON.stringify({ ...user, ...as, ...call });
   const { responses, isDuplicate } = await client.submit({ body, machine: String(call.machine) });
   const lines = responses.map(({ key, message }) => (key === '' ? message : `${key}: ${message}`));
-  return [responses[0]?.code ?? '', lines.join('\n') + (isDuplicate ? ' (stored before)' : '')];
+  return [responses[0]?.code ?? '', lines.join('\n') + (isDuplicate ? ' (already stored)' : '')];
 }
 
 async function balances({ prisma }: Database) {

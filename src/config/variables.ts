@@ -185,7 +185,7 @@ export const variables = {
     ...milliseconds(10, 600_000),
     fallback: '250',
     description:
-      'How long a statement waits for a row lock. Calls whose row another program holds longer wait in the waiting list, and the others go on.',
+      'How long a statement waits for a row lock. A call whose row is locked for longer moves to the waiting list; others continue.',
   }),
   ROW_WAIT_MS: variable({
     ...milliseconds(100, 1_200_000),
