@@ -68,8 +68,7 @@ export class DeadlineError extends Error {
 }
 
 /**
- * Waits for `work`, at most `milliseconds`. What `work` comes to after that is nobody's concern any more, its rejection
- * included.
+ * Waits for `work`, at most `milliseconds`. A later result or rejection of `work` is ignored.
  *
  * @param what names the wait in the error, e.g. `the broker's answer to basic.cancel`
  * @throws DeadlineError when the time is up

@@ -6,14 +6,14 @@ export interface Places {
   /** Checks that are bound to fail, and are hashed only so that their timing reveals nothing. */
   guesses: number;
   /**
-   * Passwords of users, the first of each not counted; twice as many for credentials that were turned away
+   * Passwords of users, the first of each not counted; twice as many for credentials that were set aside
    * before.
    */
   passwords: number;
 }
 
 /**
- * Most different passwords of one user that may wait; twice as many for credentials that were turned away
+ * Most different passwords of one user that may wait; twice as many for credentials that were set aside
  * before.
  */
 const PASSWORDS_PER_USER = 16;
@@ -22,8 +22,8 @@ const PASSWORDS_PER_USER = 16;
  * core.
  */
 const GUESS_PAUSE = 3;
-/** Most credentials to remember that were turned away. */
-const TURNED_AWAY_MAX = 4096;
+/** Most credentials to remember that were set aside. */
+const SET_ASIDE_MAX = 4096;
 /** The queue shared by all guesses. No user has an empty name. */
 const GUESSES = '';
 
@@ -83,7 +83,7 @@ export class HashQueue {
   readonly #queues = new Map<string, UserQueue>();
   /** By key, with those that are being hashed. */
   readonly #waiting = new Map<string, Waiting>();
-  readonly #turnedAway = new LRUCache<string, true>({ max: TURNED_AWAY_MAX });
+  readonly #setAside = new LRUCache<string, true>({ max: SET_ASIDE_MAX });
   /** Guesses that wait, counted by check. */
   #guesses = 0;
   /** Passwords in the queues of users. */
@@ -110,7 +110,7 @@ export class HashQueue {
 
   /**
    * Whether there is no place for a user's password. There always is if the same one waits already, and for
-   * the first of each user, so that many users at once turn nobody away. Credentials that were turned away
+   * the first of each user, so that with many users at once none is set aside. Credentials that were set aside
    * before have more places: an attacker who tries many passwords repeats none.
    *
    * @param key identifies the credentials
@@ -118,9 +118,9 @@ export class HashQueue {
   isFull(username: string, key: string): boolean {
     const waiting = this.#queues.get(username)?.entries.length ?? 0;
     if (waiting === 0 || this.#waiting.has(key)) return false;
-    const times = this.#turnedAway.has(key) ? 2 : 1;
+    const times = this.#setAside.has(key) ? 2 : 1;
     const isFull = waiting >= times * PASSWORDS_PER_USER || this.#passwords >= times * this.#places.passwords;
-    if (isFull) this.#turnedAway.set(key, true);
+    if (isFull) this.#setAside.set(key, true);
     return isFull;
   }
 

@@ -15,9 +15,12 @@ export type AuthResult =
   | { kind: 'ok'; username: string; role: string; confinement?: Confinement | null }
   | { kind: 'unauthenticated'; throttled?: true };
 
-/** The password cannot be checked soon: too many others wait, most of them for the same user. */
-export interface Crowded {
-  kind: 'crowded';
+/**
+ * The password cannot be checked soon, because too many others wait, most of them for the same user. Its message must
+ * not stay in hand: see `Consumer.setAside`.
+ */
+export interface SetAside {
+  kind: 'set aside';
 }
 
 export interface VerifierOptions {
@@ -38,8 +41,8 @@ export interface Verifier {
    * many wait. Rejects when the users cannot be read.
    */
   check: (username: string, password: string) => AuthResult | Promise<AuthResult>;
-  /** The same, but `crowded` if an active user's password would wait behind too many others. */
-  checkSoon: (username: string, password: string) => AuthResult | Crowded | Promise<AuthResult | Crowded>;
+  /** The same, but `set aside` if an active user's password would wait behind too many others. */
+  checkSoon: (username: string, password: string) => AuthResult | SetAside | Promise<AuthResult | SetAside>;
   /**
    * As `check`, for a message that was set aside. Guesses are refused at once: after its wait, timing reveals
    * nothing.
@@ -64,12 +67,12 @@ const PLACES: Places = { guesses: 100, passwords: 200 };
 
 const REFUSED: AuthResult = { kind: 'unauthenticated' };
 const THROTTLED: AuthResult = { kind: 'unauthenticated', throttled: true };
-const CROWDED: Crowded = { kind: 'crowded' };
+const SET_ASIDE: SetAside = { kind: 'set aside' };
 
 /** What to return at once instead of waiting for a hash. */
-interface Shortcuts<Full extends Crowded> {
+interface Shortcuts<Full extends SetAside> {
   /** If an active user's queue is full; without it the password waits all the same. */
-  crowded?: Full;
+  whenFull?: Full;
   /** For a guess; without it a guess takes as long as a hash, if there is a place. */
   guess?: AuthResult;
 }
@@ -115,7 +118,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
     return hash('sha256', text, 'base64');
   }
 
-  function checkBy<Full extends Crowded>(
+  function checkBy<Full extends SetAside>(
     username: string,
     password: string,
     shortcuts: Shortcuts<Full>,
@@ -128,11 +131,11 @@ export function createVerifier(options: VerifierOptions): Verifier {
       : judge(username, password, user, shortcuts);
   }
 
-  function judge<Full extends Crowded>(
+  function judge<Full extends SetAside>(
     username: string,
     password: string,
     user: KnownUser | null,
-    { crowded, guess }: Shortcuts<Full>,
+    { whenFull, guess }: Shortcuts<Full>,
   ): AuthResult | Full | Promise<AuthResult> {
     const active = user?.active ? user : undefined;
     const storedHash = active?.passwordHash ?? DUMMY_HASH;
@@ -152,7 +155,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
       return guess ?? queue.guess(digest, storedHash, password)?.then(conclude) ?? THROTTLED;
     }
     reportUnusable(active);
-    if (crowded !== undefined && queue.isFull(username, digest)) return crowded;
+    if (whenFull !== undefined && queue.isFull(username, digest)) return whenFull;
     return queue.join(username, digest, storedHash, password).then(conclude);
   }
 
@@ -186,7 +189,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
   timer.unref();
   return {
     check: (username, password) => checkBy<never>(username, password, {}),
-    checkSoon: (username, password) => checkBy(username, password, { crowded: CROWDED }),
+    checkSoon: (username, password) => checkBy(username, password, { whenFull: SET_ASIDE }),
     checkLate: (username, password) => checkBy<never>(username, password, { guess: REFUSED }),
     refresh,
     stop: () => {

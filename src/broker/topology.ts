@@ -144,7 +144,7 @@ async function check(connection: BrokerConnection, object: TopologyObject): Prom
   if (absent !== null) return wrong(object, absent);
   const different = await ask(connection, (channel) => declare(channel, object));
   if (different?.code === ACCESS_REFUSED) {
-    return fine(object, 'exists; its arguments were not checked, this user may not configure it');
+    return fine(object, 'exists; its arguments were not checked because this user may not configure it');
   }
   return different === null ? fine(object) : wrong(object, different);
 }

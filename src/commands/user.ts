@@ -32,10 +32,10 @@ function registerAdd(user: Command): void {
     .description('Create or update a user; the password comes from standard input or a prompt')
     .requiredOption('--role <role>', `one of ${ROLES.join(', ')}`)
     .option('--change-role', 'allow a new role for an existing user')
-    .option('--machine <machine...>', 'restrict a system user to calls of these machines')
-    .option('--customer <id...>', 'restrict a system user to calls of these customers')
-    .addOption(new Option('--any-machine', 'lift the restriction to machines').conflicts('machine'))
-    .addOption(new Option('--any-customer', 'lift the restriction to customers').conflicts('customer'))
+    .option('--machine <machine...>', 'confine a system user to calls of these machines')
+    .option('--customer <id...>', 'confine a system user to calls of these customers')
+    .addOption(new Option('--any-machine', 'lift the confinement to machines').conflicts('machine'))
+    .addOption(new Option('--any-customer', 'lift the confinement to customers').conflicts('customer'))
     .action(add);
   addUsage(command, {
     examples: [

@@ -71,7 +71,7 @@ export async function discard(
 }
 
 /** Shows what a replay would do. */
-export async function dryRun(context: ConsoleContext, form: URLSearchParams): Promise<ConsoleResponse> {
+export async function showDryRun(context: ConsoleContext, form: URLSearchParams): Promise<ConsoleResponse> {
   const { ids, edits } = await readReplay(context, form);
   return dryRunPage(await context.dryRun(ids, edits));
 }

@@ -73,8 +73,8 @@ export class Jobs {
 
 /** The numbers of a job, for its page and for the script that follows it. */
 export function numbersOf({ progress, selected, state, startedAt }: Job) {
-  const { sent = 0, resolved = 0, dead = 0, takenOver = 0, leftAlone = [] } = progress ?? {};
-  const done = resolved + dead + takenOver + leftAlone.length;
+  const { sent = 0, resolved = 0, dead = 0, takenOver = 0, skipped = [] } = progress ?? {};
+  const done = resolved + dead + takenOver + skipped.length;
   const seconds = Math.max(0.001, (Date.now() - startedAt.getTime()) / 1000);
   const rate = Math.round(done / seconds);
   const left = state !== 'running' ? '0 s' : rate === 0 ? '?' : `${Math.ceil((selected - done) / rate)} s`;

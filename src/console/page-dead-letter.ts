@@ -63,7 +63,7 @@ function actions({ deadLetter }: DeadLetterView, session: Session): Html {
   const problem = unsendable(altered, edits);
   return html`<h2>Actions</h2>
 ${!verified && html`<p class="problem">Sender not verified: the credentials were missing or wrong, or could not be checked. If you replay this call, you vouch for it.</p>`}
-${reason === 'forbidden' && html`<p class="problem">The sender may not submit calls.</p>`}
+${reason === 'forbidden' && html`<p class="problem">The sender may not submit this call.</p>`}
 ${problem && html`<p class="problem">Cannot be replayed: ${problem}.</p>`}
 ${
   status !== 'discarded' &&

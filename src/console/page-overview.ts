@@ -1,9 +1,10 @@
+import plur from 'plur';
 import type { Overview } from '../store/overview.ts';
 import { type Html, html } from './html.ts';
 import type { ConsoleResponse } from './respond.ts';
 
 /** Results per minute, and open dead letters by reason and machine over time. */
-export function overviewPage({ stored, refused, statuses, byReason, byMachine }: Overview): ConsoleResponse {
+export function overviewPage({ stored, died, statuses, byReason, byMachine }: Overview): ConsoleResponse {
   const last = (counts: readonly { count: number }[]) => counts.at(-2)?.count ?? 0;
   return {
     kind: 'page',
@@ -11,8 +12,8 @@ export function overviewPage({ stored, refused, statuses, byReason, byMachine }:
     script: true,
     body: html`<div data-live>
 <ul class="numbers">
-<li><b class="resolved">${last(stored)}</b> calls stored in the last full minute</li>
-<li><b class="dead">${last(refused)}</b> messages refused in the last full minute</li>
+<li><b class="resolved">${last(stored)}</b> ${plur('call', last(stored))} stored in the last full minute</li>
+<li><b class="dead">${last(died)}</b> ${plur('dead letter', last(died))} added or repeated in the last full minute</li>
 ${statuses.map(
   ({ status, count }) =>
     html`<li><b>${count}</b> <a href="/dead-letters?status=${status}">${status}</a></li>`,
@@ -24,10 +25,10 @@ ${bars(
   'Stored calls per minute',
   '',
 )}
-<h2>Refused messages per minute, last hour</h2>
+<h2>Dead letters added or repeated per minute, last hour</h2>
 ${bars(
-  refused.map(({ count }) => count),
-  'Refused messages per minute',
+  died.map(({ count }) => count),
+  'Dead letters added or repeated per minute',
   'bad',
 )}
 ${table('Open dead letters by reason, last 24 hours', 'reason', byReason)}

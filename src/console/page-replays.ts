@@ -9,7 +9,7 @@ import type { Session } from './session.ts';
 const SHOWN = 200;
 
 /** The result of a dry run. */
-export function dryRunPage({ rows, leftAlone }: DryRun): ConsoleResponse {
+export function dryRunPage({ rows, skipped }: DryRun): ConsoleResponse {
   const charges = chargesOf(rows);
   return {
     kind: 'page',
@@ -35,7 +35,7 @@ ${table(
     ]),
 )}
 ${rows.length > SHOWN && html`<p>and ${rows.length - SHOWN} more</p>`}
-${skippedList(leftAlone)}`,
+${skippedList(skipped)}`,
   };
 }
 
@@ -62,7 +62,7 @@ ${
   html`<form class="act" method="post" action="/replays/${job.id}/stop">${csrfField(session)}<button class="danger">Stop sending</button></form>
 <noscript><p><a href="/replays/${job.id}">Reload</a> to see progress.</p></noscript>`
 }
-${skippedList(progress?.leftAlone ?? [])}`,
+${skippedList(progress?.skipped ?? [])}`,
   };
 }
 

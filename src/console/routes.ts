@@ -2,7 +2,7 @@ import { readDeadLetterView } from '../dead-letters/history.ts';
 import { readSelection } from '../dead-letters/selection.ts';
 import { type Cursor, readPage } from '../store/dead-letters/list.ts';
 import { readOverview } from '../store/overview.ts';
-import { correct, discard, dryRun, filterTextOf, startReplay } from './actions.ts';
+import { correct, discard, filterTextOf, showDryRun, startReplay } from './actions.ts';
 import type { ConsoleContext } from './context.ts';
 import { type Jobs, numbersOf } from './jobs.ts';
 import { deadLetterPage } from './page-dead-letter.ts';
@@ -82,7 +82,7 @@ const routes: readonly Route[] = [
     path: /^\/discard$/,
     handle: ({ context, form, session }) => discard(context, form, session),
   },
-  { method: 'POST', path: /^\/dry-run$/, handle: ({ context, form }) => dryRun(context, form) },
+  { method: 'POST', path: /^\/dry-run$/, handle: ({ context, form }) => showDryRun(context, form) },
   {
     method: 'POST',
     path: /^\/replay$/,

@@ -142,7 +142,7 @@ function assetAt(path: string): ConsoleResponse | undefined {
 function refusedForm(status: 413 | 415): ConsoleResponse {
   return status === 413
     ? errorPage(status, 'Form too large', 'The form is larger than the console accepts.')
-    : errorPage(status, 'Refused', 'This is not a form of the console.');
+    : errorPage(status, 'Refused', 'Unsupported form.');
 }
 
 /** People are sent to the sign-in page; the script of a page reloads it on 401. */

@@ -13,7 +13,7 @@ import { retrying } from './retrying.ts';
 /** What a replay would do. `--json` prints it as it is. */
 export interface DryRun {
   rows: DryRunRow[];
-  leftAlone: Skipped[];
+  skipped: Skipped[];
 }
 
 /** What a dead letter would become, and what its call would be charged. */
@@ -54,7 +54,7 @@ export async function dryRun(
   for (const chunk of chunksOf(rows)) results.push(...(await persistChunk(chunk, database, rules)));
   const order = new Map(ids.map((id, index) => [id, index]));
   results.sort((one, other) => (order.get(one.id) ?? 0) - (order.get(other.id) ?? 0));
-  return { rows: results, leftAlone: skipped };
+  return { rows: results, skipped };
 }
 
 async function persistChunk(

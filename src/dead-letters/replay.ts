@@ -41,7 +41,7 @@ export interface ReplayProgress {
   dead: number;
   /** Replayed again by someone else before they were finished. */
   takenOver: number;
-  leftAlone: Skipped[];
+  skipped: Skipped[];
   /** Finished replays by the code of their reply. */
   byCode: Record<string, number>;
   /** Why it stopped before everything was sent. */
@@ -96,7 +96,7 @@ class ReplayRun {
       resolved: 0,
       dead: 0,
       takenOver: 0,
-      leftAlone: [],
+      skipped: [],
       byCode: {},
       ended: null,
     };
@@ -155,7 +155,7 @@ class ReplayRun {
   async #correct(found: readonly Replayable[]): Promise<Replayable[]> {
     const { operator, why, edits } = this.#order;
     const { rows, corrections, skipped } = withCorrections(found, edits);
-    this.#progress.leftAlone.push(...skipped);
+    this.#progress.skipped.push(...skipped);
     if (corrections.length === 0) return rows;
     const { sql } = this.#context;
     const stored = await retrying(() => correctDeadLetters(sql, corrections, operator, why));
@@ -217,6 +217,6 @@ class ReplayRun {
   }
 
   #skip(id: string, why: string): void {
-    this.#progress.leftAlone.push({ id, why });
+    this.#progress.skipped.push({ id, why });
   }
 }

@@ -82,13 +82,14 @@ function customerOf(text: string): number {
 /** What may be replayed: a filter, and a check that says in one line why a row is excluded by it. */
 export interface ReplayFilter {
   filter: DeadLetterFilter;
-  /** Null for a row that is not excluded. `isOptional`: an option would include it. */
+  /** Null for a row that is not excluded. */
   exclusionOf: (row: Pick<Replayable, 'status' | 'reason' | 'verified'>) => Exclusion | null;
 }
 
 interface Exclusion {
   why: string;
-  isOptional: boolean;
+  /** What the selection would have to name to include it; missing if nothing would. */
+  needs?: { reason?: DeadReason; unverified?: true };
 }
 
 /**
@@ -109,23 +110,26 @@ export function replayFilter(selected: DeadLetterFilter, unverified: boolean): R
     ...(!unverified && { verified: true }),
   };
   const exclusionOf: ReplayFilter['exclusionOf'] = ({ status, reason, verified }) => {
-    if (!openStatuses.includes(status)) return { why: `status is ${status}`, isOptional: false };
-    const options = [
-      ...(reasons.includes(reason) ? [] : [`not replayed by default, add --reason ${reason}`]),
-      ...(verified || unverified ? [] : ['sender not verified, add --unverified']),
-    ];
-    return options.length === 0 ? null : { why: options.join('; '), isOptional: true };
+    if (!openStatuses.includes(status)) return { why: `status is ${status}` };
+    const isNamed = reasons.includes(reason);
+    const isVouchedFor = verified || unverified;
+    if (isNamed && isVouchedFor) return null;
+    const why = [
+      ...(isNamed ? [] : ['not replayed unless its reason is named']),
+      ...(isVouchedFor ? [] : ['sender not verified']),
+    ].join('; ');
+    return { why, needs: { ...(!isNamed && { reason }), ...(!isVouchedFor && { unverified: true }) } };
   };
   return { filter, exclusionOf };
 }
+
+export type Excluded = Skipped & Exclusion;
 
 /** The frozen selection of a replay. */
 export interface ReplaySelection {
   ids: string[];
   /** Dead letters that were named by id but are excluded. */
-  excluded: Skipped[];
-  /** Whether an option would include some of these: then not all that was asked for is done. */
-  needsOption: boolean;
+  excluded: Excluded[];
   /** Why the corrections are not allowed for this selection; null if they are. */
   problem: string | null;
 }
@@ -150,10 +154,5 @@ export async function selectForReplay(
     const exclusion = exclusionOf(row);
     return exclusion === null ? [] : [{ id: row.id, ...exclusion }];
   });
-  return {
-    ids,
-    excluded: excluded.map(({ id, why }) => ({ id, why })),
-    needsOption: excluded.some(({ isOptional }) => isOptional),
-    problem,
-  };
+  return { ids, excluded, problem };
 }

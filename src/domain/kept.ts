@@ -4,7 +4,7 @@ import { isDecimal, type ParameterName, parameterNames, parameters } from './con
 /** Corrected parameters as text, by name. */
 export type Edits = Readonly<Partial<Record<ParameterName, string>>>;
 
-/** What can be corrected: all but the credentials, and `validation`, since a replay is never a question. */
+/** What can be corrected: all but the credentials, and `validation`, since a replay is never a validation request. */
 export const editableNames = parameterNames.filter(
   (name) => name !== 'auth_username' && name !== 'auth_password' && name !== 'validation',
 );
@@ -30,7 +30,7 @@ export function keptFields(body: string): Fields | null {
 }
 
 /** Whether a kept message only asked for validation (validation=1). */
-export function isQuestion(body: string): boolean {
+export function isValidationRequest(body: string): boolean {
   return parameters.shape.validation.safeParse(keptFields(body)?.validation).data === 1;
 }
 
@@ -42,7 +42,7 @@ export function correctedBody(call: KeptCall, edits: Edits): { body: string; con
 }
 
 /**
- * Why a call cannot be replayed, in one line; null if it can. What was masked or cut has to be set first.
+ * Why a call cannot be replayed, in one line; null if it can. What was masked or cut must be corrected first.
  *
  * @param altered parameters that were masked or cut, '' for the body as a whole
  */
@@ -52,5 +52,5 @@ export function unsendable(altered: readonly string[], edits: Edits): string | n
   // A replay sets `validation` itself.
   const open = altered.filter((name) => name !== 'validation' && !Object.hasOwn(edits, name));
   if (open.length === 0) return null;
-  return `${open.join(', ')} ${open.length === 1 ? 'was' : 'were'} masked or cut; first --set ${open.join(' and ')}`;
+  return `${open.join(', ')} ${open.length === 1 ? 'was' : 'were'} masked or cut and must be corrected first`;
 }

@@ -25,10 +25,10 @@ export type Code = (typeof codes)[number];
 export const refusalCodes: readonly Code[] = codes.filter((code) => !code.startsWith('2'));
 
 /**
- * Why a message is kept as a dead letter (docs/interface.md, section 5), and what that means for it:
+ * Why a message is kept as a dead letter (docs/interface.md, section 6), and what that means for it:
  * `refused`: its sender was told what is wrong with it;
- * `forgeable`: whoever sent it may not submit calls, so a replay takes it only where an operator names the reason;
- * `parked`: its sender cannot mend it, it waits for an operator.
+ * `forgeable`: whoever sent it may not submit calls, so a replay takes it only if an operator names the reason;
+ * `parked`: its sender cannot fix it, so it waits for an operator.
  */
 const reasons = {
   rejected: 'refused',

@@ -61,7 +61,7 @@ export function asyncApi(version: string) {
       },
       results: {
         address: 'cdrs.result.{code}',
-        description: 'Where a reply goes whose request names no `reply_to`: the exchange `cdrs.results`.',
+        description: 'The exchange for replies to requests without a `reply_to`: `cdrs.results`.',
         parameters: { code: { enum: [...codes], description: 'The code of the first entry.' } },
         messages: { result: { $ref: '#/components/messages/result' } },
         bindings: {

@@ -32,7 +32,7 @@ export function clientOf(
 ): ClientAddress {
   const peer = plainAddress(socket.remoteAddress ?? '') ?? '';
   const forwarded = String(headers['x-forwarded-for'] ?? '');
-  if (!isTrusted(peer)) return { address: counted(peer), isHttps: false, isUnbelieved: forwarded !== '' };
+  if (!isTrusted(peer)) return { address: clientKey(peer), isHttps: false, isUnbelieved: forwarded !== '' };
   let client = peer;
   for (const hop of forwarded.split(',').reverse()) {
     const address = plainAddress(hop.trim());
@@ -46,7 +46,7 @@ export function clientOf(
     .at(-1)
     ?.trim()
     .toLowerCase();
-  return { address: counted(client), isHttps: scheme === 'https', isUnbelieved: false };
+  return { address: clientKey(client), isHttps: scheme === 'https', isUnbelieved: false };
 }
 
 /** An address without port, brackets and zone; IPv4-mapped IPv6 becomes IPv4. Undefined if it is not an address. */
@@ -61,7 +61,7 @@ function plainAddress(text: string): string | undefined {
   return isMapped ? `${high >> 8}.${high & 255}.${low >> 8}.${low & 255}` : address;
 }
 
-function counted(address: string): string {
+function clientKey(address: string): string {
   if (isIP(address) !== 6) return address;
   const prefix = groupsOf(address).slice(0, 4);
   return `${prefix.map((group) => group.toString(16)).join(':')}::/64`;

@@ -67,11 +67,11 @@ const SAFE_CLASSES = new Set([
 const DATA_EXCEPTIONS: Record<string, string> = {
   '22001': 'text too long',
   '22003': 'number out of range',
-  '22007': 'no date',
+  '22007': 'not a date',
   '22008': 'date out of range',
   '22012': 'division by zero',
   '22021': 'character not in repertoire',
-  '22P02': 'text of another form than its type',
+  '22P02': 'text does not match its type',
   '22P05': 'character that cannot be stored',
 };
 
@@ -105,7 +105,7 @@ interface Cause {
 /** A failure that this code found by itself. Its message is shown as it is, so it holds no value of a call. */
 class ShownFailure extends Error {}
 
-/** Somebody has locked a whole table, so that no call can be told to be in the way: everything waits. */
+/** Somebody has locked a whole table, so no single call can be blamed: everything waits. */
 export class LockedTable extends ShownFailure {}
 
 /** A message can be neither stored nor kept, and waits nowhere; the reason is the message. */

@@ -119,7 +119,7 @@ const NOT_EMPTY = 'P3005';
 
 function migrationError(name: string, error: unknown): MigrationError {
   if (error instanceof Error && 'code' in error && error.code === NOT_EMPTY) {
-    return new MigrationError('the database holds tables of others: cdr-ingest needs one of its own', {
+    return new MigrationError('the database contains other tables; cdr-ingest needs its own database', {
       cause: error,
     });
   }
@@ -129,7 +129,7 @@ function migrationError(name: string, error: unknown): MigrationError {
     .replace(/^external connector error/, '')
     .replace(/\s+/g, ' ')
     .trim();
-  return new MigrationError(`migration ${name} failed, nothing of it was kept: ${reason}`, { cause: error });
+  return new MigrationError(`migration ${name} failed and was rolled back: ${reason}`, { cause: error });
 }
 
 async function readSchema(folder: string): Promise<string> {

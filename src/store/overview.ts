@@ -11,7 +11,7 @@ export interface Overview {
   /** Calls stored a minute, the last hour. */
   stored: Bucket[];
   /** Dead letters that died last in each minute of the last hour. */
-  refused: Bucket[];
+  died: Bucket[];
   /** Dead letters by status. */
   statuses: { status: string; count: number }[];
   /** Open dead letters of the last 24 hours by reason and by machine, hour by hour. */
@@ -34,8 +34,8 @@ const STORED = statement(
   group by minute order by minute`,
 );
 
-const REFUSED = statement(
-  'overview.refused',
+const DIED = statement(
+  'overview.died',
   `
   select minute as at, count(d.at)::int as count
   from generate_series(date_trunc('minute', now()) - interval '${MINUTES - 1} minutes', now(), '1 minute') minute
@@ -62,12 +62,12 @@ const BY_MACHINE = statement('overview.by-machine', byHour('machine', MACHINES))
 
 /** What the first page of the console shows. */
 export async function readOverview(sql: Sql): Promise<Overview> {
-  const [stored, refused, statuses, byReason, byMachine] = await Promise.all([
+  const [stored, died, statuses, byReason, byMachine] = await Promise.all([
     sql<Bucket>(STORED, []),
-    sql<Bucket>(REFUSED, []),
+    sql<Bucket>(DIED, []),
     sql<{ status: string; count: number }>(STATUSES, []),
     sql<{ name: string; hours: number[] }>(BY_REASON, []),
     sql<{ name: string; hours: number[] }>(BY_MACHINE, []),
   ]);
-  return { stored, refused, statuses, byReason, byMachine };
+  return { stored, died, statuses, byReason, byMachine };
 }

@@ -5,7 +5,7 @@ import { type Sql, statement } from './sql.ts';
 export const LIMITS = { userAtAddress: 5, address: 50, userElsewhere: 20 } as const;
 
 /** Who tries to sign in, and from where: an IPv4 address, or the first 64 bits of an IPv6 address. */
-export interface Claim {
+export interface SignInAttempt {
   username: string;
   address: string;
 }
@@ -47,11 +47,11 @@ const COUNT_ATTEMPT = statement(
  * against the user elsewhere. That last limit does not apply where the user is known, so that a stranger cannot lock users
  * out of the place where they work.
  */
-export async function countAttempt(sql: Sql, claim: Claim): Promise<Attempt> {
-  const keys = keysOf(claim);
+export async function countAttempt(sql: Sql, attempt: SignInAttempt): Promise<Attempt> {
+  const keys = keysOf(attempt);
   const [row] = await sql<{ is_known: boolean; is_within: boolean; elsewhere: number | null }>(
     COUNT_ATTEMPT,
-    [storable(claim.username), claim.address, keys.userAtAddress, keys.address, keys.user],
+    [storable(attempt.username), attempt.address, keys.userAtAddress, keys.address, keys.user],
   );
   const isWithin = row?.is_within === true && (row.elsewhere ?? 0) <= LIMITS.userElsewhere;
   return isWithin ? { kind: 'counted', isKnown: row.is_known } : { kind: 'blocked' };
@@ -64,14 +64,14 @@ const REMEMBER_ADDRESS = statement(
 );
 
 /** After a right password the user's count at this address is zero, and the attempt is taken out of the other two. */
-export async function countSuccess(sql: Sql, claim: Claim): Promise<void> {
-  await giveBack(sql, claim, true);
-  await sql(REMEMBER_ADDRESS, [claim.username, claim.address]);
+export async function countSuccess(sql: Sql, attempt: SignInAttempt): Promise<void> {
+  await giveBack(sql, attempt, true);
+  await sql(REMEMBER_ADDRESS, [attempt.username, attempt.address]);
 }
 
 /** Takes back an attempt whose password was never checked, because too many were waiting. */
-export async function uncount(sql: Sql, claim: Claim): Promise<void> {
-  await giveBack(sql, claim, false);
+export async function uncount(sql: Sql, attempt: SignInAttempt): Promise<void> {
+  await giveBack(sql, attempt, false);
 }
 
 const GIVE_BACK = statement(
@@ -85,8 +85,8 @@ const GIVE_BACK = statement(
 );
 
 /** Locks in the order of `countAttempt`, so that the two cannot deadlock. */
-async function giveBack(sql: Sql, claim: Claim, isSuccess: boolean): Promise<void> {
-  const keys = keysOf(claim);
+async function giveBack(sql: Sql, attempt: SignInAttempt, isSuccess: boolean): Promise<void> {
+  const keys = keysOf(attempt);
   await sql(GIVE_BACK, [keys.userAtAddress, keys.address, keys.user, isSuccess]);
 }
 
@@ -106,7 +106,7 @@ export async function clearAttempts(sql: Sql): Promise<void> {
   await sql(CLEAR_ADDRESSES, []);
 }
 
-function keysOf({ username, address }: Claim) {
+function keysOf({ username, address }: SignInAttempt) {
   const key = (...parts: string[]) => createHash('sha256').update(JSON.stringify(parts)).digest('hex');
   return {
     userAtAddress: key('user at address', username, address),

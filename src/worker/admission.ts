@@ -1,4 +1,4 @@
-import type { AuthResult, Crowded } from '../auth/verifier.ts';
+import type { AuthResult, SetAside } from '../auth/verifier.ts';
 import type { Body, Fields } from '../domain/body.ts';
 import { fingerprint, toCdr } from '../domain/cdr.ts';
 import { type Confinement, isOutside, isReadablyOutside } from '../domain/confinement.ts';
@@ -15,12 +15,6 @@ import { deadLetterFor, decode, type KeepingRules, parse, type Request } from '.
 
 /** Whether a sender is who it says: at once where that is known, later where a slow hash must be computed. */
 export type Verify<Result = AuthResult> = (username: string, password: string) => Result | Promise<Result>;
-
-/** Its password cannot be checked soon, so it must not stay in hand: see `Consumer.setAside`. */
-export interface SetAside {
-  kind: 'set aside';
-}
-const SET_ASIDE: SetAside = { kind: 'set aside' };
 
 /** A submission as it is admitted: nothing of it is kept yet. */
 export type Admitted = { deadLetter: () => DeadLetter } & Submission;
@@ -58,10 +52,10 @@ export function admit(request: Request, rules: AdmissionRules): Admitted | Promi
 /** The same for a message of many, which is set aside where its password cannot be checked soon. */
 export function admitSoon(
   request: Request,
-  rules: ReadingRules & { verifySoon: Verify<AuthResult | Crowded> },
+  rules: ReadingRules & { verifySoon: Verify<AuthResult | SetAside> },
 ): Admitted | SetAside | Promise<Admitted | SetAside> {
   return authenticate(request, rules, rules.verifySoon, (sender, parsed) =>
-    sender.kind === 'crowded' ? SET_ASIDE : authorize(parsed, sender, rules),
+    sender.kind === 'set aside' ? sender : authorize(parsed, sender, rules),
   );
 }
 
@@ -119,7 +113,7 @@ export function admitKept(body: Buffer, contentType: string | null, rules: Readi
   return checkVouchedFor({ body: parse(request, rules.maxBodyBytes), request }, rules);
 }
 
-/** Whoever vouches for a message has it stored: what its sender only asked (validation=1) is a call then. */
+/** Whoever vouches for a message has it stored: a validation request (validation=1) is a call then. */
 function checkVouchedFor({ body, request }: ParsedRequest, rules: ReadingRules): Admitted {
   if (body.kind === 'unreadable') return checkCall({ body, request }, '', rules, UNVERIFIED);
   const fields = { ...body.fields, auth_username: 'kept', auth_password: 'kept', validation: '0' };

@@ -210,7 +210,7 @@ function openVerifier({ config, database, log }: Environment): Verifier {
     onUnusable: (username) =>
       log.warn(
         { username },
-        'no password matches what is stored for this user: no argon2 hash within 64 MiB',
+        'stored hash is unusable (not argon2, or needs more than 64 MiB); every password of this user is refused',
       ),
   });
 }

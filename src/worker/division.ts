@@ -4,7 +4,7 @@ import { type BatchLimits, countFitting, type Message, type Results } from './ba
 import type { Request } from './request.ts';
 import type { Failure, Tries, TryPorts } from './tries.ts';
 
-/** After so many rounds of collisions a message waits even where no other got through to show that it could. */
+/** After so many rounds of collisions a message waits even if no other message got through as proof. */
 const LONELY_COLLISIONS = 20;
 /** Messages in a row that can be kept in no form: then decided ones are no longer tried one by one. */
 const MOST_UNKEEPABLE = 8;
@@ -15,7 +15,7 @@ const MOST_SUSPECTS = 8;
 type Next = 'go on' | 'stop';
 
 /**
- * A message that failed alone, or the calls like it.
+ * A message that failed alone, or similar calls.
  *
  * - Sure: its error leaves no doubt, or it has collided for too long. It waits.
  * - Witnessed: another got through after it. It is tried once more, and waits where that fails too.

@@ -40,7 +40,7 @@ export class OutageGuard {
     const now = performance.now();
     if (this.#since === undefined) {
       this.#since = now;
-      this.#settings.onChange(true, 'the database cannot be used: holding what is in hand');
+      this.#settings.onChange(true, 'database unusable: holding the deliveries in hand');
     }
     if (now - this.#since > this.#settings.returnAfterMs) this.#returned ??= this.#returnOnce();
     await sleep(backoffMs(attempt));
@@ -69,7 +69,7 @@ export class OutageGuard {
     this.#hasReturned = true;
     this.#settings.onChange(
       true,
-      'the outage lasts: deliveries go back to the broker until the database answers',
+      'outage continues: returning deliveries to the broker until the database answers',
     );
     await this.#consumer.returnAll();
     for (let attempt = 0; !(await this.#settings.reachable()); attempt += 1) {

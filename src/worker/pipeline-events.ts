@@ -74,7 +74,7 @@ function logEvent(event: PipelineEvent, log: Logger, lines: Lines): void {
     case 'unkeepable':
       log.error(
         { description: event.description },
-        'no dead letter of a message can be kept, not even of its bytes: it stays in hand',
+        'cannot store a dead letter for this message in any form; it stays in hand',
       );
       break;
     case 'waiting':

@@ -1,7 +1,7 @@
+import type { SetAside } from '../auth/verifier.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import type { Submission } from '../domain/submission.ts';
 import { describeFailure } from '../store/failures.ts';
-import type { SetAside } from './admission.ts';
 import { type BatchLimits, countFitting, type Message, type Persist, type Results } from './batch.ts';
 import { Isolation } from './isolation.ts';
 import type { Ports } from './ports.ts';

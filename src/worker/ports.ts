@@ -1,8 +1,8 @@
+import type { SetAside } from '../auth/verifier.ts';
 import type { Manner } from '../domain/held.ts';
 import type { Submission } from '../domain/submission.ts';
 import type { FailureKind } from '../store/failures.ts';
 import type { HeldRows } from '../store/persist/held-rows.ts';
-import type { SetAside } from './admission.ts';
 import type { Persist } from './batch.ts';
 import type { PipelineEvent } from './pipeline-events.ts';
 

@@ -54,6 +54,6 @@ export async function declareOrUse(
   const objects = refused.map(({ object }) => object);
   log.warn(
     { objects, first: refused[0]?.problem },
-    'the topology was left as it is: check it with "cdr-ingest topology --check"',
+    'not permitted to declare the topology, using it as found; check it with "cdr-ingest topology --check"',
   );
 }

@@ -1,4 +1,4 @@
-import { correctedBody, isQuestion } from '../domain/kept.ts';
+import { correctedBody, isValidationRequest } from '../domain/kept.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import type { Submission } from '../domain/submission.ts';
 import type { Logger } from '../ops/logger.ts';
@@ -57,14 +57,14 @@ async function tryEach(options: WaitingDeadLettersOptions): Promise<number> {
   for (const deadLetter of await waitingDeadLetters(sql)) {
     if (!(await beginTrying(sql, deadLetter.id))) continue;
     const { id, row } = deadLetter;
-    // Its sender only asked: only an operator may make a call of it.
-    if (isQuestion(deadLetter.body)) continue;
+    // Its sender asked only for validation: only an operator may make a call of it.
+    if (isValidationRequest(deadLetter.body)) continue;
     try {
       const outcome = await tryOnce(deadLetter, options);
       if (outcome.kind === 'accepted' || outcome.kind === 'duplicate') stored += 1;
       options.log.info(
         { deadLetter: id, row, outcome: outcome.kind },
-        'a dead letter was tried again: its row is free',
+        'retried a dead letter whose row is free',
       );
     } catch (error) {
       // Whoever holds the row is not the call's fault. For any other failure it has had its one try.

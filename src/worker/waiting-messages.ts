@@ -85,7 +85,7 @@ export class WaitingMessages<Delivery extends Request> {
       isTried: false,
     };
     if (!this.#waitingList.add(waiting)) {
-      if (!isEndless) return [onlyKept(waiting, 'too many calls wait')];
+      if (!isEndless) return [onlyKept(waiting, 'too many calls are waiting')];
       this.#ports.setAside(message.delivery);
       return [];
     }
@@ -108,7 +108,7 @@ export class WaitingMessages<Delivery extends Request> {
       const now = this.#ports.now();
       const overdue = this.#waitingList
         .takeOverdue(now)
-        .map((waiting) => onlyKept(waiting, 'waited as long as a call may'));
+        .map((waiting) => onlyKept(waiting, 'exceeded ROW_WAIT_MS'));
       this.#after.putFirst([...free, ...overdue]);
       const next = this.#waitingList.next(now, (row) => this.#ports.rows.isRefused(row));
       if (next === undefined || this.#trying !== undefined) continue;

@@ -341,8 +341,8 @@ describe('a flood of wrong credentials', () => {
       async () => {
         // One is being hashed, sixteen wait.
         expect(flood.filter((result) => result instanceof Promise)).toHaveLength(17);
-        expect(flood.slice(17).every((result) => 'kind' in result && result.kind === 'crowded')).toBe(true);
-        expect(verifier.checkSoon('switch', 'right')).toEqual({ kind: 'crowded' });
+        expect(flood.slice(17).every((result) => 'kind' in result && result.kind === 'set aside')).toBe(true);
+        expect(verifier.checkSoon('switch', 'right')).toEqual({ kind: 'set aside' });
         // What was set aside is checked, however many wait.
         isHeld = false;
         const late = verifier.checkLate('switch', 'right');
@@ -357,7 +357,7 @@ describe('a flood of wrong credentials', () => {
     await duringFlood(
       () => void guessed('switch', 100),
       async () => {
-        expect(verifier.checkSoon('switch', 'right')).toEqual({ kind: 'crowded' });
+        expect(verifier.checkSoon('switch', 'right')).toEqual({ kind: 'set aside' });
         for (let index = 0; index < 100; index += 1) verifier.checkSoon('switch', `other ${index}`);
         const again = verifier.checkSoon('switch', 'right');
         expect(again).toBeInstanceOf(Promise);

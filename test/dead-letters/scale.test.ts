@@ -74,13 +74,13 @@ describe('at 100,000 dead letters', () => {
   it('the overview of the console takes seconds', async () => {
     await db.execute(`update dead_letters set last_dead_at = now() - (id % 86000) * interval '1 second'`);
     const started = performance.now();
-    const { statuses, byReason, refused } = await readOverview(db.sql);
+    const { statuses, byReason, died } = await readOverview(db.sql);
     process.stdout.write(`overview: ${Math.round(performance.now() - started)} ms\n`);
     expect(statuses.reduce((sum, { count }) => sum + count, 0)).toBe(COUNT);
     const [rejected] = byReason;
     expect(rejected).toMatchObject({ name: 'rejected', hours: expect.any(Array) });
     expect(rejected?.hours).toHaveLength(24);
-    expect(refused).toHaveLength(60);
+    expect(died).toHaveLength(60);
   });
 
   it('a running replay is polled by primary key', async () => {

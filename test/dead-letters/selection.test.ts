@@ -69,24 +69,24 @@ describe('a dead letter that is excluded', () => {
   const exclusion = (unverified: boolean, row: Parameters<ReplayFilter['exclusionOf']>[0]) =>
     replayFilter({}, unverified).exclusionOf(row);
 
-  it('is reported with the options that would include it', () => {
+  it('is reported with what a selection would have to name to include it', () => {
     const status = 'dead' as const;
     expect(exclusion(false, { status, reason: 'rejected', verified: true })).toBeNull();
     expect(exclusion(true, { status, reason: 'poison', verified: false })).toBeNull();
     expect(exclusion(false, { status, reason: 'poison', verified: false })).toEqual({
-      why: 'sender not verified, add --unverified',
-      isOptional: true,
+      why: 'sender not verified',
+      needs: { unverified: true },
     });
     expect(exclusion(true, { status, reason: 'forbidden', verified: true })).toEqual({
-      why: 'not replayed by default, add --reason forbidden',
-      isOptional: true,
+      why: 'not replayed unless its reason is named',
+      needs: { reason: 'forbidden' },
     });
-    expect(exclusion(false, { status, reason: 'unauthenticated', verified: false })?.why).toBe(
-      'not replayed by default, add --reason unauthenticated; sender not verified, add --unverified',
-    );
+    expect(exclusion(false, { status, reason: 'unauthenticated', verified: false })).toEqual({
+      why: 'not replayed unless its reason is named; sender not verified',
+      needs: { reason: 'unauthenticated', unverified: true },
+    });
     expect(exclusion(true, { status: 'resolved', reason: 'rejected', verified: true })).toEqual({
       why: 'status is resolved',
-      isOptional: false,
     });
   });
 });

@@ -65,7 +65,7 @@ it('a message that cannot be kept in any form stays unacknowledged until it can,
   await publish('cdrs', 'cdrs.create', 'garbage');
   await othersAreServed();
   await until(async () => (await metric(worker, UNKEEPABLE)) > 0);
-  await worker.logged('no dead letter of a message can be kept');
+  await worker.logged('cannot store a dead letter for this message in any form');
   await othersAreServed();
   expect(await deadLetters()).toEqual([]);
   await until(async () => (await metric(worker, 'cdr_ingest_in_flight_messages')) === 1);

@@ -58,7 +58,7 @@ it('calls beyond a quarter of PREFETCH do not wait for a lock but become dead le
       waits_for: `customer ${HELD}`,
       error: expect.stringMatching(
         new RegExp(
-          `^customer ${HELD}: locked by process ${holder?.pid} \\(blocker\\), .*; too many calls wait$`,
+          `^customer ${HELD}: locked by process ${holder?.pid} \\(blocker\\), .*; too many calls are waiting$`,
         ),
       ),
     });
@@ -75,7 +75,7 @@ it('a call that waits longer than ROW_WAIT_MS becomes a dead letter, and any wor
   await site.allAnswered();
   const kept = messages.filter(isHeld);
   expect(new Set(kept.flatMap(codesOf))).toEqual(new Set(['400']));
-  for (const { error } of await deadLetters()) expect(error).toMatch(/; waited as long as a call may$/);
+  for (const { error } of await deadLetters()) expect(error).toMatch(/; exceeded ROW_WAIT_MS$/);
   expect(await first.stop()).toBe(0);
   await site.worker();
   await blocker.end();

@@ -6,7 +6,7 @@ import { deadReasons } from '../../src/domain/outcome.ts';
 import { deadLetterStatuses } from '../../src/domain/record.ts';
 import { markReplaying, readReplayable } from '../../src/store/dead-letters/mark.ts';
 import { type Found, lookUp } from '../../src/store/persist/look-up.ts';
-import { type Claim, persistReplays } from '../../src/store/persist/replays.ts';
+import { persistReplays, type ReplayClaim } from '../../src/store/persist/replays.ts';
 import type { Sql } from '../../src/store/sql.ts';
 import { admitted, type BillingDatabase, billingDatabase } from '../support/persisting.ts';
 
@@ -93,9 +93,9 @@ it('the claims of replays are the JSON that their type declares, before they are
   }));
   const { sql, json } = noting('claims');
   await persistReplays(sql, replays, { systemCurrency: 'USD', isHeld: nothingHeld });
-  const before: Claim[] = claims.parse(json());
+  const before: ReplayClaim[] = claims.parse(json());
   await persistReplays(sql, replays, { systemCurrency: 'USD', isHeld: nothingHeld });
-  const after: Claim[] = claims.parse(json());
+  const after: ReplayClaim[] = claims.parse(json());
   expect(before.map(({ answer }) => answer)).toEqual([null, null]);
   expect(after.map(({ answer }) => answer?.reason)).toEqual(['rejected', 'conflict']);
 });

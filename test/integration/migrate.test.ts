@@ -110,7 +110,7 @@ describe('migrate', () => {
 
   test('refuses a database that holds the tables of others', async () => {
     await query('create table somebodys (a int)');
-    await expect(migrate(url)).rejects.toThrow('the database holds tables of others');
+    await expect(migrate(url)).rejects.toThrow('the database contains other tables');
   });
 
   test('says in one line why a database cannot be used', async () => {

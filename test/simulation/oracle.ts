@@ -93,10 +93,11 @@ export class Oracle {
     if (this.#quarantined.has(id) || this.#hasWaited(id)) return;
     const codes = [...(this.#replies.get(id) ?? [])];
     const effects = this.#effects(id);
-    const isQuestion = this.#submitted.get(id)?.expectation.kind === 'question';
-    if (effects.length > 1 && !isQuestion) this.violate(`${id} has several effects: ${effects.join(', ')}`);
+    const isValidationRequest = this.#submitted.get(id)?.expectation.kind === 'question';
+    if (effects.length > 1 && !isValidationRequest)
+      this.violate(`${id} has several effects: ${effects.join(', ')}`);
     for (const code of codes) this.#check(id, code, 'was answered');
-    if (codes.length > 1 && !isQuestion) this.violate(`${id} was answered ${codes.join(' and ')}`);
+    if (codes.length > 1 && !isValidationRequest) this.violate(`${id} was answered ${codes.join(' and ')}`);
   }
 
   /** Whether the call is kept because of a row that somebody held. */

@@ -127,10 +127,9 @@ describe('a sender', () => {
 
   it('whose password cannot be looked at soon has its message set aside, at once or later', async () => {
     const request = requestOf(Buffer.from(JSON.stringify(CALL)));
-    const crowded = { kind: 'crowded' as const };
-    const aside = { kind: 'set aside' };
-    expect(await admitSoon(request, { ...RULES, verifySoon: () => crowded })).toEqual(aside);
-    expect(await admitSoon(request, { ...RULES, verifySoon: async () => crowded })).toEqual(aside);
+    const aside = { kind: 'set aside' as const };
+    expect(await admitSoon(request, { ...RULES, verifySoon: () => aside })).toEqual(aside);
+    expect(await admitSoon(request, { ...RULES, verifySoon: async () => aside })).toEqual(aside);
     expect(
       await admitSoon(request, { ...RULES, verifySoon: async () => verify('a', 'right') }),
     ).toMatchObject({ kind: 'call' });

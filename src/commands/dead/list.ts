@@ -98,7 +98,10 @@ async function listGroups(
   const most = limit ?? TABLE_ROWS;
   const groups = await groupDeadLetters(sql, filter, field, systemCurrency, most + 1);
   printGroups(field, groups.slice(0, most));
-  if (groups.length > most) printLine(`Showing the ${most} largest groups. Use --limit for more.`);
+  if (groups.length > most)
+    printLine(
+      `Showing the ${most === 1 ? 'largest group' : `${most} largest groups`}. Use --limit for more.`,
+    );
 }
 
 function isGroupField(text: string): text is GroupField {

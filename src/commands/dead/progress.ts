@@ -19,9 +19,9 @@ export function openProgress(total: number) {
   if (isTerminal) bar.start(total, 0, { resolved: 0, dead: 0, rate: 0, left: '?' });
 
   function update(progress: ReplayProgress): void {
-    const { resolved, dead, takenOver, leftAlone } = progress;
+    const { resolved, dead, takenOver, skipped } = progress;
     const now = performance.now();
-    const done = resolved + dead + takenOver + leftAlone.length;
+    const done = resolved + dead + takenOver + skipped.length;
     const rate = Math.round(done / ((now - started) / 1000));
     const left = rate === 0 ? '?' : `${Math.ceil((total - done) / rate)} s`;
     if (done > lastDone) doneAt = now;

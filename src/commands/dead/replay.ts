@@ -1,12 +1,17 @@
 import type { Command } from 'commander';
 import { ConfigError, readConfig } from '../../config.ts';
 import { brokerOf, brokerVariables, databaseVariables } from '../../connections.ts';
-import { readEdits } from '../../dead-letters/corrections.ts';
+import { readEdits, type Skipped } from '../../dead-letters/corrections.ts';
 import { dryRun } from '../../dead-letters/dry-run.ts';
 import { readCount, readPercent, readRate } from '../../dead-letters/input.ts';
 import { replay } from '../../dead-letters/replay.ts';
 import { BrokerError, openReplayPublisher } from '../../dead-letters/replay-publisher.ts';
-import { type ReplaySelection, replayFilter, selectForReplay } from '../../dead-letters/selection.ts';
+import {
+  type Excluded,
+  type ReplaySelection,
+  replayFilter,
+  selectForReplay,
+} from '../../dead-letters/selection.ts';
 import type { Database } from '../../store/database.ts';
 import { withDatabase } from '../database.ts';
 import { CommandError, finish } from '../exit.ts';
@@ -42,7 +47,7 @@ export function registerReplay(dead: Command): void {
     .option('--why <text>', 'reason, kept in the history')
     .option('--limit <count>', 'maximum dead letters, the oldest deaths first')
     .option('--rate <count/s>', 'maximum per second, such as 50/s')
-    .option('--abort-over <percent>', 'stop when more than this are refused, such as 5%')
+    .option('--abort-over <percent>', 'stop when more than this percentage is refused, such as 5%')
     .option('--json', 'print JSON')
     .action(run);
   addUsage(command, {
@@ -77,7 +82,8 @@ async function run(ids: string[], options: ReplayOptions): Promise<void> {
     const isDone = options.dryRun
       ? await runDry(database, config, request, selection)
       : await runReplay(database, config, { ...request, operator }, selection);
-    finish(isDone && !selection.needsOption);
+    // What an option would include was asked for and is not done.
+    finish(isDone && selection.excluded.every(({ needs }) => needs === undefined));
   });
 }
 
@@ -100,6 +106,15 @@ function readRequest(ids: string[], options: ReplayOptions) {
 type Request = ReturnType<typeof readRequest>;
 type ReplayConfig = ReturnType<typeof readConfig<(typeof variables)[number]>>;
 
+/** Says why a dead letter is excluded, and with which options it would be included. */
+function withOptions({ id, why, needs }: Excluded): Skipped {
+  const options = [
+    ...(needs?.reason === undefined ? [] : [`--reason ${needs.reason}`]),
+    ...(needs?.unverified ? ['--unverified'] : []),
+  ];
+  return { id, why: options.length === 0 ? why : `${why}; add ${options.join(' ')}` };
+}
+
 /** Returns whether all selected dead letters would be resolved. */
 async function runDry(
   database: Database,
@@ -108,9 +123,11 @@ async function runDry(
   { ids, excluded }: ReplaySelection,
 ): Promise<boolean> {
   const result = await dryRun(ids, edits, database, config);
-  if (isJson) printJson({ ...result, left_out: excluded });
-  else printDryRun(result, excluded);
-  return result.leftAlone.length === 0 && result.rows.every(({ code }) => code === '204');
+  const { rows, skipped } = result;
+  const leftOut = excluded.map(withOptions);
+  if (isJson) printJson({ rows, leftAlone: skipped, left_out: leftOut });
+  else printDryRun(result, leftOut);
+  return skipped.length === 0 && rows.every(({ code }) => code === '204');
 }
 
 /** Returns whether all selected dead letters were resolved. */
@@ -139,9 +156,11 @@ async function runReplay(
       onProgress: bar.update,
     });
     bar.stop();
-    if (order.isJson) printJson({ ...progress, left_out: excluded });
-    else printReplay(progress, excluded);
-    const unsent = progress.selected - progress.sent - progress.leftAlone.length;
+    const { skipped, ...counts } = progress;
+    const leftOut = excluded.map(withOptions);
+    if (order.isJson) printJson({ ...counts, leftAlone: skipped, left_out: leftOut });
+    else printReplay(progress, leftOut);
+    const unsent = progress.selected - progress.sent - skipped.length;
     return progress.dead === 0 && progress.takenOver === 0 && unsent === 0;
   } catch (error) {
     throw brokerFailure(error, 'what was not sent stays "replaying": rerun the command to continue');

@@ -6,8 +6,8 @@ import { printLine, printTable } from '../print.ts';
 /** Rows that are printed one by one; `--json` has all. */
 const SHOWN = 50;
 
-export function printReplay(progress: ReplayProgress, skipped: readonly Skipped[]): void {
-  const { selected, resolved, dead, takenOver, byCode, leftAlone, ended } = progress;
+export function printReplay(progress: ReplayProgress, excluded: readonly Skipped[]): void {
+  const { selected, resolved, dead, takenOver, byCode, skipped, ended } = progress;
   if (selected === 0) printLine('nothing to replay');
   else {
     printTable(['code', 'calls'], Object.entries(byCode).sort());
@@ -15,10 +15,10 @@ export function printReplay(progress: ReplayProgress, skipped: readonly Skipped[
   }
   if (takenOver > 0) printLine(`${takenOver} taken over by another replay`);
   if (ended !== null) printLine(`stopped early (${ended}); rerun the command to continue`);
-  printSkipped([...leftAlone, ...skipped]);
+  printSkipped([...skipped, ...excluded]);
 }
 
-export function printDryRun({ rows, leftAlone }: DryRun, skipped: readonly Skipped[]): void {
+export function printDryRun({ rows, skipped }: DryRun, excluded: readonly Skipped[]): void {
   const each = rows.slice(0, SHOWN).map(({ id, uniqueid, becomes, code, responses, charged, currency }) => {
     const problems = responses
       .filter(({ key }) => key !== '')
@@ -41,7 +41,7 @@ export function printDryRun({ rows, leftAlone }: DryRun, skipped: readonly Skipp
     ]),
   );
   printLine('Dry run: nothing was changed.');
-  printSkipped([...leftAlone, ...skipped]);
+  printSkipped([...skipped, ...excluded]);
 }
 
 function printSkipped(skipped: readonly Skipped[]): void {

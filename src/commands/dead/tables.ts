@@ -76,7 +76,9 @@ function printSummary(deadLetter: DeadLetterView['deadLetter']): void {
   if (error !== null) printLine(`  error: ${error}`);
   printLine(`  ${senderOf(deadLetter)}, ${counted(deaths, 'death')}, ${counted(replays, 'replay')}`);
   const problem = unsendable(altered, edits);
-  if (problem !== null) printLine(`  cannot be replayed: ${problem}`);
+  // An unreadable body cannot be corrected.
+  const hint = altered.includes('') ? '' : ' (use --set)';
+  if (problem !== null) printLine(`  cannot be replayed: ${problem}${hint}`);
 }
 
 /** The call as it arrived, what was corrected, and the stored call beside it; ≠ marks what differs. */

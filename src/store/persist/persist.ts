@@ -84,12 +84,13 @@ export async function persistUnlessHeld(
 /** A trigger on cdrs, or row security, says nothing and stores nothing. */
 function notStored(submission: Submission): Held {
   const row = submission.kind === 'call' ? callsLike(submission.call.cdr) : null;
-  return { kind: 'held', row, why: 'the database leaves out what it was given, without an error' };
+  return { kind: 'held', row, why: 'the database silently dropped rows it was given' };
 }
 
 /**
- * Decides, writes, and returns an outcome of every submission but two kinds, which the next round decides on what is stored by
- * then: calls whose uniqueid another worker stored meanwhile, and calls that differ from one of this very batch.
+ * Decides, writes, and returns an outcome of every submission but two kinds, which are left to the next round, to be
+ * decided against what is stored by then: calls whose uniqueid another worker stored meanwhile, and calls that differ from
+ * one of this very batch.
  */
 async function persistOnce(
   sql: Sql,

@@ -90,12 +90,12 @@ export async function persistReplays(
   return pairs(plans, outcomes).map(([, outcome]) => outcome);
 }
 
-function resultOf({ id, digest, replays, by }: Claim, outcome: Outcome): ReplayResult {
+function resultOf({ id, digest, replays, by }: ReplayClaim, outcome: Outcome): ReplayResult {
   return { id, digest, attempt: replays, by, outcome };
 }
 
 /** The JSON that CLAIM builds. Not checked for each batch: a test checks it (test/integration/json-shapes.test.ts). */
-export interface Claim {
+export interface ReplayClaim {
   /** Of the submission, from 0. */
   position: number;
   id: string;
@@ -114,13 +114,13 @@ export interface Claim {
 type Plan =
   /** Its row is held by somebody. */
   | Held
-  | { kind: 'persist'; submission: Submission; claim: Claim | undefined }
+  | { kind: 'persist'; submission: Submission; claim: ReplayClaim | undefined }
   | { kind: 'answer'; outcome: Outcome }
   /** The second copy of a message in one batch; `of` is its row. */
   | { kind: 'again'; of: string };
 
 /** A one-time token lets its message in once; a second copy gets the answer of the first. */
-function planFor(submission: ReplaySubmission, found: Claim | undefined, taken: Set<string>): Plan {
+function planFor(submission: ReplaySubmission, found: ReplayClaim | undefined, taken: Set<string>): Plan {
   if (found === undefined) {
     const forged: Outcome = { kind: 'unauthenticated' };
     return { kind: 'persist', submission: asDecided(forged, submission), claim: undefined };
@@ -163,13 +163,13 @@ select coalesce(json_agg(claim), '[]')::text as claims from (
 );
 
 /** By the position of the submission. */
-async function claim(sql: Sql, submissions: readonly ReplaySubmission[]): Promise<Map<number, Claim>> {
+async function claim(sql: Sql, submissions: readonly ReplaySubmission[]): Promise<Map<number, ReplayClaim>> {
   const replays = submissions.map(({ replay }) => replay);
   const [row] = await sql<{ claims: string }>(CLAIM, [
     replays.map(({ deadLetter }) => deadLetter),
     replays.map(({ attempt }) => attempt),
     replays.map(({ tokenHash }) => tokenHash),
   ]);
-  const claims = JSON.parse(row?.claims ?? '[]') as Claim[];
+  const claims = JSON.parse(row?.claims ?? '[]') as ReplayClaim[];
   return new Map(claims.map((claim) => [claim.position, claim]));
 }
