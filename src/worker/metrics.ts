@@ -71,13 +71,13 @@ function messageMetrics(registry: Registry) {
     ]),
     cleaned: counter(
       'cdr_ingest_cleaned_parameters_total',
-      'Texts in which characters were replaced or which were cut.',
+      'Texts that were cut or had characters replaced.',
     ),
-    unroutableReplies: counter('cdr_ingest_unreceivable_replies_total', 'Replies that were unroutable.'),
-    troubles: counter('cdr_ingest_troubles_total', 'Failures that a batch met, by their cause.', ['cause']),
+    unroutableReplies: counter('cdr_ingest_unreceivable_replies_total', 'Replies that could not be delivered.'),
+    troubles: counter('cdr_ingest_troubles_total', 'Failed attempts at a batch, by cause.', ['cause']),
     setAside: counter(
       'cdr_ingest_set_aside_total',
-      'Messages sent to cdrs.dead because too many passwords of their user waited to be checked.',
+      'Messages sent to cdrs.dead because too many passwords of their user were waiting to be checked.',
     ),
     unkeepable: counter(
       'cdr_ingest_unkeepable_messages_total',
@@ -143,32 +143,32 @@ function metricsByQueue(registry: Registry, queues: ReadonlyMap<string, QueueSta
   gauge('cdr_ingest_in_flight_messages', 'Deliveries not yet acknowledged.', [], (self) => {
     self.set([...queues.values()].reduce((sum, { inFlight }) => sum + inFlight(), 0));
   });
-  gauge('cdr_ingest_consuming', '1 while messages of a queue are taken.', ['queue'], (self) => {
+  gauge('cdr_ingest_consuming', '1 while messages of a queue are consumed.', ['queue'], (self) => {
     for (const [queue, { isConsuming }] of queues) self.set({ queue }, isConsuming() ? 1 : 0);
   });
   const paused = gauge(
     'cdr_ingest_paused',
-    '1 while an outage keeps the worker from persisting what comes from a queue.',
+    '1 while an outage keeps the worker from persisting the messages of a queue.',
     ['queue'],
   );
   const waiting = gauge(
     'cdr_ingest_waiting_messages',
-    'Messages in hand whose customer, invoice or dead letter somebody else holds or refuses.',
+    'Messages in hand whose customer, invoice or dead letter is held.',
     ['queue'],
   );
   const losses = counter(
     'cdr_ingest_consumer_losses_total',
-    'Subscriptions that were lost, by what was lost; decoding: for what came on them.',
+    'Subscriptions lost, by cause; decoding: because of what arrived on them.',
     ['queue', 'cause'],
   );
   const unreadable = counter(
     'cdr_ingest_unreadable_messages_total',
-    'Messages whose headers or properties could not be taken.',
+    'Messages whose headers or properties could not be read.',
     ['queue'],
   );
   const age = histogram(
     'cdr_ingest_message_age_seconds',
-    'Time from the timestamp that a sender gave its message to the acknowledgement; in whole seconds.',
+    'Time from the timestamp that the sender gave the message to its acknowledgement, in whole seconds.',
     AGES,
   );
   // Named by OpenTelemetry's conventions for messaging; what they have no name for begins with cdr_ingest.

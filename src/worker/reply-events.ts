@@ -18,7 +18,7 @@ export function createReplyMetrics(registry: Registry) {
   const registers = [registry];
   const connected = new Gauge({
     name: 'cdr_ingest_connected',
-    help: '1 while a connection to the broker is up. Those of direct replies appear with the first of these.',
+    help: '1 while a connection to the broker is up. Connections for direct replies appear once the first direct reply is sent.',
     labelNames: ['connection'],
     registers,
   });
@@ -30,7 +30,7 @@ export function createReplyMetrics(registry: Registry) {
   });
   const diverted = new Counter({
     name: 'cdr_ingest_diverted_replies_total',
-    help: 'Replies that went to cdrs.results in place of their reply_to, by why.',
+    help: 'Replies that went to cdrs.results instead of their reply_to, by reason.',
     labelNames: ['why'],
     registers,
   });

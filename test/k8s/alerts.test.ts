@@ -108,7 +108,7 @@ describe('the alerts', () => {
       fires: { CdrIngestRepliesRefused: [{ exchange: 'default' }] },
     },
     {
-      what: 'somebody storms with hostile reply addresses',
+      what: 'somebody sends a storm of hostile reply addresses',
       series: {
         'cdr_ingest_diverted_replies_total{why="closing",pod="p"}': '0x5 0+600x95',
         'cdr_ingest_diverted_replies_total{why="returned",pod="p"}': '0+600x100',
@@ -118,7 +118,7 @@ describe('the alerts', () => {
       fires: { CdrIngestHostileReplyAddresses: [{}] },
     },
     {
-      what: 'a connection is lost over what came on it',
+      what: 'a connection is lost over what arrived on it',
       series: { 'cdr_ingest_consumer_losses_total{cause="decoding",queue="cdrs.dead",pod="p"}': '0x5 1x95' },
       silentAt: '5m',
       firingAt: '10m',
@@ -144,7 +144,7 @@ describe('the alerts', () => {
       fires: { CdrIngestDeadLettersOld: [{}] },
     },
     {
-      what: 'what the broker gave up on waits',
+      what: 'messages wait in cdrs.dead',
       series: {
         'rabbitmq_detailed_queue_messages_ready{queue="cdrs.dead",pod="r"}': '0x5 500x95',
         'rabbitmq_detailed_queue_messages_ready{queue="cdrs.create",pod="r"}': '5000x100',
