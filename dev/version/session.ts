@@ -116,7 +116,7 @@ function persist(database: Database, submissions: readonly Submission[]) {
   return attemptsOn(database, 'USD', 20_000).plain(submissions, nothingHeld);
 }
 
-/** Stored, stored before, in conflict, asked only, refused in every way. */
+/** Stored, already stored, in conflict, validation only, refused in every way. */
 async function persistCalls(database: Database, turn: number): Promise<void> {
   const full = {
     uniqueid: `full-${turn}`,

@@ -203,7 +203,7 @@ describe('a session ends for good', () => {
     expect(await isLive(cookie)).toBe(false);
   });
 
-  it('with nothing else: an update that changes none of these leaves it', async () => {
+  it('but is unaffected by any other update', async () => {
     const username = await newUser();
     const { cookie } = await signIn(username, PASSWORD, newAddress());
     await db.execute(`update users set updated_at = now(), active = active where username = '${username}'`);
@@ -246,7 +246,7 @@ describe('between the check of the password and the session', () => {
 });
 
 describe('guessing', () => {
-  it('ninety at once, at two replicas: five are looked at', async () => {
+  it('ninety at once, at two replicas: only five are checked', async () => {
     const username = await newUser();
     const address = newAddress();
     const answers = await Promise.all(

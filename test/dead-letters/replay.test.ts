@@ -81,7 +81,7 @@ describe('a replay', () => {
     expect(await storedAs('forged-1')).toMatchObject([{ submitted_by: 'boss', replayed_by: 'boss' }]);
   });
 
-  it('stores an unverified call that only asked for validation, if an operator vouches for it', async () => {
+  it('stores an unverified call that asked only for validation, if an operator vouches for it', async () => {
     const id = await refused({ uniqueid: 'asked-1', auth_password: 'wrong', validation: 1 });
     const replay = ['replay', id, '--reason', 'unauthenticated', '--unverified'];
     expect(await site.dead([...replay, '--set', 'validation=1'])).toMatchObject({

@@ -32,7 +32,7 @@ describe('a form-encoded body', () => {
     expect(fieldsOf(form(text))).toEqual(expected);
   });
 
-  it('has __proto__ read as the name of a parameter', () => {
+  it('reads __proto__ as the name of a parameter', () => {
     const body = form('__proto__=1');
     expect(body.kind === 'fields' && Object.keys(body.fields)).toEqual(['__proto__']);
   });

@@ -18,18 +18,18 @@ describe('a JSON body', () => {
     ['1.5E-6', '0.0000015'],
     ['-0e0', '0'],
     ['1.0000000000000000', '1'],
-  ])('has the decimal %s read digit by digit', (written, expected) => {
+  ])('reads the decimal %s digit by digit', (written, expected) => {
     expect(fieldsOf(json(`{"cost":${written}}`))).toEqual({ cost: expected });
     expect(fieldsOf(json(`{ "x" : [ 1 ] , "cost" :\n ${written} }`))).toMatchObject({ cost: expected });
   });
 
-  it('has decimals that a double holds read the quick way, to the same digits', () => {
+  it('reads decimals that a double holds the quick way, to the same digits', () => {
     for (const written of ['0.1', '0.3', '1234.567891', '-0.000001', '99999999.999999', '12.50']) {
       expect(String(Number(written))).toBe(String(fieldsOf(json(`{"cost":${written}}`)).cost));
     }
   });
 
-  it('has whole numbers read as numbers where that is safe and else as their digits', () => {
+  it('reads whole numbers as numbers where that is safe and else as their digits', () => {
     const text = '{"a":1e3,"b":12345678901234567890,"c":1.0,"d":-5,"e":9007199254740993,"f":1e25}';
     expect(fieldsOf(json(text))).toEqual({
       a: 1000,
@@ -41,7 +41,7 @@ describe('a JSON body', () => {
     });
   });
 
-  it('never has a number read as another one that happens to be in range', () => {
+  it('never reads a number as another one that happens to be in range', () => {
     for (const written of [
       '1e400',
       '-1e400',
@@ -60,18 +60,18 @@ describe('a JSON body', () => {
     ['blanks around it', '{"a":1,"a"\n\t :1}'],
     ['values that look like names', '{"x":"\\"a\\":","a":1,"y":"a","a":1}'],
     ['objects between', '{"a":{"b":[{"a":1}]},"c":[{}],"a":1}'],
-  ])('with a name that stands twice is refused on that name: %s', (_, text) => {
+  ])('with a repeated name is refused on that name: %s', (_, text) => {
     expect(json(text)).toMatchObject({ kind: 'unreadable', key: 'a' });
     expect(json(text.replace(':1', ':1e0'))).toMatchObject({ kind: 'unreadable', key: 'a' });
   });
 
-  it('is read without the names that stand twice', () => {
+  it('is read without its repeated names', () => {
     const text = '{"a":1,"b":2,"c":3,"a":1,"c":4,"cost":0.1234567890123456789}';
     expect(json(text)).toMatchObject({ kind: 'unreadable', key: 'a' });
     expect({ ...json(text).fields }).toEqual({ b: 2, cost: '0.1234567890123456789' });
   });
 
-  it('with names that stand twice within a value, or in it and beside it, repeats no parameter', () => {
+  it('with repeated names within a value, or in it and beside it, repeats no parameter', () => {
     expect(json('{"a":1,"b":{"a":2}}')).toMatchObject({ kind: 'fields', fields: { a: 1 } });
     expect(json('{"b":{"a":2,"a":3},"a":1}')).toMatchObject({ kind: 'fields', fields: { a: 1 } });
     expect(json('{"b":[{"a":2},{"a":3}],"a":1}')).toMatchObject({ kind: 'fields', fields: { a: 1 } });
@@ -81,7 +81,7 @@ describe('a JSON body', () => {
     expect(fieldsOf(json('{"a":1,"A":2," a":3}'))).toEqual({ a: 1, A: 2, ' a': 3 });
   });
 
-  it('has texts that hold JSON read as texts', () => {
+  it('reads texts that hold JSON as texts', () => {
     const value = '{"a":1,"a":2} \\ "x": [';
     expect(fieldsOf(json(JSON.stringify({ a: value, b: 'x":1' })))).toEqual({ a: value, b: 'x":1' });
   });
@@ -99,7 +99,7 @@ describe('a JSON body', () => {
     '{"a":+1}',
     '{"a":.5}',
     '{"a":NaN}',
-  ])('that is no JSON is refused as a whole: %j', (text) => {
+  ])('that is not JSON is refused as a whole: %j', (text) => {
     expect(json(text)).toMatchObject({ kind: 'unreadable', key: '' });
   });
 
@@ -110,11 +110,11 @@ describe('a JSON body', () => {
     ['"a"', 'a string'],
     ['[]', 'an array'],
     ['[{"a":1}]', 'an array'],
-  ])('that is no object is refused as a whole: %s', (text, name) => {
+  ])('that is not an object is refused as a whole: %s', (text, name) => {
     expect(json(text)).toMatchObject({ kind: 'unreadable', key: '', message: expect.stringContaining(name) });
   });
 
-  it('says where it is broken and never what stands there', () => {
+  it('says where it is broken but never quotes it', () => {
     expect(json('{"a":1 "b":2}')).toMatchObject({
       message: expect.stringMatching(/unexpected character at position 7$/),
     });
@@ -143,7 +143,7 @@ describe('a JSON body', () => {
     expect(json(`{"a":"${'[{'.repeat(100)}\\"${'[{'.repeat(100)}"}`).kind).toBe('fields');
   });
 
-  it('has __proto__ and the like read as names of parameters', () => {
+  it('reads __proto__ and the like as names of parameters', () => {
     for (const text of [
       '{"__proto__":{"cost":1},"constructor":1}',
       '{"__proto__":1e5,"constructor":{"a":1}}',

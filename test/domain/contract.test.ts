@@ -73,7 +73,7 @@ describe('the table of parameters', () => {
     expect(ours).toEqual(published);
   });
 
-  it('stands in docs/contract.md; npx tsx dev/contract-table.ts writes it there', () => {
+  it('is in docs/contract.md; npx tsx dev/contract-table.ts writes it there', () => {
     const document = readFileSync(new URL('../../docs/contract.md', import.meta.url), 'utf8');
     expect(document).toBe(withContractTable(document));
   });

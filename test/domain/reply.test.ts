@@ -26,7 +26,7 @@ describe('the reply', () => {
     expect(replyBody({ kind: 'duplicate' })).toBe(published);
   });
 
-  it('to a question is 201', () => {
+  it('to a validation request is 201', () => {
     expect(responsesTo({ kind: 'validated' })).toEqual([{ code: '201', key: '', message: 'OK' }]);
   });
 
@@ -63,7 +63,7 @@ describe('the reply', () => {
   });
 });
 
-/** Each outcome: its code, and the reason of its dead letter, of an ordinary call and of a question. */
+/** Each outcome: its code, and the reason of its dead letter, of an ordinary call and of a validation request. */
 const OUTCOMES: [Outcome, string, string | null, string | null][] = [
   [{ kind: 'accepted' }, '204', null, null],
   [{ kind: 'duplicate' }, '204', null, null],
@@ -82,7 +82,7 @@ const OUTCOMES: [Outcome, string, string | null, string | null][] = [
 
 describe('a dead letter is kept', () => {
   it.each(OUTCOMES)(
-    'by the outcome: %j is %s, kept as %s, a question as %s',
+    'by the outcome: %j is %s, kept as %s, a validation request as %s',
     (outcome, code, reason, asked) => {
       expect(codeOf(outcome)).toBe(code);
       expect(deadReasonOf(outcome, false)).toBe(reason);

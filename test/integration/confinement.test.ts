@@ -39,7 +39,7 @@ const reasons = (uniqueid: string) =>
   );
 
 describe('a user who is confined', () => {
-  it('stores calls of his machines and customers and no others', async () => {
+  it('stores calls of its machines and customers only', async () => {
     await confine({ machines: '{m-1,m-2}', customers: '{1}' });
     expect(await codes({ uniqueid: 'in', machine: 'm-2' })).toEqual(['204']);
     expect(await codes({ uniqueid: 'machine', machine: 'm-3' })).toEqual(['402']);
@@ -54,7 +54,7 @@ describe('a user who is confined', () => {
       ]);
   });
 
-  it('hears of stored calls what he heard before his confinement changed', async () => {
+  it('gets the same answer about stored calls as before its confinement changed', async () => {
     await confine(ANY);
     expect(await codes({ uniqueid: 'before', machine: 'm-9' })).toEqual(['204']);
     await confine({ machines: '{m-1}', customers: null });
@@ -66,7 +66,7 @@ describe('a user who is confined', () => {
     expect(await codes({ uniqueid: 'before', machine: 'm-9', cost: 9 })).toEqual(['400 uniqueid']);
   });
 
-  it('learns nothing of a stored call of others, whatever he guesses of it', async () => {
+  it('learns nothing of a stored call of others, whatever it guesses', async () => {
     await confine(ANY);
     expect(await codes({ uniqueid: 'theirs', scustomer: 2, cost: '1.50' })).toEqual(['204']);
     await confine({ machines: null, customers: '{1}' });
@@ -87,7 +87,7 @@ describe('a user who is confined', () => {
     expect(await codes({ uniqueid: 'nothing' })).toEqual(['402']);
   });
 
-  it('does not confine the operator who replays his call', async () => {
+  it('does not confine the operator who replays its call', async () => {
     await confine({ machines: '{m-1}', customers: null });
     expect(await codes({ uniqueid: 'replayed', machine: 'm-3' })).toEqual(['402']);
     const { code } = await site.dead(['replay', '--uniqueid', 'replayed', '--reason', 'forbidden']);

@@ -95,9 +95,9 @@ async function attempt(part: Part, statement: string): Promise<'done' | 'denied'
   }
 }
 
-describe('a worker with the least grants', () => {
+describe('a worker with only the minimum grants', () => {
   it('does everything that a worker does', async () => {
-    // Given back by somebody who could not take it: what the broker gives up on.
+    // A message that was returned until the broker quarantined it.
     const poisoned = callOf({ uniqueid: 'poison' });
     broker.channel.publish('cdrs', 'cdrs.create', Buffer.from(JSON.stringify(poisoned)));
     await broker.channel.waitForConfirms();
@@ -134,7 +134,7 @@ describe('a worker with the least grants', () => {
     expect(await deadLetterOf('lost')).toEqual(['unroutable dead']);
   });
 
-  it('lets nobody but its own calls wait for a row that somebody else holds', async () => {
+  it('makes only the calls of a held row wait', async () => {
     const client = new Client({ connectionString: db.databaseUrl, application_name: 'a billing job' });
     await client.connect();
     await client.query('begin; update customers set name = name where id = 2');
@@ -144,7 +144,7 @@ describe('a worker with the least grants', () => {
     expect(await held).toEqual(['204']);
   });
 
-  it('persists the replays of an operator who has the least grants himself', async () => {
+  it('persists the replays of an operator who has only the minimum grants', async () => {
     await db.execute(`insert into customers (id, name, currency) values (77, 'new', 'USD')`);
     const tried = await dead('replay', '--uniqueid', 'refused', '--dry-run');
     expect({ ...tried, stdout: '' }).toEqual({ code: 0, stderr: '', stdout: '' });
@@ -186,7 +186,7 @@ describe('a worker with the least grants', () => {
     expect(await attempt('worker', statement)).toBe('denied');
   });
 
-  it('has no privilege that is not written down here', async () => {
+  it('has no privilege that is not listed here', async () => {
     const tables = await db.rows(
       `select table_name || ' ' || string_agg(lower(privilege_type), ' ' order by privilege_type) as line
        from information_schema.role_table_grants where grantee = '${roleOf('worker')}'
@@ -219,8 +219,8 @@ describe('a worker with the least grants', () => {
   });
 });
 
-describe('the console with the least grants', () => {
-  it('signs somebody in, shows the dead letters and signs him out', async () => {
+describe('the console with only the minimum grants', () => {
+  it('signs an operator in, shows the dead letters and signs the operator out', async () => {
     const consoleProcess = await startProcess(['console'], {
       ...environmentOf('console'),
       CONSOLE_PORT: '0',
@@ -261,8 +261,8 @@ describe('the console with the least grants', () => {
   });
 });
 
-describe('upkeep with the least grants', () => {
-  it('proves the books and takes out what is old', async () => {
+describe('upkeep with only the minimum grants', () => {
+  it('reconciles and prunes', async () => {
     const upkeep = environmentOf('upkeep');
     const proof = await runCommand(['reconcile'], upkeep);
     expect({ code: proof.code, stderr: proof.stderr }).toEqual({ code: 0, stderr: '' });

@@ -15,7 +15,7 @@ const CONTEXT = { systemCurrency: 'USD', isHeld: nothingHeld };
 let db: BillingDatabase;
 
 beforeAll(async () => {
-  db = await billingDatabase('replay-settle');
+  db = await billingDatabase('persist_replays');
 });
 
 afterAll(async () => {
@@ -162,7 +162,7 @@ describe('a replay', () => {
     ]);
   });
 
-  it('of a message that only asked is a call, and stored', async () => {
+  it('of a validation request is a call, and stored', async () => {
     const asking = await replayOf({ uniqueid: 'q-1', auth_username: 'auditor', validation: 1 });
     expect(await persistBatch([asking])).toEqual(['accepted']);
     expect(await deadLetters()).toMatchObject([{ reason: 'forbidden', status: 'resolved' }]);
@@ -185,7 +185,7 @@ describe('a replay', () => {
   });
 });
 
-describe('a replay that the broker gave up on', () => {
+describe('a quarantined replay', () => {
   const request = {
     body: Buffer.alloc(0),
     bytes: 0,

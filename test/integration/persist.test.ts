@@ -7,7 +7,7 @@ import { admitted, type BillingDatabase, billingDatabase } from '../support/pers
 let db: BillingDatabase;
 
 beforeEach(async () => {
-  db = await billingDatabase('settle');
+  db = await billingDatabase('persist');
 });
 afterEach(() => db.drop());
 

@@ -13,7 +13,7 @@ let now: number;
 let prepare: (...calls: Parameters[]) => () => Promise<string[]>;
 
 beforeEach(async () => {
-  db = await billingDatabase('settler');
+  db = await billingDatabase('read_ahead');
   statements = 0;
   now = 0;
   const counting: Sql = <Row>(statement: Statement, values: readonly unknown[]) => {

@@ -21,7 +21,7 @@ async function waiting(uniqueid: string, more: object): Promise<void> {
   );
 }
 
-it('a dead letter that waited for a row is stored by itself, but one whose sender only asked is nobody’s to charge', async () => {
+it('a dead letter that waited for a row is stored automatically, but not one whose sender asked only for validation', async () => {
   await waiting('asked', { validation: 1 });
   await waiting('called', {});
   const rules = { maxBodyBytes: 10_000, keptBodyBytes: 4096, ignored: new Set<string>() };

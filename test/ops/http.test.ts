@@ -61,7 +61,7 @@ const repeated = (count: number, work: () => Promise<number>) =>
   Promise.all(Array.from({ length: count }, work));
 
 describe('/readyz and /metrics', () => {
-  it('are read once for all who wait, and for those who come within a moment', async () => {
+  it('are read once for all waiting requests, and for those that follow within a moment', async () => {
     const waiting = repeated(40, () => ask('/readyz'));
     const scraping = await repeated(9, () => ask('/metrics'));
     release();
@@ -70,14 +70,14 @@ describe('/readyz and /metrics', () => {
     expect({ asked, scraped }).toEqual({ asked: 1, scraped: 1 });
   });
 
-  it('are read again for who comes later', async () => {
+  it('are read again for later requests', async () => {
     release();
     await ask('/readyz');
     await expect.poll(() => ask('/readyz').then(() => asked), { timeout: 5000, interval: 100 }).toBe(2);
   });
 });
 
-it('two hundred who ask on and on get a bounded number of answers, and delay nobody else', async () => {
+it('two hundred clients that keep asking get a bounded number of answers, and delay nobody else', async () => {
   release();
   let answers = 0;
   let isOver = false;
@@ -105,7 +105,7 @@ it('two hundred who ask on and on get a bounded number of answers, and delay nob
   expect(quiet.sort((one, other) => one - other)[Math.floor(quiet.length / 2)]).toBeLessThan(100);
 });
 
-it('one who takes connections and says nothing keeps nobody else out', async () => {
+it('a client that opens connections and says nothing keeps nobody else out', async () => {
   release();
   const idle = Array.from({ length: 700 }, () => connect({ host: '127.0.0.1', port: server.port }));
   for (const socket of idle) socket.on('error', () => undefined).resume();
@@ -126,7 +126,7 @@ it('one who takes connections and says nothing keeps nobody else out', async () 
     .toBe(0);
 });
 
-it('who asks too often is told so, and served again in the next second', async () => {
+it('a client that asks too often gets a 429, and is served again in the next second', async () => {
   release();
   const statuses = await repeated(300, () => ask('/livez'));
   expect(statuses.filter((status) => status === 429).length).toBeGreaterThanOrEqual(5);
@@ -140,19 +140,19 @@ it.each([
   ['DELETE', 405],
   ['TRACE', 405],
   ['OPTIONS', 204],
-])('%s is no way to read: %i', async (method, status) => {
+])('%s is not a way to read: %i', async (method, status) => {
   expect(await ask('/metrics', method)).toBe(status);
   expect(scraped).toBe(0);
 });
 
-it('HEAD is answered as GET is', async () => {
+it('HEAD is answered like GET', async () => {
   release();
   expect(await Promise.all(['/livez', '/readyz', '/metrics', '/'].map((path) => ask(path, 'HEAD')))).toEqual([
     200, 200, 200, 404,
   ]);
 });
 
-it('listens on its own address alone', async () => {
+it('listens on its own address only', async () => {
   const elsewhere = await new Promise((resolve) => {
     request({ host: '127.0.0.3', port: server.port, path: '/livez' }, resolve)
       .on('error', (error) => resolve(error.message))

@@ -125,7 +125,7 @@ describe('a sender', () => {
     });
   });
 
-  it('whose password cannot be looked at soon has its message set aside, at once or later', async () => {
+  it('whose password cannot be checked soon has its message set aside, at once or later', async () => {
     const request = requestOf(Buffer.from(JSON.stringify(CALL)));
     const aside = { kind: 'set aside' as const };
     expect(await admitSoon(request, { ...RULES, verifySoon: () => aside })).toEqual(aside);
@@ -161,7 +161,7 @@ describe('an admitted message', () => {
     [0, false],
     ['0', false],
     ['', false],
-  ])('with validation %j is a question: %s', async (validation, asked) => {
+  ])('with validation %j is a validation request: %s', async (validation, asked) => {
     expect(await admitCall({ validation })).toMatchObject({ call: { validationOnly: asked } });
     expect(await admitCall({ validation, start: null })).toMatchObject({ validationOnly: asked });
     expect(await admitCall({ validation, auth_password: 'x' })).toMatchObject({

@@ -31,26 +31,26 @@ function waitingList(...all: Waiting<string>[]): WaitingList<string> {
 }
 const names = (taken: readonly Waiting<string>[]) => taken.map(({ message }) => message);
 
-it('has room for so many, and for what can be done nothing else with', () => {
+it('holds a bounded number, plus messages that no other queue can take', () => {
   const full = waitingList(waiting('a', 'x'), waiting('b', 'x'), waiting('c', 'x'));
   expect(full.add(waiting('d', 'x'))).toBe(false);
   expect(full.add(waiting('e', null, { isEndless: true }))).toBe(true);
   expect(full.size).toBe(4);
 });
 
-it('has no room for what waits without an end either, where another queue takes it', () => {
+it('bounds messages that wait without an end too, where another queue can take them', () => {
   const one = new WaitingList<string>({ limit: 1, limitBytes: 100, holdsEndless: false, waitMs: 1000 });
   expect(one.add(waiting('a', null, { isEndless: true }))).toBe(true);
   expect(one.add(waiting('b', null, { isEndless: true }))).toBe(false);
 });
 
-it('has room for so many bytes', () => {
+it('holds a bounded number of bytes', () => {
   const some = waitingList(waiting('a', 'x', { bytes: 60 }));
   expect(some.add(waiting('b', 'x', { bytes: 41 }))).toBe(false);
   expect(some.add(waiting('c', 'x', { bytes: 40 }))).toBe(true);
 });
 
-it('lets go in the order of arrival what waits for nothing any more', () => {
+it('releases messages whose rows are free, in the order of arrival', () => {
   const some = waitingList(waiting('a', 'x'), waiting('b', 'y'), waiting('c', 'x'));
   expect(names(some.takeFree(heldOnly('y')))).toEqual(['a', 'c']);
   expect(names(some.takeFree(held))).toEqual([]);
@@ -65,7 +65,7 @@ it('never lets a message pass an older one of its uniqueid', () => {
   expect(some.behind('u')).toBeUndefined();
 });
 
-it('ends a wait in time, but for what is being tried and what waits without an end', () => {
+it('ends a wait in time, except of messages that are being tried or wait without an end', () => {
   const some = waitingList(
     waiting('a', 'x', { since: 0 }),
     waiting('b', 'x', { since: 1 }),
@@ -76,7 +76,7 @@ it('ends a wait in time, but for what is being tried and what waits without an e
   expect(names(some.takeOverdue(1_000_000))).toEqual(['b']);
 });
 
-it('has those tried in turn that only a try can free, less and less often', () => {
+it('retries in turn those that only a retry can free, less and less often', () => {
   const [a, b] = [waiting('a', 'x'), waiting('b', 'x')];
   const some = waitingList(a, b, waiting('c', 'y'));
   const isRefused = (row: string) => row === 'x';
@@ -91,7 +91,7 @@ it('has those tried in turn that only a try can free, less and less often', () =
   expect(some.guiltyOf('y')).toEqual([]);
 });
 
-it('forgets what the broker has again', () => {
+it('forgets messages that the broker has again', () => {
   const some = waitingList(waiting('a', 'x'), waiting('b', 'x'));
   some.keepOnly((message) => message === 'b');
   expect(some.size).toBe(1);
