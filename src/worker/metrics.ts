@@ -73,7 +73,10 @@ function messageMetrics(registry: Registry) {
       'cdr_ingest_cleaned_parameters_total',
       'Texts that were cut or had characters replaced.',
     ),
-    unroutableReplies: counter('cdr_ingest_unreceivable_replies_total', 'Replies that could not be delivered.'),
+    unroutableReplies: counter(
+      'cdr_ingest_unreceivable_replies_total',
+      'Replies that could not be delivered.',
+    ),
     troubles: counter('cdr_ingest_troubles_total', 'Failed attempts at a batch, by cause.', ['cause']),
     setAside: counter(
       'cdr_ingest_set_aside_total',
