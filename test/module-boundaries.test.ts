@@ -13,6 +13,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   domain: [],
   'retry.ts': [],
   'plural.ts': [],
+  sources: ['domain'],
   config: ['domain'],
   'config.ts': ['domain', 'config'],
   'connections.ts': ['config.ts'],
@@ -25,8 +26,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'dead-letters': ['domain', 'retry.ts', 'config.ts', 'connections.ts', 'broker', 'store', 'worker'],
   console: ['domain', 'plural.ts', 'ops', 'auth', 'store', 'dead-letters'],
   commands: [
-    ...['domain', 'retry.ts', 'plural.ts', 'config.ts', 'connections.ts', 'ops', 'auth', 'broker', 'store'],
-    ...['worker', 'dead-letters', 'console'],
+    ...['domain', 'retry.ts', 'plural.ts', 'sources', 'config.ts', 'connections.ts', 'ops', 'auth', 'broker'],
+    ...['store', 'worker', 'dead-letters', 'console'],
   ],
   'cli.ts': ['commands'],
 };
@@ -147,6 +148,20 @@ describe('module boundaries', () => {
     const impure = source.filter(
       ({ path, text }) =>
         moduleOf(path) === 'domain' &&
+        /Date\.now|new Date\(\)|Math\.random|process\.|performance\./.test(text),
+    );
+    expect(impure.map(({ path }) => path)).toEqual([]);
+  });
+
+  it('keep the sources pure: zod, yaml and a lossless parser only', () => {
+    const allowed = new Set(['zod', 'yaml', 'lossless-json']);
+    const foreign = importsOf('sources').filter(
+      ({ name }) => !['sources', 'domain'].includes(moduleOf(name)) && !allowed.has(name),
+    );
+    expect(foreign).toEqual([]);
+    const impure = source.filter(
+      ({ path, text }) =>
+        moduleOf(path) === 'sources' &&
         /Date\.now|new Date\(\)|Math\.random|process\.|performance\./.test(text),
     );
     expect(impure.map(({ path }) => path)).toEqual([]);

@@ -67,6 +67,17 @@ function round(value: Amount): Amount {
   return value.toDecimalPlaces(SCALE, ROUNDING.mode);
 }
 
+/** How an amount with more than 6 places becomes one with 6: toward zero, away from it, or half-up as everywhere. */
+export type Places = 'down' | 'up' | 'half-up';
+
+/** An amount of a feed, its decimal point moved by powers of ten and then rounded to 6 places, if that is asked for. */
+export function shifted(value: Amount, powers: number, places: Places | undefined): Amount {
+  const moved = value.times(new Exact(10).pow(powers));
+  if (places === undefined) return moved;
+  if (places === 'half-up') return round(moved);
+  return moved.toDecimalPlaces(SCALE, places === 'up' ? Decimal.ROUND_UP : Decimal.ROUND_DOWN);
+}
+
 function divideAndRound(numerator: Amount, denominator: Amount): Amount {
   return round(numerator.div(denominator));
 }
