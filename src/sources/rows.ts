@@ -40,6 +40,9 @@ export interface CsvRules {
   quote: string;
 }
 
+/** What a record is that ends inside quotes: in a file, its next line may belong to it. */
+export const OPEN_QUOTE = new Failure('wrong', 'the record has a quoted field without an end');
+
 /**
  * One CSV record (RFC 4180; line breaks inside quotes). A record of another number of fields than there are columns
  * is refused: what is shifted by one would be read as something else.
@@ -66,7 +69,7 @@ function csvFields(text: string, separator: string, quote: string): string[] | F
       let from = at + 1;
       for (;;) {
         const close = text.indexOf(quote, from);
-        if (close < 0) return new Failure('wrong', 'the record has a quoted field without an end');
+        if (close < 0) return OPEN_QUOTE;
         parts.push(text.slice(from, close));
         from = close + 1;
         if (text[from] !== quote) break;
