@@ -1,4 +1,4 @@
-import { maskCallText } from '../domain/secrets.ts';
+import { maskCallText } from '../domain/masking.ts';
 import { shown } from '../domain/text.ts';
 
 /**

@@ -1,30 +1,20 @@
 import { RECORD_MAX, type RecordText, type Splitter } from './splitter.ts';
 
 /**
- * The JSON records of a file, digit by digit as they stand there: one a line, where the first line is a whole object;
- * else objects over several lines, one after another or in an array.
+ * The JSON records of a file, digit by digit as they stand there: one a line, over several lines one after another, or
+ * in an array. A line that begins with { begins a record: what was open before it is broken, and only that is lost.
  */
 export function jsonSplitter(): Splitter {
+  const documents = new Documents();
   let number = 0;
-  let documents: Documents | null | undefined;
   return {
     take: (line) => {
       number += 1;
-      if (line.trim() === '' && documents === undefined) return [];
-      if (documents === undefined) documents = isWholeObject(line) ? null : new Documents();
-      if (documents !== null) return documents.take(line, number);
-      return line.trim() === '' ? [] : [{ line: number, text: line }];
+      const broken = line.startsWith('{') ? documents.end() : [];
+      return [...broken, ...documents.take(line, number)];
     },
-    end: () => documents?.end() ?? [],
+    end: () => documents.end(),
   };
-}
-
-function isWholeObject(line: string): boolean {
-  try {
-    return line.trimStart().startsWith('{') && typeof JSON.parse(line) === 'object';
-  } catch {
-    return false;
-  }
 }
 
 /** Finds where objects begin and end by their brackets. What is none comes out as a record too, to be refused. */

@@ -1,5 +1,6 @@
 import { parse as parseLossless } from 'lossless-json';
 import { NumberToken } from '../domain/json-number.ts';
+import { countNames, hasMoreThan, isNestedDeeperThan } from '../domain/json-text.ts';
 import { Failure } from './failure.ts';
 import { Ambiguous, type NativeRecord } from './native.ts';
 
@@ -10,7 +11,6 @@ const DEPTH_LIMIT = 64;
  * before a zero, or 16 digits and more. In a text it only costs the slower way.
  */
 const INEXACT_NUMBER = /[:[,]\s*(?:-0|-?\d{1,15}[.eE]|-?\d{16})/;
-const QUOTE = 0x22;
 const NOT_JSON = 'the record is not JSON';
 
 /**
@@ -19,8 +19,7 @@ const NOT_JSON = 'the record is not JSON';
  * reads matter.
  */
 export function readJson(text: string): NativeRecord | Failure {
-  const depth = depthOf(text);
-  if (depth > DEPTH_LIMIT) return new Failure('wrong', `the record is nested over ${DEPTH_LIMIT} levels`);
+  if (isTooDeep(text)) return new Failure('wrong', `the record is nested over ${DEPTH_LIMIT} levels`);
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -29,7 +28,7 @@ export function readJson(text: string): NativeRecord | Failure {
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     return new Failure('wrong', 'the record is no JSON object');
-  const isExact = !INEXACT_NUMBER.test(text) && namesWritten(text) === namesIn(value);
+  const isExact = !INEXACT_NUMBER.test(text) && countNames(text) === namesIn(value);
   return isExact ? value : exactly(text);
 }
 
@@ -40,48 +39,17 @@ function exactly(text: string): NativeRecord | Failure {
       onDuplicateKey: () => new Ambiguous(),
     });
   } catch {
-    // It takes a little less than JSON.parse: no lone surrogates written as themselves.
+    // JSON.parse has taken it, so this is not expected; a record must still never throw.
     return new Failure('wrong', NOT_JSON);
   }
 }
 
-/** How deep brackets are nested; the text need not be JSON. Few records are nested at all, and only those are walked. */
-function depthOf(text: string): number {
-  if (text.indexOf('[') < 0 && text.indexOf('{', text.indexOf('{') + 1) < 0) return 1;
-  let depth = 0;
-  let deepest = 0;
-  for (let at = 0; at < text.length; at += 1) {
-    const char = text.charCodeAt(at);
-    if (char === QUOTE) at = endOfString(text, at);
-    // { and [, then } and ]
-    else if (char === 0x7b || char === 0x5b) deepest = Math.max(deepest, ++depth);
-    else if (char === 0x7d || char === 0x5d) depth -= 1;
-  }
-  return deepest;
-}
-
-/** Where a string that begins at `start` ends: the index of its closing quote, or the end of the text. */
-function endOfString(text: string, start: number): number {
-  let end = text.indexOf('"', start + 1);
-  while (end >= 0 && isEscaped(text, end)) end = text.indexOf('"', end + 1);
-  return end < 0 ? text.length : end;
-}
-
-function isEscaped(text: string, at: number): boolean {
-  let backslashes = 0;
-  while (text[at - 1 - backslashes] === '\\') backslashes += 1;
-  return backslashes % 2 === 1;
-}
-
-/** Names that stand in the text, if every `"` before a colon ends one; NaN where a blank stands before a colon. */
-function namesWritten(text: string): number {
-  let count = 0;
-  for (let at = text.indexOf(':'); at >= 0; at = text.indexOf(':', at + 1)) {
-    const before = text.charCodeAt(at - 1);
-    if (before === QUOTE) count += 1;
-    else if (before <= 0x20) return Number.NaN;
-  }
-  return count;
+/** Whether brackets are nested too deep. Few records have so many that they must be walked through. */
+function isTooDeep(text: string): boolean {
+  const half = DEPTH_LIMIT / 2;
+  return (
+    (hasMoreThan(half, '{', text) || hasMoreThan(half, '[', text)) && isNestedDeeperThan(DEPTH_LIMIT, text)
+  );
 }
 
 function namesIn(value: object): number {

@@ -23,7 +23,7 @@ describe('a file of JSON', () => {
   it('may have one record a line; a broken line is a record by itself', () => {
     expect(recordsOf('json', '\ufeff{"a": 1.50}\n\n{"a": \n{"a": 2}\n')).toEqual([
       [1, '{"a": 1.50}'],
-      [3, '{"a": '],
+      [3, '{"a":'],
       [4, '{"a": 2}'],
     ]);
   });
