@@ -17,6 +17,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   config: ['domain'],
   'config.ts': ['domain', 'config'],
   'connections.ts': ['config.ts'],
+  'sources-file.ts': ['config.ts', 'sources'],
   ops: ['domain'],
   auth: ['domain'],
   broker: ['domain', 'retry.ts', 'plural.ts'],
@@ -26,8 +27,17 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'dead-letters': ['domain', 'retry.ts', 'config.ts', 'connections.ts', 'broker', 'store', 'worker'],
   console: ['domain', 'plural.ts', 'ops', 'auth', 'store', 'dead-letters'],
   commands: [
-    ...['domain', 'retry.ts', 'plural.ts', 'sources', 'config.ts', 'connections.ts', 'ops', 'auth', 'broker'],
-    ...['store', 'worker', 'dead-letters', 'console'],
+    ...[
+      'domain',
+      'retry.ts',
+      'plural.ts',
+      'config.ts',
+      'connections.ts',
+      'sources',
+      'sources-file.ts',
+      'ops',
+    ],
+    ...['auth', 'broker', 'store', 'worker', 'dead-letters', 'console'],
   ],
   'cli.ts': ['commands'],
 };

@@ -11,6 +11,7 @@ const COMMANDS: Record<string, () => Promise<Register>> = {
   topology: async () => (await import('./topology.ts')).registerTopology,
   user: async () => (await import('./user.ts')).registerUser,
   publish: async () => (await import('./publish.ts')).registerPublish,
+  source: async () => (await import('./source/index.ts')).registerSource,
   dead: async () => (await import('./dead/index.ts')).registerDead,
   console: async () => (await import('./console.ts')).registerConsole,
   reconcile: async () => (await import('./reconcile.ts')).registerReconcile,

@@ -140,6 +140,12 @@ export const variables = {
     expected: 'names beyond the contract, separated by commas',
     description: 'Parameters beyond the contract that switches may send. They are neither read nor stored.',
   }),
+  SOURCES_FILE: variable({
+    schema: z.string(),
+    fallback: '',
+    expected: 'the path of a sources file',
+    description: 'Feeds of switches that do not speak the contract (docs/sources.md).',
+  }),
   REPLY_TO_ALLOW: variable({
     schema: z.string().transform(pattern),
     fallback: '^(amq\\.|cdrs\\.reply\\.|kamailio-)',

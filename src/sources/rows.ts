@@ -48,7 +48,7 @@ export const OPEN_QUOTE = new Failure('wrong', 'the record has a quoted field wi
  * is refused: what is shifted by one would be read as something else.
  */
 export function readCsv(text: string, { columns, separator, quote }: CsvRules): NativeRecord | Failure {
-  const fields = csvFields(text.replace(/\r?\n$/, ''), separator, quote);
+  const fields = csvFields(text.replace(/\r?\n?$/, ''), separator, quote);
   if (fields instanceof Failure) return fields;
   if (fields.length !== columns.length) {
     const message = `the record has ${fields.length} fields, expected ${columns.length} columns`;
@@ -94,7 +94,7 @@ export type Positions = Readonly<Record<string, { from: number; length: number }
 
 /** A record of fixed positions; blanks around a field are padding. A record that is too short for a field is refused. */
 export function readPositional(text: string, fields: Positions): NativeRecord | Failure {
-  const line = text.replace(/\r?\n$/, '');
+  const line = text.replace(/\r?\n?$/, '');
   const characters = /[\ud800-\udfff]/.test(line) ? Array.from(line) : undefined;
   const length = characters?.length ?? line.length;
   const record: Record<string, unknown> = Object.create(null);
