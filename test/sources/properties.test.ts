@@ -255,6 +255,33 @@ describe('formats', () => {
     expect(readForm('a=1&a=1&b=1&b=2')).toMatchObject({ a: '1', b: new Ambiguous() });
   });
 
+  it('find every name that stands twice with two values, however both are written', () => {
+    const name = fc.constantFrom('a', 'b', '\\u0061', 'a\\"', '\\\\', 'c');
+    const value = fc.constantFrom(
+      '"x"',
+      '"y"',
+      '"\\":"',
+      '"a\\":\\"x"',
+      '1',
+      '1.0',
+      '["x"]',
+      '{"a":"x"}',
+      'null',
+    );
+    fuzz(
+      fc.property(fc.array(fc.tuple(name, value), { maxLength: 6 }), fc.boolean(), (pairs, isSpaced) => {
+        const text = `{${pairs.map(([key, each]) => `"${key}"${isSpaced ? ' ' : ''}:${each}`).join(',')}}`;
+        const given = new Map<string, Set<string>>();
+        for (const [key, each] of pairs) {
+          const read = String(JSON.parse(`"${key}"`));
+          given.set(read, (given.get(read) ?? new Set()).add(each));
+        }
+        const record = readJson(text) as Record<string, unknown>;
+        for (const [key, values] of given) expect(record[key] instanceof Ambiguous).toBe(values.size > 1);
+      }),
+    );
+  });
+
   it('write nothing into prototypes', () => {
     for (const record of [
       readJson('{"__proto__": {"x": 1}, "a": 1.5}'),
