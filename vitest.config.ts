@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 import { LongestFirst } from './test/support/longest-first.ts';
 
 /** Tests that start no process and no server. They share processes, so that modules are loaded only once. */
-const UNIT = ['auth', 'broker', 'domain', 'ops', 'simulation', 'store', 'worker'].map(
+const UNIT = ['auth', 'broker', 'domain', 'ops', 'simulation', 'sources', 'store', 'worker'].map(
   (module) => `test/${module}/**/*.test.ts`,
 );
 

@@ -13,8 +13,10 @@ export interface Context {
   /** Columns that records have; null for JSON and form, which may have any. */
   columns: ReadonlySet<string> | null;
   isJson: boolean;
-  /** The value tells calls apart: two records must never get the same one by a way of reading them. */
+  /** The value identifies something: it is read as it is written, and what is damaged is refused. */
   isIdentity: boolean;
+  /** The value tells calls apart: no two records may get the same one by what is done to it. */
+  isUniqueid: boolean;
   problems: Problem[];
 }
 
@@ -54,7 +56,7 @@ export function compile(value: ValueSpec, at: At, context: Context): Compiled {
   return duration === undefined ? { kind: 'text', read } : durationOf(duration, read, label);
 }
 
-function checkKeys(spec: OperatorsSpec, at: At, { problems, isIdentity }: Context): void {
+function checkKeys(spec: OperatorsSpec, at: At, { problems, isUniqueid }: Context): void {
   const sources = SOURCES.filter((key) => spec[key] !== undefined);
   if (sources.length !== 1)
     problems.push({
@@ -66,7 +68,7 @@ function checkKeys(spec: OperatorsSpec, at: At, { problems, isIdentity }: Contex
       problems.push({ at: [...at, key], message: `expected ${needed} beside ${key}` });
   if (spec.time !== undefined && spec.duration !== undefined)
     problems.push({ at: [...at, 'duration'], message: 'expected time or duration, got both' });
-  if (!isIdentity) return;
+  if (!isUniqueid) return;
   const merging = [...STEPS, 'first', 'sum', 'between', 'time', 'duration'] as const;
   const found = merging.find((key) => spec[key] !== undefined);
   if (found !== undefined)

@@ -31,6 +31,7 @@ export function compileFeed(name: string, spec: FeedSpec, problems: Problem[]): 
     columns: columnsOf(spec),
     isJson: spec.format === 'json',
     isIdentity: false,
+    isUniqueid: false,
     problems,
   };
   checkExchange(name, spec, problems);

@@ -54,7 +54,8 @@ export function compileParameter(
 ): MappedParameter {
   const spec = operatorsOf(value);
   const { problems } = context;
-  const compiled = compile(value, at, { ...context, isIdentity: IDENTITIES.has(name) });
+  const isUniqueid = name === 'uniqueid';
+  const compiled = compile(value, at, { ...context, isIdentity: IDENTITIES.has(name), isUniqueid });
   checkKind(name, compiled, at, problems);
   checkRounding(spec, compiled, at, problems);
   checkLookup(name, spec, compiled, at, problems);
