@@ -69,33 +69,33 @@ export function joined(
   return { kind: 'text', read };
 }
 
+/** Of a file that is refused. */
+const NO_TIME = new Failure('wrong', 'no time');
+
 /** A time moved by durations, in all its readings. */
 export function sumOf(
-  [time, ...durations]: readonly Compiled[],
+  [time, ...others]: readonly Compiled[],
   at: Problem['at'],
   problems: Problem[],
 ): Compiled {
-  if (time?.kind !== 'time' || durations.some(({ kind }) => kind !== 'duration'))
+  const durations = others.flatMap((each) => (each.kind === 'duration' ? [each] : []));
+  if (time?.kind !== 'time' || durations.length < others.length) {
     problems.push({ at, message: 'expected a time and then durations' });
+    return { kind: 'time', read: () => NO_TIME };
+  }
   const read = (record: NativeRecord): Instant | Failure => {
-    const start = time?.read(record);
-    if (typeof start !== 'object' || start instanceof Failure)
-      return start instanceof Failure ? start : NO_TIME;
-    let { at: sum, later } = start;
+    const start = time.read(record);
+    if (start instanceof Failure) return start;
+    let sum = 0n;
     for (const duration of durations) {
       const ns = duration.read(record);
       if (ns instanceof Failure) return ns;
-      if (typeof ns !== 'bigint') return NO_TIME;
       sum += ns;
-      if (later !== null) later += ns;
     }
-    return { at: sum, later };
+    return { at: start.at + sum, later: start.later === null ? null : start.later + sum };
   };
   return { kind: 'time', read };
 }
-
-/** Of a file that is refused. */
-const NO_TIME = new Failure('wrong', 'no time');
 
 /** The duration from one time to another. */
 export function betweenOf([from, to]: readonly Compiled[], at: Problem['at'], problems: Problem[]): Compiled {

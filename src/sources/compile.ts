@@ -186,6 +186,7 @@ function through(
   };
 }
 
-function labelOf({ from }: OperatorsSpec): string {
+/** How messages name what a value was made of. */
+export function labelOf({ from }: OperatorsSpec): string {
   return from === undefined ? 'the value' : `field ${typeof from === 'string' ? from : from.join('.')}`;
 }

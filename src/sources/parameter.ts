@@ -1,7 +1,7 @@
 import { type ParameterName, parameterRow, parameters } from '../domain/contract.ts';
 import { shown } from '../domain/text.ts';
 import type { Compiled, Problem } from './combine.ts';
-import { type Context, compile, operatorsOf } from './compile.ts';
+import { type Context, compile, labelOf, operatorsOf } from './compile.ts';
 import { type Rounding, wholeSeconds } from './durations.ts';
 import { Failure } from './failure.ts';
 import type { NativeRecord } from './native.ts';
@@ -23,6 +23,7 @@ export interface MappedParameter {
 }
 
 const TIMES: ReadonlySet<ParameterName> = new Set<ParameterName>(['start', 'end']);
+const DURATIONS: ReadonlySet<ParameterName> = new Set<ParameterName>(['talktime', 'time', 'totaltime']);
 const IDENTITIES: ReadonlySet<ParameterName> = new Set<ParameterName>(['uniqueid', 'machine']);
 const CUSTOMERS: ReadonlySet<ParameterName> = new Set<ParameterName>(['scustomer', 'dcustomer']);
 /** What tells calls apart, says when they were, who pays and what: never left to a default (interface, section 10). */
@@ -67,7 +68,7 @@ export function compileParameter(
     isOptional: spec.optional !== undefined,
     rounding: spec.round ?? 'down',
     lookup: spec.lookup ?? null,
-    read: compiled.kind === 'duration' ? inSeconds(compiled, spec.round) : compiled.read,
+    read: compiled.kind === 'duration' ? inSeconds(compiled, spec) : compiled.read,
   };
 }
 
@@ -77,8 +78,8 @@ function checkKind(name: ParameterName, { kind }: Compiled, at: Problem['at'], p
       at,
       message: TIMES.has(name) ? `expected a time (time: s, iso …), got a ${kind}` : 'expected no time',
     });
-  if (kind === 'duration' && parameterRow(name)?.type !== 'Integer')
-    problems.push({ at, message: `${name} is no number of seconds` });
+  if (kind === 'duration' && !DURATIONS.has(name))
+    problems.push({ at, message: `expected a duration only for ${[...DURATIONS].join(', ')}` });
 }
 
 function checkRounding(
@@ -132,18 +133,16 @@ function checkConstants(
 
 function inSeconds(
   { read }: Compiled & { kind: 'duration' },
-  rounding: Rounding | undefined,
+  spec: OperatorsSpec,
 ): (record: NativeRecord) => number | Failure {
+  const label = labelOf(spec);
   return (record) => {
     const ns = read(record);
     if (ns instanceof Failure) return ns;
-    const seconds = wholeSeconds(ns, rounding);
-    return seconds === undefined
-      ? new Failure(
-          'wrong',
-          `expected whole seconds or a rounding in the sources file, got ${fractional(ns)}`,
-        )
-      : Number(seconds);
+    const seconds = wholeSeconds(ns, spec.round);
+    if (seconds !== undefined) return Number(seconds);
+    const message = `expected whole seconds or a rounding in the sources file, got ${fractional(ns)}`;
+    return new Failure('wrong', `${label}: ${message}`);
   };
 }
 
