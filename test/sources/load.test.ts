@@ -114,6 +114,21 @@ describe('a sources file', () => {
       'line 11, column 10: sw.call.end: expected a time (time: s, iso …), got a text',
     ],
     [
+      'with seconds where there are none',
+      withParameter('messages: { from: n, duration: s }'),
+      'line 11, column 15: sw.call.messages: expected a duration only for talktime, time, totaltime',
+    ],
+    [
+      'with a lookup inside of another value',
+      withParameter('dcustomer: { first: [{ from: a, lookup: account }, b] }'),
+      "line 11, column 45: sw.call.dcustomer.first.0.lookup: expected lookup beside the parameter's own keys",
+    ],
+    [
+      'with a date pattern that lacks the time of day',
+      withParameter('end: { from: e, time: yyyy-MM-dd, zone: UTC }'),
+      'line 11, column 27: sw.call.end.time: expected at least yyyy, MM, dd, HH and mm',
+    ],
+    [
       'with a sum of no times',
       withParameter('end: { sum: [{ from: a, time: s }, b] }'),
       'line 11, column 17: sw.call.end.sum: expected a time and then durations',
