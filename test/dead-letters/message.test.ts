@@ -55,8 +55,8 @@ describe('the next attempt of a dead letter', () => {
     const open = { status: 'dead' as const, edits: {} };
     expect(whyNotSent({ ...open, altered: [] }, {})).toBeNull();
     expect(whyNotSent({ ...open, altered: [''] }, { note: 'x' })).toContain('only its sender');
-    expect(whyNotSent({ ...open, altered: ['note', 'recording'] }, { note: 'x' })).toContain(
-      '--set recording',
+    expect(whyNotSent({ ...open, altered: ['note', 'recording'] }, { note: 'x' })).toBe(
+      'recording was masked or cut and must be corrected first',
     );
     expect(whyNotSent({ ...open, altered: ['note'] }, { note: 'x' })).toBeNull();
     expect(whyNotSent({ ...open, altered: ['note'], edits: { note: 'x' } }, {})).toBeNull();

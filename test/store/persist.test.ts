@@ -22,6 +22,6 @@ const storesNothing: Sql = async <Row>({ name }: Statement) =>
 
 it('tells the operator that the database leaves out a call', async () => {
   const error = await persist(storesNothing, [admitted({})], 'USD').catch((thrown: unknown) => thrown);
-  expect(describeFailure(error)).toBe('the database leaves out what it was given, without an error');
+  expect(describeFailure(error)).toBe('the database silently dropped rows it was given');
   expect(classifyFailure(error)).toBe('message');
 });
