@@ -1,3 +1,5 @@
+import { TagWindow } from './tag-window.ts';
+
 /** One acknowledgement to send. */
 export interface Ack {
   tag: number;
@@ -42,8 +44,8 @@ export const PATIENCE_MS = 100;
  * @param now monotonic milliseconds
  */
 export function createAckLedger(withheldMax: number, now = () => performance.now()): AckLedger {
-  /** Bytes by tag; in ascending order, since a Map keeps the order of insertion. */
-  const inFlight = new Map<number, number>();
+  /** Bytes by tag. */
+  const inFlight = new TagWindow<number>();
   /** Done and not acknowledged. */
   let done: number[] = [];
   let inFlightBytes = 0;
@@ -53,9 +55,8 @@ export function createAckLedger(withheldMax: number, now = () => performance.now
   let overtakenBy = 0;
 
   function remove(tag: number): boolean {
-    const bytes = inFlight.get(tag);
+    const bytes = inFlight.take(tag);
     if (bytes === undefined) return false;
-    inFlight.delete(tag);
     inFlightBytes -= bytes;
     return true;
   }
@@ -77,7 +78,7 @@ export function createAckLedger(withheldMax: number, now = () => performance.now
       return withheldSince === null ? 0 : done.length;
     },
     delivered(tag, bytes) {
-      inFlight.set(tag, bytes);
+      inFlight.add(tag, bytes);
       inFlightBytes += bytes;
     },
     done(tag) {
@@ -85,7 +86,7 @@ export function createAckLedger(withheldMax: number, now = () => performance.now
     },
     remove,
     flush(everything = false) {
-      const oldest = inFlight.keys().next().value ?? Number.POSITIVE_INFINITY;
+      const oldest = inFlight.oldest ?? Number.POSITIVE_INFINITY;
       const above = done.filter((tag) => tag > oldest);
       const oneByOne = above.length > 0 && (everything || above.length > withheldMax || isSlow(oldest));
       if (oneByOne) overtakenBy = Math.max(overtakenBy, ...above);

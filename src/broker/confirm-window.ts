@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { TagWindow } from './tag-window.ts';
 
 /** A message to publish. */
 export interface OutgoingMessage {
@@ -105,8 +106,7 @@ interface Unconfirmed {
 
 /** What was sent on one channel and is not confirmed. */
 export class ConfirmWindow {
-  /** By delivery tag, in ascending order, since a Map keeps the order of insertion. */
-  readonly #unconfirmed = new Map<number, Unconfirmed>();
+  readonly #unconfirmed = new TagWindow<Unconfirmed>();
   readonly #prefix = `${randomUUID()}.`;
   #lastTag = 0;
 
@@ -122,7 +122,7 @@ export class ConfirmWindow {
   /** Call once for every message given to the channel: the broker counts the same way. */
   sent(batch: PublishBatch, index: number, messageId: string): void {
     this.#lastTag += 1;
-    this.#unconfirmed.set(this.#lastTag, { batch, index, messageId });
+    this.#unconfirmed.add(this.#lastTag, { batch, index, messageId });
   }
 
   /** An ack or nack from the broker. */
@@ -132,9 +132,9 @@ export class ConfirmWindow {
       this.#complete(tag, result);
       return;
     }
-    for (const older of this.#unconfirmed.keys()) {
-      if (older > tag) return;
-      this.#complete(older, result);
+    for (let oldest = this.#unconfirmed.oldest; oldest !== undefined && oldest <= tag; ) {
+      this.#complete(oldest, result);
+      oldest = this.#unconfirmed.oldest;
     }
   }
 
@@ -147,8 +147,7 @@ export class ConfirmWindow {
   }
 
   #complete(tag: number, result: PublishResult): void {
-    const found = this.#unconfirmed.get(tag);
-    this.#unconfirmed.delete(tag);
+    const found = this.#unconfirmed.take(tag);
     found?.batch.complete(found.index, result);
   }
 
