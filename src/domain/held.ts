@@ -39,7 +39,7 @@ export function callsLike(cdr: Cdr): string {
   return `calls of ${customerRow(cdr.scustomer)} ${where}${charged}`;
 }
 
-/** What a call has to wait for: a row that it changes and somebody holds, or the calls like it. */
+/** What a call has to wait for: a row that it changes and somebody holds, or similar calls. */
 export function heldFor(cdr: Cdr, invoice: number | null, isHeld: HeldBy): Held | undefined {
   const customer = cdr.update_balance === 1 ? isHeld(customerRow(cdr.scustomer)) : undefined;
   if (customer !== undefined) return customer;

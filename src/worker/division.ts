@@ -18,7 +18,7 @@ type Next = 'go on' | 'stop';
  * A message that failed alone, or similar calls.
  *
  * - Sure: its error leaves no doubt, or it has collided for too long. It waits.
- * - Witnessed: another got through after it. It is tried once more, and waits where that fails too.
+ * - Witnessed: another got through after it. It is tried once more, and waits if that fails while the database answers.
  * - Unwitnessed: none did, so it may be an outage. It is tried again with the next batch, as if it had not failed.
  */
 interface Suspect<Delivery extends Request> {
@@ -63,7 +63,7 @@ export class Division<Delivery extends Request> {
 
   /** @param before how the whole batch failed, where it was tried at once */
   async persist(batch: readonly Message<Delivery>[], before: Failure | undefined): Promise<void> {
-    const { results, manner } = this.#state;
+    const { manner } = this.#state;
     const decided = batch.filter(({ submission }) => submission.kind === 'decided');
     if (manner === 'ordinary' && decided.length > 0 && decided.length < batch.length) {
       // Dead letters may be what is refused: the calls do not wait until each of them is tried.
@@ -73,10 +73,8 @@ export class Division<Delivery extends Request> {
     if (this.#areDeadLettersRefused()) this.#leaveForLater(decided);
     const unwitnessed = new Set(this.#unwitnessed());
     for (const suspect of this.#suspects) {
-      if (unwitnessed.has(suspect)) {
-        results.delete(suspect.message);
-        this.#release(suspect.row);
-      } else if (!suspect.isSure) await this.#confirm(suspect);
+      if (unwitnessed.has(suspect)) this.#clear(suspect);
+      else if (!suspect.isSure) await this.#confirm(suspect);
     }
   }
 
@@ -101,7 +99,7 @@ export class Division<Delivery extends Request> {
     return next === 'go on' ? await this.#persistParts(open.slice(half)) : next;
   }
 
-  /** Stores a message that failed alone after all, keeps it, or has it wait with the calls like it. */
+  /** Stores a message that failed alone after all, keeps it, or has it wait together with similar calls. */
   async #judge(message: Message<Delivery>, failure: Failure): Promise<Next> {
     const { results } = this.#state;
     const latest =
@@ -173,12 +171,22 @@ export class Division<Delivery extends Request> {
    * Tries a suspect once more now that another call got through: an outage that ended between the two looks the same as a
    * row that is held, and must not have any call wait.
    */
-  async #confirm({ message, row }: Suspect<Delivery>): Promise<void> {
-    const { results } = this.#state;
+  async #confirm(suspect: Suspect<Delivery>): Promise<void> {
+    const { message, row } = suspect;
     if (row === null || !this.#ports.isLive(message.delivery)) return;
+    const { results } = this.#state;
     const failure = await this.#tries.together([message], 'alone', results);
+    if (failure !== undefined) {
+      if (!(await this.#ports.isWell(failure.error))) this.#clear(suspect);
+      return;
+    }
     const result = results.get(message);
-    if (failure !== undefined || (result?.kind === 'held' && result.row === row)) return;
+    if (result?.kind !== 'held' || result.row !== row) this.#release(row);
+  }
+
+  /** It may have been an outage: the message and whatever waits because of it are tried again. */
+  #clear({ message, row }: Suspect<Delivery>): void {
+    this.#state.results.delete(message);
     this.#release(row);
   }
 

@@ -21,10 +21,10 @@ const OLD_SUSPECT = 4;
 
 /**
  * Persists batches whatever fails in them. A message that fails for a reason of its own is found by dividing its batch,
- * and kept as a dead letter. A failure that says that it is a collision or an outage is believed for some rounds;
- * after that its cause is searched for in the same way: if one message fails again and again, and a call can be stored right after it, then
- * that message or a row of it is the cause, and it waits together with similar calls. If no call can be stored, it is
- * an outage, and no message is suspected.
+ * and kept as a dead letter. A failure that says that it is a collision or an outage is believed for some rounds. After that
+ * its cause is searched for in the same way: if one message fails again and again, and a call can be stored right after it,
+ * then that message or a row of it is the cause, and it waits together with similar calls. If no call can be stored, it
+ * is an outage, and no message is suspected.
  */
 export class Isolation<Delivery extends Request> {
   readonly #ports: TryPorts<Delivery>;

@@ -47,8 +47,8 @@ function messages(): Message<Numbered>[] {
 const rowOf = (submission: Submission) => (submission.kind === 'call' ? callsLike(submission.call.cdr) : '');
 const noSpace = () => databaseError('53100', 'no space left');
 
-/** A database that answers, and says that it has no room, as long as `fails` says so of a statement. */
-function isolate(fails: (submissions: readonly Submission[]) => boolean) {
+/** A database that says that it has no room as long as `fails` says so of a statement, and answers as `isWell` says. */
+function isolate(fails: (submissions: readonly Submission[]) => boolean, isWell = () => true) {
   const rows = new HeldRows();
   const isolation = new Isolation<Numbered>(
     {
@@ -57,7 +57,7 @@ function isolate(fails: (submissions: readonly Submission[]) => boolean) {
         if (fails(submissions.filter((one) => held(one) === undefined))) throw noSpace();
         return submissions.map((one): PersistResult => held(one) ?? { kind: 'accepted' });
       },
-      isWell: async () => true,
+      isWell: async () => isWell(),
       rows,
       isLive: () => true,
       pause: async () => undefined,
@@ -110,6 +110,28 @@ it('an outage that ends after whatever statement has no call wait for a row', as
       held: [],
     });
   }
+});
+
+it('a second outage, in which the database does not answer, has no call wait for what failed in the first', async () => {
+  for (let first = 0; first < 40; first += 1)
+    for (let between = 1; between <= 8; between += 1) {
+      let statements = 0;
+      const isSecond = () => statements > first + between && statements <= first + between + 20;
+      const fails = () => {
+        statements += 1;
+        return statements <= first || isSecond();
+      };
+      const { isolation, rows } = isolate(fails, () => !isSecond());
+      const results = await persistAll(isolation, 100, fails);
+      const kinds = new Set(results.values());
+      expect({ first, between, calls: results.size, kinds, held: heldRows(rows) }).toEqual({
+        first,
+        between,
+        calls: BATCH,
+        kinds: new Set(['accepted']),
+        held: [],
+      });
+    }
 });
 
 it('the calls of one customer, whose row fails every statement, wait, and all others are stored', async () => {
