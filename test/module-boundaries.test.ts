@@ -13,6 +13,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   domain: [],
   'retry.ts': [],
   'plural.ts': [],
+  'pairs.ts': [],
   sources: ['domain'],
   config: ['domain'],
   'config.ts': ['domain', 'config'],
@@ -21,8 +22,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   ops: ['domain'],
   auth: ['domain'],
   broker: ['domain', 'retry.ts', 'plural.ts'],
-  store: ['domain', 'retry.ts'],
-  worker: ['domain', 'retry.ts', 'config.ts', 'connections.ts', 'ops', 'auth', 'broker', 'store'],
+  store: ['domain', 'retry.ts', 'pairs.ts'],
+  worker: ['domain', 'retry.ts', 'pairs.ts', 'config.ts', 'connections.ts', 'ops', 'auth', 'broker', 'store'],
   // A dry run admits messages with the worker's own code.
   'dead-letters': ['domain', 'retry.ts', 'config.ts', 'connections.ts', 'broker', 'store', 'worker'],
   console: ['domain', 'plural.ts', 'ops', 'auth', 'store', 'dead-letters'],

@@ -2,9 +2,9 @@ import type { Command } from 'commander';
 import { ConfigError, readConfig } from '../config.ts';
 import { databaseVariables } from '../connections.ts';
 import { counted } from '../plural.ts';
-import { retry, sleep } from '../retry.ts';
-import { classifyFailure } from '../store/database.ts';
+import { sleep } from '../retry.ts';
 import { monthsAgo, type Pruned, pagesOfCalls, prunePages } from '../store/prune.ts';
+import { retrying } from '../store/retrying.ts';
 import type { Sql } from '../store/sql.ts';
 import { withDatabase } from './database.ts';
 import { addUsage } from './help.ts';
@@ -65,8 +65,9 @@ async function pruneAll(sql: Sql, cutoff: string, isDryRun: boolean): Promise<Pr
   try {
     for (let from = 0; from < pages; from += PAGES) {
       const begun = performance.now();
-      const { calls, kept } = await persistently(() =>
-        prunePages(sql, cutoff, { from, to: from + PAGES }, isDryRun),
+      const { calls, kept } = await retrying(
+        () => prunePages(sql, cutoff, { from, to: from + PAGES }, isDryRun),
+        ATTEMPTS,
       );
       total.calls += calls;
       total.kept += kept;
@@ -77,9 +78,4 @@ async function pruneAll(sql: Sql, cutoff: string, isDryRun: boolean): Promise<Pr
     bar.stop();
   }
   return total;
-}
-
-/** Repeats work that met an outage or a collision: it is one transaction, so repeating it is safe. */
-function persistently<Result>(work: () => Promise<Result>): Promise<Result> {
-  return retry(work, (error, attempt) => attempt < ATTEMPTS && classifyFailure(error) !== 'message');
 }

@@ -6,9 +6,9 @@ import { type ResponseEntry, responsesTo } from '../domain/reply.ts';
 import type { Database } from '../store/database.ts';
 import { type Replayable, readReplayable } from '../store/dead-letters/mark.ts';
 import { persistAndRollBack } from '../store/persist/dry-run.ts';
+import { retrying } from '../store/retrying.ts';
 import { admitKept, type ReadingRules } from '../worker/admission.ts';
 import { keptCall, type Skipped, withCorrections } from './corrections.ts';
-import { retrying } from './retrying.ts';
 
 /** What a replay would do. `--json` prints it as it is. */
 export interface DryRun {

@@ -8,11 +8,11 @@ import {
   readFinished,
   readReplayable,
 } from '../store/dead-letters/mark.ts';
+import { retrying } from '../store/retrying.ts';
 import type { Sql } from '../store/sql.ts';
 import { type Skipped, withCorrections } from './corrections.ts';
 import { newToken, nextAttempt, type ReplayMessage } from './message.ts';
 import { capacity, hasTooManyFailures, type Limits } from './pace.ts';
-import { retrying } from './retrying.ts';
 
 /** What an operator asks for. */
 export interface ReplayOrder extends Limits {

@@ -2,6 +2,7 @@ import { DIRECT_PREFIX } from '../broker/direct-replies/addresses.ts';
 import { codeOf, type Outcome } from '../domain/outcome.ts';
 import type { RequestProperties } from '../domain/properties.ts';
 import { replyBody } from '../domain/reply.ts';
+import { mapPairs } from '../pairs.ts';
 import type { Message } from './batch.ts';
 import type { Ports, Reply } from './ports.ts';
 import type { Request } from './request.ts';
@@ -96,16 +97,6 @@ export function createAnswers<Delivery extends Request>(
     const { delivery, submission } = message;
     return { message, outcome, reply: createReply(delivery.properties, submission.uniqueid, outcome, rules) };
   });
-}
-
-/** Throws where one list is longer: a message would get its neighbour's answer, or none. */
-function mapPairs<Left, Right, Result>(
-  left: readonly Left[],
-  right: readonly Right[],
-  combine: (left: Left, right: Right) => Result,
-): Result[] {
-  if (left.length !== right.length) throw new Error(`${right.length} answers to ${left.length} questions`);
-  return left.map((one, place) => combine(one, right[place] as Right));
 }
 
 /**

@@ -11,12 +11,12 @@ import {
 } from '../../domain/held.ts';
 import type { Outcome } from '../../domain/outcome.ts';
 import type { CallSubmission, DecidedSubmission, Submission } from '../../domain/submission.ts';
+import { mapPairs } from '../../pairs.ts';
 import { DeadLetterRows } from '../dead-letters/insert.ts';
 import { NotPersisted } from '../failures.ts';
 import type { Sql } from '../sql.ts';
 import { readStoredCalls } from './columns.ts';
 import { type Lookup, lookUp } from './look-up.ts';
-import { pairs } from './pairs.ts';
 import { type Charged, termsOf } from './terms.ts';
 import { write } from './write.ts';
 
@@ -78,7 +78,7 @@ export async function persistUnlessHeld(
     open = open.filter((submission) => !outcomes.has(submission));
   }
   const inOrder = submissions.map((submission) => outcomes.get(submission));
-  return pairs(submissions, inOrder).map(([, outcome]) => outcome);
+  return mapPairs(submissions, inOrder, (_, outcome) => outcome);
 }
 
 /** A trigger on cdrs, or row security, says nothing and stores nothing. */
@@ -170,7 +170,7 @@ async function decideOn(
   );
   const storedCalls =
     different.length === 0 ? new Map<string, Cdr>() : await readStoredCalls(sql, [...new Set(different)]);
-  const decisions = pairs(submissions, made).map(([submission, decision]) => {
+  const decisions = mapPairs(submissions, made, (submission, decision) => {
     const { call } = submission;
     const { uniqueid } = call.cdr;
     const before = storedCalls.get(uniqueid);

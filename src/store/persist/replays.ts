@@ -2,10 +2,10 @@ import { deadLetterRow, type Held, type PersistResult } from '../../domain/held.
 import type { Outcome } from '../../domain/outcome.ts';
 import { type AnswerOnRecord, outcomeOnRecord } from '../../domain/record.ts';
 import { asDecided, type Replay, type Submission } from '../../domain/submission.ts';
+import { mapPairs, pairs } from '../../pairs.ts';
 import type { Database } from '../database.ts';
 import { type ReplayResult, recordReplays } from '../dead-letters/record.ts';
 import { type Sql, statement } from '../sql.ts';
-import { pairs } from './pairs.ts';
 import { type PersistContext, persistUnlessHeld } from './persist.ts';
 
 type ReplaySubmission = Submission & { replay: Replay };
@@ -87,7 +87,7 @@ export async function persistReplays(
     if (plan.kind === 'again') return held.get(plan.of) ?? secondCopy(results.get(plan.of)?.outcome);
     return persisted.get(plan);
   });
-  return pairs(plans, outcomes).map(([, outcome]) => outcome);
+  return mapPairs(plans, outcomes, (_, outcome) => outcome);
 }
 
 function resultOf({ id, digest, replays, by }: ReplayClaim, outcome: Outcome): ReplayResult {

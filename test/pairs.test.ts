@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { pairs } from '../../src/store/persist/pairs.ts';
+import { pairs } from '../src/pairs.ts';
 
 it('pairs the elements of two lists by their places', () => {
   expect(pairs(['a', 'b'], [1, 2])).toEqual([
