@@ -14,7 +14,7 @@ const INEXACT_NUMBER = /[:[,]\s*(?:-0|-?\d{1,15}[.eE]|-?\d{16})/;
 const NOT_JSON = 'the record is not JSON';
 
 /**
- * One JSON object. Total: any text gives a record or a failure. Every number keeps its digits, and a name that stands
+ * One JSON object. Never throws: every text gives a record or a failure. Every number keeps its digits, and a name that stands
  * twice with different values is kept as such: FreeSWITCH writes some headers twice, and only those that the map
  * reads matter.
  */

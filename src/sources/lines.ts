@@ -51,20 +51,31 @@ function lineSplitter(): Splitter {
 function csvSplitter(rules: CsvRules): Splitter {
   let number = 0;
   let begun: RecordText | null = null;
-  const isOpen = (text: string): boolean => readCsv(text, rules) === OPEN_QUOTE;
   return {
     take: (line) => {
       number += 1;
       if (begun === null && line.trim() === '') return [];
+      const isOpen: boolean = begun === null ? endsInQuotes(line, rules) : staysInQuotes(line, rules);
       const record: RecordText =
         begun === null ? { line: number, text: line } : { ...begun, text: `${begun.text}\n${line}` };
-      // Only a quote can close what is open.
-      const mayClose = begun === null || line.includes(rules.quote);
-      begun = record.text.length < RECORD_MAX && (!mayClose || isOpen(record.text)) ? record : null;
+      begun = isOpen && record.text.length < RECORD_MAX ? record : null;
       return begun === null ? [record] : [];
     },
     end: () => (begun === null ? [] : [begun]),
   };
+}
+
+function endsInQuotes(text: string, rules: CsvRules): boolean {
+  return readCsv(text, rules) === OPEN_QUOTE;
+}
+
+/** Whether a line that begins inside quotes ends there. Only this line is read: a record may have very many. */
+function staysInQuotes(line: string, rules: CsvRules): boolean {
+  const { quote } = rules;
+  let at = line.indexOf(quote);
+  while (at >= 0 && line[at + 1] === quote) at = line.indexOf(quote, at + 2);
+  // What follows the closing quote is read as behind a quoted field that is empty.
+  return at < 0 || endsInQuotes(quote + quote + line.slice(at + 1), rules);
 }
 
 type Header = (FeedSpec & { format: 'csv' })['header'];

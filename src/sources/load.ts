@@ -27,7 +27,7 @@ export type Sources = { kind: 'feeds'; feeds: Feed[] } | { kind: 'wrong'; proble
 
 /**
  * Reads a sources file. Every scalar is taken as the text that stands there (YAML's failsafe schema): numbers such as
- * 0031 and words such as `no` mean themselves. Total: any text gives feeds or problems.
+ * 0031 and words such as `no` mean themselves. Never throws: every text gives feeds or problems.
  */
 export function readSources(text: string): Sources {
   const lines = new LineCounter();

@@ -34,7 +34,7 @@ export type Lookup =
 
 const SECOND_NS = 1_000_000_000n;
 
-/** Maps one native record. Total and pure: any text gives a result, and the same text the same. */
+/** Maps one native record. Pure, and never throws: every text gives a result, and the same text the same one. */
 export function mapRecord(feed: Feed, text: string): Mapped {
   const record = feed.read(text);
   if (record instanceof Failure) return { kind: 'unmapped', errors: [{ key: '', message: record.message }] };

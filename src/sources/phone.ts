@@ -5,7 +5,7 @@ export type SipPart = (typeof SIP_PARTS)[number];
 const SCHEME = /^(sips?|tel):/i;
 
 /**
- * One part of an address; '' where it has none. Total: these texts come from callers. An address may stand bare
+ * One part of an address; '' where it has none. Never throws: these texts come from callers. An address may stand bare
  * (31205550101@192.0.2.10) or with its display name; a text that is none of this is a user by itself.
  *
  *   sipPart('"Front Desk" <sip:2001@pbx:5060;transport=tcp>', 'user') = '2001', 'host' = 'pbx', 'name' = 'Front Desk'

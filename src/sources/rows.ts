@@ -5,7 +5,7 @@ import { decoded } from './phone.ts';
 /** What is no escape stands for itself. */
 const BARE_PERCENT = /%(?![\da-f]{2})/gi;
 
-/** name=value pairs split by & or ;, percent-encoded, + for a blank. Total. */
+/** name=value pairs split by & or ;, percent-encoded, + for a blank. Never throws. */
 export function readForm(text: string): NativeRecord {
   const record: Record<string, unknown> = Object.create(null);
   for (const pair of text.trim().replace(/^\?/, '').split(/[&;]/)) {

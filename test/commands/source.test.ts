@@ -181,6 +181,15 @@ line 7: failed
     });
   });
 
+  it('refuses a line that is longer than any record or array may be, and does not hold the rest of it', async () => {
+    const huge = fileWith('huge.csv', Buffer.alloc(65 * 1024 * 1024, 0x20));
+    const { stderr, code } = await source(['test', huge], fileWith('feed.yaml', CSV_FEED));
+    expect({ stderr, code }).toEqual({
+      stderr: `cdr-ingest: ${huge}: line 1: expected at most 64 MiB in one line, got more\n`,
+      code: 1,
+    });
+  });
+
   it('refuses a file that is not there, and one whose header names other columns', async () => {
     expect(await source(['test', '/nowhere.csv'], sources)).toMatchObject({ stdout: '', code: 1 });
     const { stderr, code } = await source(['test', fileWith('other.csv', 'a,b\n')], sources);

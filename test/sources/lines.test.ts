@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { HeaderError, splitterOf } from '../../src/sources/lines.ts';
 import type { FeedSpec } from '../../src/sources/schema.ts';
+import { RECORD_MAX } from '../../src/sources/splitter.ts';
 import { fuzz } from '../domain/fuzzing.ts';
 import { feedIn } from './feeds.ts';
 
@@ -101,6 +102,24 @@ describe('a file of CSV', () => {
       [2, 'T,2'],
       [3, 'H,3'],
     ]);
+  });
+});
+
+describe('a quoted field that never ends', () => {
+  it('is given up in time that grows with its length only, and the record after it is read', () => {
+    const quotes = Array.from({ length: RECORD_MAX / 2 }, () => '""').join('\n');
+    const records = recordsOf('csv, columns: [a, b]', `1,"open\n${quotes}\n2,z`);
+    expect(records.at(-1)?.[1]).toBe('2,z');
+    expect(records.every(([, text]) => text.length < RECORD_MAX + 10)).toBe(true);
+  });
+
+  it.each([
+    ['a doubled quote at the end of a line', '1,"x""\ny"\n2,z', ['1,"x""\ny"', '2,z']],
+    ['another quoted field behind its end', '1,"x\ny","z\nend"\n2,z', ['1,"x\ny","z\nend"', '2,z']],
+    ['text behind its end', '1,"x\ny"z\n2,z', ['1,"x\ny"z', '2,z']],
+    ['a quote in the middle of a field behind it', '1,"x\ny",z"\n2,z', ['1,"x\ny",z"', '2,z']],
+  ])('has %s read as in one text', (_, text, expected) => {
+    expect(recordsOf('csv, columns: [a, b, c]', text).map(([, record]) => record)).toEqual(expected);
   });
 });
 
