@@ -52,7 +52,7 @@ const TOO_MANY = `body has more than ${VALUES_MAX} parameters`;
 const GIVEN_TWICE = 'parameter given more than once';
 
 /**
- * Parses a request body into its parameters. Total: any text gives a `Body`, nothing throws.
+ * Parses a request body into its parameters. Never throws: every text gives a `Body`.
  *
  * @param text the decoded body; the caller limits its size
  * @param isDecimal tells the parameters whose numbers must keep every digit

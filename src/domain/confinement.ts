@@ -1,7 +1,7 @@
 import type { Fields } from './body.ts';
 import { parameters } from './contract.ts';
 
-/** Machines and customers whose calls a user may submit. Null: any; an empty set: none. */
+/** Machines and customers whose calls a user may submit. Null allows all of them, an empty set none. */
 export interface Confinement {
   machines: ReadonlySet<string> | null;
   customers: ReadonlySet<number> | null;

@@ -10,7 +10,7 @@ import type { Zone } from './zones.ts';
 export type TextStep = (text: string) => string | Failure;
 
 /**
- * The steps that a value goes through, always in this order: none, decode, sip, number, table, decimal. All are total: a
+ * The steps that a value goes through, always in this order: none, decode, sip, number, table, decimal. None throws: a
  * step that yields no text makes the value missing.
  *
  * @param label names the field in messages

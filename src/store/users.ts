@@ -14,7 +14,7 @@ export interface StoredUser {
 export const ROLES = ['system', 'operator', 'viewer'] as const;
 export type Role = (typeof ROLES)[number];
 
-/** The columns of a confinement; null: any. */
+/** The columns of a confinement; null allows all. */
 interface Lists {
   machines: string[] | null;
   customers: number[] | null;

@@ -42,7 +42,7 @@ interface ParsedRequest {
 
 /**
  * Bytes to call: decode, parse, authenticate, check against the contract. 401 and 402 come before any 400 about
- * another parameter; missing credentials are a 400. Total over bytes; rejects only with what `verify` rejects
+ * another parameter; missing credentials are a 400. Takes every sequence of bytes; rejects only with what `verify` rejects
  * with.
  */
 export function admit(request: Request, rules: AdmissionRules): Admitted | Promise<Admitted> {

@@ -25,7 +25,7 @@ const FORM = 'application/x-www-form-urlencoded';
 const CHARSETS: ReadonlySet<string> = new Set(['utf-8', 'utf8', 'us-ascii']);
 
 /**
- * Bytes to text: size, declared charset, UTF-8. Total: any bytes give a result.
+ * Bytes to text: size, declared charset, UTF-8. Never throws: every sequence of bytes gives a result.
  *
  * @param maxBytes larger bodies are refused and only their first `maxBytes` kept
  */
