@@ -83,6 +83,7 @@ async function useUsers(sql: Sql, turn: number): Promise<void> {
   await closeSession(sql, `b${turn}`);
 }
 
+/** As `admitted` in test/support/persisting.ts, which runs inside Vitest only. */
 function submission(call: Record<string, unknown>): Admitted {
   const least = {
     auth_username: 'switch',

@@ -3,6 +3,7 @@ import { responsesTo } from '../../src/domain/reply.ts';
 import type { Submission } from '../../src/domain/submission.ts';
 import { type AdmissionRules, type Admitted, admit } from '../../src/worker/admission.ts';
 import type { Request } from '../../src/worker/request.ts';
+import { NO_PROPERTIES } from '../support/requests.ts';
 
 export const MAX_BYTES = 1000;
 export const CALL = {
@@ -37,14 +38,7 @@ export async function admitBytes(
 }
 
 export function requestOf(body: Buffer, contentType: string | null = null, bytes = body.length): Request {
-  const properties = {
-    contentType,
-    replyTo: null,
-    correlationId: null,
-    messageId: null,
-    routingKey: 'cdrs.create',
-  };
-  return { body, bytes, properties };
+  return { body, bytes, properties: { ...NO_PROPERTIES, contentType } };
 }
 
 /** What a call with these parameters beside the least is answered with: "code key", or "call". */

@@ -5,6 +5,7 @@ import { type Database, openDatabase } from '../../src/store/database.ts';
 import { persist } from '../../src/store/persist/persist.ts';
 import { type Admitted, admit } from '../../src/worker/admission.ts';
 import { createReply } from '../../src/worker/reply.ts';
+import { NO_PROPERTIES } from '../support/requests.ts';
 import { migratedServices } from '../support/stack.ts';
 
 interface Block {
@@ -73,15 +74,8 @@ const ROLES = new Map([
 
 async function admitted(text: string, contentType: string): Promise<Admitted> {
   const body = Buffer.from(text);
-  const properties = {
-    contentType,
-    replyTo: null,
-    correlationId: null,
-    messageId: null,
-    routingKey: 'cdrs.create',
-  };
   return await admit(
-    { body, bytes: body.length, properties },
+    { body, bytes: body.length, properties: { ...NO_PROPERTIES, contentType } },
     {
       maxBodyBytes: 65_536,
       keptBodyBytes: 4096,
@@ -97,15 +91,8 @@ async function admitted(text: string, contentType: string): Promise<Admitted> {
 }
 
 function replyOf(outcome: Outcome) {
-  const properties = {
-    contentType: null,
-    replyTo: null,
-    correlationId: null,
-    messageId: null,
-    routingKey: '',
-  };
   const rules = { resultsExchange: 'cdrs.results', allow: /^$/, ownQueues: new Set<string>() };
-  const { body, headers } = createReply(properties, null, outcome, rules);
+  const { body, headers } = createReply(NO_PROPERTIES, null, outcome, rules);
   return { envelope: JSON.parse(body.toString()), duplicate: headers.duplicate === true };
 }
 

@@ -7,6 +7,7 @@ import { persist } from '../../src/store/persist/persist.ts';
 import { admit } from '../../src/worker/admission.ts';
 import { RULES } from '../domain/admitting.ts';
 import { type BillingDatabase, billingDatabase, minimal } from '../support/persisting.ts';
+import { NO_PROPERTIES } from '../support/requests.ts';
 
 const FORM = 'application/x-www-form-urlencoded';
 
@@ -24,14 +25,6 @@ beforeEach(async () => {
   await db.execute('truncate dead_letters, dead_letter_events, cdrs');
 });
 
-const PROPERTIES: RequestProperties = {
-  contentType: null,
-  replyTo: null,
-  correlationId: null,
-  messageId: null,
-  routingKey: 'cdrs.create',
-};
-
 /** A message as the worker admits it, persisted. */
 async function send(body: Buffer | object, properties: Partial<RequestProperties> = {}): Promise<void> {
   await persist(db.sql, [entry(body, properties)], 'USD');
@@ -39,7 +32,7 @@ async function send(body: Buffer | object, properties: Partial<RequestProperties
 
 function entry(body: Buffer | object, properties: Partial<RequestProperties> = {}): Submission {
   const bytes = Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body));
-  const request = { body: bytes, bytes: bytes.length, properties: { ...PROPERTIES, ...properties } };
+  const request = { body: bytes, bytes: bytes.length, properties: { ...NO_PROPERTIES, ...properties } };
   const admitted = admit(request, { ...RULES, maxBodyBytes: 65_536 });
   if (admitted instanceof Promise) throw new Error('this verifier answers at once');
   return admitted;

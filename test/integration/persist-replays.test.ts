@@ -9,6 +9,7 @@ import { persistReplays, persistWithReplays } from '../../src/store/persist/repl
 import { type Admitted, admitReplay } from '../../src/worker/admission.ts';
 import { quarantineReplay } from '../../src/worker/quarantine.ts';
 import { admitted, type BillingDatabase, billingDatabase } from '../support/persisting.ts';
+import { NO_PROPERTIES } from '../support/requests.ts';
 
 const CONTEXT = { systemCurrency: 'USD', isHeld: nothingHeld };
 
@@ -38,20 +39,17 @@ async function replayOf(parameters: Record<string, unknown>): Promise<Admitted> 
   const call = { machine: 'm', start: 1_700_000_000, scustomer: 1, ...parameters };
   const body = Buffer.from(JSON.stringify(call));
   await markReplaying(db.sql, [{ ...row, tokenHash: tokenHashOf(token, body) }], 'boss', null);
-  const properties = {
-    contentType: null,
-    replyTo: null,
-    correlationId: null,
-    messageId: null,
-    routingKey: '',
-  };
   const rules = {
     maxBodyBytes: 10_000,
     keptBodyBytes: 4096,
     ignored: new Set<string>(),
     systemCurrency: 'USD',
   };
-  return admitReplay({ body, bytes: body.length, properties }, `${id}.${row.replays + 1}.${token}`, rules);
+  return admitReplay(
+    { body, bytes: body.length, properties: NO_PROPERTIES },
+    `${id}.${row.replays + 1}.${token}`,
+    rules,
+  );
 }
 
 /** As the pipeline does it: what only collided with another worker is persisted again. */
@@ -189,7 +187,7 @@ describe('a quarantined replay', () => {
   const request = {
     body: Buffer.alloc(0),
     bytes: 0,
-    properties: { contentType: null, replyTo: null, correlationId: null, messageId: null, routingKey: '' },
+    properties: NO_PROPERTIES,
   };
   async function takenIn(replay: Admitted, redeliveries: number, isFaulty = false) {
     const persist = async (submission: Submission) => {

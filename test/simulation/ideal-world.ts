@@ -3,16 +3,10 @@ import type { Admitted } from '../../src/worker/admission.ts';
 import { Pipeline } from '../../src/worker/pipeline.ts';
 import type { Ports } from '../../src/worker/ports.ts';
 import type { Request } from '../../src/worker/request.ts';
+import { NO_PROPERTIES } from '../support/requests.ts';
 import { REPLY_RULES } from './lane.ts';
 import { persisted } from './scheduler.ts';
 
-const properties = {
-  contentType: null,
-  replyTo: null,
-  correlationId: null,
-  messageId: null,
-  routingKey: 'cdrs.create',
-};
 const deadLetter = {
   uniqueid: null,
   scustomer: null,
@@ -24,7 +18,7 @@ const deadLetter = {
   digest: '',
   verified: true,
   altered: [],
-  properties,
+  properties: NO_PROPERTIES,
 };
 export const refused: Admitted = {
   uniqueid: null,
@@ -41,7 +35,7 @@ export interface Named extends Request {
 }
 
 export function delivery(name: string): Named {
-  return { name, body: Buffer.alloc(0), bytes: 0, properties };
+  return { name, body: Buffer.alloc(0), bytes: 0, properties: NO_PROPERTIES };
 }
 
 /** A pipeline in a world in which all goes well, except for what a test says. */

@@ -2,6 +2,7 @@ import { openDatabase } from '../../src/store/database.ts';
 import { persist } from '../../src/store/persist/persist.ts';
 import type { Sql } from '../../src/store/sql.ts';
 import { type Admitted, admit } from '../../src/worker/admission.ts';
+import { NO_PROPERTIES } from './requests.ts';
 import { migratedServices } from './stack.ts';
 
 export type Parameters = Record<string, unknown>;
@@ -19,15 +20,8 @@ export const minimal: Parameters = {
 /** A message as the worker admits it, with a verifier that knows one switch and one viewer. */
 export function admitted(parameters: Parameters): Admitted {
   const body = Buffer.from(JSON.stringify({ ...minimal, ...parameters }));
-  const properties = {
-    contentType: null,
-    replyTo: null,
-    correlationId: null,
-    messageId: null,
-    routingKey: 'cdrs.create',
-  };
   const result = admit(
-    { body, bytes: body.length, properties },
+    { body, bytes: body.length, properties: NO_PROPERTIES },
     {
       maxBodyBytes: 65_536,
       keptBodyBytes: 4096,

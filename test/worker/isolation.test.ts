@@ -8,6 +8,7 @@ import { Isolation } from '../../src/worker/isolation.ts';
 import type { Request } from '../../src/worker/request.ts';
 import { call } from '../domain/references.ts';
 import { databaseError } from '../simulation/fake-database.ts';
+import { NO_PROPERTIES } from '../support/requests.ts';
 
 const CUSTOMERS = 6;
 const BATCH = 24;
@@ -33,14 +34,7 @@ function messages(): Message<Numbered>[] {
       deadLetter: () => null,
       cleaned: 0,
     };
-    const properties = {
-      contentType: null,
-      replyTo: null,
-      correlationId: null,
-      messageId: null,
-      routingKey: '',
-    };
-    return { delivery: { number, body: Buffer.alloc(0), bytes: 0, properties }, submission };
+    return { delivery: { number, body: Buffer.alloc(0), bytes: 0, properties: NO_PROPERTIES }, submission };
   });
 }
 
