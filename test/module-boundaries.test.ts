@@ -23,9 +23,21 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   auth: ['domain'],
   broker: ['domain', 'retry.ts', 'plural.ts'],
   store: ['domain', 'retry.ts', 'pairs.ts'],
-  worker: ['domain', 'retry.ts', 'pairs.ts', 'config.ts', 'connections.ts', 'ops', 'auth', 'broker', 'store'],
+  worker: [
+    ...['domain', 'retry.ts', 'pairs.ts', 'config.ts', 'connections.ts', 'sources', 'sources-file.ts'],
+    ...['ops', 'auth', 'broker', 'store'],
+  ],
   // A dry run admits messages with the worker's own code.
-  'dead-letters': ['domain', 'retry.ts', 'config.ts', 'connections.ts', 'broker', 'store', 'worker'],
+  'dead-letters': [
+    'domain',
+    'retry.ts',
+    'config.ts',
+    'connections.ts',
+    'sources',
+    'broker',
+    'store',
+    'worker',
+  ],
   console: ['domain', 'plural.ts', 'ops', 'auth', 'store', 'dead-letters'],
   commands: [
     ...[

@@ -6,13 +6,15 @@
 -- The role must exist. What it had before on these objects is taken away first, so that it never has more.
 
 revoke all on users, currencies, customers, taxes, peers, invoices, cdrs, past_calls, past_sums, known_calls, dead_letters,
-  dead_letter_events, letter_keys, console_sessions, console_attempts, console_addresses, _prisma_migrations from :"role";
-revoke all on sequence dead_letters_id_seq, dead_letter_events_id_seq from :"role";
+  dead_letter_events, letter_keys, console_sessions, console_attempts, console_addresses, customer_keys,
+  source_rules, heard, sequence_runs, _prisma_migrations from :"role";
+revoke all on sequence dead_letters_id_seq, dead_letter_events_id_seq, customer_keys_id_seq from :"role";
 
 grant usage on schema public to :"role";
 grant select on _prisma_migrations to :"role";
 
-grant select on users, currencies, customers, taxes, peers, invoices, cdrs, past_calls, past_sums, known_calls to :"role";
+grant select on users, currencies, customers, taxes, peers, invoices, cdrs, past_calls, past_sums, known_calls,
+  customer_keys, heard, sequence_runs to :"role";
 grant insert on cdrs to :"role";
 grant update (balance, charged, calls) on customers to :"role";
 grant update (calls, cost, tax, total) on invoices to :"role";

@@ -1,6 +1,7 @@
 import { type Cdr, differences } from './cdr.ts';
 import { type Charge, charge, type References } from './charge.ts';
 import { type Confinement, isOutside } from './confinement.ts';
+import type { Lookup } from './lookup.ts';
 import type { Outcome } from './outcome.ts';
 
 /** A call that passed the contract and whose sender may submit it. */
@@ -17,6 +18,14 @@ export interface Call {
   confinement?: Confinement | null;
   /** The operator who replayed it; only of replays. */
   replayedBy?: string;
+  /** Only of calls that came by a feed. */
+  feed?: FeedOfCall;
+}
+
+/** By which feed a call came, and what of it the store has to find: `cdr` has 0 in the place of each until then. */
+export interface FeedOfCall {
+  source: string;
+  lookups: readonly Lookup[];
 }
 
 /** What a call becomes: stored with its charge, or answered without storing anything. */

@@ -1,5 +1,6 @@
 import type { Fields } from '../domain/body.ts';
 import type { ParameterName } from '../domain/contract.ts';
+import type { Lookup } from '../domain/lookup.ts';
 import type { ParameterError } from '../domain/validate.ts';
 import { type Rounding, wholeSeconds } from './durations.ts';
 import { Failure } from './failure.ts';
@@ -26,11 +27,6 @@ export interface MappedCall {
   /** A time lies in the hour that occurs twice and nothing said which of both it is: the first was taken. */
   isTimeGuessed: boolean;
 }
-
-/** A wanted value: the customer that a key of a kind belongs to at a time (Unix seconds), or a peer by its name. */
-export type Lookup =
-  | { parameter: 'scustomer' | 'dcustomer'; kind: string; key: string; at: number }
-  | { parameter: 'peer'; name: string };
 
 const SECOND_NS = 1_000_000_000n;
 

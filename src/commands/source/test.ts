@@ -1,10 +1,11 @@
 import type { Command } from 'commander';
 import { ConfigError, readConfig } from '../../config.ts';
+import type { Lookup } from '../../domain/lookup.ts';
 import type { ParameterError } from '../../domain/validate.ts';
 import { counted } from '../../plural.ts';
 import { refusalsOf } from '../../sources/check.ts';
 import type { Feed } from '../../sources/feed.ts';
-import { type Lookup, type MappedCall, mapRecord } from '../../sources/map.ts';
+import { type MappedCall, mapRecord } from '../../sources/map.ts';
 import { readSourcesFile } from '../../sources-file.ts';
 import { finish } from '../exit.ts';
 import { addUsage } from '../help.ts';
