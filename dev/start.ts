@@ -62,7 +62,8 @@ async function main(): Promise<void> {
       AMQP_URL: stack.amqpUrl,
     };
     const config = readConfig(workerVariables, environment);
-    const worker = await startWorker(config, createLogger(config.LOG_LEVEL), interrupted.signal);
+    const options = { acceptsNewUniqueids: false, version: 'checkout' };
+    const worker = await startWorker(config, createLogger(config.LOG_LEVEL), interrupted.signal, options);
     try {
       await Promise.race([worker.consuming, worker.failure]);
       await runSample(database, stack.amqpUrl, passwords);

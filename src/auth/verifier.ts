@@ -48,6 +48,11 @@ export interface Verifier {
    * nothing.
    */
   checkLate: (username: string, password: string) => AuthResult | Promise<AuthResult>;
+  /**
+   * A user whose sender the broker answers for: no password is looked at. Not a promise if the user was read recently.
+   * Rejects when the users cannot be read.
+   */
+  identify: (username: string) => AuthResult | Promise<AuthResult>;
   /** Reads all remembered users again; runs by itself every 20 s. Never rejects. */
   refresh: () => Promise<void>;
   stop: () => void;
@@ -191,12 +196,20 @@ export function createVerifier(options: VerifierOptions): Verifier {
     check: (username, password) => checkBy<never>(username, password, {}),
     checkSoon: (username, password) => checkBy(username, password, { whenFull: SET_ASIDE }),
     checkLate: (username, password) => checkBy<never>(username, password, { guess: REFUSED }),
+    identify: (username) => {
+      const user = users.get(username);
+      return user instanceof Promise ? user.then(acceptedIfActive) : acceptedIfActive(user);
+    },
     refresh,
     stop: () => {
       clearInterval(timer);
       queue.stop();
     },
   };
+}
+
+function acceptedIfActive(user: KnownUser | null): AuthResult {
+  return user?.active ? accepted(user) : REFUSED;
 }
 
 function accepted({ username, role, confinement }: KnownUser): AuthResult {

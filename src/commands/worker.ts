@@ -1,24 +1,28 @@
 import type { Command } from 'commander';
 import { readConfig } from '../config.ts';
 import { createLogger, logWritten } from '../ops/logger.ts';
-import { startWorker, workerVariables } from '../worker/worker.ts';
+import { type StartOptions, startWorker, type Worker, workerVariables } from '../worker/worker.ts';
 import { EXIT } from './exit.ts';
 import { addUsage } from './help.ts';
 import { onStopSignal } from './signals.ts';
 
-/** `worker`: consumes until SIGTERM or SIGINT, then drains and exits 0. A second signal exits at once. */
-export function registerWorker(program: Command): void {
+/** `worker`: consumes until SIGTERM or SIGINT, then drains and exits 0. A second signal exits at once. SIGHUP has it read
+ * the sources file again. */
+export function registerWorker(program: Command, version: string): void {
   const command = program
     .command('worker')
     .description('Consume calls until SIGTERM or SIGINT, then drain and exit')
-    .action(run);
+    .option('--accept-new-uniqueids', 'take feeds whose rule for uniqueid is another one than is on record')
+    .action((given: { acceptNewUniqueids?: boolean }) =>
+      run({ acceptsNewUniqueids: given.acceptNewUniqueids ?? false, version }),
+    );
   addUsage(command, {
     examples: ['cdr-ingest worker', 'DATABASE_URL_FILE=/run/secrets/database-url cdr-ingest worker'],
     environment: workerVariables,
   });
 }
 
-async function run(): Promise<void> {
+async function run(options: StartOptions): Promise<void> {
   const config = readConfig(workerVariables);
   const log = createLogger(config.LOG_LEVEL);
   const starting = new AbortController();
@@ -30,8 +34,12 @@ async function run(): Promise<void> {
       resolve();
     });
   });
-  const worker = await startWorker(config, log, starting.signal).catch((error: unknown) => {
-    if (!starting.signal.aborted) throw error;
+  let worker: Worker | undefined;
+  // Without a file, the end of the terminal ends the worker as it ends every other program.
+  if (config.SOURCES_FILE !== '') process.on('SIGHUP', () => void worker?.reloadFeeds());
+  worker = await startWorker(config, log, starting.signal, options).catch((error: unknown) => {
+    if (starting.signal.aborted) return undefined;
+    throw error;
   });
   if (worker !== undefined) {
     await Promise.race([stopped, worker.failure]);

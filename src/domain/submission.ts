@@ -5,6 +5,13 @@ import type { Outcome } from './outcome.ts';
 /** A message that has been admitted: a call to persist, or a message whose outcome is known already. */
 export type Submission = CallSubmission | DecidedSubmission;
 
+/** A record that its feed's rules leave out: it is counted and acknowledged, and nobody is answered. */
+export interface Skipped {
+  kind: 'skipped';
+  /** Its feed. */
+  source: string;
+}
+
 interface Admission {
   /** Of the call, for the reply; null where it could not be read. */
   uniqueid: string | null;
@@ -12,6 +19,8 @@ interface Admission {
   deadLetter: () => DeadLetter | null;
   /** Only of replays. */
   replay?: Replay;
+  /** The feed that it came by; none for a message that speaks the contract. */
+  source?: string;
   /** Texts of the call in which characters were replaced or that were cut. */
   cleaned: number;
 }
@@ -20,6 +29,8 @@ interface Admission {
 export interface CallSubmission extends Admission {
   kind: 'call';
   call: Call;
+  /** Of a feed: its time occurs twice that night, and nothing said which of both it is. */
+  isTimeGuessed?: boolean;
 }
 
 /** A message that needs nothing of the database but a dead letter, where its outcome leaves one. */

@@ -1,18 +1,23 @@
-import { type ParameterError, validate } from '../domain/validate.ts';
+import { type ParameterError, type Validation, validate } from '../domain/validate.ts';
 import type { Feed } from './feed.ts';
 import type { MappedCall } from './map.ts';
 
 const NONE: ReadonlySet<string> = new Set();
 
+/** Checks a mapped call against the contract; what is looked up is 0 until the store has found it. */
+export function validateMapped({ fields, lookups }: MappedCall): Validation {
+  const found = Object.fromEntries(lookups.map(({ parameter }) => [parameter, 0]));
+  return validate({ ...fields, ...found, auth_username: 'feed', auth_password: 'feed' }, NONE);
+}
+
 /**
  * What the contract, or the feed's list of machines, refuses of a mapped call as far as it can be told without the
  * database: credentials and lookups are taken to be good.
  */
-export function refusalsOf({ spec: { machines } }: Feed, { fields, lookups }: MappedCall): ParameterError[] {
-  const found = Object.fromEntries(lookups.map(({ parameter }) => [parameter, 0]));
-  const result = validate({ ...fields, ...found, auth_username: 'feed', auth_password: 'feed' }, NONE);
+export function refusalsOf({ spec: { machines } }: Feed, call: MappedCall): ParameterError[] {
+  const result = validateMapped(call);
   const errors = result.kind === 'invalid' ? [...result.errors] : [];
-  const { machine } = fields;
+  const { machine } = call.fields;
   if (machine !== undefined && !machines.includes(String(machine)))
     errors.push({
       key: 'machine',

@@ -1,5 +1,6 @@
 import type { Fields } from '../domain/body.ts';
 import type { ParameterName } from '../domain/contract.ts';
+import type { Edits } from '../domain/kept.ts';
 import type { Lookup } from '../domain/lookup.ts';
 import type { ParameterError } from '../domain/validate.ts';
 import { type Rounding, wholeSeconds } from './durations.ts';
@@ -15,8 +16,8 @@ export type Mapped =
   | MappedCall
   /** Left out by value, to be counted and acknowledged. */
   | { kind: 'skip'; field: string; value: string }
-  /** Each with the parameter that cannot be had, '' for the record as a whole. */
-  | { kind: 'unmapped'; errors: ParameterError[] };
+  /** Each error with the parameter that cannot be had, '' for the record as a whole; `fields` could be had. */
+  | { kind: 'unmapped'; errors: ParameterError[]; fields: Fields };
 
 export interface MappedCall {
   kind: 'call';
@@ -30,10 +31,17 @@ export interface MappedCall {
 
 const SECOND_NS = 1_000_000_000n;
 
-/** Maps one native record. Pure, and never throws: every text gives a result, and the same text the same one. */
-export function mapRecord(feed: Feed, text: string): Mapped {
+const NONE: Edits = {};
+
+/**
+ * Maps one native record. Pure, and never throws: every text gives a result, and the same text the same one.
+ *
+ * @param edits parameters that an operator has corrected: what the map says of them does not count
+ */
+export function mapRecord(feed: Feed, text: string, edits: Edits = NONE): Mapped {
   const record = feed.read(text);
-  if (record instanceof Failure) return { kind: 'unmapped', errors: [{ key: '', message: record.message }] };
+  if (record instanceof Failure)
+    return { kind: 'unmapped', errors: [{ key: '', message: record.message }], fields: {} };
   const errors: ParameterError[] = [];
   for (const { field, values, read } of feed.skip) {
     const value = read(record);
@@ -41,8 +49,8 @@ export function mapRecord(feed: Feed, text: string): Mapped {
     if (value instanceof Failure) errors.push({ key: '', message: `skip: ${value.message}` });
     else if (values.has(value)) return { kind: 'skip', field, value };
   }
-  const mapped = mapParameters(feed, record, errors);
-  return errors.length > 0 ? { kind: 'unmapped', errors } : mapped;
+  const mapped = mapParameters(feed, record, edits, errors);
+  return errors.length > 0 ? { kind: 'unmapped', errors, fields: mapped.fields } : mapped;
 }
 
 interface Stamp {
@@ -50,11 +58,12 @@ interface Stamp {
   rounding: Rounding;
 }
 
-function mapParameters(feed: Feed, record: NativeRecord, errors: ParameterError[]): MappedCall {
-  const fields: Record<string, string | number> = {};
+function mapParameters(feed: Feed, record: NativeRecord, edits: Edits, errors: ParameterError[]): MappedCall {
+  const fields: Record<string, string | number> = { ...edits };
   const stamps: Partial<Record<ParameterName, Stamp>> = {};
   const wanted: { parameter: ParameterName; kind: string; key: string }[] = [];
   for (const { name, read, isOptional, rounding, lookup } of feed.parameters) {
+    if (edits[name] !== undefined) continue;
     const value = read(record);
     if (value instanceof Failure) {
       if (!isOptional || value.kind === 'wrong') errors.push({ key: name, message: value.message });
@@ -76,10 +85,10 @@ function setTimes(
   { start, end }: Partial<Record<ParameterName, Stamp>>,
   fields: Record<string, string | number>,
 ): boolean {
-  if (start === undefined) return false;
-  if (end === undefined) {
-    fields.start = secondsOf(start.instant.at, start.rounding);
-    return start.instant.later !== null;
+  if (start === undefined || end === undefined) {
+    if (start !== undefined) fields.start = secondsOf(start.instant.at, start.rounding);
+    if (end !== undefined) fields.end = secondsOf(end.instant.at, end.rounding);
+    return (start ?? end)?.instant.later != null;
   }
   const pair = resolvePair(start.instant, end.instant, durationIn(fields));
   fields.start = secondsOf(pair.start, start.rounding);

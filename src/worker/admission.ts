@@ -30,7 +30,7 @@ export interface AdmissionRules extends ReadingRules {
 }
 
 /** The role that may submit calls (docs/interface.md, section 1). */
-const SUBMITTER = 'system';
+export const SUBMITTER = 'system';
 const VERIFIED = true;
 const UNVERIFIED = false;
 

@@ -1,5 +1,6 @@
 import { hashPlaces } from '../auth/hash-queue.ts';
 import { createVerifier, type Verifier } from '../auth/verifier.ts';
+import type { BrokerConnection } from '../broker/supervisor.ts';
 import { defaultNames, type TopologyNames } from '../broker/topology.ts';
 import type { Config } from '../config.ts';
 import type { brokerOf } from '../connections.ts';
@@ -13,6 +14,8 @@ import { readUsers } from '../store/users.ts';
 import { admit, admitReplay, admitSoon } from './admission.ts';
 import { createConnect, openReplyConnections } from './connections.ts';
 import { createDeadQueueAdmission } from './dead-queue.ts';
+import { admitRecord } from './feed-admission.ts';
+import type { Feeds } from './feeds.ts';
 import type { Metrics } from './metrics.ts';
 import { openQueueWorker, type QueueWorker, type SharedOptions } from './queue-worker.ts';
 import { reportReplies } from './reply-events.ts';
@@ -38,6 +41,8 @@ export interface Consumers {
   failure: Promise<never>;
   /** Persists, answers and acknowledges what is in hand, and leaves. */
   stop: () => Promise<void>;
+  /** Declares the exchanges of feeds that are new. Rejects where the broker cannot be asked. */
+  declareFeeds: () => Promise<void>;
   /** For /readyz. */
   state: () => { isConsuming: boolean; takesReplies: boolean; waiting: number };
 }
@@ -65,6 +70,7 @@ export interface Environment {
   brokers: ReturnType<typeof brokerOf>;
   database: Database;
   reachable: () => Promise<boolean>;
+  feeds: Feeds;
   metrics: Metrics;
   log: Logger;
 }
@@ -76,9 +82,8 @@ export function startConsumers(environment: Environment): Consumers {
   const connect = createConnect(environment.brokers, metrics.replies, log);
   const connections = [connect('consume'), connect('consume given up')] as const;
   // Before the consumers, so that their queues are there when they come up.
-  const leaveSetup = connections.map((each) =>
-    each.attach({ onUp: (connection) => declareOrUse(connection, names, log) }),
-  );
+  const declare = (connection: BrokerConnection) => declareOrUse(connection, names, log);
+  const leaveSetup = connections.map((each) => each.attach({ onUp: declare }));
   const replies = createReplyPublisher(
     openReplyConnections(connect, log),
     config.CONFIRM_TIMEOUT_MS,
@@ -101,6 +106,11 @@ export function startConsumers(environment: Environment): Consumers {
       takesReplies: replies.acceptsResults(),
       waiting: calls.waiting() + deadQueue.waiting(),
     }),
+    declareFeeds: async () => {
+      const [{ current }] = connections;
+      // Without a connection they are declared when there is one.
+      if (current !== null) await declare(current);
+    },
     stop: async () => {
       await Promise.all([
         waitingDeadLetters.stop(),
@@ -120,7 +130,7 @@ function openQueueWorkers(
   replies: ReplyPublisher,
   rules: ReturnType<typeof admissionRules>,
 ): { calls: QueueWorker; deadQueue: QueueWorker; consuming: Promise<void> } {
-  const { config, database, reachable } = environment;
+  const { config, database, reachable, feeds } = environment;
   const rows = new HeldRows();
   const shared = sharedOptions(environment, names, replies, rows);
   const persist = createPersistAroundLocks(
@@ -141,10 +151,11 @@ function openQueueWorkers(
       queue: names.queue,
       prefetch: config.PREFETCH,
       isLast: false,
-      admit: (delivery) =>
-        delivery.replayHeader === undefined
-          ? admitSoon(delivery, rules)
-          : admitReplay(delivery, delivery.replayHeader, rules),
+      admit: (delivery) => {
+        if (delivery.replayHeader !== undefined) return admitReplay(delivery, delivery.replayHeader, rules);
+        const feed = feeds.feedOf(delivery.exchange);
+        return feed === undefined ? admitSoon(delivery, rules) : admitRecord(delivery, feed, rules);
+      },
       prepare: createReadAhead(database.sql, config.SYSTEM_CURRENCY, persist),
       onConsuming,
     },
@@ -223,5 +234,6 @@ function admissionRules(config: ConsumerConfig, verifier: Verifier) {
     systemCurrency: config.SYSTEM_CURRENCY,
     verify: verifier.checkLate,
     verifySoon: verifier.checkSoon,
+    identify: verifier.identify,
   };
 }

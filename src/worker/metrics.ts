@@ -1,6 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { type LossCause, lossCauses } from '../broker/consumer.ts';
 import { codeOf, codes, deadReasonOf, deadReasons } from '../domain/outcome.ts';
+import { createInfoMetrics } from './info-metrics.ts';
 import { createDeadLetterMetrics } from './open-dead-letters.ts';
 import type { PipelineEvent } from './pipeline-events.ts';
 import { createReplyMetrics } from './reply-events.ts';
@@ -51,6 +52,7 @@ export function createMetrics() {
     replies: createReplyMetrics(registry),
     statements: createStatementMetrics(registry),
     deadLetters: createDeadLetterMetrics(registry),
+    info: createInfoMetrics(registry),
   };
 }
 
@@ -76,6 +78,14 @@ function messageMetrics(registry: Registry) {
     unroutableReplies: counter(
       'cdr_ingest_unreceivable_replies_total',
       'Replies that could not be delivered.',
+    ),
+    skipped: counter('cdr_ingest_skipped_records_total', "Records left out by their feed's `skip`.", [
+      'source',
+    ]),
+    guessedTimes: counter(
+      'cdr_ingest_guessed_times_total',
+      'Calls at a time that occurs twice that night, stored as at the first.',
+      ['source'],
     ),
     troubles: counter('cdr_ingest_troubles_total', 'Failed attempts at a batch, by cause.', ['cause']),
     setAside: counter(
@@ -107,6 +117,7 @@ function countEvent(
   if (event.kind === 'unroutable reply') metrics.unroutableReplies.inc();
   else if (event.kind === 'trouble') metrics.troubles.inc({ cause: event.cause });
   else if (event.kind === 'unkeepable') metrics.unkeepable.inc();
+  else if (event.kind === 'skipped') metrics.skipped.inc({ source: event.source });
   else countBatch(event, metrics);
 }
 
@@ -127,6 +138,8 @@ function countBatch(
     increment(byCode, codeOf(outcome));
     if (outcome.kind === 'duplicate') duplicates += 1;
     cleaned += submission.cleaned;
+    if (submission.kind === 'call' && submission.isTimeGuessed && outcome.kind === 'accepted')
+      metrics.guessedTimes.inc({ source: submission.source });
     const { validationOnly } = submission.kind === 'call' ? submission.call : submission;
     const reason = deadReasonOf(outcome, validationOnly);
     if (reason !== null) increment(reasons, reason);

@@ -17,6 +17,8 @@ export type PipelineEvent =
     }
   | { kind: 'unroutable reply'; uniqueid: string | null; request: Request }
   | { kind: 'trouble'; cause: FailureKind | 'broker'; description: string }
+  /** A record that its feed leaves out. */
+  | { kind: 'skipped'; source: string }
   /** How many messages in hand wait for rows that somebody else holds. */
   | { kind: 'waiting'; messages: number }
   /** A message whose dead letter the database refuses in every form. It stays in hand. */
@@ -77,6 +79,7 @@ function logEvent(event: PipelineEvent, log: Logger, lines: Lines): void {
         'cannot store a dead letter for this message in any form; it stays in hand',
       );
       break;
+    case 'skipped':
     case 'waiting':
       break;
     default:

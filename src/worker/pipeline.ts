@@ -1,10 +1,8 @@
-import type { SetAside } from '../auth/verifier.ts';
 import type { Outcome } from '../domain/outcome.ts';
-import type { Submission } from '../domain/submission.ts';
 import { describeFailure } from '../store/failures.ts';
 import { type BatchLimits, countFitting, type Message, type Persist, type Results } from './batch.ts';
 import { Isolation } from './isolation.ts';
-import type { Ports } from './ports.ts';
+import type { Arrival, Ports } from './ports.ts';
 import { type Answer, createAnswers, publishUntilConfirmed, type ReplyRules } from './reply.ts';
 import type { Request } from './request.ts';
 import type { WaitingListSettings } from './waiting-list.ts';
@@ -26,7 +24,8 @@ interface PreparedBatch<Delivery extends Request> {
 /**
  * The way of a message, step by step:
  *
- * 1. `accept`: decode, parse and authenticate. A message whose password must be hashed joins a later batch.
+ * 1. `accept`: decode, parse or map, and authenticate. A message whose password must be hashed joins a later batch; a
+ *    record that its feed leaves out is acknowledged.
  * 2. `#prepare`: a batch is whatever has arrived while the one before was persisted, so that nothing waits at low load
  *    and batches fill by themselves at high load. A full one is prepared ahead: its lookup runs meanwhile.
  * 3. `#persistBatches`: persist
@@ -89,8 +88,8 @@ export class Pipeline<Delivery extends Request> {
   }
 
   /** The same where a password must be hashed; asks again as long as the database cannot say who the sender is. */
-  async #acceptLate(delivery: Delivery, first: Promise<Submission | SetAside>): Promise<void> {
-    let admitted: Submission | SetAside | Promise<Submission | SetAside> = first;
+  async #acceptLate(delivery: Delivery, first: Promise<Arrival>): Promise<void> {
+    let admitted: Arrival | Promise<Arrival> = first;
     for (let attempt = 0; ; attempt += 1) {
       try {
         this.#enqueue(delivery, await admitted);
@@ -105,13 +104,15 @@ export class Pipeline<Delivery extends Request> {
     }
   }
 
-  #enqueue(delivery: Delivery, admitted: Submission | SetAside): void {
-    if (admitted.kind === 'set aside') {
-      this.#ports.setAside(delivery);
-      return;
+  #enqueue(delivery: Delivery, admitted: Arrival): void {
+    if (admitted.kind === 'set aside') this.#ports.setAside(delivery);
+    else if (admitted.kind === 'skipped') {
+      this.#ports.observe({ kind: 'skipped', source: admitted.source });
+      this.#ports.acknowledge([delivery]);
+    } else {
+      this.#ready.push({ delivery, submission: admitted });
+      this.#work();
     }
-    this.#ready.push({ delivery, submission: admitted });
-    this.#work();
   }
 
   #work(): void {

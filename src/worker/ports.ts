@@ -1,6 +1,6 @@
 import type { SetAside } from '../auth/verifier.ts';
 import type { Manner } from '../domain/held.ts';
-import type { Submission } from '../domain/submission.ts';
+import type { Skipped, Submission } from '../domain/submission.ts';
 import type { FailureKind } from '../store/failures.ts';
 import type { HeldRows } from '../store/persist/held-rows.ts';
 import type { Persist } from './batch.ts';
@@ -27,10 +27,16 @@ export interface Reply {
 /** What the broker said of one reply. */
 export type Published = 'confirmed' | 'returned' | 'failed';
 
+/** What becomes of a delivery first. */
+export type Arrival = Submission | SetAside | Skipped;
+
 /** The outside world as a pipeline sees it: `queue-worker.ts` and `consumers.ts` have the real one, test/simulation a hostile one. */
 export interface Ports<Delivery> {
-  /** Decodes, parses and authenticates (`admitSoon` in `admission.ts`); later where a password must be hashed. */
-  admit: (delivery: Delivery) => Submission | SetAside | Promise<Submission | SetAside>;
+  /**
+   * Decodes, parses or maps, and authenticates (`admission.ts`, `feed-admission.ts`); later where a password must be
+   * hashed or a user read.
+   */
+  admit: (delivery: Delivery) => Arrival | Promise<Arrival>;
   /**
    * Begins to look up what a batch refers to (`store/persist/read-ahead.ts`), and returns what persists it: around rows
    * that others hold (`around-locks.ts`), replays first (`replays.ts`), in `persist.ts`.

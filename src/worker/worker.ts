@@ -2,9 +2,11 @@ import type { Config } from '../config.ts';
 import { brokerOf, brokerVariables, databaseOf, databaseVariables } from '../connections.ts';
 import { serveOps } from '../ops/http.ts';
 import type { Logger } from '../ops/logger.ts';
-import { databaseReachable, openDatabase, WORKER_NAME } from '../store/database.ts';
+import { databaseReachable, describeFailure, openDatabase, WORKER_NAME } from '../store/database.ts';
 import { readOpenDeadLetters } from '../store/dead-letters/open.ts';
+import { retrying } from '../store/retrying.ts';
 import { type Consumers, startConsumers } from './consumers.ts';
+import { Feeds, feedsIn, recordUniqueidRules } from './feeds.ts';
 import { createMetrics } from './metrics.ts';
 import { watchOpenDeadLetters } from './open-dead-letters.ts';
 import { untilMigrated } from './startup.ts';
@@ -18,6 +20,7 @@ export const workerVariables = [
   'HTTP_PORT',
   'LOG_LEVEL',
   'IGNORED_PARAMETERS',
+  'SOURCES_FILE',
   'REPLY_TO_ALLOW',
   'MAX_BODY_BYTES',
   'KEPT_BODY_BYTES',
@@ -40,6 +43,8 @@ export interface Worker {
   port: number;
   /** Resolves when the worker consumes for the first time. */
   consuming: Promise<void>;
+  /** Reads the sources file again. A wrong one is logged and leaves the feeds as they are. Never rejects. */
+  reloadFeeds: () => Promise<void>;
   /** Drains: what is in hand is persisted, answered and acknowledged. Resolves when the worker has ended. */
   stop: () => Promise<void>;
   /** Rejects when the worker cannot go on; the process should end then. */
@@ -49,14 +54,29 @@ export interface Worker {
 const REACHABLE_TIMEOUT_MS = 3000;
 const CONNECT_TIMEOUT_MS = 10_000;
 
+export interface StartOptions {
+  /** Takes feeds that make uniqueids by another rule than is on record. */
+  acceptsNewUniqueids: boolean;
+  version: string;
+}
+
 /**
- * Starts a worker: waits for its database and its broker, then consumes. Rejects when its HTTP port cannot be
- * had, or when `signal` ends the waiting.
+ * Starts a worker: waits for its database and its broker, then consumes. Rejects when its sources file is wrong, when its
+ * HTTP port cannot be had, or when `signal` ends the waiting.
  */
-export async function startWorker(config: WorkerConfig, log: Logger, signal: AbortSignal): Promise<Worker> {
+export async function startWorker(
+  config: WorkerConfig,
+  log: Logger,
+  signal: AbortSignal,
+  { acceptsNewUniqueids, version }: StartOptions,
+): Promise<Worker> {
+  const feeds = new Feeds(feedsIn(config.SOURCES_FILE));
   const address = databaseOf(config);
   const brokers = brokerOf(config);
   const metrics = createMetrics();
+  const showFeeds = () => metrics.info.setFeeds(feeds.all.map(({ name }) => name));
+  metrics.info.setVersion(version);
+  showFeeds();
   const database = openDatabase({
     ...address,
     poolSize: config.DATABASE_POOL,
@@ -84,11 +104,13 @@ export async function startWorker(config: WorkerConfig, log: Logger, signal: Abo
   });
   log.info({ port: ops.port }, 'serving /livez, /readyz and /metrics');
 
-  await untilMigrated(address, log, signal).catch(async (error: unknown) => {
-    await ops.close();
-    throw error;
-  });
-  const running = startConsumers({ config, brokers, database, reachable, metrics, log });
+  await untilMigrated(address, log, signal)
+    .then(() => retrying(() => recordUniqueidRules(database.sql, feeds.all, acceptsNewUniqueids)))
+    .catch(async (error: unknown) => {
+      await ops.close();
+      throw error;
+    });
+  const running = startConsumers({ config, brokers, database, reachable, feeds, metrics, log });
   consumers = running;
   const stopWatching = watchOpenDeadLetters(() => readOpenDeadLetters(database.sql), metrics.deadLetters);
 
@@ -96,6 +118,21 @@ export async function startWorker(config: WorkerConfig, log: Logger, signal: Abo
     port: ops.port,
     failure: running.failure,
     consuming: running.consuming,
+    reloadFeeds: async () => {
+      try {
+        const read = feedsIn(config.SOURCES_FILE);
+        await recordUniqueidRules(database.sql, read, false);
+        feeds.replace(read);
+        showFeeds();
+        await running.declareFeeds();
+        log.info({ feeds: feeds.all.map(({ name }) => name) }, 'sources file read again');
+      } catch (error) {
+        log.error(
+          { description: describeFailure(error) },
+          'the sources file cannot be used; the one before stays in force',
+        );
+      }
+    },
     stop: async () => {
       log.info('draining');
       await running.stop();

@@ -1,0 +1,161 @@
+import type { AuthResult } from '../auth/verifier.ts';
+import { fingerprint, toCdr } from '../domain/cdr.ts';
+import { type Confinement, isReadablyOutside } from '../domain/confinement.ts';
+import { uniqueidOf } from '../domain/dead-letter.ts';
+import type { Call } from '../domain/decide.ts';
+import type { Edits } from '../domain/kept.ts';
+import type { Lookup } from '../domain/lookup.ts';
+import type { Outcome } from '../domain/outcome.ts';
+import type { Skipped } from '../domain/submission.ts';
+import { shown } from '../domain/text.ts';
+import type { ParameterError } from '../domain/validate.ts';
+import { validateMapped } from '../sources/check.ts';
+import type { Feed } from '../sources/feed.ts';
+import { type Mapped, type MappedCall, mapRecord } from '../sources/map.ts';
+import { type Admitted, type ReadingRules, SUBMITTER } from './admission.ts';
+import { feedDeadLetterFor } from './feed-dead-letter.ts';
+import { decode, type Request } from './request.ts';
+
+/** What admission needs to know about a record. */
+export interface RecordRules extends ReadingRules {
+  /** Who a feed's calls are stored for; later where the users must be read. */
+  identify: (username: string) => AuthResult | Promise<AuthResult>;
+}
+
+const VERIFIED = true;
+const UNVERIFIED = false;
+
+/** A record of a feed, mapped. */
+interface MappedRequest {
+  request: Request;
+  feed: Feed;
+  mapped: Exclude<Mapped, { kind: 'skip' }>;
+}
+
+/**
+ * A feed's record to a call: decode, map, see whether its user may submit calls, check against the contract. Whoever may
+ * write to the feed's exchange is its sender; credentials in the record are ignored. Takes every sequence of bytes; rejects
+ * only with what `identify` rejects with.
+ */
+export function admitRecord(
+  request: Request,
+  feed: Feed,
+  rules: RecordRules,
+): Admitted | Skipped | Promise<Admitted> {
+  const mapped = mapRequest(request, feed, rules.maxBodyBytes);
+  if (mapped.kind === 'skip') return { kind: 'skipped', source: feed.name };
+  const record = { request, feed, mapped };
+  const user = rules.identify(feed.spec.as);
+  return user instanceof Promise
+    ? user.then((late) => authorize(record, late, rules))
+    : authorize(record, user, rules);
+}
+
+/**
+ * A record that somebody vouches for: a replay of its dead letter. Mapped with the file of today.
+ *
+ * @param edits contract parameters that stand in place of what the map says
+ */
+export function admitVouchedRecord(
+  text: string,
+  feed: Feed,
+  edits: Edits,
+  request: Request,
+  rules: ReadingRules,
+): Admitted {
+  const mapped = mapRecord(feed, text, edits);
+  if (mapped.kind !== 'skip') return checkRecord({ request, feed, mapped }, rules, UNVERIFIED, null);
+  const message = `the sources file skips records whose ${mapped.field} is ${shown(mapped.value)}`;
+  return checkRecord({ request, feed, mapped: unmapped(message) }, rules, UNVERIFIED, null);
+}
+
+function unmapped(message: string): MappedRequest['mapped'] {
+  return { kind: 'unmapped', errors: [{ key: '', message }], fields: {} };
+}
+
+function mapRequest(request: Request, feed: Feed, maxBodyBytes: number): Mapped {
+  if (request.unreadable !== undefined) return unmapped(request.unreadable);
+  const decoded = decode(request, maxBodyBytes);
+  return decoded.kind === 'text' ? mapRecord(feed, decoded.text) : unmapped(decoded.message);
+}
+
+function authorize(record: MappedRequest, user: AuthResult, rules: ReadingRules): Admitted {
+  if (user.kind === 'unauthenticated') return refuse(record, { kind: 'unauthenticated' }, rules, UNVERIFIED);
+  if (user.role !== SUBMITTER) return refuse(record, { kind: 'forbidden' }, rules, VERIFIED);
+  return checkRecord(record, rules, VERIFIED, confinementOf(record.feed, user.confinement ?? null));
+}
+
+/** The machines that both the file and the user allow, and the customers of the user. */
+function confinementOf({ spec }: Feed, ofUser: Confinement | null): Confinement {
+  const machines = ofUser?.machines;
+  const allowed = machines ? spec.machines.filter((machine) => machines.has(machine)) : spec.machines;
+  return { machines: new Set(allowed), customers: ofUser?.customers ?? null };
+}
+
+/**
+ * Checks what the map has made of a record against the contract.
+ *
+ * @param confinement null where an operator vouches for the record
+ */
+function checkRecord(
+  record: MappedRequest,
+  rules: ReadingRules,
+  isVerified: boolean,
+  confinement: Confinement | null,
+): Admitted {
+  const { mapped, feed, request } = record;
+  const refuseFor = (errors: readonly ParameterError[]) =>
+    confinement !== null && isReadablyOutside(confinement, mapped.fields)
+      ? refuse(record, { kind: 'forbidden', isOutside: true }, rules, isVerified)
+      : refuse(record, { kind: 'rejected', errors }, rules, isVerified);
+  if (mapped.kind === 'unmapped') return refuseFor(mapped.errors);
+  const validation = validateMapped(mapped);
+  if (validation.kind === 'invalid') return refuseFor(validation.errors);
+  const cdr = toCdr(validation.parameters, rules.systemCurrency);
+  const ofFeed = { source: feed.name, lookups: allLookups(mapped) };
+  const call: Call = {
+    cdr,
+    fingerprint: fingerprint(cdr),
+    validationOnly: false,
+    submittedBy: feed.spec.as,
+    confinement,
+    feed: ofFeed,
+  };
+  return {
+    kind: 'call',
+    call,
+    uniqueid: cdr.uniqueid,
+    // Mapped again where one is written, which is seldom: what was mapped must not stay while the message is in hand.
+    deadLetter: () => feedDeadLetterFor(request, feed, rules, isVerified),
+    cleaned: validation.cleaned,
+    source: feed.name,
+    isTimeGuessed: mapped.isTimeGuessed,
+  };
+}
+
+/** Where nothing says who was called, it is the customer who calls (source contract), by whatever key. */
+function allLookups({ fields, lookups }: MappedCall): Lookup[] {
+  const isNamed =
+    fields.dcustomer !== undefined || lookups.some(({ parameter }) => parameter === 'dcustomer');
+  const called = lookups.flatMap((each): Lookup[] =>
+    each.parameter === 'scustomer' && !isNamed ? [{ ...each, parameter: 'dcustomer' }] : [],
+  );
+  return [...lookups, ...called];
+}
+
+function refuse(
+  { request, feed, mapped }: MappedRequest,
+  outcome: Outcome,
+  rules: ReadingRules,
+  isVerified: boolean,
+): Admitted {
+  return {
+    kind: 'decided',
+    outcome,
+    validationOnly: false,
+    uniqueid: uniqueidOf(mapped.fields),
+    deadLetter: () => feedDeadLetterFor(request, feed, rules, isVerified),
+    cleaned: 0,
+    source: feed.name,
+  };
+}
