@@ -1,7 +1,7 @@
 import type { Fields } from './body.ts';
-import { bytesDigest, type Content, contentDigest, leftoversIn } from './content.ts';
+import { bytesDigest, type Content, contentDigest, leftoversIn, recordDigest } from './content.ts';
 import { parameters } from './contract.ts';
-import { keepReadable, keepUnreadable } from './dead-letter-body.ts';
+import { type KeptBody, keepReadable, keepUnreadable } from './dead-letter-body.ts';
 import { readLoosely } from './loose.ts';
 import { maskCallText, maskCutText, maskText } from './masking.ts';
 import { type KeptProperties, keptProperties, type RequestProperties } from './properties.ts';
@@ -19,6 +19,9 @@ export interface DeadLetter {
   /** The cost of the call; null if it cannot be read. Without a currency it is in the system currency. */
   cost: string | null;
   currency: string | null;
+  /** The feed that it came by; null for a message that speaks the contract. */
+  source: string | null;
+  /** Of a feed the native record, else the parameters as JSON or the text that could not be read. */
   body: string;
   /**
    * What was masked or cut besides the password: parameter names, '' for the body as a whole. Such a call is not replayed
@@ -44,6 +47,7 @@ export function deadLetterOf(
   return {
     ...factsOf(fields),
     ...keepReadable(fields, leftoversIn(content)),
+    source: null,
     verified,
     digest: contentDigest(content),
     properties: keptProperties(properties),
@@ -75,8 +79,39 @@ export function deadLetterOfBytes(
     ...factsOf(told),
     ...(told.cost === undefined && NO_MONEY),
     ...keepUnreadable(body, bytes, keptBytes),
+    source: null,
     verified: false,
     digest: bytesDigest(body, bytes),
+    properties: keptProperties(properties),
+  };
+}
+
+/** What is known of a record of a feed. */
+export interface RecordFacts {
+  source: string;
+  /** The user in whose name the feed's calls are stored. */
+  submittedBy: string;
+  /** Parameters that the map could make of it. */
+  fields: Fields;
+  /** Whether `fields` says what the call costs; a cost that could not be mapped is no cost of 0. */
+  hasMoney: boolean;
+  kept: KeptBody;
+}
+
+/** The dead letter of a native record, which is kept as its switch wrote it. */
+export function deadLetterOfRecord(
+  { body, bytes }: Bytes,
+  { source, submittedBy, fields, hasMoney, kept }: RecordFacts,
+  properties: RequestProperties,
+  verified: boolean,
+): DeadLetter {
+  return {
+    ...factsOf({ ...fields, auth_username: submittedBy }),
+    ...(!hasMoney && NO_MONEY),
+    ...kept,
+    source,
+    verified,
+    digest: recordDigest(source, body, bytes),
     properties: keptProperties(properties),
   };
 }
@@ -105,8 +140,9 @@ const NO_PROPERTIES: KeptProperties = {
  *
  * @param body as much of the body as the worker has
  * @param bytes length of the body as sent
+ * @param source the feed that it came by, if one
  */
-export function minimalDeadLetter(body: Buffer, bytes: number): DeadLetter {
+export function minimalDeadLetter(body: Buffer, bytes: number, source: string | null = null): DeadLetter {
   // Latin-1 maps each byte to one character and back, so nothing is lost.
   const start = body.toString('latin1', 0, MINIMAL_BYTES);
   const masked = (bytes > start.length ? maskCutText(start) : maskText(start)).text;
@@ -114,10 +150,11 @@ export function minimalDeadLetter(body: Buffer, bytes: number): DeadLetter {
   return {
     ...factsOf({}),
     ...NO_MONEY,
+    source,
     verified: false,
     body: `${bytes} bytes, as hex: ${shown}`,
     altered: [''],
-    digest: bytesDigest(body, bytes),
+    digest: source === null ? bytesDigest(body, bytes) : recordDigest(source, body, bytes),
     properties: NO_PROPERTIES,
   };
 }

@@ -1,4 +1,4 @@
-import { containsSecretWord, secretsIn, unescaped } from './secrets.ts';
+import { containsSecretWord, namesSecret, secretsIn, unescaped } from './secrets.ts';
 import { clean, cut, shorten } from './text.ts';
 
 export const MASK = '***';
@@ -77,6 +77,14 @@ const PASSWORD_INSIDE = /auth_?pass/i;
 export function maskCallText(given: string): string {
   const text = PASSWORD_INSIDE.test(unescaped(given)) ? maskText(given).text : given;
   return text.includes('://') ? maskAddresses(text) : text;
+}
+
+const SIP_PASSWORD = /(\bsips?:[^\s:@<>"]{1,256}:)[^\s:@<>"]{1,256}@/gi;
+
+/** A value of a native record, or a record that cannot be read, without what is said to be a password. */
+export function maskNativeText(given: string): string {
+  const text = namesSecret(given) ? maskText(given).text : maskCallText(given);
+  return text.replace(SIP_PASSWORD, `$1${MASK}@`);
 }
 
 function maskAddresses(text: string): string {

@@ -28,6 +28,13 @@ export function containsSecretWord(text: string): boolean {
   return SECRET.test(text);
 }
 
+const WITH_VALUE = new RegExp(`(?:${SECRET_WORDS})\\w*["'\\\\\\]]{0,4}\\s{0,20}[:=]`, 'i');
+
+/** Whether a text has a secret name with a value after it, such as `sip_auth_password=x`, and not just the word. */
+export function namesSecret(text: string): boolean {
+  return WITH_VALUE.test(unescaped(text));
+}
+
 const AT_END = new RegExp(`(?:${SECRET_WORDS})\\W*$`, 'i');
 /** No key is searched further back than this: beyond it, what follows is taken for a secret. */
 const END_MAX = 2000;

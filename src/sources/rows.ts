@@ -19,7 +19,7 @@ export function readForm(text: string): NativeRecord {
   return record;
 }
 
-function formText(encoded: string): string | Damaged {
+export function formText(encoded: string): string | Damaged {
   const spaced = encoded.replaceAll('+', ' ');
   if (!spaced.includes('%')) return spaced;
   try {

@@ -1,20 +1,74 @@
-import { type DeadLetter, deadLetterOfBytes } from '../domain/dead-letter.ts';
+import { isAscii } from 'node:buffer';
+import { type DeadLetter, deadLetterOfRecord } from '../domain/dead-letter.ts';
+import { type KeptBody, keepUnreadable } from '../domain/dead-letter-body.ts';
+import { clean } from '../domain/text.ts';
+import { Failure } from '../sources/failure.ts';
 import type { Feed } from '../sources/feed.ts';
-import { mapRecord } from '../sources/map.ts';
+import { type Mapped, mapRecord } from '../sources/map.ts';
+import { maskRecord } from '../sources/mask.ts';
 import { decode, type KeepingRules, type Request } from './request.ts';
 
-/** What a dead letter keeps of a feed's record: its native body, and what the map finds in it. */
+/**
+ * What a dead letter keeps of a record: its text, for a replay maps it again. The record is mapped here once more, because
+ * what was mapped before does not stay while the message is in hand.
+ *
+ * @param isVerified whether the feed's user was looked at and may submit calls
+ */
 export function feedDeadLetterFor(
   request: Request,
   feed: Feed,
   rules: KeepingRules,
   isVerified: boolean,
 ): DeadLetter {
-  const mapped = mapRecord(feed, decode(request, rules.maxBodyBytes).text);
-  const fields = mapped.kind === 'skip' ? {} : mapped.fields;
-  return {
-    ...deadLetterOfBytes(request, fields, request.properties, rules.maxBodyBytes),
-    verified: isVerified,
-    submittedBy: feed.spec.as,
-  };
+  const decoded = decode(asUtf8(request), rules.maxBodyBytes);
+  const facts = { source: feed.name, submittedBy: feed.spec.as };
+  if (decoded.kind !== 'text') {
+    const kept = keepUnreadable(request.body, request.bytes, rules.keptBodyBytes);
+    // Nobody can say in which words it was written: it is never mapped.
+    const whole = { ...facts, fields: {}, hasMoney: false, kept: { ...kept, altered: [''] } };
+    return deadLetterOfRecord(request, whole, request.properties, isVerified);
+  }
+  const mapped = mapRecord(feed, decoded.text);
+  const kept = keptRecord(feed, decoded.text, mapped);
+  return deadLetterOfRecord(
+    request,
+    { ...facts, fields: fieldsOf(mapped), hasMoney: hasMoney(mapped), kept },
+    request.properties,
+    isVerified,
+  );
+}
+
+/** Without a declared charset where every byte is ASCII, which is the same text in each. */
+function asUtf8(request: Request): Request {
+  return isAscii(request.body)
+    ? { ...request, properties: { ...request.properties, contentType: null } }
+    : request;
+}
+
+function keptRecord(feed: Feed, text: string, mapped: Mapped): KeptBody {
+  // PostgreSQL has no NUL.
+  const body = maskRecord(feed, text).replaceAll('\0', '\uFFFD');
+  // Another file may read what cannot be read today, and would then read what stands in the place of a secret.
+  const isReadable = !(feed.read(text) instanceof Failure);
+  const isSame = body === text || (isReadable && isSameCall(mapped, mapRecord(feed, body)));
+  return { body, altered: isSame ? [] : [''] };
+}
+
+/** What identifies is compared as it is; other texts as the contract stores them. */
+const EXACT: ReadonlySet<string> = new Set(['uniqueid', 'machine', 'key']);
+
+function isSameCall(one: Mapped, other: Mapped): boolean {
+  const stored = (name: string, value: unknown) =>
+    typeof value === 'string' && !EXACT.has(name) ? clean(value) : value;
+  return JSON.stringify(one, stored) === JSON.stringify(other, stored);
+}
+
+function fieldsOf(mapped: Mapped) {
+  return mapped.kind === 'skip' ? {} : mapped.fields;
+}
+
+/** A cost that is mapped and could not be read is unknown, and so is one in an unknown currency. */
+function hasMoney(mapped: Mapped): boolean {
+  if (mapped.kind !== 'unmapped') return mapped.kind === 'call';
+  return mapped.fields.cost !== undefined && mapped.errors.every(({ key }) => key !== 'currency');
 }

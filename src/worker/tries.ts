@@ -73,7 +73,8 @@ export class Tries<Delivery extends Request> {
     const outcome: Outcome = { kind: 'failed', reason: 'failed', error: why };
     const own = await this.insist(message, asDecided(outcome, submission), undefined, results);
     if (own === undefined) return undefined;
-    const deadLetter = () => minimalDeadLetter(delivery.body, delivery.bytes);
+    const { source } = submission.deadLetter() ?? { source: null };
+    const deadLetter = () => minimalDeadLetter(delivery.body, delivery.bytes, source);
     return await this.insist(message, asDecided(outcome, { ...submission, deadLetter }), undefined, results);
   }
 

@@ -14,6 +14,7 @@ const deadLetter = {
   submittedBy: null,
   cost: null,
   currency: null,
+  source: null,
   body: '',
   digest: '',
   verified: true,

@@ -7,7 +7,7 @@ import { clean, cut, shorten } from '../../domain/text.ts';
 /** For json_to_recordset: the dead letters of a batch. */
 export const deadLetterRecord = `reason text, uniqueid text, scustomer int, machine text, submitted_by text, verified boolean,
   responses jsonb, body text, altered text[], digest text, properties jsonb, differences jsonb, error text, deaths int,
-  cost numeric, currency char(3), waits_for text`;
+  cost numeric, currency char(3), waits_for text, source text`;
 
 /** A digest as it is stored: keyed by the database, so that nobody can test passwords against it. */
 export const keyed = (digest: string) => `letter_digest(decode(${digest}, 'hex'))`;
@@ -19,9 +19,9 @@ export const keyed = (digest: string) => `letter_digest(decode(${digest}, 'hex')
  */
 export const insertDeadLetters = `
   insert into dead_letters as d (reason, uniqueid, scustomer, machine, submitted_by, verified, responses, body, altered,
-    digest, properties, differences, error, deaths, cost, currency, waits_for)
+    digest, properties, differences, error, deaths, cost, currency, waits_for, source)
   select reason, uniqueid, scustomer, machine, submitted_by, verified, responses, body, altered, keyed, properties,
-    differences, error, deaths, cost, currency, waits_for
+    differences, error, deaths, cost, currency, waits_for, source
   from (select letter.*, ${keyed('digest')} as keyed from letter) as letter order by reason, keyed
   on conflict (reason, digest) do update set
     deaths = d.deaths + excluded.deaths,
@@ -55,6 +55,7 @@ interface DeadLetterRow {
   cost: string | null;
   currency: string | null;
   waits_for: string | null;
+  source: string | null;
 }
 
 const ERROR_MAX = 1000;
