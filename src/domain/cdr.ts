@@ -7,6 +7,7 @@ import {
   parameters,
   taxItems,
 } from './contract.ts';
+import type { FeedOfCall, Lookup } from './lookup.ts';
 
 /** Parameters whose default depends on another parameter or on the system. */
 type Relational = 'dcustomer' | 'callid' | 'currency' | 'end' | 'talktime' | 'totaltime';
@@ -63,14 +64,26 @@ const FINGERPRINT_VERSION = 1;
  * SHA-256 (hex) of what the call says: its values after defaults, number forms and cleaning are resolved, so
  * that the same content has the same fingerprint however it was written. Values equal to a fixed default are
  * left out, so that a parameter added later does not change the fingerprint of calls that do not use it.
+ *
+ * Of a call of a feed it is of what the feed said: the feed's name, and in place of a value that has to be looked up what it
+ * is looked up by. So it stays the same when a key changes hands, and never is that of a call in the contract's form.
  */
-export function fingerprint(cdr: Cdr): string {
+export function fingerprint(cdr: Cdr, feed?: FeedOfCall): string {
   const content: unknown[] = [FINGERPRINT_VERSION];
+  if (feed !== undefined) content.push('source', feed.source);
   for (const name of cdrFields) {
     const value = cdr[name];
-    if (value !== fixedDefaults.get(name)) content.push(name, name === 'taxes' ? taxSet(cdr.taxes) : value);
+    const lookup = feed?.lookups.find(({ parameter }) => parameter === name);
+    if (lookup !== undefined) content.push(name, lookedUpBy(lookup));
+    else if (value !== fixedDefaults.get(name))
+      content.push(name, name === 'taxes' ? taxSet(cdr.taxes) : value);
   }
   return hash('sha256', JSON.stringify(content), 'hex');
+}
+
+/** A list, which no value of a call is. */
+function lookedUpBy(lookup: Lookup): readonly string[] {
+  return lookup.parameter === 'peer' ? [lookup.name] : [lookup.kind, lookup.key];
 }
 
 /** Taxes are compared as a set (interface, section 4). */
@@ -79,7 +92,8 @@ function taxSet(taxes: string): string {
 }
 
 export interface Difference {
-  parameter: CdrField;
+  /** `source`: the feeds that two calls came by. */
+  parameter: CdrField | 'source';
   stored: string | number;
   received: string | number;
 }

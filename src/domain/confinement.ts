@@ -7,12 +7,15 @@ export interface Confinement {
   customers: ReadonlySet<number> | null;
 }
 
-/** Whether a call is not one that the user may submit. */
+/** Whether a call is not one that the user may submit; a customer of null is not known. */
 export function isOutside(
   { machines, customers }: Confinement,
-  { machine, scustomer }: { machine: string; scustomer: number },
+  { machine, scustomer }: { machine: string; scustomer: number | null },
 ): boolean {
-  return (machines !== null && !machines.has(machine)) || (customers !== null && !customers.has(scustomer));
+  return (
+    (machines !== null && !machines.has(machine)) ||
+    (customers !== null && scustomer !== null && !customers.has(scustomer))
+  );
 }
 
 /** The same for a message that is not a valid call, as far as its machine and customer can be read. */

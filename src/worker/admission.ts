@@ -1,7 +1,7 @@
 import type { AuthResult, SetAside } from '../auth/verifier.ts';
 import type { Body, Fields } from '../domain/body.ts';
 import { fingerprint, toCdr } from '../domain/cdr.ts';
-import { type Confinement, isOutside, isReadablyOutside } from '../domain/confinement.ts';
+import { type Confinement, isReadablyOutside } from '../domain/confinement.ts';
 import { leftoversIn } from '../domain/content.ts';
 import { type DeadLetter, uniqueidOf } from '../domain/dead-letter.ts';
 import type { Call } from '../domain/decide.ts';
@@ -146,7 +146,6 @@ function checkCall(
     fingerprint: fingerprint(cdr),
     validationOnly: validation.parameters.validation === 1,
     submittedBy,
-    isOutside: confinement !== null && isOutside(confinement, cdr),
     confinement,
   };
   return {

@@ -115,7 +115,7 @@ function checkRecord(
   const ofFeed = { source: feed.name, lookups: allLookups(mapped) };
   const call: Call = {
     cdr,
-    fingerprint: fingerprint(cdr),
+    fingerprint: fingerprint(cdr, ofFeed),
     validationOnly: false,
     submittedBy: feed.spec.as,
     confinement,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type Cdr, fingerprint } from '../../src/domain/cdr.ts';
-import { type Call, compare, type Decision, decide } from '../../src/domain/decide.ts';
+import { type Call, type CallOnRecord, compare, type Decision, decide } from '../../src/domain/decide.ts';
 import { call, references } from './references.ts';
 
 function submit(more: Partial<Cdr> = {}, validationOnly = false): Call {
@@ -9,6 +9,7 @@ function submit(more: Partial<Cdr> = {}, validationOnly = false): Call {
 }
 
 const ask = (more: Partial<Cdr> = {}) => submit(more, true);
+const onRecord = (more: Partial<Cdr> = {}): CallOnRecord => ({ cdr: call(more), source: null });
 const print = (more: Partial<Cdr> = {}) => fingerprint(call(more));
 
 function outcomes(calls: Call[], stored: [string, string][] = []): string[] {
@@ -61,8 +62,8 @@ describe('a call whose uniqueid is stored', () => {
 
   it('is a conflict where anything differs, asked or submitted', () => {
     const differences = [{ parameter: 'note', stored: '', received: 'x' }];
-    expect(compare(call(), submit({ note: 'x' }))).toEqual({ kind: 'conflict', differences });
-    expect(compare(call(), ask({ note: 'x' }))).toEqual({ kind: 'conflict', differences });
+    expect(compare(onRecord(), submit({ note: 'x' }))).toEqual({ kind: 'conflict', differences });
+    expect(compare(onRecord(), ask({ note: 'x' }))).toEqual({ kind: 'conflict', differences });
   });
 
   it('tells a sender who is confined to others nothing of it', () => {
@@ -72,8 +73,8 @@ describe('a call whose uniqueid is stored', () => {
       confinement: { machines: null, customers: new Set(customers) },
     });
     const { scustomer } = call();
-    expect(compare(call(), confined([scustomer]))).toEqual({ kind: 'conflict', differences });
-    expect(compare(call(), confined([scustomer + 1]))).toEqual({
+    expect(compare(onRecord(), confined([scustomer]))).toEqual({ kind: 'conflict', differences });
+    expect(compare(onRecord(), confined([scustomer + 1]))).toEqual({
       kind: 'conflict',
       differences,
       isForeign: true,
@@ -81,15 +82,15 @@ describe('a call whose uniqueid is stored', () => {
   });
 
   it('is the same call where nothing differs but its fingerprint, as after a change of the computation', () => {
-    expect(compare(call(), submit())).toEqual({ kind: 'duplicate' });
-    expect(compare(call({ taxes: '1,2' }), ask({ taxes: '2,1' }))).toEqual({ kind: 'validated' });
+    expect(compare(onRecord(), submit())).toEqual({ kind: 'duplicate' });
+    expect(compare(onRecord({ taxes: '1,2' }), ask({ taxes: '2,1' }))).toEqual({ kind: 'validated' });
   });
 });
 
 describe('a call outside of what its sender is confined to', () => {
   const outside = (more: Partial<Cdr> = {}, validationOnly = false) => ({
     ...submit(more, validationOnly),
-    isOutside: true,
+    confinement: { machines: new Set<string>(), customers: null },
   });
 
   it('is forbidden, asked or submitted, before any reference is looked at', () => {

@@ -1,14 +1,16 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { z } from 'zod';
 import { cdrFields } from '../../src/domain/cdr.ts';
+import type { Call } from '../../src/domain/decide.ts';
 import { nothingHeld } from '../../src/domain/held.ts';
+import type { FeedOfCall } from '../../src/domain/lookup.ts';
 import { deadReasons } from '../../src/domain/outcome.ts';
 import { deadLetterStatuses } from '../../src/domain/record.ts';
 import { markReplaying, readReplayable } from '../../src/store/dead-letters/mark.ts';
-import { type Found, lookUp } from '../../src/store/persist/look-up.ts';
+import { type Found, type FoundWithKeys, lookUp } from '../../src/store/persist/look-up.ts';
 import { persistReplays, type ReplayClaim } from '../../src/store/persist/replays.ts';
-import type { Sql } from '../../src/store/sql.ts';
-import { admitted, type BillingDatabase, billingDatabase } from '../support/persisting.ts';
+import type { Sql, Statement } from '../../src/store/sql.ts';
+import { admitted, type BillingDatabase, billingDatabase, type Parameters } from '../support/persisting.ts';
 
 let db: BillingDatabase;
 beforeAll(async () => {
@@ -19,8 +21,8 @@ afterAll(() => db.drop());
 /** Notes the JSON that the database answers in a column. */
 function noting(column: string): { sql: Sql; json: () => unknown } {
   let json: unknown;
-  const sql: Sql = async <Row>(...asked: Parameters<Sql>) => {
-    const rows = await db.sql<Row & Record<string, unknown>>(...asked);
+  const sql: Sql = async <Row>(statement: Statement, values: readonly unknown[]) => {
+    const rows = await db.sql<Row & Record<string, unknown>>(statement, values);
     const noted = rows[0]?.[column];
     if (noted !== undefined) json = JSON.parse(String(noted));
     return rows;
@@ -31,30 +33,63 @@ function noting(column: string): { sql: Sql; json: () => unknown } {
 const rate = z.string().regex(/^\d+(\.\d+)?$/);
 const code = z.string().length(3);
 const seconds = z.string().regex(/^\d+(\.\d+)?$/);
-const found: z.ZodType<Found> = z.strictObject({
+const lists = {
   stored: z.tuple([z.string(), z.string().regex(/^[\da-f]{64}$/)]).array(),
   currencies: z.tuple([code, rate]).array(),
   customers: z.tuple([z.int(), code]).array(),
   peers: z.int().array(),
   taxes: z.tuple([z.int(), z.string(), rate, rate]).array(),
   invoices: z.tuple([z.int(), z.int(), code, z.boolean(), seconds, seconds]).array(),
+};
+const found: z.ZodType<Found> = z.strictObject(lists);
+const foundWithKeys: z.ZodType<FoundWithKeys> = z.strictObject({
+  ...lists,
+  owners: z.tuple([z.int(), z.int()]).array(),
+  namedPeers: z.tuple([z.string(), z.int()]).array(),
 });
 
 it('the lookup builds the JSON that its type declares', async () => {
   const call = { uniqueid: 'u-1', cost: '1', taxes: '1,levy', peer: 1, dcustomer: 2, invoice: 10 };
   await db.persist([call]);
-  const cdrs = [call, { ...call, uniqueid: 'u-2', invoice: 0 }].flatMap((parameters) => {
-    const submission = admitted(parameters);
-    return submission.kind === 'call' ? [submission.call.cdr] : [];
-  });
+  const calls = [call, { ...call, uniqueid: 'u-2', invoice: 0 }].map(callOf);
   const { sql, json } = noting('found');
-  await lookUp(sql, cdrs, 'USD');
-  const lists = Object.values(found.parse(json()));
-  expect(lists.map(({ length }) => length)).toEqual([1, 4, 2, 1, 2, 1]);
+  await lookUp(sql, calls, 'USD');
+  const lengths = Object.values(found.parse(json())).map(({ length }) => length);
+  expect(lengths).toEqual([1, 4, 2, 1, 2, 1]);
 });
 
+it('the lookup of calls of feeds does too', async () => {
+  await db.execute(`insert into customer_keys (kind, key, customer) values ('account', '4711', 2)`);
+  const call = callOf({ uniqueid: 'u-3', scustomer: 0, cost: '1' });
+  const feed: FeedOfCall = {
+    source: 'fs-1',
+    lookups: [
+      { parameter: 'scustomer', kind: 'account', key: '4711', at: call.cdr.start },
+      { parameter: 'peer', name: 'carrier' },
+    ],
+  };
+  const { sql, json } = noting('found');
+  await lookUp(sql, [{ ...call, feed }], 'USD');
+  const { owners, namedPeers, customers } = foundWithKeys.parse(json());
+  expect({ owners, namedPeers, customers }).toEqual({
+    owners: [[1, 2]],
+    namedPeers: [['carrier', 1]],
+    customers: [[2, 'EUR']],
+  });
+});
+
+function callOf(parameters: Parameters): Call {
+  const submission = admitted(parameters);
+  if (submission.kind !== 'call') throw new Error('expected a call');
+  return submission.call;
+}
+
 const value = z.union([z.string(), z.number()]);
-const difference = z.strictObject({ parameter: z.enum(cdrFields), stored: value, received: value });
+const difference = z.strictObject({
+  parameter: z.enum([...cdrFields, 'source']),
+  stored: value,
+  received: value,
+});
 const claims = z
   .strictObject({
     position: z.int(),

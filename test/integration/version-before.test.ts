@@ -85,7 +85,7 @@ describe('the version before', () => {
     expect(proofs.map(({ drift }) => drift)).toEqual([0, 0, 0]);
     const calls = await readStoredCalls(database.sql, ['invoiced-1', 'invoiced-2']);
     await database.close(5000);
-    const [one, two] = [calls.get('invoiced-1'), calls.get('invoiced-2')];
+    const [one, two] = [calls.get('invoiced-1')?.cdr, calls.get('invoiced-2')?.cdr];
     expect(one).toEqual({ ...two, uniqueid: 'invoiced-1', callid: 'invoiced-1' });
   });
 });

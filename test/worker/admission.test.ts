@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { AuthResult } from '../../src/auth/verifier.ts';
+import { isOutside } from '../../src/domain/confinement.ts';
 import { admitSoon, type Verify } from '../../src/worker/admission.ts';
 import { admitBytes, answersOf, answerTo, CALL, RULES, requestOf, verify } from '../domain/admitting.ts';
 
@@ -77,9 +78,11 @@ describe('a sender', () => {
         confinement: { machines: machines && new Set(machines), customers: customers && new Set(customers) },
       }),
     });
-    const isOutside = async (more: Record<string, unknown>, rules: { verify: Verify }) => {
+    const isOutsideOf = async (more: Record<string, unknown>, rules: { verify: Verify }) => {
       const admitted = await admitBytes(Buffer.from(JSON.stringify({ ...CALL, ...more })), null, rules);
-      return admitted.kind === 'call' ? admitted.call.isOutside : answersOf(admitted);
+      if (admitted.kind !== 'call') return answersOf(admitted);
+      const { confinement, cdr } = admitted.call;
+      return confinement && isOutside(confinement, cdr);
     };
 
     it.each([
@@ -92,13 +95,13 @@ describe('a sender', () => {
       [confined([], null), true],
       [confined(null, []), true],
     ])('has its calls looked at, and nothing is everything (%#)', async (rules, expected) => {
-      expect(await isOutside({ machine: 'm', scustomer: 7 }, rules)).toBe(expected);
-      expect(await isOutside({ machine: 'm', scustomer: '7', validation: 1 }, rules)).toBe(expected);
+      expect(await isOutsideOf({ machine: 'm', scustomer: 7 }, rules)).toBe(expected);
+      expect(await isOutsideOf({ machine: 'm', scustomer: '7', validation: 1 }, rules)).toBe(expected);
     });
 
     it('may send a machine as a number', async () => {
-      expect(await isOutside({ machine: 1 }, confined(['1'], null))).toBe(false);
-      expect(await isOutside({ machine: 2 }, confined(['1'], null))).toBe(true);
+      expect(await isOutsideOf({ machine: 1 }, confined(['1'], null))).toBe(false);
+      expect(await isOutsideOf({ machine: 2 }, confined(['1'], null))).toBe(true);
     });
 
     it('is told that a call is outside before anything that is wrong with it', async () => {

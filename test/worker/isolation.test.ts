@@ -27,7 +27,6 @@ function messages(): Message<Numbered>[] {
         fingerprint: fingerprint(cdr),
         validationOnly: false,
         submittedBy: 'switch',
-        isOutside: false,
         confinement: null,
       },
       uniqueid: cdr.uniqueid,

@@ -25,6 +25,8 @@ export interface DeadLetterEvent {
 /** The call that is stored under a uniqueid. */
 export interface StoredCall {
   call: Cdr;
+  /** The feed that it came by, null for a message that speaks the contract. */
+  source: string | null;
   submitted_by: string;
   replayed_by: string | null;
   received_at: Date;
@@ -61,7 +63,9 @@ const STORED = statement(
 
 /** The call stored under a uniqueid; undefined if there is none. */
 export async function readStored(sql: Sql, uniqueid: string): Promise<StoredCall | undefined> {
-  const call = (await readStoredCalls(sql, [uniqueid])).get(uniqueid);
-  const [row] = await sql<Omit<StoredCall, 'call'>>(STORED, [uniqueid]);
-  return call === undefined || row === undefined ? undefined : { call, ...row };
+  const stored = (await readStoredCalls(sql, [uniqueid])).get(uniqueid);
+  const [row] = await sql<Omit<StoredCall, 'call' | 'source'>>(STORED, [uniqueid]);
+  return stored === undefined || row === undefined
+    ? undefined
+    : { call: stored.cdr, source: stored.source, ...row };
 }

@@ -1,7 +1,7 @@
 import { type Cdr, type CdrField, cdrFields } from '../../domain/cdr.ts';
 import type { Charge } from '../../domain/charge.ts';
 import { isDecimal, parameterRow, type StoredAs } from '../../domain/contract.ts';
-import type { Call } from '../../domain/decide.ts';
+import type { Call, CallOnRecord } from '../../domain/decide.ts';
 import { amountType, canonical, GIVEN_INTEGER_DIGITS, plain } from '../../domain/money.ts';
 import { type Sql, statement } from '../sql.ts';
 
@@ -99,6 +99,7 @@ const CHARGE_COLUMNS: readonly Column[] = [
   { name: 'tax_terms', type: 'jsonb', isNullable: true, of: (_, { terms }) => taxTerms(terms.taxes) },
   { name: 'fingerprint', type: 'bytea', of: ({ fingerprint }) => `\\x${fingerprint}` },
   { name: 'submitted_by', type: 'text', of: ({ submittedBy }) => submittedBy },
+  { name: 'source', type: 'text', isNullable: true, of: ({ feed }) => feed?.source ?? null },
   { name: 'replayed_by', type: 'text', isNullable: true, of: ({ replayedBy }) => replayedBy ?? null },
 ];
 
@@ -157,20 +158,23 @@ function asSubmitted(name: CdrField): string {
 const STORED_CALLS = statement(
   'persist.stored-calls',
   `
-  select (select row_to_json(call) from (select ${cdrFields.map(asSubmitted).join(', ')}) as call)::text as call
+  select (select row_to_json(call) from (select ${cdrFields.map(asSubmitted).join(', ')}) as call)::text as call, source
   from cdrs where uniqueid = any(array(select json_array_elements_text($1::json)))`,
 );
 
 const decimals = cdrFields.filter(isDecimal);
 
 /** Stored calls by uniqueid as they were submitted, to be compared with others. */
-export async function readStoredCalls(sql: Sql, uniqueids: readonly string[]): Promise<Map<string, Cdr>> {
-  const rows = await sql<{ call: string }>(STORED_CALLS, [JSON.stringify(uniqueids)]);
+export async function readStoredCalls(
+  sql: Sql,
+  uniqueids: readonly string[],
+): Promise<Map<string, CallOnRecord>> {
+  const rows = await sql<{ call: string; source: string | null }>(STORED_CALLS, [JSON.stringify(uniqueids)]);
   return new Map(
-    rows.map(({ call }) => {
+    rows.map(({ call, source }) => {
       const cdr = JSON.parse(call) as Cdr;
       const exact = decimals.map((name) => [name, canonical(String(cdr[name]))]);
-      return [cdr.uniqueid, { ...cdr, ...Object.fromEntries(exact) }];
+      return [cdr.uniqueid, { cdr: { ...cdr, ...Object.fromEntries(exact) }, source }];
     }),
   );
 }

@@ -1,14 +1,19 @@
 import type { Cdr } from '../../domain/cdr.ts';
 import type { Invoice, References, Tax } from '../../domain/charge.ts';
 import { taxItems } from '../../domain/contract.ts';
+import type { Call } from '../../domain/decide.ts';
 import { amount } from '../../domain/money.ts';
+import type { FoundLookups } from '../../domain/resolve.ts';
 import { type Sql, statement } from '../sql.ts';
+import { foundLookups, ownersOf, type WantedKeys, wantedKeys } from './keys.ts';
 
 /** What the database knows about the calls of a batch: which are stored already, and everything they refer to. */
 export interface Lookup {
   /** Fingerprint (hex) by stored uniqueid. */
   stored: ReadonlyMap<string, string>;
   references: References;
+  /** For the calls of feeds. */
+  found: FoundLookups;
 }
 
 /**
@@ -18,16 +23,19 @@ export interface Lookup {
  * that estimate. Everything comes by primary key or unique index except the open invoices, which come by (customer,
  * status, period_start); currencies are few and read whole.
  */
-const LOOK_UP = statement(
-  'persist.look-up',
-  `
+const lookUpWith = (keys: {
+  found: string;
+  customers: string;
+  invoiced: string;
+  lists: string;
+}) => `${keys.found}
   select json_build_object(
     'stored', (select coalesce(json_agg(json_build_array(uniqueid, encode(fingerprint, 'hex'))), '[]')
       from unnest($1::text[]) as wanted(id)
       cross join lateral (select uniqueid, fingerprint from known_calls where uniqueid = wanted.id limit 1) as known),
     'currencies', (select coalesce(json_agg(json_build_array(code, rate::text)), '[]') from currencies),
     'customers', (select coalesce(json_agg(json_build_array(id, currency)), '[]')
-      from unnest($2::int[]) as wanted(id) join customers using (id)),
+      from ${keys.customers} as wanted(id) join customers using (id)),
     'peers', (select coalesce(json_agg(id), '[]') from unnest($3::int[]) as wanted(id) join peers using (id)),
     'taxes', (select coalesce(json_agg(json_build_array(id, name, rate::text, flat::text)), '[]')
       from (
@@ -41,13 +49,43 @@ const LOOK_UP = statement(
       from (
         select invoices.* from unnest($6::int[]) as wanted(id) join invoices using (id)
         union
-        select open.* from unnest($7::int[]) as wanted(id)
+        select open.* from ${keys.invoiced} as wanted(id)
         cross join lateral (
           select * from invoices where customer = wanted.id and status = 'open'
             and period_start <= to_timestamp($9::float8) and period_end > to_timestamp($8::float8)
           offset 0) as open
-      ) as invoice)
-  )::text as found`,
+      ) as invoice)${keys.lists}
+  )::text as found`;
+
+const LOOK_UP = statement(
+  'persist.look-up',
+  lookUpWith({
+    found: '',
+    customers: 'unnest($2::int[])',
+    invoiced: 'unnest($7::int[])',
+    lists: '',
+  }),
+);
+
+/**
+ * The same for a batch with calls of feeds. Their customers are found by key, at the start of each call, and looked up with
+ * the others. Two rows are enough to know that one key has several.
+ */
+const LOOK_UP_WITH_KEYS = statement(
+  'persist.look-up-with-keys',
+  lookUpWith({
+    found: `
+  with owner as materialized (
+    select wanted.position, owner.customer
+    from unnest($10::text[], $11::text[], $12::float8[]) with ordinality as wanted(kind, key, start, position)
+    cross join lateral (${ownersOf('wanted')} limit 2) as owner)`,
+    customers: '(select unnest($2::int[]) union select customer from owner)',
+    invoiced: '(select unnest($7::int[]) union select customer from owner)',
+    lists: `,
+    'owners', (select coalesce(json_agg(json_build_array(position, customer)), '[]') from owner),
+    'namedPeers', (select coalesce(json_agg(json_build_array(name, id)), '[]')
+      from unnest($13::text[]) as wanted(name) join peers using (name))`,
+  }),
 );
 
 /** The JSON that LOOK_UP builds. Not checked for each batch: a test checks it (test/integration/json-shapes.test.ts). */
@@ -60,11 +98,28 @@ export interface Found {
   invoices: [number, number, string, boolean, string, string][];
 }
 
-const NOTHING: Found = { stored: [], currencies: [], customers: [], peers: [], taxes: [], invoices: [] };
+/** The JSON that LOOK_UP_WITH_KEYS builds. */
+export interface FoundWithKeys extends Found {
+  /** Customers by the position of their key, from 1. */
+  owners: [number, number][];
+  namedPeers: [string, number][];
+}
+
+const NOTHING: FoundWithKeys = {
+  stored: [],
+  currencies: [],
+  customers: [],
+  peers: [],
+  taxes: [],
+  invoices: [],
+  owners: [],
+  namedPeers: [],
+};
 
 /** Looks up what a batch of calls refers to. Throws what the database throws. */
-export async function lookUp(sql: Sql, calls: readonly Cdr[], systemCurrency: string): Promise<Lookup> {
-  const found = calls.length === 0 ? NOTHING : await find(sql, calls);
+export async function lookUp(sql: Sql, calls: readonly Call[], systemCurrency: string): Promise<Lookup> {
+  const keys = wantedKeys(calls);
+  const found = calls.length === 0 ? NOTHING : await find(sql, calls, keys);
   const taxes = found.taxes.map(
     ([id, name, rate, flat]): Tax => ({ id, name, rate: amount(rate), flat: amount(flat) }),
   );
@@ -84,18 +139,23 @@ export async function lookUp(sql: Sql, calls: readonly Cdr[], systemCurrency: st
       systemCurrency,
       currencies: new Map(found.currencies.map(([code, rate]) => [code.trimEnd(), amount(rate)])),
       customers: new Map(found.customers.map(([id, currency]) => [id, currency.trimEnd()])),
-      peers: new Set(found.peers),
+      peers: new Set([...found.peers, ...found.namedPeers.map(([, id]) => id)]),
       taxesById: new Map(taxes.map((tax) => [tax.id, tax])),
       taxesByName: new Map(taxes.map((tax) => [tax.name, tax])),
       invoices: new Map(invoices.map((invoice) => [invoice.id, invoice])),
       openInvoices: openByCustomer(invoices),
     },
+    found: foundLookups(keys, found.owners, found.namedPeers),
   };
 }
 
-async function find(sql: Sql, calls: readonly Cdr[]): Promise<Found> {
-  const [row] = await sql<{ found: string }>(LOOK_UP, wanted(calls));
-  return row === undefined ? NOTHING : (JSON.parse(row.found) as Found);
+async function find(sql: Sql, calls: readonly Call[], keys: WantedKeys): Promise<FoundWithKeys> {
+  const cdrs = calls.map(({ cdr }) => cdr);
+  const [row] =
+    keys.keys.length === 0 && keys.peers.length === 0
+      ? await sql<{ found: string }>(LOOK_UP, wanted(cdrs))
+      : await sql<{ found: string }>(LOOK_UP_WITH_KEYS, [...wanted(cdrs), ...keyValues(keys)]);
+  return row === undefined ? NOTHING : { ...NOTHING, ...(JSON.parse(row.found) as Found) };
 }
 
 /** Keeps the order of the query: earliest period first, then lowest id. */
@@ -107,6 +167,10 @@ function openByCustomer(invoices: readonly Invoice[]): Map<number, Invoice[]> {
     else open.set(invoice.customer, [invoice]);
   }
   return open;
+}
+
+function keyValues({ keys, peers }: WantedKeys): unknown[] {
+  return [keys.map(({ kind }) => kind), keys.map(({ key }) => key), keys.map(({ start }) => start), peers];
 }
 
 /** The values of LOOK_UP: the keys to look up, each once, and the span of the calls. */

@@ -1,6 +1,6 @@
 import type { Cdr } from '../../domain/cdr.ts';
 import type { References } from '../../domain/charge.ts';
-import { compare, type Decision, decide } from '../../domain/decide.ts';
+import { type CallOnRecord, compare, type Decision, decide } from '../../domain/decide.ts';
 import {
   callsLike,
   type Held,
@@ -10,6 +10,7 @@ import {
   type PersistResult,
 } from '../../domain/held.ts';
 import type { Outcome } from '../../domain/outcome.ts';
+import { resolve } from '../../domain/resolve.ts';
 import type { CallSubmission, DecidedSubmission, Submission } from '../../domain/submission.ts';
 import { mapPairs } from '../../pairs.ts';
 import { DeadLetterRows } from '../dead-letters/insert.ts';
@@ -155,21 +156,29 @@ interface Decisions {
 /** Other content than a call that `prune` has removed: nobody can say any more in what it differs. */
 const PRUNED: Decision = { kind: 'answer', outcome: { kind: 'conflict', differences: [] } };
 
-/** Decides calls on what the database knows; where one differs from a stored call, on that one. */
+/**
+ * Decides calls on what the database knows; where one differs from a stored call, on that one. Calls of feeds get what was
+ * looked up for them: whoever asks next which rows they move sees it.
+ */
 async function decideOn(
   sql: Sql,
   submissions: readonly CallSubmission[],
   { systemCurrency, lookup }: Omit<PersistContext, 'isHeld'>,
 ): Promise<Decisions> {
-  const calls = submissions.map(({ call }) => call);
-  const cdrs = calls.map(({ cdr }) => cdr);
-  const { stored, references } = lookup ?? (await lookUp(sql, cdrs, systemCurrency));
+  const asked = submissions.map(({ call }) => call);
+  const { stored, references, found } = lookup ?? (await lookUp(sql, asked, systemCurrency));
+  const calls = submissions.map((submission) => {
+    submission.call = resolve(submission.call, found);
+    return submission.call;
+  });
   const made = decide(calls, stored, references);
-  const different = cdrs.flatMap(({ uniqueid }, index) =>
+  const different = calls.flatMap(({ cdr: { uniqueid } }, index) =>
     made[index]?.kind === 'compare' && stored.has(uniqueid) ? [uniqueid] : [],
   );
   const storedCalls =
-    different.length === 0 ? new Map<string, Cdr>() : await readStoredCalls(sql, [...new Set(different)]);
+    different.length === 0
+      ? new Map<string, CallOnRecord>()
+      : await readStoredCalls(sql, [...new Set(different)]);
   const decisions = mapPairs(submissions, made, (submission, decision) => {
     const { call } = submission;
     const { uniqueid } = call.cdr;

@@ -44,9 +44,7 @@ export function createReadAhead(
     if (manner !== 'ordinary') return () => persistAndNote(submissions, undefined, manner);
     // A replay is decided on its row first.
     if (hasReplays(submissions)) return () => persistAndNote(submissions);
-    const calls = submissions.flatMap((submission) =>
-      submission.kind === 'call' ? [submission.call.cdr] : [],
-    );
+    const calls = submissions.flatMap((submission) => (submission.kind === 'call' ? [submission.call] : []));
     const startedAt = now();
     const since = new Map<string, string>();
     storedSince = since;

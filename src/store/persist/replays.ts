@@ -69,12 +69,11 @@ export async function persistReplays(
       isHeld(deadLetterRow(submission.replay.deadLetter)) ?? planFor(submission, claims.get(index), taken),
   );
   const open = plans.filter((plan) => plan.kind === 'persist');
-  const toPersist = open.map(({ submission }) => submission);
   const persisted = new Map<Plan, PersistResult>();
   const results = new Map<string, ReplayResult>();
   /** By the id of the row. */
   const held = new Map<string, Held>();
-  for (const [plan, outcome] of pairs(open, await persistUnlessHeld(sql, toPersist, context))) {
+  for (const [plan, outcome] of pairs(open, await persistKept(sql, open, context))) {
     persisted.set(plan, outcome);
     if (plan.claim === undefined) continue;
     if (outcome.kind === 'held') held.set(plan.claim.id, outcome);
@@ -88,6 +87,22 @@ export async function persistReplays(
     return persisted.get(plan);
   });
   return mapPairs(plans, outcomes, (_, outcome) => outcome);
+}
+
+/** The submissions as they were admitted learn what was looked up for them, whatever becomes of the statement that writes. */
+async function persistKept(
+  sql: Sql,
+  plans: readonly OpenPlan[],
+  context: ReplayContext,
+): Promise<PersistResult[]> {
+  try {
+    const submissions = plans.map(({ submission }) => submission);
+    return await persistUnlessHeld(sql, submissions, context);
+  } finally {
+    for (const { submission, of } of plans)
+      if (submission.kind === 'call' && of.kind === 'call')
+        of.call = { ...of.call, cdr: submission.call.cdr };
+  }
 }
 
 function resultOf({ id, digest, replays, by }: ReplayClaim, outcome: Outcome): ReplayResult {
@@ -111,10 +126,18 @@ export interface ReplayClaim {
   answer: AnswerOnRecord | null;
 }
 
+interface OpenPlan {
+  kind: 'persist';
+  submission: Submission;
+  /** The submission as it was admitted. */
+  of: ReplaySubmission;
+  claim: ReplayClaim | undefined;
+}
+
 type Plan =
   /** Its row is held by somebody. */
   | Held
-  | { kind: 'persist'; submission: Submission; claim: ReplayClaim | undefined }
+  | OpenPlan
   | { kind: 'answer'; outcome: Outcome }
   /** The second copy of a message in one batch; `of` is its row. */
   | { kind: 'again'; of: string };
@@ -123,7 +146,7 @@ type Plan =
 function planFor(submission: ReplaySubmission, found: ReplayClaim | undefined, taken: Set<string>): Plan {
   if (found === undefined) {
     const forged: Outcome = { kind: 'unauthenticated' };
-    return { kind: 'persist', submission: asDecided(forged, submission), claim: undefined };
+    return { kind: 'persist', submission: asDecided(forged, submission), of: submission, claim: undefined };
   }
   if (found.replays !== submission.replay.attempt) return { kind: 'answer', outcome: { kind: 'superseded' } };
   if (found.answer !== null) return { kind: 'answer', outcome: outcomeOnRecord(found.answer) };
@@ -131,11 +154,11 @@ function planFor(submission: ReplaySubmission, found: ReplayClaim | undefined, t
   taken.add(found.id);
   // The row itself is the dead letter.
   const kept = { ...submission, deadLetter: () => null };
-  if (kept.kind === 'decided') return { kind: 'persist', submission: kept, claim: found };
+  if (kept.kind === 'decided') return { kind: 'persist', submission: kept, of: submission, claim: found };
   // A name that nobody verified never becomes the sender of a stored call: the operator answers for it.
   const submittedBy = found.verified ? (found.submittedBy ?? '') : found.by;
   const call = { ...kept.call, submittedBy, replayedBy: found.by };
-  return { kind: 'persist', submission: { ...kept, call }, claim: found };
+  return { kind: 'persist', submission: { ...kept, call }, of: submission, claim: found };
 }
 
 function secondCopy(first: Outcome = { kind: 'superseded' }): Outcome {

@@ -1,6 +1,8 @@
 import type { Charge, References } from '../../domain/charge.ts';
 import type { Call } from '../../domain/decide.ts';
 import { plain } from '../../domain/money.ts';
+import { keyAt } from '../../domain/resolve.ts';
+import { ownersOf, type WantedKey } from './keys.ts';
 
 /** A call about to be stored, with its charge. */
 export interface Charged {
@@ -19,6 +21,8 @@ export function termsOf(charged: readonly Charged[], references: References): st
   const taxes = new Map<number, { id: number; rate: string; flat: string }>();
   const invoices = new Map<number, { id: number; customer: number; currency: string; open: boolean }>();
   const uninvoiced: { customer: number; start: number }[] = [];
+  const keys = new Map<string, WantedKey & { customer: number }>();
+  const namedPeers = new Map<string, { name: string; id: number }>();
   for (const { call, charge } of charged) {
     const { cdr } = call;
     const { terms } = charge;
@@ -36,6 +40,14 @@ export function termsOf(charged: readonly Charged[], references: References): st
         open,
       });
     } else if (cdr.update_invoices === 1) uninvoiced.push({ customer: cdr.scustomer, start: cdr.start });
+    for (const lookup of call.feed?.lookups ?? []) {
+      const { start } = cdr;
+      if (lookup.parameter === 'peer') namedPeers.set(lookup.name, { name: lookup.name, id: cdr.peer });
+      else {
+        const { kind, key } = lookup;
+        keys.set(keyAt(kind, key, start), { kind, key, start, customer: cdr[lookup.parameter] });
+      }
+    }
   }
   const rateOf = (code: string) => references.currencies.get(code);
   return JSON.stringify({
@@ -46,6 +58,8 @@ export function termsOf(charged: readonly Charged[], references: References): st
     taxes: [...taxes.values()],
     invoices: [...invoices.values()],
     uninvoiced,
+    keys: [...keys.values()],
+    namedPeers: [...namedPeers.values()],
   });
 }
 
@@ -81,4 +95,11 @@ export const termsHold = `
       select from json_to_recordset($2::json -> 'uninvoiced') as term(customer int, start float8)
       join invoices i on i.customer = term.customer and i.status = 'open'
         and i.period_start <= to_timestamp(term.start) and to_timestamp(term.start) < i.period_end),
-      'an invoice was opened') as hold`;
+      'an invoice was opened')
+    and settle_assert(not exists (
+      select from json_to_recordset($2::json -> 'keys') as term(kind text, key text, start float8, customer int)
+      where array(${ownersOf('term')}) <> array[customer]), 'a key changed hands')
+    and settle_assert(not exists (
+      select from json_to_recordset($2::json -> 'namedPeers') as term(name text, id int)
+      where array(select peers.id from peers where peers.name = term.name) <> array[id]),
+      'a peer has another name') as hold`;
