@@ -93,7 +93,12 @@ function each<Item>(items: readonly Item[], work: (item: Item) => unknown): void
 }
 
 function referenceData(): References {
-  const rows = taxes.map((tax) => ({ ...tax, rate: amount(tax.rate), flat: amount(tax.flat) }));
+  const rows = taxes.map((tax) => ({
+    ...tax,
+    rate: amount(tax.rate),
+    flat: amount(tax.flat),
+    currency: null,
+  }));
   const invoices = customers.map(({ id, invoice, currency }) => ({
     id: invoice,
     customer: id,

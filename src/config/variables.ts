@@ -85,7 +85,7 @@ export const variables = {
     schema: z.string().regex(/^[A-Z]{3}$/),
     fallback: 'USD',
     expected: 'three capital letters, such as USD',
-    description: 'Currency of calls that name none, and of the flat part of taxes.',
+    description: 'Currency of calls that name none, and of the flat part of taxes that have none.',
   }),
   HTTP_HOST: variable({
     schema: z.string().regex(/^[\w.:-]{0,255}$/),

@@ -9,8 +9,15 @@ export interface Tax {
   name: string;
   /** Percent of the cost. */
   rate: Amount;
-  /** In the system currency. */
+  /** In the tax's own currency. */
   flat: Amount;
+  /** Null is the system currency. */
+  currency: string | null;
+}
+
+/** A tax as a call was charged with it; the rate is that of its currency, null where that is the system currency's. */
+export interface ChargedTax extends Tax {
+  currencyRate: Rate | null;
 }
 
 export interface Invoice {
@@ -57,7 +64,7 @@ export interface Terms {
   customerRate: Rate;
   invoiceCurrency: string | null;
   invoiceRate: Rate | null;
-  taxes: readonly Tax[];
+  taxes: readonly ChargedTax[];
 }
 
 export type Charging = { kind: 'charged'; charge: Charge } | { kind: 'refused'; errors: ParameterError[] };
@@ -117,7 +124,7 @@ export function amounts(cdr: Pick<Cdr, 'cost' | 'update_balance' | 'update_invoi
   const { currencyRate, customerRate, invoiceRate } = terms;
   const cost = amount(cdr.cost);
   const tax = terms.taxes
-    .map(({ rate, flat }) => taxOn(cost, rate, flat, currencyRate, terms.systemRate))
+    .map((tax) => taxOn(cost, tax.rate, tax.flat, currencyRate, tax.currencyRate ?? terms.systemRate))
     .reduce((sum, part) => sum.plus(part), ZERO);
   const into = (rate: Rate): Conversion => ({
     cost: convert(cost, currencyRate, rate),
@@ -170,19 +177,28 @@ function currencyOfCustomer(cdr: Cdr, references: References, refuse: Refuse) {
   return { currency, rate };
 }
 
-function taxesOf(cdr: Cdr, references: References, refuse: Refuse): Tax[] {
+function taxesOf(cdr: Cdr, references: References, refuse: Refuse): ChargedTax[] {
   if (cdr.taxes === '') return [];
-  const taxes: Tax[] = [];
+  const taxes: ChargedTax[] = [];
   for (const item of taxItems(cdr.taxes)) {
     const tax = /^\d+$/.test(item)
       ? references.taxesById.get(Number(item))
       : references.taxesByName.get(item);
     if (tax === undefined) refuse('taxes', `tax ${shown(item)} does not exist`);
-    else if (taxes.includes(tax)) refuse('taxes', `tax ${shown(item)} is listed more than once`);
-    else taxes.push(tax);
+    else if (taxes.some(({ id }) => id === tax.id))
+      refuse('taxes', `tax ${shown(item)} is listed more than once`);
+    else taxes.push({ ...tax, currencyRate: rateOfTax(tax, references, refuse) });
     if (tax === undefined) return [];
   }
   return taxes;
+}
+
+function rateOfTax({ name, currency }: Tax, references: References, refuse: Refuse): Rate | null {
+  if (currency === null) return null;
+  const rate = rateOf(currency, references);
+  if (rate === undefined)
+    refuse('taxes', `tax ${shown(name)} is in ${shown(currency)}, which has no exchange rate`);
+  return rate ?? null;
 }
 
 /** The invoice that the call names, else the open one whose period contains its start, if any. */

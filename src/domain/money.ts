@@ -108,17 +108,16 @@ export function convertSql(value: string, source: string, target: string): strin
 }
 
 /**
- * One tax on one call, in the call's currency, rounded once: cost × percent / 100 + flat (in the system
- * currency) × rate of the call's currency / rate of the system currency. The flat part takes the sign of the
- * cost, so that a credit cancels its call.
+ * One tax on one call, in the call's currency, rounded once: cost × percent / 100 + flat × rate of the call's
+ * currency / rate of the flat part's. The flat part takes the sign of the cost, so that a credit cancels its call.
  *
- *   taxOn(cost 10, percent 20, flat 0.1, currency 2, system 1)  = 2.2
- *   taxOn(cost -10, percent 20, flat 0.1, currency 2, system 1) = -2.2
+ *   taxOn(cost 10, percent 20, flat 0.1, currency 2, flat's 1)  = 2.2
+ *   taxOn(cost -10, percent 20, flat 0.1, currency 2, flat's 1) = -2.2
  */
-export function taxOn(cost: Amount, percent: Amount, flat: Amount, currency: Rate, system: Rate): Amount {
+export function taxOn(cost: Amount, percent: Amount, flat: Amount, currency: Rate, ofFlat: Rate): Amount {
   const signedFlat = cost.isNegative() && !cost.isZero() ? flat.negated() : flat;
-  const numerator = cost.times(percent).times(system).plus(signedFlat.times(currency).times(HUNDRED));
-  return divideAndRound(numerator, system.times(HUNDRED));
+  const numerator = cost.times(percent).times(ofFlat).plus(signedFlat.times(currency).times(HUNDRED));
+  return divideAndRound(numerator, ofFlat.times(HUNDRED));
 }
 
 /** SQL of `taxOn`. */
@@ -127,12 +126,12 @@ export function taxSql(
   percent: string,
   flat: string,
   currency: string,
-  system: string,
+  ofFlat: string,
 ): string {
   const signedFlat = `case when ${cost} < 0 then -${flat} else ${flat} end`;
   return ROUNDING.sql(
-    `(${cost} * ${percent} * ${system} + ${signedFlat} * ${currency} * 100)`,
-    `(${system} * 100)`,
+    `(${cost} * ${percent} * ${ofFlat} + ${signedFlat} * ${currency} * 100)`,
+    `(${ofFlat} * 100)`,
   );
 }
 

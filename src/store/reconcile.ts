@@ -22,9 +22,13 @@ export interface Reconciliation {
 const EXAMPLES = 100;
 const TIMEOUT_MS = 3_600_000;
 
+/** A tax without a currency of its own is in the system currency: every tax was, before taxes had one. */
+const RATE_OF_FLAT = 'case when term.currency is null then cdrs.system_rate else term.currency_rate end';
+
 const TAX = `coalesce((
-  select sum(${taxSql('cost', 'term.rate', 'term.flat', 'currency_rate', 'system_rate')})
-  from jsonb_to_recordset(tax_terms) as term(rate numeric, flat numeric)), 0)`;
+  select sum(${taxSql('cost', 'term.rate', 'term.flat', 'cdrs.currency_rate', `(${RATE_OF_FLAT})`)})
+  from jsonb_to_recordset(tax_terms)
+    as term(rate numeric, flat numeric, currency text, currency_rate numeric)), 0)`;
 
 /** The cost and the tax are converted and rounded each by itself, as `amounts` in domain/charge.ts does. */
 const CHARGED = `case when update_balance = 1 then ${convertSql('cost', 'currency_rate', 'customer_rate')}

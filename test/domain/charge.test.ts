@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Cdr } from '../../src/domain/cdr.ts';
 import { type Charge, charge, type References } from '../../src/domain/charge.ts';
 import { amount, plain } from '../../src/domain/money.ts';
-import { call, references } from './references.ts';
+import { call, references, tax } from './references.ts';
 
 function chargeOf(more: Partial<Cdr>, known: Partial<References> = {}): Charge {
   const charging = charge(call(more), references(known));
@@ -20,6 +20,11 @@ function amountsOf(more: Partial<Cdr>, known: Partial<References> = {}) {
     invoiceCost: plain(invoiceCost),
     invoiceTax: plain(invoiceTax),
   };
+}
+
+/** Taxes 1, 2, … in place of those of the other tests. */
+function taxesOf(...taxes: Parameters<typeof tax>[]): Partial<References> {
+  return { taxesById: new Map(taxes.map((each) => [each[0], tax(...each)])) };
 }
 
 function refusedKeys(more: Partial<Cdr>, known: Partial<References> = {}): string[] {
@@ -57,14 +62,42 @@ describe('a charge', () => {
     });
     // Each part is 0.0000005 there: rounded one by one they are two millionths, together they would be one.
     const halves = { currency: 'JPY', cost: '0.000075', taxes: '1' };
-    const one = new Map([[1, { id: 1, name: 'same', rate: amount('100'), flat: amount('0') }]]);
-    expect(amountsOf(halves, { taxesById: one })).toMatchObject({ tax: '0.000075', charged: '0.000002' });
+    expect(amountsOf(halves, taxesOf([1, 'same', '100', '0']))).toMatchObject({
+      tax: '0.000075',
+      charged: '0.000002',
+    });
   });
 
   it('has each tax rounded by itself, none on top of another', () => {
     expect(amountsOf({ cost: '0.000005', taxes: 'third,vat' }).tax).toBe('0.000004');
     expect(amountsOf({ cost: '100', taxes: 'vat,fee' }).tax).toBe('20.1');
     expect(amountsOf({ cost: '100', taxes: 'fee,vat' }).tax).toBe('20.1');
+  });
+
+  it('has the flat part of a tax converted from the currency of the tax to that of the call', () => {
+    const known = taxesOf(
+      [1, 'fee', '20', '0.45', 'EUR'],
+      [2, 'yen', '0', '7', 'JPY'],
+      [3, 'home', '0', '1', 'USD'],
+    );
+    expect(amountsOf({ taxes: '1' }, known)).toMatchObject({
+      tax: '2.5',
+      charged: '12.5',
+      invoiceTax: '2.5',
+    });
+    expect(amountsOf({ taxes: '1', currency: 'JPY' }, known).tax).toBe('77');
+    expect(amountsOf({ taxes: '1', currency: 'EUR' }, known).tax).toBe('2.45');
+    expect(amountsOf({ taxes: '2,3' }, known).tax).toBe('1.046667');
+  });
+
+  it('has a tax rounded once: the converted flat part is not rounded by itself', () => {
+    // 0.4 and a third of a millionth: one together, none apart.
+    const currencies = new Map(
+      Object.entries({ USD: '1', EUR: '3' }).map(([code, rate]) => [code, amount(rate)]),
+    );
+    const known = { currencies, ...taxesOf([1, 'both', '40', '0.000001', 'EUR']) };
+    expect(amountsOf({ cost: '0.000001', taxes: '1' }, known).tax).toBe('0.000001');
+    expect(amountsOf({ cost: '-0.000001', taxes: '1' }, known).tax).toBe('-0.000001');
   });
 
   it('of a credit is the charge of its call with the other sign', () => {
@@ -93,6 +126,16 @@ describe('a charge', () => {
     expect(plain(terms.currencyRate)).toBe('150');
     expect(plain(terms.customerRate)).toBe('0.9');
     expect(terms.taxes.map(({ id }) => id)).toEqual([1]);
+  });
+
+  it('records the currency of a tax that has one, and its rate', () => {
+    const { terms } = chargeOf({ taxes: '1,2' }, taxesOf([1, 'fee', '0', '1', 'EUR'], [2, 'home', '0', '1']));
+    expect(
+      terms.taxes.map(({ currency, currencyRate }) => [currency, currencyRate && plain(currencyRate)]),
+    ).toEqual([
+      ['EUR', '0.9'],
+      [null, null],
+    ]);
   });
 
   it('takes the system currency at par where the billing system keeps no row for it', () => {
@@ -158,6 +201,7 @@ describe('a call is refused', () => {
     ['an unknown tax ID', { taxes: '9' }, ['taxes']],
     ['an unknown tax name', { taxes: 'VAT' }, ['taxes']],
     ['a tax by ID and by name', { taxes: '1,vat' }, ['taxes']],
+    ['a tax whose currency has no rate', { taxes: '6' }, ['taxes']],
     ['a customer whose currency has no rate', { scustomer: 3 }, ['scustomer']],
     ['an invoice whose currency has no rate', { scustomer: 2, start: 3000 }, ['invoice']],
     ['a cost whose charge exceeds the maximum', { cost: '999999999999', taxes: '4' }, ['cost']],
@@ -167,8 +211,8 @@ describe('a call is refused', () => {
       ['dcustomer', 'peer', 'currency', 'taxes', 'invoice'],
     ],
   ])('for %s, by name', (_, more, keys) => {
-    const huge = { id: 4, name: 'huge', rate: amount('100000000'), flat: amount('0') };
-    expect(refusedKeys(more, { taxesById: new Map([...references().taxesById, [4, huge]]) })).toEqual(keys);
+    const own = taxesOf([4, 'huge', '100000000', '0'], [6, 'foreign', '20', '0', 'XXX']).taxesById ?? [];
+    expect(refusedKeys(more, { taxesById: new Map([...references().taxesById, ...own]) })).toEqual(keys);
   });
 
   it('never for a peer of 0, the known peer, or the times of groups', () => {

@@ -45,15 +45,18 @@ export function converted(amount: Fraction, source: Fraction, target: Fraction):
   return rounded(by(times(amount, target), source));
 }
 
+/** As `tax_terms` has it: without a rate, `flat` is in the system currency. */
 export interface ModelTax {
   rate: string;
   flat: string;
+  currency_rate?: string;
 }
 
 /** cost × rate / 100 + flat converted to the call's currency, in millionths; a credit's flat part is negative. */
 export function taxed(cost: Fraction, tax: ModelTax, currency: Fraction, system: Fraction): bigint {
   const percent = by(times(cost, fraction(tax.rate)), { over: 100n, under: 1n });
-  const flat = by(times(fraction(tax.flat), currency), system);
+  const source = tax.currency_rate === undefined ? system : fraction(tax.currency_rate);
+  const flat = by(times(fraction(tax.flat), currency), source);
   const signed = cost.over < 0n ? { ...flat, over: -flat.over } : flat;
   return rounded(plus(percent, signed));
 }

@@ -6,12 +6,12 @@ import { type Call, decide } from '../../src/domain/decide.ts';
 import { amount, plain } from '../../src/domain/money.ts';
 import { charged, fraction, type ModelTax } from './exact-model.ts';
 import { decimalText, fuzz, rateText } from './fuzzing.ts';
-import { call, INVOICES, references } from './references.ts';
+import { call, INVOICES, references, tax } from './references.ts';
 
 /** The terms of a run as text: the product reads them as decimals, the model as fractions. */
 interface Terms {
   rates: Record<string, string>;
-  taxes: ModelTax[];
+  taxes: { rate: string; flat: string; currency: string | null }[];
 }
 
 const CURRENCY_OF = new Map([
@@ -21,7 +21,14 @@ const CURRENCY_OF = new Map([
 
 const terms: fc.Arbitrary<Terms> = fc.record({
   rates: fc.record({ USD: rateText, EUR: rateText, JPY: rateText, XXX: rateText }),
-  taxes: fc.array(fc.record({ rate: smallDecimal(), flat: smallDecimal() }), { minLength: 3, maxLength: 3 }),
+  taxes: fc.array(
+    fc.record({
+      rate: smallDecimal(),
+      flat: smallDecimal(),
+      currency: fc.constantFrom(null, 'USD', 'EUR', 'JPY'),
+    }),
+    { minLength: 3, maxLength: 3 },
+  ),
 });
 
 function smallDecimal(): fc.Arbitrary<string> {
@@ -72,12 +79,9 @@ function persisted(
   [order, batch]: [number[], number],
   { rates, taxes }: Terms,
 ): Ledger {
-  const known = taxes.map((tax, index) => ({
-    id: index + 1,
-    name: `t${index}`,
-    rate: amount(tax.rate),
-    flat: amount(tax.flat),
-  }));
+  const known = taxes.map(({ rate, flat, currency }, index) =>
+    tax(index + 1, `t${index}`, rate, flat, currency ?? undefined),
+  );
   const terms = references({
     currencies: new Map(Object.entries(rates).map(([code, rate]) => [code, amount(rate)])),
     taxesById: new Map(known.map((tax) => [tax.id, tax])),
@@ -110,6 +114,10 @@ const LIMIT = 10n ** 24n;
 
 /** The same from the rules alone: each call once, in fractions. */
 function modelled(cdrs: readonly Cdr[], { rates, taxes }: Terms): Ledger {
+  const modelTaxes = taxes.map(
+    ({ rate, flat, currency }): ModelTax =>
+      currency === null ? { rate, flat } : { rate, flat, currency_rate: rates[currency] ?? '' },
+  );
   const sums = new Map<string, bigint>();
   for (const cdr of cdrs) {
     const open = INVOICES.filter((each) => each.customer === cdr.scustomer && each.open);
@@ -119,7 +127,8 @@ function modelled(cdrs: readonly Cdr[], { rates, taxes }: Terms): Ledger {
     const found = cdr.update_invoices === 1 ? holding[0] : undefined;
     const invoice = cdr.invoice === 0 ? found : named;
 
-    const applied = cdr.taxes === '' ? [] : cdr.taxes.split(',').flatMap((id) => taxes[Number(id) - 1] ?? []);
+    const applied =
+      cdr.taxes === '' ? [] : cdr.taxes.split(',').flatMap((id) => modelTaxes[Number(id) - 1] ?? []);
     const toward = (currency: string) =>
       charged(cdr.cost, applied, {
         system: rates.USD ?? '',

@@ -17,8 +17,8 @@ export function call(more: Partial<Cdr> = {}): Cdr {
   return { ...toCdr(parameters.parse(LEAST), 'USD'), cost: '10', ...more };
 }
 
-function tax(id: number, name: string, rate: string, flat: string): Tax {
-  return { id, name, rate: amount(rate), flat: amount(flat) };
+export function tax(id: number, name: string, rate: string, flat: string, currency?: string): Tax {
+  return { id, name, rate: amount(rate), flat: amount(flat), currency: currency ?? null };
 }
 
 export const TAXES: readonly Tax[] = [

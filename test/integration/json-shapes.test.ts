@@ -38,7 +38,7 @@ const lists = {
   currencies: z.tuple([code, rate]).array(),
   customers: z.tuple([z.int(), code]).array(),
   peers: z.int().array(),
-  taxes: z.tuple([z.int(), z.string(), rate, rate]).array(),
+  taxes: z.tuple([z.int(), z.string(), rate, rate, code.nullable()]).array(),
   invoices: z.tuple([z.int(), z.int(), code, z.boolean(), seconds, seconds]).array(),
 };
 const found: z.ZodType<Found> = z.strictObject(lists);
@@ -49,13 +49,13 @@ const foundWithKeys: z.ZodType<FoundWithKeys> = z.strictObject({
 });
 
 it('the lookup builds the JSON that its type declares', async () => {
-  const call = { uniqueid: 'u-1', cost: '1', taxes: '1,levy', peer: 1, dcustomer: 2, invoice: 10 };
+  const call = { uniqueid: 'u-1', cost: '1', taxes: '1,levy,fee', peer: 1, dcustomer: 2, invoice: 10 };
   await db.persist([call]);
   const calls = [call, { ...call, uniqueid: 'u-2', invoice: 0 }].map(callOf);
   const { sql, json } = noting('found');
   await lookUp(sql, calls, 'USD');
   const lengths = Object.values(found.parse(json())).map(({ length }) => length);
-  expect(lengths).toEqual([1, 4, 2, 1, 2, 1]);
+  expect(lengths).toEqual([1, 4, 2, 1, 3, 1]);
 });
 
 it('the lookup of calls of feeds does too', async () => {

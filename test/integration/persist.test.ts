@@ -171,9 +171,12 @@ describe('what changes between reading and writing', () => {
     ['a currency rate', `update currencies set rate = 2 where code = 'EUR'`],
     ['a tax that is gone', 'delete from taxes where id = 1'],
     ['a tax rate', 'update taxes set rate = 21 where id = 1'],
+    ['the currency of a tax', `update taxes set currency = 'JPY' where id = 1`],
+    ['a tax without a currency any more', 'update taxes set currency = null where id = 3'],
+    ['the rate of a tax’s currency', `update currencies set rate = 2 where code = 'GBP'`],
     ['a peer that is gone', 'delete from peers where id = 1'],
   ])('is seen by the statement that writes: %s', async (_, change) => {
-    const calls = [{ cost: '1', currency: 'EUR', taxes: '1', peer: 1 }];
+    const calls = [{ cost: '1', currency: 'EUR', taxes: '1,3', peer: 1 }];
     const stale = db.persist(
       calls,
       between(db.sql, () => db.execute(change)),

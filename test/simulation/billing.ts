@@ -23,12 +23,20 @@ export interface BillingInvoice {
   calls: number;
 }
 
+export interface BillingTax {
+  name: string;
+  rate: string;
+  flat: string;
+  /** Of the flat part; null is the system currency. */
+  currency: string | null;
+}
+
 /** What the billing system keeps, and the worker reads and moves. Rates are plain decimals. */
 export interface Billing {
   currencies: Map<string, string>;
   customers: Map<number, BillingCustomer>;
   peers: Set<number>;
-  taxes: Map<number, { name: string; rate: string; flat: string }>;
+  taxes: Map<number, BillingTax>;
   invoices: Map<number, BillingInvoice>;
 }
 
@@ -45,6 +53,9 @@ function invoice(of: number, currency: string, start = PERIOD.start): BillingInv
   return { customer: of, currency, open: true, start, end: PERIOD.end, cost: 0n, tax: 0n, calls: 0 };
 }
 
+const VAT: BillingTax = { name: 'VAT', rate: '19', flat: '0', currency: null };
+const LEVY: BillingTax = { name: 'levy', rate: '0', flat: '0.05', currency: 'EUR' };
+
 export function billingSystem(): Billing {
   return {
     currencies: new Map([
@@ -59,8 +70,8 @@ export function billingSystem(): Billing {
     ]),
     peers: new Set([1]),
     taxes: new Map([
-      [1, { name: 'VAT', rate: '19', flat: '0' }],
-      [2, { name: 'levy', rate: '0', flat: '0.05' }],
+      [1, VAT],
+      [2, LEVY],
     ]),
     invoices: new Map([
       [10, invoice(1, 'EUR')],
@@ -78,7 +89,11 @@ export function changeReference(billing: Billing, random: Random): string {
   const code = random.pick(['EUR', 'JPY']);
   const changes: [string, () => void][] = [
     [`rate of ${code}`, () => currencies.set(code, product(currencies.get(code) ?? '0', factor))],
-    ['rate of a tax', () => taxes.set(1, { name: 'VAT', rate: product('19', factor), flat: '0' })],
+    ['rate of a tax', () => taxes.set(1, { ...VAT, rate: product('19', factor) })],
+    [
+      'currency of a tax',
+      () => taxes.set(2, { ...LEVY, currency: random.pick([null, 'USD', 'EUR', 'JPY']) }),
+    ],
     [
       'currency of a customer',
       () => {

@@ -1,5 +1,6 @@
 import type { Cdr } from '../../src/domain/cdr.ts';
 import { callsInLines } from '../../src/store/persist/columns.ts';
+import type { ModelTax } from '../domain/exact-model.ts';
 
 /** A row of `cdrs`, as the worker writes it. */
 export interface StoredCall extends Omit<Cdr, 'invoice' | 'peer'> {
@@ -16,7 +17,7 @@ export interface StoredCall extends Omit<Cdr, 'invoice' | 'peer'> {
   customer_rate: string;
   invoice_currency: string | null;
   invoice_rate: string | null;
-  tax_terms: { id: number; rate: string; flat: string }[] | null;
+  tax_terms: ModelTax[] | null;
   fingerprint: string;
 }
 

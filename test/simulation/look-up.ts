@@ -18,7 +18,7 @@ export function found(wanted: Wanted, calls: readonly StoredCall[], billing: Bil
     peers: [...peers].filter((id) => peerIds.includes(id)),
     taxes: [...taxes]
       .filter(([id, { name }]) => taxIds.includes(id) || taxNames.includes(name))
-      .map(([id, { name, rate, flat }]) => [id, name, rate, flat]),
+      .map(([id, { name, rate, flat, currency }]) => [id, name, rate, flat, currency]),
     invoices: [...invoices]
       .filter(
         ([id, { open, customer }]) =>

@@ -5,7 +5,7 @@ export interface WrittenTerms {
   currencies: { code: string; rate: string | null }[];
   customers: { id: number; currency: string }[];
   peers: { id: number }[];
-  taxes: { id: number; rate: string; flat: string }[];
+  taxes: { id: number; rate: string; flat: string; currency: string | null }[];
   invoices: { id: number; customer: number; currency: string; open: boolean }[];
   uninvoiced: { customer: number; start: number }[];
 }
@@ -19,9 +19,9 @@ export function termsProblem(terms: WrittenTerms, billing: Billing): string | nu
     return 'a customer changed';
   }
   if (!terms.peers.every(({ id }) => peers.has(id))) return 'a peer vanished';
-  const taxHolds = terms.taxes.every(({ id, rate, flat }) => {
+  const taxHolds = terms.taxes.every(({ id, rate, flat, currency }) => {
     const now = taxes.get(id);
-    return now?.rate === rate && now.flat === flat;
+    return now?.rate === rate && now.flat === flat && now.currency === currency;
   });
   if (!taxHolds) return 'a tax changed';
   const invoiceHolds = terms.invoices.every(({ id, customer, currency, open }) => {

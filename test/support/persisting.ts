@@ -54,7 +54,8 @@ export async function billingDatabase(name: string) {
   );
   await execute(`insert into customers (id, name, currency, balance) values
     (1, 'one', 'USD', 100), (2, 'two', 'EUR', 100), (3, 'three', 'JPY', 0)`);
-  await execute(`insert into taxes (id, name, rate, flat) values (1, 'VAT', 20, 0), (2, 'levy', 0, 0.05)`);
+  await execute(`insert into taxes (id, name, rate, flat, currency) values
+    (1, 'VAT', 20, 0, null), (2, 'levy', 0, 0.05, null), (3, 'fee', 0, 0.4, 'GBP')`);
   await execute(`insert into peers (id, name) values (1, 'carrier')`);
   await execute(`insert into invoices (id, customer, currency, period_start, period_end, status) values
     (10, 1, 'EUR', to_timestamp(1699999000), to_timestamp(1700001000), 'open'),

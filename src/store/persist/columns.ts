@@ -105,7 +105,14 @@ const CHARGE_COLUMNS: readonly Column[] = [
 
 function taxTerms(taxes: Charge['terms']['taxes']): string | null {
   if (taxes.length === 0) return null;
-  return JSON.stringify(taxes.map(({ id, rate, flat }) => ({ id, rate: plain(rate), flat: plain(flat) })));
+  return JSON.stringify(
+    taxes.map(({ id, rate, flat, currency, currencyRate }) => ({
+      id,
+      rate: plain(rate),
+      flat: plain(flat),
+      ...(currency === null || currencyRate === null ? {} : { currency, currency_rate: plain(currencyRate) }),
+    })),
+  );
 }
 
 const columns: readonly Column[] = [

@@ -37,7 +37,7 @@ const lookUpWith = (keys: {
     'customers', (select coalesce(json_agg(json_build_array(id, currency)), '[]')
       from ${keys.customers} as wanted(id) join customers using (id)),
     'peers', (select coalesce(json_agg(id), '[]') from unnest($3::int[]) as wanted(id) join peers using (id)),
-    'taxes', (select coalesce(json_agg(json_build_array(id, name, rate::text, flat::text)), '[]')
+    'taxes', (select coalesce(json_agg(json_build_array(id, name, rate::text, flat::text, currency)), '[]')
       from (
         select taxes.* from unnest($4::int[]) as wanted(id) join taxes using (id)
         union
@@ -94,7 +94,7 @@ export interface Found {
   currencies: [string, string][];
   customers: [number, string][];
   peers: number[];
-  taxes: [number, string, string, string][];
+  taxes: [number, string, string, string, string | null][];
   invoices: [number, number, string, boolean, string, string][];
 }
 
@@ -121,7 +121,13 @@ export async function lookUp(sql: Sql, calls: readonly Call[], systemCurrency: s
   const keys = wantedKeys(calls);
   const found = calls.length === 0 ? NOTHING : await find(sql, calls, keys);
   const taxes = found.taxes.map(
-    ([id, name, rate, flat]): Tax => ({ id, name, rate: amount(rate), flat: amount(flat) }),
+    ([id, name, rate, flat, currency]): Tax => ({
+      id,
+      name,
+      rate: amount(rate),
+      flat: amount(flat),
+      currency: currency?.trimEnd() ?? null,
+    }),
   );
   const invoices = found.invoices.map(
     ([id, customer, currency, open, start, end]): Invoice => ({

@@ -18,7 +18,7 @@ export function termsOf(charged: readonly Charged[], references: References): st
   const currencies = new Set<string>(charged.length > 0 ? [references.systemCurrency] : []);
   const customers = new Set<number>();
   const peers = new Set<number>();
-  const taxes = new Map<number, { id: number; rate: string; flat: string }>();
+  const taxes = new Map<number, { id: number; rate: string; flat: string; currency: string | null }>();
   const invoices = new Map<number, { id: number; customer: number; currency: string; open: boolean }>();
   const uninvoiced: { customer: number; start: number }[] = [];
   const keys = new Map<string, WantedKey & { customer: number }>();
@@ -29,7 +29,10 @@ export function termsOf(charged: readonly Charged[], references: References): st
     currencies.add(cdr.currency).add(terms.customerCurrency);
     customers.add(cdr.scustomer).add(cdr.dcustomer);
     if (cdr.peer !== 0) peers.add(cdr.peer);
-    for (const { id, rate, flat } of terms.taxes) taxes.set(id, { id, rate: plain(rate), flat: plain(flat) });
+    for (const { id, rate, flat, currency } of terms.taxes) {
+      taxes.set(id, { id, rate: plain(rate), flat: plain(flat), currency });
+      if (currency !== null) currencies.add(currency);
+    }
     if (charge.invoice !== null && terms.invoiceCurrency !== null) {
       currencies.add(terms.invoiceCurrency);
       const open = cdr.update_invoices === 1 || invoices.get(charge.invoice)?.open === true;
@@ -82,9 +85,10 @@ export const termsHold = `
       select from json_to_recordset($2::json -> 'peers') as term(id int)
       left join peers p using (id) where p.id is null), 'a peer vanished')
     and settle_assert(not exists (
-      select from json_to_recordset($2::json -> 'taxes') as term(id int, rate numeric, flat numeric)
+      select from json_to_recordset($2::json -> 'taxes') as term(id int, rate numeric, flat numeric, currency char(3))
       left join taxes t using (id)
-      where t.rate is distinct from term.rate or t.flat is distinct from term.flat), 'a tax changed')
+      where t.rate is distinct from term.rate or t.flat is distinct from term.flat
+        or t.currency is distinct from term.currency), 'a tax changed')
     and settle_assert(not exists (
       select from json_to_recordset($2::json -> 'invoices')
         as term(id int, customer int, currency char(3), open boolean)
