@@ -105,5 +105,5 @@ export const termsHold = `
       where array(${ownersOf('term')}) <> array[customer]), 'a key changed hands')
     and settle_assert(not exists (
       select from json_to_recordset($2::json -> 'namedPeers') as term(name text, id int)
-      where array(select peers.id from peers where peers.name = term.name) <> array[id]),
+      left join peers p using (name) group by name, term.id having array_agg(p.id) <> array[term.id]),
       'a peer has another name') as hold`;
