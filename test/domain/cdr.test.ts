@@ -97,6 +97,43 @@ describe('the fingerprint of a call', () => {
   });
 });
 
+describe('the fingerprint of a call of a feed', () => {
+  const account = { parameter: 'scustomer' as const, kind: 'account', key: '4711', at: 100 };
+  const peer = { parameter: 'peer' as const, name: 'carrier' };
+  const feed = { source: 'fs-1', lookups: [account, peer] };
+
+  it('is the same whoever its key belongs to, and whatever peer has the name', () => {
+    const others = { ...base, scustomer: 8, peer: 9 };
+    expect(fingerprint(others, feed)).toBe(fingerprint(base, feed));
+    expect(fingerprint(others, { ...feed, lookups: [peer, account] })).toBe(fingerprint(base, feed));
+  });
+
+  it('is another for every other value, feed, kind, key or name, and never that of a call in the contract’s form', () => {
+    const looked = new Set<string>(['scustomer', 'peer']);
+    const others = cdrFields.filter((name) => !looked.has(name));
+    const prints = [
+      fingerprint(base),
+      fingerprint({ ...base, scustomer: 0 }),
+      fingerprint(base, feed),
+      fingerprint(base, { source: 'fs-1', lookups: [] }),
+      fingerprint(base, { ...feed, source: 'fs-2' }),
+      fingerprint(base, { ...feed, lookups: [{ ...account, key: '4712' }, peer] }),
+      fingerprint(base, { ...feed, lookups: [{ ...account, kind: 'trunk' }, peer] }),
+      fingerprint(base, { ...feed, lookups: [{ ...account, kind: 'account4', key: '711' }, peer] }),
+      fingerprint(base, { ...feed, lookups: [{ ...account, parameter: 'dcustomer' }, peer] }),
+      fingerprint(base, { ...feed, lookups: [account, { ...peer, name: 'other' }] }),
+      ...others.map((name) => fingerprint({ ...base, [name]: OTHER[name] }, feed)),
+    ];
+    expect(new Set(prints).size).toBe(prints.length);
+  });
+
+  it('never changes from one release to the next', () => {
+    const written =
+      '[1,"source","fs-1","uniqueid","7.1","machine","1","start",100,"scustomer",["account","4711"],"dcustomer",5,"callid","7.1","currency","USD","end",100,"peer",["carrier"],"talktime",0,"totaltime",0]';
+    expect(fingerprint(base, feed)).toBe(hash('sha256', written, 'hex'));
+  });
+});
+
 describe('the differences between two calls', () => {
   it.each(cdrFields)('name %s where it differs, with both values', (name) => {
     const found = differences(base, { ...base, [name]: OTHER[name] });

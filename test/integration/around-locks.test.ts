@@ -5,6 +5,7 @@ import { type Database, openDatabase, WORKER_NAME } from '../../src/store/databa
 import { createPersistAroundLocks } from '../../src/store/persist/around-locks.ts';
 import { type Attempts, attemptsOn } from '../../src/store/persist/attempts.ts';
 import { HeldRows } from '../../src/store/persist/held-rows.ts';
+import { keysOfFeeds, ofFeed } from '../support/of-feed.ts';
 import { admitted, type BillingDatabase, billingDatabase, type Parameters } from '../support/persisting.ts';
 
 /** Longer than a worker's row is waited for, as LOCK_TIMEOUT_MS may be. */
@@ -51,6 +52,13 @@ async function keepKey(uniqueid: string): Promise<void> {
   );
 }
 
+/** Around the locks of rows of their own. */
+const aroundLocks = (attempts: Attempts) =>
+  createPersistAroundLocks(attempts, new HeldRows(), {
+    lockTimeoutMs: LOCK_TIMEOUT_MS,
+    patienceMs: PATIENCE_MS,
+  });
+
 /** @param beforePatience runs before the attempt that waits for the row of a worker */
 function persisting(beforePatience: () => Promise<unknown> = async () => undefined) {
   const plain = attemptsOn(database, 'USD', 20_000);
@@ -65,10 +73,7 @@ function persisting(beforePatience: () => Promise<unknown> = async () => undefin
       };
     },
   };
-  const persist = createPersistAroundLocks(attempts, new HeldRows(), {
-    lockTimeoutMs: LOCK_TIMEOUT_MS,
-    patienceMs: PATIENCE_MS,
-  });
+  const persist = aroundLocks(attempts);
   return async (manner: Manner, ...calls: Parameters[]) =>
     (await persist(calls.map(admitted), undefined, manner)).map(({ kind }) => kind);
 }
@@ -86,4 +91,12 @@ it('finds the call with a key that is held after the row of a worker was waited 
 it('says of a call that is tried alone that its key is still held, whatever the lock timeout', async () => {
   await keepKey('u-1');
   expect(await persisting()('alone', { uniqueid: 'u-1' })).toEqual(['held']);
+});
+
+it('leaves out the calls of a feed whose customer, once it is looked up, is held', async () => {
+  await db.execute(keysOfFeeds);
+  await holding('import', 'update customers set balance = 0 where id = 2');
+  const persist = aroundLocks(attemptsOn(database, 'USD', 20_000));
+  const calls = [ofFeed({ uniqueid: 'u-1' }, { account: 'two' }), ofFeed({ uniqueid: 'u-2' })];
+  expect(await persist(calls)).toMatchObject([{ kind: 'held', row: 'customer 2' }, { kind: 'accepted' }]);
 });

@@ -1,58 +1,24 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { fingerprint } from '../../src/domain/cdr.ts';
 import type { Confinement } from '../../src/domain/confinement.ts';
-import type { Lookup } from '../../src/domain/lookup.ts';
 import type { CallSubmission } from '../../src/domain/submission.ts';
 import { classifyFailure, sqlStateOf } from '../../src/store/failures.ts';
 import { persist } from '../../src/store/persist/persist.ts';
 import { createReadAhead } from '../../src/store/persist/read-ahead.ts';
 import type { Sql } from '../../src/store/sql.ts';
-import { admitted, type BillingDatabase, billingDatabase, type Parameters } from '../support/persisting.ts';
+import { keysOfFeeds, ofFeed } from '../support/of-feed.ts';
+import { admitted, type BillingDatabase, billingDatabase } from '../support/persisting.ts';
 
 let db: BillingDatabase;
 
 beforeEach(async () => {
   db = await billingDatabase('persist_feeds');
+  await db.execute(keysOfFeeds);
   await db.execute(`insert into customer_keys (kind, key, customer, valid_from, valid_to) values
-    ('account', 'one', 1, null, null), ('account', 'two', 2, null, null), ('trunk', 'one', 2, null, null),
     ('account', 'moved', 1, null, to_timestamp(${NOON})), ('account', 'moved', 2, to_timestamp(${NOON}), null)`);
 });
 afterEach(() => db.drop());
 
 const NOON = 1_700_000_000;
-
-interface OfFeed {
-  source?: string;
-  /** Of scustomer, in place of the account. */
-  kind?: string;
-  account?: string;
-  /** Of dcustomer, in place of the same account. */
-  called?: string;
-  peerName?: string;
-  confinement?: Confinement;
-}
-
-/** A call as a feed's record becomes one: 0 stands for what has to be looked up. */
-function ofFeed(parameters: Parameters, more: OfFeed = {}): CallSubmission {
-  const { source = 'fs-1', kind = 'account', account = 'one', called, peerName, confinement } = more;
-  const submission = admitted({ ...parameters, scustomer: 0, dcustomer: 0 });
-  if (submission.kind !== 'call') throw new Error('expected a call');
-  const { cdr } = submission.call;
-  const at = cdr.start;
-  const lookups: Lookup[] = [
-    { parameter: 'scustomer', kind, key: account, at },
-    { parameter: 'dcustomer', kind, key: called ?? account, at },
-    ...(peerName === undefined ? [] : [{ parameter: 'peer' as const, name: peerName }]),
-  ];
-  const feed = { source, lookups };
-  const call = {
-    ...submission.call,
-    feed,
-    fingerprint: fingerprint(cdr, feed),
-    confinement: confinement ?? null,
-  };
-  return { ...submission, call };
-}
 
 const persisted = (submissions: readonly CallSubmission[], through: Sql = db.sql) =>
   persist(through, submissions, 'USD');

@@ -6,8 +6,10 @@ import { asDecided, type Submission } from '../../src/domain/submission.ts';
 import { classifyFailure } from '../../src/store/database.ts';
 import { markReplaying, readReplayable } from '../../src/store/dead-letters/mark.ts';
 import { persistReplays, persistWithReplays } from '../../src/store/persist/replays.ts';
+import type { Sql } from '../../src/store/sql.ts';
 import { type Admitted, admitReplay } from '../../src/worker/admission.ts';
 import { quarantineReplay } from '../../src/worker/quarantine.ts';
+import { keysOfFeeds, ofFeed } from '../support/of-feed.ts';
 import { admitted, type BillingDatabase, billingDatabase } from '../support/persisting.ts';
 import { NO_PROPERTIES } from '../support/requests.ts';
 
@@ -107,6 +109,24 @@ describe('a batch', () => {
 });
 
 describe('a replay', () => {
+  it('of a feed learns its customer even where it cannot be written: who holds that row is asked next', async () => {
+    await db.execute(`delete from customer_keys`);
+    await db.execute(keysOfFeeds);
+    const replay = await replayOf({ uniqueid: 'r-1', cost: 2 });
+    if (replay.kind !== 'call') throw new Error('expected a call');
+    replay.call = { ...replay.call, ...ofFeed({ uniqueid: 'r-1', cost: 2 }, { account: 'two' }).call };
+    const failing: Sql = (statement, values) =>
+      statement.name.startsWith('persist.write')
+        ? Promise.reject(new Error('held'))
+        : db.sql(statement, values);
+    await expect(persistReplays(failing, [replay as never], CONTEXT)).rejects.toThrow('held');
+    expect(replay.call.cdr).toMatchObject({ scustomer: 2, dcustomer: 2 });
+    expect(await persistBatch([replay])).toEqual(['accepted']);
+    expect(await db.rows('select scustomer::text, source, replayed_by from cdrs')).toEqual([
+      { scustomer: '2', source: 'fs-1', replayed_by: 'boss' },
+    ]);
+  });
+
   it('that two workers have at once is stored once and answered by both', async () => {
     const replay = await replayOf({ uniqueid: 'r-1', cost: 2 });
     for (let round = 1; round <= 10; round += 1) {
