@@ -8,6 +8,7 @@ import { declareTopology, defaultNames } from '../src/broker/topology.ts';
 import { openDatabase } from '../src/store/database.ts';
 import { migrate } from '../src/store/migrate.ts';
 import { upsertUser } from '../src/store/users.ts';
+import { EVENT_USER } from './events.ts';
 import { type Message, operator, referenceStatements, sender } from './workload.ts';
 
 /** Durable and replicated like the input queue, so that a confirm means the same as in production. */
@@ -60,9 +61,11 @@ async function furnish(stack: Awaited<ReturnType<typeof startStack>>, progress: 
     /** Publishes everything to the exchange as a switch would; returns when all of it is confirmed. */
     preload: async (messages: readonly Message[]) => {
       for (let start = 0; start < messages.length; start += PRELOAD_CHUNK) {
-        for (const [index, { body, machine }] of messages.slice(start, start + PRELOAD_CHUNK).entries()) {
+        for (const [index, { body, machine, exchange }] of messages
+          .slice(start, start + PRELOAD_CHUNK)
+          .entries()) {
           const correlationId = String(start + index);
-          channel.publish(defaultNames.exchange, `cdrs.create.${machine}`, body, {
+          channel.publish(exchange ?? defaultNames.exchange, `cdrs.create.${machine}`, body, {
             contentType: 'application/json',
             persistent: true,
             replyTo: REPLY_QUEUE,
@@ -101,7 +104,8 @@ async function fillTemplate(url: string): Promise<void> {
   const database = openBenchDatabase(url);
   for (const statement of referenceStatements()) await database.prisma.$executeRawUnsafe(statement);
   const passwordHash = await hashPassword(sender.password);
-  await upsertUser(database.sql, { username: sender.username, role: 'system', passwordHash });
+  for (const username of [sender.username, EVENT_USER])
+    await upsertUser(database.sql, { username, role: 'system', passwordHash });
   const operatorHash = await hashPassword(operator.password);
   await upsertUser(database.sql, {
     username: operator.username,

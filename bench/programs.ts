@@ -37,6 +37,7 @@ export interface Services {
   AMQP_URL: string;
   /** Where the worker serves HTTP, for a program that needs it. */
   WORKER_URL?: string;
+  SOURCES_FILE?: string;
 }
 
 /** The program of the part `worker`: the product as it ships, with only its servers and the settings of the image set. */

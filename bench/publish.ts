@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { chartsOf } from './charts.ts';
+import { feedTable } from './feed-table.ts';
 import { abuseTable, report } from './report.ts';
 import type { Results } from './results.ts';
 
@@ -8,6 +9,11 @@ const path = (name: string) => new URL(`../${name}`, import.meta.url);
 const RUN = {
   document: 'docs/performance.md',
   begin: '<!-- the last full run -->\n',
+  end: '\n<!-- end of the run -->',
+};
+const FEED = {
+  document: 'docs/performance.md',
+  begin: '<!-- the last run of --only feed -->\n',
   end: '\n<!-- end of the run -->',
 };
 const ABUSE = {
@@ -32,6 +38,12 @@ export function publish(results: Results, isPartial: boolean): void {
 export function publishAbuse(results: Results): void {
   writeFileSync(path('bench/results/abuse.json'), json(results.abuse));
   put(ABUSE, abuseTable(results.abuse));
+}
+
+/** Writes what a feed costs to docs/performance.md. */
+export function publishFeed(results: Results): void {
+  writeFileSync(path('bench/results/feed.json'), json(results.feed));
+  put(FEED, feedTable(results.feed));
 }
 
 function json(value: unknown): string {

@@ -1,4 +1,5 @@
 import type { Abuse } from './abuse.ts';
+import type { FeedRound } from './feed.ts';
 import type { Latency } from './latency.ts';
 import type { Measured } from './meter.ts';
 import type { ReplayRates } from './replay.ts';
@@ -32,6 +33,7 @@ export interface Results {
   /** Resident MiB of the worker on a backlog, four times a second. */
   memory: number[];
   abuse: Abuse[];
+  feed: FeedRound[];
   /** Share of the messages that are calls to be stored and charged. */
   chargedShare: number;
 }

@@ -4,12 +4,13 @@ import { measureAbuse } from './abuse.ts';
 import { type Bed, makeBed } from './bed.ts';
 import { drain, measureDatabase } from './drain.ts';
 import { assertExact } from './exact.ts';
+import { measureFeed } from './feed.ts';
 import { measureGrowth } from './growth.ts';
 import { type Latency, measureLatency } from './latency.ts';
 import { measureMemory } from './memory.ts';
 import { measureNode } from './node.ts';
 import { type Services, startBenchProgram, startWorkerProgram } from './programs.ts';
-import { publish, publishAbuse } from './publish.ts';
+import { publish, publishAbuse, publishFeed } from './publish.ts';
 import { measurePublishing } from './publishing.ts';
 import { measureReplay } from './replay.ts';
 import { report } from './report.ts';
@@ -21,8 +22,8 @@ import { HOT_SHARE, workload } from './workload.ts';
 /**
  * `npm run bench -- [--quick] [--only broker,worker,…]`: every part in every round, one after the other, so that other
  * load on the machine affects all of them alike. Results go to stdout and to the files named in publish.ts.
- * `--only abuse` takes half an hour by itself: honest calls during one storm after the other. `--only publishing` and
- * `--only workarounds` show what unusual pieces of src/broker and of src/store/prisma.ts are worth.
+ * `--only abuse` takes half an hour by itself: honest calls during one storm after the other. `--only feed` drains the
+ * same calls as the contract has them and as FreeSWITCH sends them. `--only publishing` and `--only workarounds` show what unusual pieces of src/broker and of src/store/prisma.ts are worth.
  */
 const PARTS = [
   'node',
@@ -36,7 +37,7 @@ const PARTS = [
   'replay',
   'memory',
 ] as const;
-const KNOWN = [...PARTS, 'abuse', 'publishing', 'workarounds'] as const;
+const KNOWN = [...PARTS, 'abuse', 'feed', 'publishing', 'workarounds'] as const;
 type Part = (typeof KNOWN)[number];
 
 const RATES = [10, 200, 1000, 5000];
@@ -58,6 +59,7 @@ const sizes = {
     growth: { sizes: [0, 1e6, 3e6, 1e7], rounds: 5, messages: 15_000 },
     memory: { waiting: 1e6, seconds: 60 },
     abuse: { warmSeconds: 3, beforeSeconds: 10, stormSeconds: 60 },
+    feed: { rounds: 5, messages: 60_000 },
     workarounds: { 1: 5000, 500: 500 },
   },
   quick: {
@@ -70,6 +72,7 @@ const sizes = {
     growth: { sizes: [0, 1e5], rounds: 3, messages: 4000 },
     memory: { waiting: 40_000, seconds: 5 },
     abuse: { warmSeconds: 5, beforeSeconds: 10, stormSeconds: 10 },
+    feed: { rounds: 3, messages: 15_000 },
     workarounds: { 1: 1000, 500: 60 },
   },
 };
@@ -107,6 +110,7 @@ const results: Results = {
   replays: [],
   memory: [],
   abuse: [],
+  feed: [],
   chargedShare: 0,
 };
 
@@ -124,6 +128,7 @@ if (KNOWN.some((part) => part !== 'node' && wants(part))) {
     }
     if (wants('publishing')) Object.assign(results.node, await measurePublishing(bed));
     if (wants('abuse')) results.abuse = await measureAbuse(bed, size.abuse, progress);
+    if (wants('feed')) results.feed = await measureFeed(bed, size.feed, progress);
     if (wants('workarounds'))
       process.stdout.write(`${workaroundTable(await measureWorkarounds(bed, size.workarounds, progress))}\n`);
     if (wants('memory')) {
@@ -141,6 +146,7 @@ if (KNOWN.some((part) => part !== 'node' && wants(part))) {
 results.machine.loadAfter = load();
 publish(results, isQuick || values.only !== undefined);
 if (!isQuick && values.only === 'abuse') publishAbuse(results);
+if (!isQuick && values.only === 'feed') publishFeed(results);
 process.stdout.write(`${report(results)}\n`);
 
 async function runRound(bed: Bed, round: number): Promise<void> {

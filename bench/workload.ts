@@ -4,6 +4,8 @@ import { SCALE } from '../src/domain/money.ts';
 export interface Message {
   body: Buffer;
   machine: string;
+  /** That of a feed; without it the contract's. */
+  exchange?: string;
 }
 
 export interface Workload {
@@ -41,6 +43,9 @@ export const customers = Array.from({ length: CUSTOMERS }, (_, index) => ({
   invoice: 100_000 + index,
 }));
 
+/** The account code by which a feed knows a customer. */
+export const accountOf = (customer: number | string) => `account-${customer}`;
+
 /** The same as SQL, for an empty database. */
 export function referenceStatements(): string[] {
   const rates = Object.entries(currencies).map(([code, rate]) => `('${code}', ${rate})`);
@@ -53,6 +58,7 @@ export function referenceStatements(): string[] {
     `insert into currencies (code, rate) values ${rates}`,
     `insert into customers (id, name, currency) values ${people}`,
     `insert into taxes (id, name, rate, flat) values ${taxes.map((tax) => `(${tax.id}, '${tax.name}', ${tax.rate}, ${tax.flat})`)}`,
+    `insert into customer_keys (kind, key, customer) values ${customers.map(({ id }) => `('account', '${accountOf(id)}', ${id})`)}`,
     `insert into peers (id, name) values (1, 'carrier-a'), (2, 'carrier-b')`,
     `insert into invoices (id, customer, currency, period_start, period_end) values ${invoices}`,
   ];

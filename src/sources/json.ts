@@ -83,7 +83,7 @@ function count(value: object, found: Survey): void {
 
 /**
  * How many names of a flat object stand there again with the same value, as FreeSWITCH writes some headers; NaN where
- * that is not plain to see. The exact way takes three times as long (bench/map.ts).
+ * that is not plain to see. The exact way takes three times as long.
  */
 function repeatsAlike(text: string): number {
   const places = new Map<string, number>();
