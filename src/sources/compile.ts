@@ -17,6 +17,8 @@ export interface Context {
   isIdentity: boolean;
   /** The value tells calls apart: no two records may get the same one by what is done to it. */
   isUniqueid: boolean;
+  /** Every path that is read, in no order. */
+  paths: Path[];
   problems: Problem[];
 }
 
@@ -110,9 +112,10 @@ function parts(values: readonly unknown[], at: At, context: Context): Compiled[]
 export function pathOf(
   given: string | readonly string[],
   at: At,
-  { isJson, columns, problems }: Context,
+  { isJson, columns, paths, problems }: Context,
 ): Path {
   const path = typeof given !== 'string' ? given : isJson ? given.split('.') : [given];
+  paths.push(path);
   const column = path.join('.');
   if (columns !== null && !columns.has(column))
     problems.push({ at, message: `expected one of the columns, got ${shown(column)}` });

@@ -3,8 +3,9 @@ import { shown } from '../domain/text.ts';
 import type { Problem } from './combine.ts';
 import { type Context, operatorsOf, pathOf } from './compile.ts';
 import { Failure } from './failure.ts';
+import { readFlatJson } from './flat-json.ts';
 import { readJson } from './json.ts';
-import { type FieldReader, fieldReader, type NativeRecord } from './native.ts';
+import { type FieldReader, fieldReader, type NativeRecord, type Path } from './native.ts';
 import { compileParameter, type MappedParameter } from './parameter.ts';
 import { type Positions, readCsv, readForm, readPositional } from './rows.ts';
 import { type FeedSpec, mappedNames, type ValueSpec } from './schema.ts';
@@ -32,6 +33,7 @@ export function compileFeed(name: string, spec: FeedSpec, problems: Problem[]): 
     isJson: spec.format === 'json',
     isIdentity: false,
     isUniqueid: false,
+    paths: [],
     problems,
   };
   checkExchange(name, spec, problems);
@@ -59,7 +61,7 @@ function columnsOf(spec: FeedSpec): ReadonlySet<string> | null {
 function readerOf(spec: FeedSpec, at: Problem['at'], context: Context): Feed['read'] {
   switch (spec.format) {
     case 'json': {
-      if (spec.root === undefined) return readJson;
+      if (spec.root === undefined) return recordReader(context.paths);
       const path = pathOf(spec.root, [...at, 'root'], context);
       return (text) => inRoot(readJson(text), path);
     }
@@ -72,6 +74,13 @@ function readerOf(spec: FeedSpec, at: Problem['at'], context: Context): Feed['re
       return (text) => readPositional(text, fields);
     }
   }
+}
+
+/** Reads no more of a flat record than the paths need. */
+function recordReader(paths: readonly Path[]): Feed['read'] {
+  if (paths.some(({ length }) => length > 1)) return readJson;
+  const wanted = new Set(paths.flat());
+  return (text) => readFlatJson(text, wanted) ?? readJson(text);
 }
 
 function inRoot(record: NativeRecord | Failure, path: readonly string[]): NativeRecord | Failure {
