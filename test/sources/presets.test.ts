@@ -93,42 +93,6 @@ describe('the presets', () => {
     expect(calls.map(({ stype }) => stype)).toEqual(['inbound', 'outbound']);
   });
 
-  it('tell two records of one uniqueid of Asterisk apart', () => {
-    const feed = feedIn(preset('asterisk-cdr-custom.yaml'));
-    const record = {
-      uniqueid: '1790000000.4127',
-      linkedid: '1790000000.4127',
-      sequence: '7',
-      start: '1790000000.250000',
-      end: '1790000064.100000',
-      duration: '63',
-      billsec: '59',
-      src: '2001',
-      name: 'Front Desk',
-      dst: '00442075550142',
-      channel: 'PJSIP/2001-00000a1f',
-      disposition: 'ANSWERED',
-      accountcode: 'harbour',
-    };
-    expect(completed(mapRecord(feed, JSON.stringify(record)))).toEqual({
-      uniqueid: 'pbx-rtm-2/1790000000.4127/1790000000.4127/7',
-      machine: 'pbx-rtm-2',
-      start: 1790000000,
-      end: 1790000064,
-      scustomer: 101,
-      snumber: '2001',
-      cnumber: '442075550142',
-      sname: 'Front Desk',
-      callid: '1790000000.4127',
-      channel: 'PJSIP/2001-00000a1f',
-      status: 'answer',
-      talktime: 59,
-      totaltime: 63,
-    });
-    const transferred = completed(mapRecord(feed, JSON.stringify({ ...record, sequence: '8' })));
-    expect(transferred.uniqueid).toBe('pbx-rtm-2/1790000000.4127/1790000000.4127/8');
-  });
-
   it('never leave a call that was not answered with the talk time of an answered one', () => {
     const record = JSON.parse(sample('15-cgrates-ees-amqp.json'));
     const unanswered = { ...record, AnswerTime: '0001-01-01T00:00:00Z', Usage: '0s', Cost: '0' };
