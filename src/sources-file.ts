@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { ConfigError } from './config.ts';
 import type { Feed } from './sources/feed.ts';
 import { problemText, readSources } from './sources/load.ts';
+import type { FeedSpec } from './sources/schema.ts';
 
 /**
  * The feeds of the file that SOURCES_FILE names. Throws ConfigError where there is none, or with a line for everything
@@ -18,4 +19,9 @@ export function readSourcesFile(path: string): readonly Feed[] {
   const sources = readSources(text);
   if (sources.kind === 'feeds') return sources.feeds;
   throw new ConfigError(sources.problems.map((each) => `${path}: ${problemText(each)}`).join('\n'));
+}
+
+/** The exchanges of the feeds in a sources file; none without a file. Throws ConfigError as above. */
+export function feedExchangesOf(path: string): readonly FeedSpec[] {
+  return path === '' ? [] : readSourcesFile(path).map(({ spec }) => spec);
 }

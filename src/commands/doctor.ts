@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { type BrokerConnection, type OpenResult, openConnection } from '../broker/connect.ts';
+import { checkTopology } from '../broker/declare.ts';
 import {
   bindingsHealth,
   type Health,
@@ -12,7 +13,7 @@ import {
 import { managementUrlOf, openManagement } from '../broker/health/management.ts';
 import { permissionsHealth } from '../broker/health/permissions.ts';
 import { policiesHealth } from '../broker/health/policies.ts';
-import { checkTopology, defaultNames, type TopologyNames } from '../broker/topology.ts';
+import { defaultNames, type TopologyNames } from '../broker/topology.ts';
 import { type Config, readConfig } from '../config.ts';
 import { brokerOf, brokerVariables, databaseVariables } from '../connections.ts';
 import { within } from '../retry.ts';

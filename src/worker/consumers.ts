@@ -82,7 +82,8 @@ export function startConsumers(environment: Environment): Consumers {
   const connect = createConnect(environment.brokers, metrics.replies, log);
   const connections = [connect('consume'), connect('consume given up')] as const;
   // Before the consumers, so that their queues are there when they come up.
-  const declare = (connection: BrokerConnection) => declareOrUse(connection, names, log);
+  const exchangesOfFeeds = () => environment.feeds.all.map(({ spec }) => spec);
+  const declare = (connection: BrokerConnection) => declareOrUse(connection, names, exchangesOfFeeds(), log);
   const leaveSetup = connections.map((each) => each.attach({ onUp: declare }));
   const replies = createReplyPublisher(
     openReplyConnections(connect, log),

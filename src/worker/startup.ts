@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { declareTopology, type TopologyReport } from '../broker/declare.ts';
 import type { BrokerConnection } from '../broker/supervisor.ts';
-import { declareTopology, type TopologyNames } from '../broker/topology.ts';
+import type { FeedExchange, TopologyNames } from '../broker/topology.ts';
 import type { databaseOf } from '../connections.ts';
 import type { Logger } from '../ops/logger.ts';
 import { backoffMs } from '../retry.ts';
@@ -41,19 +42,28 @@ async function problemOf(database: ReturnType<typeof databaseOf>): Promise<strin
 }
 
 /**
- * Declares the topology where this user may. Where it may not, an operator or the Kubernetes operator manages it, and the
- * consumer says what is missing.
+ * Declares the topology, the exchanges of feeds included, where this user may. Where it may not, an operator or the
+ * Kubernetes operator manages it, and the consumer says what is missing. Each kind of problem is one line.
  */
 export async function declareOrUse(
   connection: BrokerConnection,
   names: TopologyNames,
+  feeds: readonly FeedExchange[],
   log: Logger,
 ): Promise<void> {
-  const refused = (await declareTopology(connection, names)).filter(({ ok }) => !ok);
-  if (refused.length === 0) return;
-  const objects = refused.map(({ object }) => object);
-  log.warn(
-    { objects, first: refused[0]?.problem },
-    'not permitted to declare the topology, using it as found; check it with "cdr-ingest topology --check"',
-  );
+  const reports = await declareTopology(connection, names, feeds);
+  const of = (state: TopologyReport['state']) => reports.filter((report) => report.state === state);
+  for (const { problem } of of('old form')) log.warn(`${problem}; calls are consumed meanwhile`);
+  const found = of('as found');
+  if (found.length > 0)
+    log.info(
+      { objects: found.map(({ object }) => object), first: found[0]?.problem },
+      'exchanges of feeds that somebody declared otherwise, bound as they are',
+    );
+  const refused = of('wrong');
+  if (refused.length > 0)
+    log.warn(
+      { objects: refused.map(({ object }) => object), first: refused[0]?.problem },
+      'could not declare all of the topology, using it as found; check it with "cdr-ingest topology --check"',
+    );
 }

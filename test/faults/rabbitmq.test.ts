@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { type RabbitServer, startRabbit } from '../../dev/stack.ts';
 import { openConnection } from '../../src/broker/connect.ts';
-import { declareTopology, defaultNames } from '../../src/broker/topology.ts';
+import { declareTopology } from '../../src/broker/declare.ts';
+import { defaultNames } from '../../src/broker/topology.ts';
 import { outsider, until } from '../support/broker.ts';
 import { expectFaultless, metric, openSite, readiness, type Site } from '../support/faults.ts';
 import { startProxy } from '../support/proxy.ts';

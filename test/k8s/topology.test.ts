@@ -11,17 +11,24 @@ const queue = z
     return { kind: 'queue', name, arguments: { 'x-queue-type': type, ...rest } };
   });
 const exchange = z
-  .strictObject({ name: z.string(), type: z.literal('topic'), arguments: argumentsSchema })
-  .transform(({ name, arguments: rest }): TopologyObject => ({ kind: 'exchange', name, arguments: rest }));
+  .strictObject({
+    name: z.string(),
+    type: z.literal('topic'),
+    internal: z.boolean().default(false),
+    arguments: argumentsSchema,
+  })
+  .transform(({ name, type, internal, arguments: rest }): TopologyObject => {
+    return { kind: 'exchange', name, type, isInternal: internal, arguments: rest };
+  });
 const binding = z
   .strictObject({
     source: z.string(),
     destination: z.string(),
-    destinationType: z.literal('queue'),
+    destinationType: z.enum(['queue', 'exchange']),
     routingKey: z.string(),
   })
-  .transform(({ source, destination, routingKey }): TopologyObject => {
-    return { kind: 'binding', queue: destination, exchange: source, routingKey };
+  .transform(({ source, destination, destinationType, routingKey }): TopologyObject => {
+    return { kind: 'binding', exchange: source, to: destinationType, destination, routingKey };
   });
 const schemas = new Map<string, z.ZodType<TopologyObject>>([
   ['Queue', queue],
@@ -55,10 +62,23 @@ describe('the objects of the topology operator', () => {
   const manifests = written();
 
   it('are what the worker itself would declare', () => {
-    const expected = topologyOf(defaultNames);
+    // They cannot say that an exchange is internal.
+    const expected = topologyOf(defaultNames).map((object) =>
+      object.kind === 'exchange' ? { ...object, isInternal: false } : object,
+    );
     const given = manifests.flatMap(objectOf);
     expect(given).toHaveLength(expected.length);
     expect(given).toEqual(expect.arrayContaining(expected));
+  });
+
+  it('lose nothing that is published to cdrs before it is bound', () => {
+    const { exchange, intakeExchange } = defaultNames;
+    const [policy] = ofKind(manifests, 'Policy', 'cdrs-unbound');
+    expect(policy?.spec).toMatchObject({
+      pattern: `^${exchange}$`,
+      applyTo: 'exchanges',
+      definition: { 'alternate-exchange': intakeExchange },
+    });
   });
 
   it('let a worker hold deliveries longer than it ever does', () => {
@@ -72,15 +92,15 @@ describe('the objects of the topology operator', () => {
   it('let the worker read its queues and reply, and nothing else', () => {
     const [worker] = ofKind(manifests, 'Permission', 'cdr-worker');
     const may = z.looseObject({ permissions: permission }).parse(worker?.spec).permissions;
-    const { exchange, queue, deadExchange, deadQueue, resultsExchange, resultsQueue } = defaultNames;
+    const { exchange, intakeExchange, queue, deadExchange, deadQueue, resultsExchange, resultsQueue } =
+      defaultNames;
     const allowed = (pattern: string, names: string[]) =>
       names.filter((name) => new RegExp(pattern).test(name));
     expect(may.configure).toBe('^$');
     expect(allowed(may.read, [queue, deadQueue, resultsQueue, 'cdrs.reply.1'])).toEqual([queue, deadQueue]);
-    expect(allowed(may.write, [exchange, deadExchange, resultsExchange, DEFAULT_EXCHANGE])).toEqual([
-      resultsExchange,
-      DEFAULT_EXCHANGE,
-    ]);
+    expect(
+      allowed(may.write, [exchange, intakeExchange, deadExchange, resultsExchange, DEFAULT_EXCHANGE]),
+    ).toEqual([resultsExchange, DEFAULT_EXCHANGE]);
   });
 
   it('give every user permissions and a secret from elsewhere', () => {

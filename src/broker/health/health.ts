@@ -120,14 +120,17 @@ export function bindingsHealth(managed: Managed, names: TopologyNames): Health {
   if (managed.kind === 'unmanaged') return notChecked(managed.why);
   const wanted = topologyOf(names).flatMap((object) => (object.kind === 'binding' ? [object] : []));
   const missing = wanted.filter(
-    ({ exchange, queue, routingKey }) =>
+    ({ exchange, destination, routingKey }) =>
       !managed.bindings.some(
         (found) =>
-          found.source === exchange && found.destination === queue && found.routing_key === routingKey,
+          found.source === exchange && found.destination === destination && found.routing_key === routingKey,
       ),
   );
   return healthOf(
-    missing.map(({ exchange, queue, routingKey }) => `${exchange} is not bound to ${queue} by ${routingKey}`),
+    missing.map(
+      ({ exchange, destination, routingKey }) =>
+        `${exchange} is not bound to ${destination} by ${routingKey}`,
+    ),
     `all ${wanted.length} exist`,
     'Run "cdr-ingest topology"',
   );

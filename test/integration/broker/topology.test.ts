@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type BrokerConnection, openConnection } from '../../../src/broker/connect.ts';
-import { checkTopology, declareTopology, defaultNames } from '../../../src/broker/topology.ts';
+import { checkTopology, declareTopology } from '../../../src/broker/declare.ts';
+import { defaultNames, type FeedExchange } from '../../../src/broker/topology.ts';
 import { type Outsider, outsider, until } from '../../support/broker.ts';
 import { testServices, testStack } from '../../support/stack.ts';
 
@@ -35,8 +36,9 @@ describe('the topology', () => {
         'queue "cdrs.dead"',
         'exchange "cdrs.results"',
         'queue "cdrs.results"',
-        'exchange "cdrs"',
         'queue "cdrs.create"',
+        'exchange "cdrs.intake"',
+        'exchange "cdrs"',
       ]);
       expect(wrong[0]?.problem).toContain('does not exist');
     }
@@ -46,7 +48,7 @@ describe('the topology', () => {
     for (let turn = 0; turn < 2; turn += 1) {
       expect((await declareTopology(connection, defaultNames)).filter(({ ok }) => !ok)).toEqual([]);
       const reports = await checkTopology(connection, defaultNames);
-      expect(reports).toHaveLength(9);
+      expect(reports).toHaveLength(11);
       expect(reports.filter(({ ok }) => !ok)).toEqual([]);
     }
   });
@@ -62,6 +64,16 @@ describe('the topology', () => {
       expect(wrong[0]?.problem).toContain('x-delivery-limit=7');
       expect(wrong[0]?.problem).toContain("received '7' but current is '20'");
     }
+  });
+
+  it('lets any client declare cdrs as switches do, without arguments, and none publish to cdrs.intake', async () => {
+    await other.apart((channel) => channel.assertExchange('cdrs', 'topic', { durable: true }));
+    const refused = other.apart(async (channel) => {
+      const closed = new Promise<string>((resolve) => channel.on('error', ({ message }) => resolve(message)));
+      channel.publish('cdrs.intake', 'cdrs.create', Buffer.from('forged'));
+      throw new Error(await closed);
+    });
+    await expect(refused).rejects.toThrow("cannot publish to internal exchange 'cdrs.intake'");
   });
 
   it('sends unroutable messages to the dead letters', async () => {
@@ -101,6 +113,89 @@ describe('the topology', () => {
     await declareTopology(connection, defaultNames);
   });
 
+  it('leaves an exchange cdrs of the form before as it is, names the command, and delivers a call once', async () => {
+    const alternate = { durable: true, arguments: { 'alternate-exchange': 'cdrs.dead' } };
+    await redeclare(other, 'cdrs', 'topic', alternate);
+    await other.channel.bindQueue('cdrs.create', 'cdrs', 'cdrs.create.#');
+    for (const reports of [
+      await checkTopology(connection, defaultNames),
+      await declareTopology(connection, defaultNames),
+    ]) {
+      const wrong = reports.filter(({ ok }) => !ok);
+      expect(wrong).toMatchObject([{ object: 'exchange "cdrs"', state: 'old form' }]);
+      expect(wrong[0]?.problem).toContain('"cdr-ingest topology --migrate"');
+    }
+    other.channel.publish('cdrs', 'cdrs.create.sw1', Buffer.from('once'));
+    other.channel.publish('cdrs', 'mistyped', Buffer.from('kept'));
+    await other.channel.waitForConfirms();
+    await until(async () => (await other.depth('cdrs.create')) + (await other.depth('cdrs.dead')) === 2);
+    expect([await other.depth('cdrs.create'), await other.depth('cdrs.dead')]).toEqual([1, 1]);
+    await other.channel.purgeQueue('cdrs.create');
+    await other.channel.purgeQueue('cdrs.dead');
+    await other.channel.deleteExchange('cdrs');
+    await declareTopology(connection, defaultNames);
+  });
+
+  it('accepts a cdrs.intake that is not internal, as the Kubernetes operator declares it, but no other alternate exchange', async () => {
+    const open = { durable: true, arguments: { 'alternate-exchange': 'cdrs.dead' } };
+    await redeclare(other, 'cdrs.intake', 'topic', open);
+    expect((await declareTopology(connection, defaultNames)).filter(({ ok }) => !ok)).toEqual([]);
+    await redeclare(other, 'cdrs.intake', 'topic', { durable: true });
+    const wrong = (await checkTopology(connection, defaultNames)).filter(({ ok }) => !ok);
+    expect(wrong.map(({ object }) => object)).toEqual(['exchange "cdrs.intake"']);
+    expect(wrong[0]?.problem).toContain('alternate-exchange=cdrs.dead');
+    await other.channel.deleteExchange('cdrs.intake');
+    await declareTopology(connection, defaultNames);
+  });
+
+  it.each<{ feed: FeedExchange; sent: string[] }>([
+    { feed: { exchange: 'cdrs.from.a', type: 'topic' }, sent: ['', 'any.key'] },
+    { feed: { exchange: 'cdrs.from.b', type: 'fanout' }, sent: ['', 'any.key'] },
+    { feed: { exchange: 'cdrs.from.c', type: 'direct', keys: ['a', 'b'] }, sent: ['b', 'a'] },
+  ])(
+    'has the exchange of a feed, which it may declare itself, bound to the queue: $feed',
+    async ({ feed, sent }) => {
+      for (let turn = 0; turn < 2; turn += 1) {
+        const reports = await declareTopology(connection, defaultNames, [feed]);
+        expect(reports.filter(({ ok }) => !ok)).toEqual([]);
+        expect(reports.map(({ object }) => object)).toContain(`exchange "${feed.exchange}"`);
+      }
+      await other.apart((channel) => channel.assertExchange(feed.exchange, feed.type, { durable: true }));
+      for (const key of sent) other.channel.publish(feed.exchange, key, Buffer.from(key));
+      await other.channel.waitForConfirms();
+      await until(async () => (await other.depth('cdrs.create')) === sent.length);
+      const message = await other.apart((channel) => channel.get('cdrs.create', { noAck: true }));
+      expect(message).toMatchObject({ fields: { exchange: feed.exchange } });
+      await other.channel.purgeQueue('cdrs.create');
+    },
+  );
+
+  it('uses the exchange of a feed as somebody declared it, and says so', async () => {
+    const feed = { exchange: 'switch.events', type: 'topic' } as const;
+    await other.channel.assertExchange(feed.exchange, 'topic', { durable: false, autoDelete: true });
+    const reports = await declareTopology(connection, defaultNames, [feed]);
+    expect(reports.filter(({ ok }) => !ok)).toEqual([]);
+    const found = reports.find(({ object }) => object === 'exchange "switch.events"');
+    expect(found).toMatchObject({ state: 'as found', problem: expect.stringContaining("'durable'") });
+    expect(await checkTopology(connection, defaultNames, [feed])).toContainEqual(found);
+    other.channel.publish(feed.exchange, 'any', Buffer.from('call'));
+    await other.channel.waitForConfirms();
+    await until(async () => (await other.depth('cdrs.create')) === 1);
+    await other.channel.purgeQueue('cdrs.create');
+  });
+
+  it('names the type of a feed exchange that is of another one than the file says, and does not bind it', async () => {
+    const feed = { exchange: 'switch.direct', type: 'topic' } as const;
+    await other.channel.assertExchange(feed.exchange, 'direct', { durable: true });
+    const reports = await declareTopology(connection, defaultNames, [feed]);
+    const [wrong, ...more] = reports.filter(({ ok }) => !ok);
+    expect(more).toEqual([]);
+    expect(wrong?.object).toBe('exchange "switch.direct"');
+    expect(wrong?.problem).toContain("received 'topic' but current is 'direct'");
+    expect(wrong?.problem).toContain('SOURCES_FILE');
+    expect(reports.some(({ object }) => object.includes('of exchange "switch.direct"'))).toBe(false);
+  });
+
   it('is only checked for existence, and says so, without the permission to configure', async (context) => {
     const { managementUrl } = await testStack();
     // Needed to create users; a broker in a container may not have it.
@@ -133,6 +228,12 @@ describe('the topology', () => {
     }
   });
 });
+
+/** What the broker says of an exchange that is declared in another way than the topology's. */
+async function redeclare(other: Outsider, name: string, type: string, options: object): Promise<void> {
+  await other.channel.deleteExchange(name);
+  await other.channel.assertExchange(name, type, options);
+}
 
 async function manage(base: string, method: string, path: string, body?: object): Promise<void> {
   const { username, password, origin } = new URL(base);
