@@ -48,6 +48,9 @@ export async function retry<Result>(
   }
 }
 
+/** The longest that Node's timers wait, nearly 25 days; with more they do not wait at all. */
+const TIMER_MAX_MS = 2_147_483_647;
+
 /** Sleeps, or returns early when `signal` is aborted. Never rejects. */
 export function sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
@@ -57,7 +60,7 @@ export function sleep(milliseconds: number, signal?: AbortSignal): Promise<void>
       signal?.removeEventListener('abort', finish);
       resolve();
     };
-    const timer = setTimeout(finish, milliseconds);
+    const timer = setTimeout(finish, Math.min(milliseconds, TIMER_MAX_MS));
     signal?.addEventListener('abort', finish);
   });
 }
@@ -74,10 +77,11 @@ export class DeadlineError extends Error {
  * @throws DeadlineError when the time is up
  */
 export function within<Result>(work: Promise<Result>, milliseconds: number, what: string): Promise<Result> {
+  const waited = Math.min(milliseconds, TIMER_MAX_MS);
   return new Promise((resolve, reject) => {
     const timer = setTimeout(
-      () => reject(new DeadlineError(`${what} did not come within ${milliseconds} ms`)),
-      milliseconds,
+      () => reject(new DeadlineError(`${what} did not come within ${waited} ms`)),
+      waited,
     );
     work.then(resolve, reject).finally(() => clearTimeout(timer));
   });

@@ -75,6 +75,9 @@ describe('readConfig', () => {
     ['SYSTEM_CURRENCY', 'usd'],
     ['REPLY_TO_ALLOW', '(unclosed'],
     ['IGNORED_PARAMETERS', 'colour,cost'],
+    ['IGNORED_PARAMETERS', '*'],
+    ['IGNORED_PARAMETERS', 'x_*,*_y'],
+    ['IGNORED_PARAMETERS', 'x**'],
     ['PREFETCH', '1e3'],
   ] as const)('refuses %s=%s', (name, value) => {
     expect(() => readConfig([name], { [name]: value })).toThrow(`got ${JSON.stringify(value)}`);
@@ -91,11 +94,11 @@ describe('readConfig', () => {
   });
 
   it('splits lists, and leaves out what is empty between commas', () => {
-    const environment = { AMQP_URL: 'amqp://one, amqp://two,', IGNORED_PARAMETERS: 'colour, ,shape' };
+    const environment = { AMQP_URL: 'amqp://one, amqp://two,', IGNORED_PARAMETERS: 'colour, ,x_*' };
     const config = readConfig(['AMQP_URL', 'IGNORED_PARAMETERS'], environment);
     expect(config).toEqual({
       AMQP_URL: ['amqp://one', 'amqp://two'],
-      IGNORED_PARAMETERS: ['colour', 'shape'],
+      IGNORED_PARAMETERS: ['colour', 'x_*'],
     });
   });
 

@@ -23,6 +23,8 @@ export interface SwitchClient {
   submit(probe: Probe): Promise<SwitchReply>;
   /** The same with any routing key. */
   submitTo(routingKey: string, probe: Probe): Promise<SwitchReply>;
+  /** Resolves with the reason when no more can be submitted. */
+  closed: Promise<string>;
   close(): Promise<void>;
 }
 
@@ -57,7 +59,12 @@ export async function openSwitchClient(
   const waiting = new Map<string, Waiting>();
   let next = 0;
 
+  let end: (reason: string) => void;
+  const closed = new Promise<string>((resolve) => {
+    end = resolve;
+  });
   const failAll = (reason: string) => {
+    end(reason);
     for (const { reject } of waiting.values()) reject(new Error(reason));
     waiting.clear();
   };
@@ -103,6 +110,7 @@ export async function openSwitchClient(
   return {
     submitTo,
     submit: (probe) => submitTo(routingKeyFor(probe.machine), probe),
+    closed,
     close: () => connection.close(),
   };
 }

@@ -10,7 +10,7 @@ const COMMANDS: Record<string, () => Promise<Register>> = {
   migrate: async () => (await import('./migrate.ts')).registerMigrate,
   topology: async () => (await import('./topology.ts')).registerTopology,
   user: async () => (await import('./user.ts')).registerUser,
-  publish: async () => (await import('./publish.ts')).registerPublish,
+  publish: async () => (await import('./publish/index.ts')).registerPublish,
   source: async () => (await import('./source/index.ts')).registerSource,
   dead: async () => (await import('./dead/index.ts')).registerDead,
   console: async () => (await import('./console.ts')).registerConsole,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { parameterNames } from '../domain/contract.ts';
+import { isContractName } from '../domain/secrets.ts';
 import {
   bytes,
   certificates,
@@ -135,10 +135,18 @@ export const variables = {
     secret: true,
   }),
   IGNORED_PARAMETERS: variable({
-    schema: list().pipe(z.array(z.string().refine((name) => !(parameterNames as string[]).includes(name)))),
+    schema: list().pipe(
+      z.array(
+        z
+          .string()
+          .regex(/^[^*]+\*?$/)
+          .refine((name) => !isContractName(name)),
+      ),
+    ),
     fallback: '',
-    expected: 'names beyond the contract, separated by commas',
-    description: 'Parameters beyond the contract that switches may send. They are neither read nor stored.',
+    expected: 'names beyond the contract, or how they begin (x_*), separated by commas',
+    description:
+      'Parameters beyond the contract that switches may send. They are neither read nor stored. `x_*` means every name that begins with x_, except those of the contract.',
   }),
   SOURCES_FILE: variable({
     schema: z.string(),

@@ -1,4 +1,5 @@
 import type { Config } from '../config.ts';
+import { ignoredNames } from '../domain/ignored.ts';
 import { correctedBody, type Edits } from '../domain/kept.ts';
 import { amount, plain, ZERO } from '../domain/money.ts';
 import { codeOf, type Outcome } from '../domain/outcome.ts';
@@ -46,7 +47,7 @@ export async function dryRun(
     maxBodyBytes: config.MAX_BODY_BYTES,
     // A dry run keeps nothing.
     keptBodyBytes: 0,
-    ignored: new Set(config.IGNORED_PARAMETERS),
+    ignored: ignoredNames(config.IGNORED_PARAMETERS),
     systemCurrency: config.SYSTEM_CURRENCY,
   };
   const { rows, skipped } = withCorrections(await readReplayable(database.sql, ids), edits);

@@ -7,10 +7,11 @@ export const INTEGER_MAX = 2_147_483_647;
 /** 9999-12-31T23:59:59Z in Unix seconds. */
 export const TIMESTAMP_MAX = 253_402_300_799;
 
-const WHOLE = /^-?(?:0|[1-9]\d*)$/;
-const DECIMAL = new RegExp(`^-?(?:0|[1-9]\\d{0,${GIVEN_INTEGER_DIGITS - 1}})(?:\\.\\d{1,${SCALE}})?$`);
+const IDENTIFIER_MAX = 255;
+const WHOLE = /^-?(?:0|[1-9][0-9]*)$/;
+const DECIMAL = new RegExp(`^-?(?:0|[1-9][0-9]{0,${GIVEN_INTEGER_DIGITS - 1}})(?:[.][0-9]{1,${SCALE}})?$`);
 /** C0, DEL and C1 controls and lone surrogates have no place in what identifies a call. */
-const IDENTIFIER = /^[^\p{Cc}\p{Cs}]{1,255}$/u;
+const IDENTIFIER = new RegExp(`^[^\\p{Cc}\\p{Cs}]{1,${IDENTIFIER_MAX}}$`, 'u');
 
 /** How a parameter is stored: store/persist/columns.ts has the type of its column and the way there and back. */
 export type StoredAs = 'text' | 'currency' | 'smallint' | 'integer' | 'bigint' | 'decimal' | 'timestamp';
@@ -34,6 +35,14 @@ const rows = z.registry<ParameterRow & { read: (value: unknown) => unknown }>();
 
 type JsonSchema = z.core.JSONSchema.BaseSchema;
 
+/** Python's `$` also stands before a line feed at the end. */
+const NO_LINE_FEED: JsonSchema = { not: { pattern: '\n' } };
+/**
+ * C0, DEL and C1 as they are: no escape and no class (`\p{Cc}`) means them in all of ECMAScript, Python and Go. For lone
+ * surrogates there is no pattern that Go would take, so the schema does not refuse them.
+ */
+const NO_CONTROLS: JsonSchema = { not: { pattern: '[\u0000-\u001f\u007f-\u009f]' } };
+
 /** A kind of value: how it is read, and the same as JSON Schema; test/domain/schema.test.ts holds one to the other. */
 interface Kind<Value> extends Pick<ParameterRow, 'type' | 'storedAs' | 'expected'> {
   /** The normalised value, or REFUSED. One function a parameter: a union of schemas would cost ten times as much. */
@@ -55,7 +64,7 @@ function whole(min: number, max: number, storedAs: StoredAs = integerFor(max)): 
     json: {
       anyOf: [
         { type: 'integer', minimum: min, maximum: max },
-        { type: 'string', pattern: WHOLE.source },
+        { type: 'string', pattern: WHOLE.source, ...NO_LINE_FEED },
       ],
     },
   };
@@ -99,7 +108,9 @@ const identifier: Kind<string> = {
     const given = textIn(value);
     return given !== undefined && IDENTIFIER.test(given) ? given : REFUSED;
   },
-  json: { anyOf: [{ type: 'string', pattern: IDENTIFIER.source }, { type: 'integer' }] },
+  json: {
+    anyOf: [{ type: 'string', minLength: 1, maxLength: IDENTIFIER_MAX, ...NO_CONTROLS }, { type: 'integer' }],
+  },
 };
 
 /** Never stored or shown, so taken as it is; an empty one counts as missing. */
@@ -119,7 +130,7 @@ const decimal: Kind<string> = {
     const given = typeof value === 'number' && Number.isFinite(value) ? plain(amount(String(value))) : value;
     return typeof given === 'string' && DECIMAL.test(given) ? canonical(given) : REFUSED;
   },
-  json: { anyOf: [{ type: 'string', pattern: DECIMAL.source }, { type: 'number' }] },
+  json: { anyOf: [{ type: 'string', pattern: DECIMAL.source, ...NO_LINE_FEED }, { type: 'number' }] },
 };
 
 const currencyCode: Kind<string> = {

@@ -1,5 +1,6 @@
 import type { Fields } from './body.ts';
 import { INTEGER_MAX, type Parameters, parameterNames, parameterRow, parameters } from './contract.ts';
+import type { IgnoredNames } from './ignored.ts';
 import { maskCallText, shownName } from './masking.ts';
 import { looksSecret } from './secrets.ts';
 import { shown } from './text.ts';
@@ -20,9 +21,9 @@ const ERRORS_MAX = 50;
 /**
  * Checks a message against the contract and reports everything that is wrong at once.
  *
- * @param ignored names beyond the contract that switches may send (IGNORED_PARAMETERS)
+ * @param ignored left out before anything is checked
  */
-export function validate(fields: Fields, ignored: ReadonlySet<string>): Validation {
+export function validate(fields: Fields, ignored: IgnoredNames): Validation {
   const known = ignored.size === 0 ? fields : without(fields, ignored);
   const result = parameters.safeParse(known);
   if (!result.success) {
@@ -101,6 +102,6 @@ function countCleaned(fields: Fields, values: Parameters): number {
   return cleaned;
 }
 
-function without(fields: Fields, ignored: ReadonlySet<string>): Fields {
+function without(fields: Fields, ignored: IgnoredNames): Fields {
   return Object.fromEntries(Object.entries(fields).filter(([name]) => !ignored.has(name)));
 }

@@ -26,10 +26,10 @@ export function splitterOf(spec: FeedSpec): Splitter {
 function withoutBom(splitter: Splitter): Splitter {
   let isFirst = true;
   return {
-    take: (line) => {
+    take: (line, isEnd) => {
       const text = isFirst && line.startsWith(BOM) ? line.slice(1) : line;
       isFirst = false;
-      return splitter.take(text);
+      return splitter.take(text, isEnd);
     },
     end: () => splitter.end(),
   };

@@ -14,7 +14,7 @@ const text = z
   .meta({ type: ['string', 'number', 'boolean'], minLength: 1 });
 const words = z.array(text).min(1);
 const flag = z.literal('true').meta({ type: 'boolean', const: true });
-const small = z.string().regex(/^\d{1,4}$/, 'a number of lines');
+const small = z.string().regex(/^[0-9]{1,4}$/, 'a number of lines');
 const count = small.meta({ type: 'integer', pattern: undefined, minimum: 0, maximum: 9999 });
 
 const path = z.union([text, words]);
@@ -34,15 +34,15 @@ const values = z.array(value).min(2);
 
 const numberPlan = z.strictObject({
   country: text
-    .regex(/^\d{1,3}$/, '1 to 3 digits')
+    .regex(/^[0-9]{1,3}$/, '1 to 3 digits')
     .optional()
     .describe('The calling code that stands in place of `national`.'),
   international: text
-    .regex(/^\d{1,6}$/, '1 to 6 digits')
+    .regex(/^[0-9]{1,6}$/, '1 to 6 digits')
     .default('00')
     .describe('What is dialled before an international number.'),
   national: text
-    .regex(/^\d{1,3}$/, '1 to 3 digits')
+    .regex(/^[0-9]{1,3}$/, '1 to 3 digits')
     .default('0')
     .describe('What is dialled before a national number.'),
 });
@@ -51,7 +51,7 @@ const decimalRules = z.strictObject({
   point: z.enum(['.', ',']).default('.').describe('The decimal separator.'),
   shift: z
     .string()
-    .regex(/^-?\d{1,2}$/, 'a whole number from -99 to 99')
+    .regex(/^-?[0-9]{1,2}$/, 'a whole number from -99 to 99')
     .meta({ type: 'integer', pattern: undefined, minimum: -99, maximum: 99 })
     .default('0')
     .describe('Moves the decimal separator: -2 makes cents units.'),
@@ -135,7 +135,7 @@ const shared = {
     .describe('Fields and the values of them whose records are left out and counted.'),
   every: z
     .string()
-    .regex(/^[1-9]\d{0,4}[smhd]$/, 'a time such as 90s, 15m, 2h or 1d')
+    .regex(/^[1-9][0-9]{0,4}[smhd]$/, 'a time such as 90s, 15m, 2h or 1d')
     .optional()
     .describe('How often the feed is heard of at least: 90s, 15m, 2h, 1d.'),
   sequence: path.optional().describe('A field that counts the records.'),
@@ -163,7 +163,10 @@ export const feeds = {
     ...shared,
     format: z.literal('positional').describe('Fields at fixed positions of a line.'),
     fields: z
-      .record(z.string(), z.string().regex(/^[1-9]\d{0,4}(?:-[1-9]\d{0,4})?$/, 'positions such as 1-20'))
+      .record(
+        z.string(),
+        z.string().regex(/^[1-9][0-9]{0,4}(?:-[1-9][0-9]{0,4})?$/, 'positions such as 1-20'),
+      )
       .describe('Where each field stands: its first and last character, counted from 1, such as 1-20.'),
     header: z.union([count, lines]).optional().describe(HEADER),
     trailer: trailer.optional().describe(TRAILER),
@@ -179,5 +182,5 @@ export const feedSchema = z.discriminatedUnion('format', [
 ]);
 export type FeedSpec = z.output<typeof feedSchema>;
 
-const name = z.string().regex(/^[\w.-]{1,100}$/);
+const name = z.string().regex(/^[A-Za-z0-9_.-]{1,100}$/);
 export const sourcesSchema = z.record(name, feedSchema);

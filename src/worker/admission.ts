@@ -5,6 +5,7 @@ import { type Confinement, isReadablyOutside } from '../domain/confinement.ts';
 import { leftoversIn } from '../domain/content.ts';
 import { type DeadLetter, uniqueidOf } from '../domain/dead-letter.ts';
 import type { Call } from '../domain/decide.ts';
+import type { IgnoredNames } from '../domain/ignored.ts';
 import { MASK, shownName } from '../domain/masking.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import { readReplayHeader, tokenHashOf } from '../domain/replay-header.ts';
@@ -21,7 +22,7 @@ export type Admitted = { deadLetter: () => DeadLetter } & Submission;
 
 /** What admission needs to know about a call whose sender is verified elsewhere. */
 export interface ReadingRules extends KeepingRules {
-  ignored: ReadonlySet<string>;
+  ignored: IgnoredNames;
   systemCurrency: string;
 }
 

@@ -4,6 +4,7 @@ import type { BrokerConnection } from '../broker/supervisor.ts';
 import { defaultNames, type TopologyNames } from '../broker/topology.ts';
 import type { Config } from '../config.ts';
 import type { brokerOf } from '../connections.ts';
+import { ignoredNames } from '../domain/ignored.ts';
 import type { Logger } from '../ops/logger.ts';
 import type { Database } from '../store/database.ts';
 import { createPersistAroundLocks } from '../store/persist/around-locks.ts';
@@ -231,7 +232,7 @@ function admissionRules(config: ConsumerConfig, verifier: Verifier) {
   return {
     maxBodyBytes: config.MAX_BODY_BYTES,
     keptBodyBytes: config.KEPT_BODY_BYTES,
-    ignored: new Set(config.IGNORED_PARAMETERS),
+    ignored: ignoredNames(config.IGNORED_PARAMETERS),
     systemCurrency: config.SYSTEM_CURRENCY,
     verify: verifier.checkLate,
     verifySoon: verifier.checkSoon,
