@@ -9,7 +9,7 @@ import { defaultNames } from '../src/broker/topology.ts';
 import { openDatabase } from '../src/store/database.ts';
 import { migrate } from '../src/store/migrate.ts';
 import { upsertUser } from '../src/store/users.ts';
-import { EVENT_USER } from './events.ts';
+import { EVENT_USER, eventFeed } from './events.ts';
 import { type Message, operator, referenceStatements, sender } from './workload.ts';
 
 /** Durable and replicated like the input queue, so that a confirm means the same as in production. */
@@ -44,7 +44,7 @@ async function furnish(stack: Awaited<ReturnType<typeof startStack>>, progress: 
   progress('migrating and filling the reference tables');
   await fillTemplate(withDatabase(stack.databaseUrl, TEMPLATE));
   const connection = await connect(stack.amqpUrl);
-  await declareTopology(connection, defaultNames);
+  await declareTopology(connection, defaultNames, [eventFeed().spec]);
   const channel = await connection.openConfirmChannel();
   await channel.assertQueue(REPLY_QUEUE, { durable: true, arguments: { 'x-queue-type': 'quorum' } });
 

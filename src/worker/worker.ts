@@ -1,4 +1,4 @@
-import type { Config } from '../config.ts';
+import { type Config, ConfigError } from '../config.ts';
 import { brokerOf, brokerVariables, databaseOf, databaseVariables } from '../connections.ts';
 import { serveOps } from '../ops/http.ts';
 import type { Logger } from '../ops/logger.ts';
@@ -107,6 +107,7 @@ export async function startWorker(
   await untilMigrated(address, log, signal)
     .then(() => retrying(() => recordUniqueidRules(database.sql, feeds.all, acceptsNewUniqueids)))
     .catch(async (error: unknown) => {
+      await database.close(CONNECT_TIMEOUT_MS);
       await ops.close();
       throw error;
     });
@@ -127,10 +128,8 @@ export async function startWorker(
         await running.declareFeeds();
         log.info({ feeds: feeds.all.map(({ name }) => name) }, 'sources file read again');
       } catch (error) {
-        log.error(
-          { description: describeFailure(error) },
-          'the sources file cannot be used; the one before stays in force',
-        );
+        const why = error instanceof ConfigError ? error.message : describeFailure(error);
+        log.error({ why }, 'the sources file cannot be used; the one before stays in force');
       }
     },
     stop: async () => {
