@@ -212,6 +212,11 @@ describe('the same call of a feed again', () => {
     ]);
   });
 
+  it('after it came as a message that speaks the contract is a duplicate', async () => {
+    await db.persist([{ cost: '1' }]);
+    expect(await kindsOf(ofFeed({ cost: '1' }), ofFeed({ cost: '2' }))).toEqual(['duplicate', 'conflict']);
+  });
+
   it('as a message that speaks the contract is a duplicate', async () => {
     await persisted([ofFeed({})]);
     expect(await db.persist([{}, { scustomer: 2 }])).toMatchObject([
