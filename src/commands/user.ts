@@ -3,6 +3,7 @@ import { hashPassword } from '../auth/password.ts';
 import { ConfigError, readConfig } from '../config.ts';
 import { databaseVariables } from '../connections.ts';
 import { parameterRow, parameters } from '../domain/contract.ts';
+import { EVERY, EVERY_EXPECTED, everyText, secondsOf } from '../domain/every.ts';
 import { disableUser, listUsers, ROLES, type Role, roleOf, upsertUser } from '../store/users.ts';
 import { withDatabase } from './database.ts';
 import { CommandError } from './exit.ts';
@@ -34,6 +35,7 @@ function registerAdd(user: Command): void {
     .option('--change-role', 'allow a new role for an existing user')
     .option('--machine <machine...>', 'confine a system user to calls of these machines')
     .option('--customer <id...>', 'confine a system user to calls of these customers')
+    .option('--every <time>', 'how often a system user is heard of at least: 15m, 2h; none for no alarm')
     .addOption(new Option('--any-machine', 'lift the confinement to machines').conflicts('machine'))
     .addOption(new Option('--any-customer', 'lift the confinement to customers').conflicts('customer'))
     .action(add);
@@ -42,6 +44,7 @@ function registerAdd(user: Command): void {
       'cdr-ingest user add alice --role operator',
       'cdr-ingest user add switch-1 --role system --machine switch-1 < password.txt',
       'cdr-ingest user add switch-1 --role system --any-machine',
+      'cdr-ingest user add switch-1 --role system --every 15m',
     ],
     environment: databaseVariables,
   });
@@ -70,6 +73,7 @@ interface AddOptions {
   changeRole?: true;
   machine?: string[];
   customer?: string[];
+  every?: string;
   anyMachine?: true;
   anyCustomer?: true;
 }
@@ -80,12 +84,12 @@ async function add(name: string, options: AddOptions): Promise<void> {
     throw new ConfigError('name: expected 1 to 255 characters without control characters');
   const { role, changeRole: mayChangeRole = false } = options;
   if (!isRole(role)) throw new ConfigError(`--role: expected one of ${ROLES.join(', ')}, got "${role}"`);
-  const confinement = confinementOf(options);
+  const settings = { ...confinementOf(options), ...everyOf(options) };
   await withDatabase(config, SESSION, async ({ sql }) => {
     const before = await roleOf(sql, name);
     if (before !== undefined && before !== role && !mayChangeRole) throw otherRole(name, before, role);
     const passwordHash = await hashPassword(await askForPassword(name));
-    const change = { username: name, passwordHash, role, mayChangeRole, ...confinement };
+    const change = { username: name, passwordHash, role, mayChangeRole, ...settings };
     if (!(await upsertUser(sql, change))) throw otherRole(name, 'another role', role);
   });
   printLine(`${name} has role ${role}`);
@@ -97,13 +101,14 @@ async function list({ json }: { json?: boolean }): Promise<void> {
   if (json) printJson(users);
   else
     printTable(
-      ['username', 'role', 'active', 'machines', 'customers', 'changed'],
-      users.map(({ username, role, active, machines, customers, updatedAt }) => [
+      ['username', 'role', 'active', 'machines', 'customers', 'every', 'changed'],
+      users.map(({ username, role, active, machines, customers, everySeconds, updatedAt }) => [
         username,
         role,
         active ? 'yes' : 'no',
         listOf(machines),
         listOf(customers),
+        everySeconds === null ? '' : everyText(everySeconds),
         updatedAt.toISOString(),
       ]),
     );
@@ -135,6 +140,16 @@ function confinementOf({ role, machine, customer, anyMachine, anyCustomer }: Add
     ...(customer && { customers: [...new Set(customer.map(Number))] }),
     ...(anyCustomer && { customers: null }),
   };
+}
+
+/** Throws ConfigError for what is no time, and for a user who submits no calls. */
+function everyOf({ role, every }: AddOptions): { everySeconds?: number | null } {
+  if (every === undefined) return {};
+  if (role !== 'system') throw new ConfigError(`--every: expected a user with role system, got role ${role}`);
+  if (every === 'none') return { everySeconds: null };
+  if (!EVERY.test(every))
+    throw new ConfigError(`--every: expected ${EVERY_EXPECTED}, or none, got "${every}"`);
+  return { everySeconds: secondsOf(every) };
 }
 
 async function askForPassword(name: string): Promise<string> {

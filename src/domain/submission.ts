@@ -10,6 +10,8 @@ export interface Skipped {
   kind: 'skipped';
   /** Its feed. */
   source: string;
+  /** By the feed's own counter. */
+  sequence: bigint | null;
 }
 
 interface Admission {
@@ -21,6 +23,10 @@ interface Admission {
   replay?: Replay;
   /** The feed that it came by; none for a message that speaks the contract. */
   source?: string;
+  /** By the counter of that feed; null where there is none, or its number cannot be read. */
+  sequence?: bigint | null;
+  /** The verified user who sent a message that speaks the contract; none of replays. */
+  sender?: string;
   /** Texts of the call in which characters were replaced or that were cut. */
   cleaned: number;
 }

@@ -1,4 +1,5 @@
 import type { ParameterName } from '../domain/contract.ts';
+import { secondsOf } from '../domain/every.ts';
 import { shown } from '../domain/text.ts';
 import type { Problem } from './combine.ts';
 import { type Context, operatorsOf, pathOf } from './compile.ts';
@@ -9,6 +10,7 @@ import { type FieldReader, fieldReader, type NativeRecord, type Path } from './n
 import { compileParameter, type MappedParameter } from './parameter.ts';
 import { type Positions, readCsv, readForm, readPositional } from './rows.ts';
 import { type FeedSpec, mappedNames, type ValueSpec } from './schema.ts';
+import type { SequenceField } from './sequence.ts';
 
 /** A feed, ready to map records. */
 export interface Feed {
@@ -17,6 +19,10 @@ export interface Feed {
   read: (text: string) => NativeRecord | Failure;
   skip: readonly SkipRule[];
   parameters: readonly MappedParameter[];
+  /** Null where no field counts the records. */
+  sequence: SequenceField | null;
+  /** How often it is heard of at least; null where nobody says. */
+  everySeconds: number | null;
 }
 
 /** Records that have one of the values in a field are left out. */
@@ -42,7 +48,7 @@ export function compileFeed(name: string, spec: FeedSpec, problems: Problem[]): 
     const read = fieldReader(pathOf(field, [name, 'skip', field], context), false);
     return { field, values: new Set(values), read };
   });
-  if (spec.sequence !== undefined) pathOf(spec.sequence, [name, 'sequence'], context);
+  const sequence = sequenceFieldOf(spec, [name, 'sequence'], context);
   const parameters = mappedNames.flatMap((parameter) => {
     const value = spec.call[parameter] as ValueSpec | undefined;
     return value === undefined
@@ -50,7 +56,14 @@ export function compileFeed(name: string, spec: FeedSpec, problems: Problem[]): 
       : [compileParameter(parameter, value, [name, 'call', parameter], context)];
   });
   checkMachine(name, spec, problems);
-  return { name, spec, read: readerOf(spec, [name], context), skip, parameters };
+  const everySeconds = spec.every === undefined ? null : secondsOf(spec.every);
+  return { name, spec, read: readerOf(spec, [name], context), skip, parameters, sequence, everySeconds };
+}
+
+function sequenceFieldOf({ sequence }: FeedSpec, at: Problem['at'], context: Context): SequenceField | null {
+  if (sequence === undefined) return null;
+  const path = pathOf(sequence, at, context);
+  return { field: path.join('.'), read: fieldReader(path, false) };
 }
 
 function columnsOf(spec: FeedSpec): ReadonlySet<string> | null {

@@ -8,6 +8,7 @@ import { Failure } from './failure.ts';
 import type { Feed } from './feed.ts';
 import type { NativeRecord } from './native.ts';
 import { PEERS } from './parameter.ts';
+import { sequenceIn } from './sequence.ts';
 import { resolvePair } from './stamps.ts';
 import type { Instant } from './times.ts';
 
@@ -15,11 +16,16 @@ import type { Instant } from './times.ts';
 export type Mapped =
   | MappedCall
   /** Left out by value, to be counted and acknowledged. */
-  | { kind: 'skip'; field: string; value: string }
+  | (Numbered & { kind: 'skip'; field: string; value: string })
   /** Each error with the parameter that cannot be had, '' for the record as a whole; `fields` could be had. */
-  | { kind: 'unmapped'; errors: ParameterError[]; fields: Fields };
+  | (Numbered & { kind: 'unmapped'; errors: ParameterError[]; fields: Fields });
 
-export interface MappedCall {
+interface Numbered {
+  /** By the feed's own counter; null where there is none, or its number cannot be read. */
+  sequence: bigint | null;
+}
+
+export interface MappedCall extends Numbered {
   kind: 'call';
   /** Parameters of the contract, still to be validated; those of lookups are not among them. */
   fields: Fields;
@@ -41,16 +47,17 @@ const NONE: Edits = {};
 export function mapRecord(feed: Feed, text: string, edits: Edits = NONE): Mapped {
   const record = feed.read(text);
   if (record instanceof Failure)
-    return { kind: 'unmapped', errors: [{ key: '', message: record.message }], fields: {} };
+    return { kind: 'unmapped', errors: [{ key: '', message: record.message }], fields: {}, sequence: null };
+  const sequence = sequenceIn(feed.sequence, record);
   const errors: ParameterError[] = [];
   for (const { field, values, read } of feed.skip) {
     const value = read(record);
     // A field that is missing is never a reason to skip.
     if (value instanceof Failure) errors.push({ key: '', message: `skip: ${value.message}` });
-    else if (values.has(value)) return { kind: 'skip', field, value };
+    else if (values.has(value)) return { kind: 'skip', field, value, sequence };
   }
-  const mapped = mapParameters(feed, record, edits, errors);
-  return errors.length > 0 ? { kind: 'unmapped', errors, fields: mapped.fields } : mapped;
+  const mapped = { ...mapParameters(feed, record, edits, errors), sequence };
+  return errors.length > 0 ? { kind: 'unmapped', errors, fields: mapped.fields, sequence } : mapped;
 }
 
 interface Stamp {
@@ -58,7 +65,12 @@ interface Stamp {
   rounding: Rounding;
 }
 
-function mapParameters(feed: Feed, record: NativeRecord, edits: Edits, errors: ParameterError[]): MappedCall {
+function mapParameters(
+  feed: Feed,
+  record: NativeRecord,
+  edits: Edits,
+  errors: ParameterError[],
+): Omit<MappedCall, 'sequence'> {
   const fields: Record<string, string | number> = { ...edits };
   const stamps: Partial<Record<ParameterName, Stamp>> = {};
   const wanted: { parameter: ParameterName; kind: string; key: string }[] = [];

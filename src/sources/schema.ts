@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { parameterNames, parameterRow } from '../domain/contract.ts';
+import { EVERY, EVERY_EXPECTED } from '../domain/every.ts';
 import { DURATIONS, ROUNDINGS } from './durations.ts';
 import { SIP_PARTS } from './phone.ts';
 
@@ -135,7 +136,7 @@ const shared = {
     .describe('Fields and the values of them whose records are left out and counted.'),
   every: z
     .string()
-    .regex(/^[1-9][0-9]{0,4}[smhd]$/, 'a time such as 90s, 15m, 2h or 1d')
+    .regex(EVERY, EVERY_EXPECTED)
     .optional()
     .describe('How often the feed is heard of at least: 90s, 15m, 2h, 1d.'),
   sequence: path.optional().describe('A field that counts the records.'),

@@ -47,17 +47,20 @@ export interface UserChange extends Partial<Lists> {
   username: string;
   passwordHash: string;
   role: Role;
+  /** How often the user is heard of at least; null says nothing, and left out it stays as it is. */
+  everySeconds?: number | null;
   /** If false, a user of another role is left unchanged. */
   mayChangeRole?: boolean;
 }
 
 const UPSERT = statement(
   'users.upsert',
-  `insert into users as u (username, password_hash, role, machines, customers)
-   values ($1, $2, $3, $4::text[], $5::int[])
+  `insert into users as u (username, password_hash, role, machines, customers, every_seconds)
+   values ($1, $2, $3, $4::text[], $5::int[], $9::int)
    on conflict (username) do update set password_hash = excluded.password_hash, role = excluded.role, active = true,
      updated_at = now(), machines = case when $6 then excluded.machines else u.machines end,
-     customers = case when $7 then excluded.customers else u.customers end
+     customers = case when $7 then excluded.customers else u.customers end,
+     every_seconds = case when $10 then excluded.every_seconds else u.every_seconds end
    where u.role = excluded.role or $8
    returning username`,
 );
@@ -67,7 +70,7 @@ const UPSERT = statement(
  * it has another role that must not be changed.
  */
 export async function upsertUser(sql: Sql, change: UserChange): Promise<boolean> {
-  const { username, passwordHash, role, machines, customers, mayChangeRole = true } = change;
+  const { username, passwordHash, role, machines, customers, everySeconds, mayChangeRole = true } = change;
   const rows = await sql(UPSERT, [
     username,
     passwordHash,
@@ -77,6 +80,8 @@ export async function upsertUser(sql: Sql, change: UserChange): Promise<boolean>
     machines !== undefined,
     customers !== undefined,
     mayChangeRole,
+    everySeconds ?? null,
+    everySeconds !== undefined,
   ]);
   return rows.length > 0;
 }
@@ -93,12 +98,15 @@ export interface ListedUser extends Lists {
   username: string;
   role: string;
   active: boolean;
+  /** How often it is heard of at least; null where nobody says. */
+  everySeconds: number | null;
   updatedAt: Date;
 }
 
 const LIST = statement(
   'users.list',
-  `select username, role, active, machines, customers, updated_at as "updatedAt" from users order by username`,
+  `select username, role, active, machines, customers, every_seconds as "everySeconds", updated_at as "updatedAt"
+   from users order by username`,
 );
 
 /** Every user, by name. */

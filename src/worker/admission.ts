@@ -89,7 +89,9 @@ function authorize(parsed: ParsedRequest, sender: AuthResult, rules: ReadingRule
   if (sender.kind === 'unauthenticated')
     return refuse(parsed, { kind: 'unauthenticated' }, rules, UNVERIFIED);
   if (sender.role !== SUBMITTER) return refuse(parsed, { kind: 'forbidden' }, rules, VERIFIED);
-  return checkCall(parsed, sender.username, rules, VERIFIED, sender.confinement);
+  const admitted = checkCall(parsed, sender.username, rules, VERIFIED, sender.confinement);
+  admitted.sender = sender.username;
+  return admitted;
 }
 
 /**

@@ -17,6 +17,7 @@ import { createConnect, openReplyConnections } from './connections.ts';
 import { createDeadQueueAdmission } from './dead-queue.ts';
 import { admitRecord } from './feed-admission.ts';
 import type { Feeds } from './feeds.ts';
+import type { Heard } from './heard.ts';
 import type { Metrics } from './metrics.ts';
 import { openQueueWorker, type QueueWorker, type SharedOptions } from './queue-worker.ts';
 import { reportReplies } from './reply-events.ts';
@@ -73,6 +74,7 @@ export interface Environment {
   reachable: () => Promise<boolean>;
   feeds: Feeds;
   metrics: Metrics;
+  heard: Pick<Heard, 'record'>;
   log: Logger;
 }
 
@@ -191,7 +193,7 @@ function openQueueWorkers(
 type QueueConnection = ReturnType<ReturnType<typeof createConnect>>;
 
 function sharedOptions(
-  { config, database, reachable, metrics, log }: Environment,
+  { config, database, reachable, metrics, heard, log }: Environment,
   names: TopologyNames,
   replies: ReplyPublisher,
   rows: HeldRows,
@@ -212,6 +214,7 @@ function sharedOptions(
     batchSize: config.BATCH_SIZE,
     keepBytes: config.MAX_BODY_BYTES,
     metrics,
+    heard,
     log,
   };
 }

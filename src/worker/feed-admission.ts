@@ -43,7 +43,10 @@ export function admitRecord(
   rules: RecordRules,
 ): Admitted | Skipped | Promise<Admitted> {
   const mapped = mapRequest(request, feed, rules.maxBodyBytes);
-  if (mapped.kind === 'skip') return { kind: 'skipped', source: feed.name };
+  if (mapped.kind === 'skip') {
+    const { sequence } = mapped;
+    return { kind: 'skipped', source: feed.name, sequence };
+  }
   const record = { request, feed, mapped };
   const user = rules.identify(feed.spec.as);
   return user instanceof Promise
@@ -70,7 +73,7 @@ export function admitVouchedRecord(
 }
 
 function unmapped(message: string): MappedRequest['mapped'] {
-  return { kind: 'unmapped', errors: [{ key: '', message }], fields: {} };
+  return { kind: 'unmapped', errors: [{ key: '', message }], fields: {}, sequence: null };
 }
 
 function mapRequest(request: Request, feed: Feed, maxBodyBytes: number): Mapped {
@@ -129,6 +132,7 @@ function checkRecord(
     deadLetter: () => feedDeadLetterFor(request, feed, rules, isVerified),
     cleaned: validation.cleaned,
     source: feed.name,
+    sequence: mapped.sequence,
     isTimeGuessed: mapped.isTimeGuessed,
   };
 }
@@ -157,5 +161,6 @@ function refuse(
     deadLetter: () => feedDeadLetterFor(request, feed, rules, isVerified),
     cleaned: 0,
     source: feed.name,
+    sequence: mapped.sequence,
   };
 }

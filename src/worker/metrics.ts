@@ -1,6 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { type LossCause, lossCauses } from '../broker/consumer.ts';
 import { codeOf, codes, deadReasonOf, deadReasons } from '../domain/outcome.ts';
+import { createHeardMetrics } from './heard-metrics.ts';
 import { createInfoMetrics } from './info-metrics.ts';
 import { createDeadLetterMetrics } from './open-dead-letters.ts';
 import type { PipelineEvent } from './pipeline-events.ts';
@@ -52,6 +53,7 @@ export function createMetrics() {
     replies: createReplyMetrics(registry),
     statements: createStatementMetrics(registry),
     deadLetters: createDeadLetterMetrics(registry),
+    heard: createHeardMetrics(registry),
     info: createInfoMetrics(registry),
   };
 }

@@ -2,8 +2,6 @@ import { Gauge, type Registry } from 'prom-client';
 import { deadReasons } from '../domain/outcome.ts';
 import type { OpenDeadLetters } from '../store/dead-letters/open.ts';
 
-const EVERY_MS = 15_000;
-
 /** What `/metrics` shows of dead letters that wait for an operator. They are counted now and then, never at a scrape. */
 export function createDeadLetterMetrics(registry: Registry) {
   const registers = [registry];
@@ -24,30 +22,5 @@ export function createDeadLetterMetrics(registry: Registry) {
       for (const { reason, count } of deadLetters) open.set({ reason }, count);
       oldest.set(Math.max(0, ...deadLetters.map(({ oldestSeconds }) => oldestSeconds)));
     },
-  };
-}
-
-/**
- * Counts the open dead letters now and every 15 s, one reading at a time. A reading that fails leaves what was read
- * before: an outage of the database has metrics of its own. Returns how to stop.
- */
-export function watchOpenDeadLetters(
-  read: () => Promise<OpenDeadLetters[]>,
-  { set }: ReturnType<typeof createDeadLetterMetrics>,
-): () => Promise<void> {
-  let reading: Promise<void> | undefined;
-  const look = () => {
-    reading ??= read()
-      .then(set, () => undefined)
-      .finally(() => {
-        reading = undefined;
-      });
-  };
-  look();
-  const timer = setInterval(look, EVERY_MS);
-  timer.unref();
-  return async () => {
-    clearInterval(timer);
-    await reading;
   };
 }

@@ -1,5 +1,6 @@
 import { codeOf, type Outcome } from '../domain/outcome.ts';
 import { responsesTo } from '../domain/reply.ts';
+import type { Skipped } from '../domain/submission.ts';
 import type { Logger } from '../ops/logger.ts';
 import type { FailureKind } from '../store/failures.ts';
 import type { Message } from './batch.ts';
@@ -18,7 +19,7 @@ export type PipelineEvent =
   | { kind: 'unroutable reply'; uniqueid: string | null; request: Request }
   | { kind: 'trouble'; cause: FailureKind | 'broker'; description: string }
   /** A record that its feed leaves out. */
-  | { kind: 'skipped'; source: string }
+  | Skipped
   /** How many messages in hand wait for rows that somebody else holds. */
   | { kind: 'waiting'; messages: number }
   /** A message whose dead letter the database refuses in every form. It stays in hand. */

@@ -107,7 +107,7 @@ export class Pipeline<Delivery extends Request> {
   #enqueue(delivery: Delivery, admitted: Arrival): void {
     if (admitted.kind === 'set aside') this.#ports.setAside(delivery);
     else if (admitted.kind === 'skipped') {
-      this.#ports.observe({ kind: 'skipped', source: admitted.source });
+      this.#ports.observe(admitted);
       this.#ports.acknowledge([delivery]);
     } else {
       this.#ready.push({ delivery, submission: admitted });

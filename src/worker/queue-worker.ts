@@ -5,6 +5,8 @@ import type { Logger } from '../ops/logger.ts';
 import { backoffMs } from '../retry.ts';
 import { LockedTable } from '../store/failures.ts';
 import type { HeldRows } from '../store/persist/held-rows.ts';
+import type { Heard } from './heard.ts';
+import { hear } from './heard-events.ts';
 import type { Metrics } from './metrics.ts';
 import { OutageGuard } from './outage.ts';
 import { Pipeline, type PipelineSettings } from './pipeline.ts';
@@ -28,6 +30,8 @@ export interface SharedOptions extends Pick<PipelineSettings, 'batchSize' | 'rep
   /** Bytes of a body that are kept. */
   keepBytes: number;
   metrics: Metrics;
+  /** Who is heard of. */
+  heard: Pick<Heard, 'record'>;
   log: Logger;
 }
 
@@ -73,12 +77,15 @@ export async function isWell(error: unknown, reachable: () => Promise<boolean>):
 /** Consumes a queue: puts a pipeline between the broker and the database. */
 export function openQueueWorker(options: QueueWorkerOptions, shared: SharedOptions): QueueWorker {
   const { queue, prefetch } = options;
-  const { reachable, rows, log } = shared;
+  const { reachable, rows, heard, log } = shared;
   const metrics = shared.metrics.of(queue, {
     isConsuming: () => consumer.consuming,
     inFlight: () => consumer.inFlight,
   });
-  const events = reportEvents(metrics.observe, log);
+  const events = reportEvents((event) => {
+    metrics.observe(event);
+    hear(event, heard);
+  }, log);
   const pipeline = new Pipeline<Delivery>(
     {
       admit: options.admit,

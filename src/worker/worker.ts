@@ -2,14 +2,22 @@ import { type Config, ConfigError } from '../config.ts';
 import { brokerOf, brokerVariables, databaseOf, databaseVariables } from '../connections.ts';
 import { serveOps } from '../ops/http.ts';
 import type { Logger } from '../ops/logger.ts';
-import { databaseReachable, describeFailure, openDatabase, WORKER_NAME } from '../store/database.ts';
+import {
+  type Database,
+  databaseReachable,
+  describeFailure,
+  openDatabase,
+  WORKER_NAME,
+} from '../store/database.ts';
 import { readOpenDeadLetters } from '../store/dead-letters/open.ts';
+import { readHeard } from '../store/heard/read.ts';
 import { retrying } from '../store/retrying.ts';
 import { type Consumers, startConsumers } from './consumers.ts';
 import { Feeds, feedsIn, recordUniqueidRules } from './feeds.ts';
-import { createMetrics } from './metrics.ts';
-import { watchOpenDeadLetters } from './open-dead-letters.ts';
+import { collectHeard } from './heard.ts';
+import { createMetrics, type Metrics } from './metrics.ts';
 import { untilMigrated } from './startup.ts';
+import { watch } from './state-watch.ts';
 import { reportStatements } from './statement-reports.ts';
 
 export const workerVariables = [
@@ -53,6 +61,8 @@ export interface Worker {
 
 const REACHABLE_TIMEOUT_MS = 3000;
 const CONNECT_TIMEOUT_MS = 10_000;
+/** How often it is recorded who was heard of. */
+const HEARD_MS = 3000;
 
 export interface StartOptions {
   /** Takes feeds that make uniqueids by another rule than is on record. */
@@ -111,9 +121,16 @@ export async function startWorker(
       await ops.close();
       throw error;
     });
-  const running = startConsumers({ config, brokers, database, reachable, feeds, metrics, log });
+  const heard = collectHeard({
+    database,
+    everyMs: HEARD_MS,
+    onUnreadable: metrics.heard.unreadable,
+    log,
+  });
+  heard.expect(feeds.all);
+  const running = startConsumers({ config, brokers, database, reachable, feeds, metrics, heard, log });
   consumers = running;
-  const stopWatching = watchOpenDeadLetters(() => readOpenDeadLetters(database.sql), metrics.deadLetters);
+  const stopWatching = watchState(database, metrics, feeds);
 
   return {
     port: ops.port,
@@ -125,6 +142,7 @@ export async function startWorker(
         await recordUniqueidRules(database.sql, read, false);
         feeds.replace(read);
         showFeeds();
+        heard.expect(feeds.all);
         await running.declareFeeds();
         log.info({ feeds: feeds.all.map(({ name }) => name) }, 'sources file read again');
       } catch (error) {
@@ -135,10 +153,24 @@ export async function startWorker(
     stop: async () => {
       log.info('draining');
       await running.stop();
-      await stopWatching();
+      await Promise.all([heard.stop(), stopWatching()]);
       await database.close(CONNECT_TIMEOUT_MS);
       await ops.close();
       log.info('stopped');
     },
+  };
+}
+
+/** Shows at /metrics what the database says of dead letters, feeds and switches. Returns how to stop. */
+function watchState({ sql }: Pick<Database, 'sql'>, metrics: Metrics, feeds: Feeds): () => Promise<void> {
+  const stops = [
+    watch(() => readOpenDeadLetters(sql), metrics.deadLetters.set),
+    watch(
+      () => readHeard(sql),
+      (states) => metrics.heard.set(states, new Set(feeds.all.map(({ name }) => name))),
+    ),
+  ];
+  return async () => {
+    await Promise.all(stops.map((stop) => stop()));
   };
 }

@@ -97,6 +97,19 @@ describe('user add', () => {
     expect(await stored('switch')).toMatchObject({ confinement: null });
   });
 
+  test('says how often a switch is heard of, and leaves that alone until told otherwise', async () => {
+    const every = async (...args: string[]) => {
+      const { code } = await user(['add', 'switch', '--role', 'system', ...args], 'correct horse');
+      const [row] = JSON.parse((await user(['list', '--json'])).stdout) as { everySeconds: number | null }[];
+      return { code, every: row?.everySeconds };
+    };
+    expect(await every()).toEqual({ code: 0, every: null });
+    expect(await every('--every', '15m')).toEqual({ code: 0, every: 900 });
+    expect((await user(['list'])).stdout).toContain(' 15m ');
+    expect(await every()).toEqual({ code: 0, every: 900 });
+    expect(await every('--every', 'none')).toEqual({ code: 0, every: null });
+  });
+
   test('reads an empty list as nothing at all, and null as anything', async () => {
     await user(['add', 'switch', '--role', 'system'], 'correct horse');
     await database.prisma.$executeRawUnsafe(`update users set customers = '{}'`);
@@ -113,6 +126,8 @@ describe('user add', () => {
     ['an empty name', ['', '--role', 'system'], 'correct horse'],
     ['a machine that no call can have', ['switch', '--role', 'system', '--machine', ''], 'correct horse'],
     ['a customer that no call can have', ['switch', '--role', 'system', '--customer', '-1'], 'correct horse'],
+    ['no time', ['switch', '--role', 'system', '--every', 'often'], 'correct horse'],
+    ['an operator who is to be heard of', ['switch', '--role', 'operator', '--every', '1h'], 'correct horse'],
     ['a confined operator', ['switch', '--role', 'operator', '--machine', 'm-1'], 'correct horse'],
     [
       'machines, and any',

@@ -49,12 +49,17 @@ describe('a record', () => {
         { parameter: 'peer', name: 'carrier-a' },
       ],
       isTimeGuessed: false,
+      sequence: null,
     });
   });
 
   it('is left out by a listed value, whatever else is wrong with it', () => {
-    expect(mapped({ kind: 'mms', cost: null })).toEqual({ kind: 'skip', field: 'kind', value: 'mms' });
-    expect(mapped({ leg: undefined, kind: 'sms' })).toEqual({ kind: 'skip', field: 'kind', value: 'sms' });
+    expect(mapped({ kind: 'mms', cost: null })).toMatchObject({ kind: 'skip', field: 'kind', value: 'mms' });
+    expect(mapped({ leg: undefined, kind: 'sms' })).toMatchObject({
+      kind: 'skip',
+      field: 'kind',
+      value: 'sms',
+    });
   });
 
   it('is never left out because a field of skip is missing', () => {
@@ -105,5 +110,39 @@ describe('a mapped call', () => {
     ]);
     expect(refusals({ cost: 'free' })).toMatchObject([{ key: 'cost' }]);
     expect(refusals({ end: 1780000000000 })).toMatchObject([{ key: 'talktime' }, { key: 'end' }]);
+  });
+});
+
+describe('the number of a record by its feed’s own counter', () => {
+  const counting = feedIn(`sw:
+  exchange: x
+  as: x
+  machines: [m]
+  format: json
+  skip: { leg: [b] }
+  sequence: n
+  call: { uniqueid: id, machine: m, start: { from: start, time: s }, scustomer: account }
+`);
+  const numberOf = (record: Record<string, unknown>) => mapRecord(counting, JSON.stringify(record)).sequence;
+  const call = { leg: 'a', id: '1', m: 'm', start: 1, account: 1 };
+
+  it('is told of a call, of one that is left out and of one that cannot be mapped', () => {
+    expect(numberOf({ ...call, n: 7 })).toBe(7n);
+    expect(numberOf({ leg: 'b', n: '8' })).toBe(8n);
+    expect(numberOf({ leg: 'a', n: '9' })).toBe(9n);
+  });
+
+  it.each([
+    ['is missing', undefined],
+    ['is no number', 'x'],
+    ['is negative', -1],
+    ['has a fraction', 1.5],
+    ['is a list', [1]],
+    ['does not fit 63 bits', '9223372036854775807'],
+  ])('is none where it %s, which is no error of the call', (_, n) => {
+    expect(mapRecord(counting, JSON.stringify({ ...call, n }))).toMatchObject({
+      kind: 'call',
+      sequence: null,
+    });
   });
 });

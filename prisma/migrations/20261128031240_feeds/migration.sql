@@ -36,8 +36,13 @@ CREATE TABLE "source_rules" (
 CREATE TABLE "heard" (
     "kind" TEXT NOT NULL,
     "name" TEXT NOT NULL,
-    "last_at" TIMESTAMPTZ(6) NOT NULL,
-    "records" BIGINT NOT NULL,
+    "since" TIMESTAMPTZ(6) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    "named_at" TIMESTAMPTZ(6),
+    "last_at" TIMESTAMPTZ(6),
+    "records" BIGINT NOT NULL DEFAULT 0,
+    "every_seconds" INTEGER,
+    "sequence" TEXT,
+    "sequence_stopped_at" TIMESTAMPTZ(6),
 
     CONSTRAINT "heard_pkey" PRIMARY KEY ("kind","name")
 );
@@ -45,10 +50,12 @@ CREATE TABLE "heard" (
 -- CreateTable
 CREATE TABLE "sequence_runs" (
     "source" TEXT NOT NULL,
+    "epoch" INTEGER NOT NULL,
     "first" BIGINT NOT NULL,
     "last" BIGINT NOT NULL,
+    "since" TIMESTAMPTZ(6) NOT NULL,
 
-    CONSTRAINT "sequence_runs_pkey" PRIMARY KEY ("source","first")
+    CONSTRAINT "sequence_runs_pkey" PRIMARY KEY ("source","epoch","first")
 );
 
 -- CreateIndex
