@@ -75,7 +75,7 @@ ${script && html`<script src="/assets/console.js" defer></script>`}
 <strong>cdr-ingest</strong>
 ${
   session &&
-  html`<nav aria-label="Pages"><a href="/">Overview</a> <a href="/dead-letters">Dead letters</a> <a href="/replays">Replays</a></nav>
+  html`<nav aria-label="Pages"><a href="/">Overview</a> <a href="/dead-letters">Dead letters</a> <a href="/replays">Replays</a> <a href="/feeds">Feeds</a></nav>
 <form method="post" action="/sign-out">${csrfField(session)}<span>${session.username} (${session.role})</span> <button>Sign out</button></form>`
 }
 </header>

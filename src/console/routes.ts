@@ -1,12 +1,14 @@
 import { readDeadLetterView } from '../dead-letters/history.ts';
 import { readSelection } from '../dead-letters/selection.ts';
 import { type Cursor, readPage } from '../store/dead-letters/list.ts';
+import { readHeard } from '../store/heard/read.ts';
 import { readOverview } from '../store/overview.ts';
 import { correct, discard, filterTextOf, showDryRun, startReplay } from './actions.ts';
 import type { ConsoleContext } from './context.ts';
 import { type Jobs, numbersOf } from './jobs.ts';
 import { deadLetterPage } from './page-dead-letter.ts';
 import { deadLettersPage } from './page-dead-letters.ts';
+import { heardPage } from './page-heard.ts';
 import { overviewPage } from './page-overview.ts';
 import { jobPage, jobsPage } from './page-replays.ts';
 import { type ConsoleResponse, errorPage } from './respond.ts';
@@ -37,6 +39,11 @@ const routes: readonly Route[] = [
     method: 'GET',
     path: /^\/$/,
     handle: async ({ context }) => overviewPage(await readOverview(context.sql)),
+  },
+  {
+    method: 'GET',
+    path: /^\/feeds$/,
+    handle: async ({ context }) => heardPage(await readHeard(context.sql)),
   },
   { method: 'GET', path: /^\/dead-letters$/, handle: list },
   {
