@@ -1,4 +1,5 @@
 import { persist } from '../src/store/persist/persist.ts';
+import { BILLING } from '../test/support/billing.ts';
 import { admitted } from './admitted.ts';
 import { openBenchDatabase } from './bed.ts';
 import { workload } from './workload.ts';
@@ -14,7 +15,7 @@ const database = openBenchDatabase(process.env.DATABASE_URL ?? '');
 const { sql } = database;
 for (let done = 0; done < submissions.length; ) {
   const batch = submissions.slice(done, done + BATCH);
-  await persist(sql, batch, 'USD');
+  await persist(sql, batch, BILLING);
   done += batch.length;
   process.send?.({ done });
 }

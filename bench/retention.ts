@@ -6,6 +6,7 @@ import { persist } from '../src/store/persist/persist.ts';
 import { monthsAgo, pagesOfCalls, prunePages } from '../src/store/prune.ts';
 import { type Sql, unprepared } from '../src/store/sql.ts';
 import type { Admitted } from '../src/worker/admission.ts';
+import { BILLING } from '../test/support/billing.ts';
 import { admitted } from './admitted.ts';
 import { openBenchDatabase } from './bed.ts';
 import { sample } from './meter.ts';
@@ -61,7 +62,7 @@ try {
 /** How fast old calls are pruned, and how long a batch takes meanwhile. */
 async function pruning(sql: Sql): Promise<void> {
   const fill = 100;
-  for (let round = 0; round < fill; round += 1) await persist(sql, batchOf(1000 + round, false), 'USD');
+  for (let round = 0; round < fill; round += 1) await persist(sql, batchOf(1000 + round, false), BILLING);
   const [stored] = await sql<{ count: number }>(
     unprepared('bench.retention', 'select count(*)::int as count from cdrs'),
     [],
@@ -91,7 +92,7 @@ async function pruning(sql: Sql): Promise<void> {
   })();
   for (let from = 0; from < pages; from += 128) {
     const begun = performance.now();
-    const { calls } = await prunePages(sql, cutoff, { from, to: from + 128 }, false);
+    const { calls } = await prunePages(sql, cutoff, { from, to: from + 128 }, false, BILLING.openStatuses);
     const spent = performance.now() - begun;
     if (calls > 0) slices.push(spent);
     gone += calls;
@@ -112,7 +113,7 @@ async function pruning(sql: Sql): Promise<void> {
 
 async function persisting(sql: Sql, batch: readonly Admitted[]): Promise<number> {
   const begun = performance.now();
-  await persist(sql, batch, 'USD');
+  await persist(sql, batch, BILLING);
   return performance.now() - begun;
 }
 

@@ -3,6 +3,7 @@ import { runInNewContext } from 'node:vm';
 import { persist } from '../src/store/persist/persist.ts';
 import { forgetStatements } from '../src/store/prisma.ts';
 import { type Sql, type Statement, unprepared } from '../src/store/sql.ts';
+import { BILLING } from '../test/support/billing.ts';
 import { admitted } from './admitted.ts';
 import { openBenchDatabase } from './bed.ts';
 import { workload } from './workload.ts';
@@ -53,7 +54,7 @@ async function statementsOfBatches(): Promise<{ statement: Statement; values: re
     await persist(
       noting,
       bodies.map(({ body }) => admitted(body)),
-      'USD',
+      BILLING,
     );
     noted.push(asked);
   }

@@ -73,6 +73,8 @@ describe('readConfig', () => {
     ['HTTP_PORT', ' 8080'],
     ['LOG_LEVEL', 'INFO'],
     ['SYSTEM_CURRENCY', 'usd'],
+    ['OPEN_INVOICE_STATUSES', ','],
+    ['OPEN_INVOICE_STATUSES', 'open,in progress'],
     ['REPLY_TO_ALLOW', '(unclosed'],
     ['IGNORED_PARAMETERS', 'colour,cost'],
     ['IGNORED_PARAMETERS', '*'],
@@ -100,6 +102,14 @@ describe('readConfig', () => {
       AMQP_URL: ['amqp://one', 'amqp://two'],
       IGNORED_PARAMETERS: ['colour', 'x_*'],
     });
+  });
+
+  it('takes several words for the statuses of open invoices', () => {
+    const environment = { OPEN_INVOICE_STATUSES: 'open, draft,Approved' };
+    expect(readConfig(['OPEN_INVOICE_STATUSES'], environment)).toEqual({
+      OPEN_INVOICE_STATUSES: ['open', 'draft', 'Approved'],
+    });
+    expect(readConfig(['OPEN_INVOICE_STATUSES'], {})).toEqual({ OPEN_INVOICE_STATUSES: ['open'] });
   });
 
   it('reads a value from the file that NAME_FILE names, without the line break at its end', () => {

@@ -17,6 +17,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   sources: ['domain'],
   config: ['domain'],
   'config.ts': ['domain', 'config'],
+  'billing-rules.ts': ['domain', 'config.ts'],
   'connections.ts': ['config.ts'],
   'sources-file.ts': ['config.ts', 'sources'],
   ops: ['domain'],
@@ -24,14 +25,15 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   broker: ['domain', 'retry.ts', 'plural.ts'],
   store: ['domain', 'retry.ts', 'pairs.ts'],
   worker: [
-    ...['domain', 'retry.ts', 'pairs.ts', 'config.ts', 'connections.ts', 'sources', 'sources-file.ts'],
-    ...['ops', 'auth', 'broker', 'store'],
+    ...['domain', 'retry.ts', 'pairs.ts', 'config.ts', 'billing-rules.ts', 'connections.ts', 'sources'],
+    ...['sources-file.ts', 'ops', 'auth', 'broker', 'store'],
   ],
   // A dry run admits messages with the worker's own code.
   'dead-letters': [
     'domain',
     'retry.ts',
     'config.ts',
+    'billing-rules.ts',
     'connections.ts',
     'sources',
     'broker',
@@ -45,6 +47,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
       'retry.ts',
       'plural.ts',
       'config.ts',
+      'billing-rules.ts',
       'connections.ts',
       'sources',
       'sources-file.ts',

@@ -1,3 +1,4 @@
+import type { BillingRules } from '../../src/domain/charge.ts';
 import { nothingHeld } from '../../src/domain/held.ts';
 import { asDecided, type Submission } from '../../src/domain/submission.ts';
 import type { Database } from '../../src/store/database.ts';
@@ -27,6 +28,8 @@ import type { Sql } from '../../src/store/sql.ts';
 import { disableUser, readUsers, upsertUser } from '../../src/store/users.ts';
 import { type Admitted, admit } from '../../src/worker/admission.ts';
 
+const RULES: BillingRules = { systemCurrency: 'USD', openStatuses: ['open'] };
+
 /** What the billing system loads. The key of the digests is a known one, so that they are the same in every database. */
 const BILLING = [
   `update letter_keys set key = '\\x00'`,
@@ -46,7 +49,7 @@ export async function fillTables(database: Database): Promise<void> {
   for (const statement of BILLING) await prisma.$executeRawUnsafe(statement);
   await useTables(database, 1);
   await prisma.$executeRawUnsafe(`update invoices set status = 'closed' where id = 10`);
-  await prunePages(sql, 'infinity', { from: 0, to: 1000 }, false);
+  await prunePages(sql, 'infinity', { from: 0, to: 1000 }, false, RULES.openStatuses);
 }
 
 /** All that the version does: what its workers, its console and its commands say to the database, always in one order. */
@@ -114,7 +117,7 @@ function submission(call: Record<string, unknown>): Admitted {
 }
 
 function persist(database: Database, submissions: readonly Submission[]) {
-  return attemptsOn(database, 'USD', 20_000).plain(submissions, nothingHeld);
+  return attemptsOn(database, RULES, 20_000).plain(submissions, nothingHeld);
 }
 
 /** Stored, already stored, in conflict, validation only, refused in every way. */

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { billingVariables } from '../billing-rules.ts';
 import { type Config, readConfig } from '../config.ts';
 import { brokerOf, brokerVariables, databaseVariables } from '../connections.ts';
 import type { ConsoleContext } from '../console/context.ts';
@@ -16,7 +17,7 @@ import { onStopSignal } from './signals.ts';
 const variables = [
   ...databaseVariables,
   ...brokerVariables,
-  'SYSTEM_CURRENCY',
+  ...billingVariables,
   'CONSOLE_HOST',
   'CONSOLE_PORT',
   'CONSOLE_TRUSTED_PROXIES',

@@ -10,6 +10,8 @@ import { withDatabase } from './database.ts';
 import { addUsage } from './help.ts';
 import { printJson, printLine, progressBar } from './print.ts';
 
+const variables = [...databaseVariables, 'OPEN_INVOICE_STATUSES'] as const;
+
 const SESSION = { name: 'prune', statementTimeoutMs: 60_000 };
 /** 1 MiB of the table, about 1,300 calls: a transaction of tens of milliseconds. */
 const PAGES = 128;
@@ -31,7 +33,7 @@ export function registerPrune(program: Command): void {
     .action(run);
   addUsage(command, {
     examples: ['cdr-ingest prune --months 24 --dry-run', 'cdr-ingest prune --months 24'],
-    environment: databaseVariables,
+    environment: variables,
   });
 }
 
@@ -44,9 +46,10 @@ interface PruneOptions {
 async function run({ months, dryRun: isDryRun = false, json }: PruneOptions): Promise<void> {
   if (!/^\d{1,4}$/.test(months) || Number(months) < 1)
     throw new ConfigError(`--months: expected a whole number of at least 1, got "${months}"`);
-  await withDatabase(readConfig(databaseVariables), SESSION, async ({ sql }) => {
+  const config = readConfig(variables);
+  await withDatabase(config, SESSION, async ({ sql }) => {
     const cutoff = await monthsAgo(sql, Number(months));
-    const { calls, kept } = await pruneAll(sql, cutoff, isDryRun);
+    const { calls, kept } = await pruneAll(sql, cutoff, isDryRun, config.OPEN_INVOICE_STATUSES);
     if (json) printJson({ cutoff, calls, kept }, 0);
     else {
       const verb = isDryRun ? 'would be pruned' : 'pruned';
@@ -57,7 +60,12 @@ async function run({ months, dryRun: isDryRun = false, json }: PruneOptions): Pr
 }
 
 /** One pass through the table as it is now; calls stored in the meantime are too young anyway. */
-async function pruneAll(sql: Sql, cutoff: string, isDryRun: boolean): Promise<Pruned> {
+async function pruneAll(
+  sql: Sql,
+  cutoff: string,
+  isDryRun: boolean,
+  openStatuses: readonly string[],
+): Promise<Pruned> {
   const pages = await pagesOfCalls(sql);
   const total: Pruned = { calls: 0, kept: 0 };
   const bar = progressBar('{bar} {percentage} % | {calls} calls');
@@ -66,7 +74,7 @@ async function pruneAll(sql: Sql, cutoff: string, isDryRun: boolean): Promise<Pr
     for (let from = 0; from < pages; from += PAGES) {
       const begun = performance.now();
       const { calls, kept } = await retrying(
-        () => prunePages(sql, cutoff, { from, to: from + PAGES }, isDryRun),
+        () => prunePages(sql, cutoff, { from, to: from + PAGES }, isDryRun, openStatuses),
         ATTEMPTS,
       );
       total.calls += calls;

@@ -87,6 +87,13 @@ export const variables = {
     expected: 'three capital letters, such as USD',
     description: 'Currency of calls that name none, and of the flat part of taxes that have none.',
   }),
+  OPEN_INVOICE_STATUSES: variable({
+    schema: list().pipe(z.array(z.string().regex(/^\S+$/)).min(1)),
+    fallback: 'open',
+    expected: 'words without blanks, separated by commas',
+    description:
+      'Words of invoices.status, written exactly so, that mean that an invoice may take calls. Give every process the same.',
+  }),
   HTTP_HOST: variable({
     schema: z.string().regex(/^[\w.:-]{0,255}$/),
     fallback: '',

@@ -1,4 +1,6 @@
+import { billingRulesOf, type billingVariables } from '../billing-rules.ts';
 import type { Config } from '../config.ts';
+import type { BillingRules } from '../domain/charge.ts';
 import { ignoredNames } from '../domain/ignored.ts';
 import { correctedBody, type Edits } from '../domain/kept.ts';
 import { amount, plain, ZERO } from '../domain/money.ts';
@@ -41,7 +43,7 @@ export async function dryRun(
   ids: readonly string[],
   edits: Edits,
   database: Database,
-  config: Pick<Config, 'SYSTEM_CURRENCY' | 'MAX_BODY_BYTES' | 'IGNORED_PARAMETERS'>,
+  config: Pick<Config, (typeof billingVariables)[number] | 'MAX_BODY_BYTES' | 'IGNORED_PARAMETERS'>,
 ): Promise<DryRun> {
   const rules: ReadingRules = {
     maxBodyBytes: config.MAX_BODY_BYTES,
@@ -52,7 +54,8 @@ export async function dryRun(
   };
   const { rows, skipped } = withCorrections(await readReplayable(database.sql, ids), edits);
   const results: DryRunRow[] = [];
-  for (const chunk of chunksOf(rows)) results.push(...(await persistChunk(chunk, database, rules)));
+  const billing = billingRulesOf(config);
+  for (const chunk of chunksOf(rows)) results.push(...(await persistChunk(chunk, database, rules, billing)));
   const order = new Map(ids.map((id, index) => [id, index]));
   results.sort((one, other) => (order.get(one.id) ?? 0) - (order.get(other.id) ?? 0));
   return { rows: results, skipped };
@@ -62,6 +65,7 @@ async function persistChunk(
   rows: readonly Replayable[],
   database: Database,
   rules: ReadingRules,
+  billing: BillingRules,
 ): Promise<DryRunRow[]> {
   const submissions = rows.map((row) => {
     const { body, contentType } = correctedBody(keptCall(row), row.edits);
@@ -69,7 +73,7 @@ async function persistChunk(
     return { ...admitKept(Buffer.from(body), contentType, rules), deadLetter: () => null };
   });
   const { outcomes, moved } = await retrying(() =>
-    persistAndRollBack(database, submissions, rules.systemCurrency, TIMEOUT_MS),
+    persistAndRollBack(database, submissions, billing, TIMEOUT_MS),
   );
   const charges = new Map(moved.map(({ uniqueid, ...charge }) => [uniqueid, charge]));
   return rows.flatMap(({ id, ...row }, index): DryRunRow[] => {

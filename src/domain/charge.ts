@@ -30,6 +30,13 @@ export interface Invoice {
   periodEnd: number;
 }
 
+/** What an installation decides about money. */
+export interface BillingRules {
+  systemCurrency: string;
+  /** The words of `invoices.status` that mean that the invoice may take calls. */
+  openStatuses: readonly string[];
+}
+
 /** What the billing system says about the calls of a batch, read together. */
 export interface References {
   systemCurrency: string;
@@ -213,7 +220,7 @@ function invoiceOf(cdr: Cdr, references: References, refuse: Refuse): Invoice | 
   else if (invoice.customer !== cdr.scustomer) {
     refuse('invoice', `invoice ${cdr.invoice} does not belong to customer ${cdr.scustomer}`);
   } else if (cdr.update_invoices === 1 && !invoice.open) {
-    refuse('invoice', `invoice ${cdr.invoice} is closed`);
+    refuse('invoice', `invoice ${cdr.invoice} is not open`);
   }
   return invoice;
 }

@@ -1,3 +1,4 @@
+import { isOpen } from './open-invoices.ts';
 import { type Sql, statement } from './sql.ts';
 
 /** The calls in a span of the table that are old enough to be pruned. */
@@ -9,7 +10,7 @@ export interface Pruned {
 
 /**
  * One atomic statement: deletes the calls received before $1 in the pages from $2 up to $3. Their uniqueids and fingerprints are
- * kept, and their sums are added to those of the calls pruned before. A call on an open invoice is kept until that is
+ * kept, and their sums are added to those of the calls pruned before. A call on an open invoice ($4) is kept until that is
  * closed: the bill is not written yet.
  *
  * The pages are read by number (a TID range scan), so that no index on the time is needed, which every call would pay
@@ -20,7 +21,7 @@ const PRUNE = statement(
   'prune.calls',
   `
 with old as materialized (
-  select c.uniqueid, exists (select from invoices i where i.id = c.invoice and i.status = 'open') as open
+  select c.uniqueid, exists (select from invoices i where i.id = c.invoice and ${isOpen('i.status', '$4')}) as open
   from cdrs c
   where c.ctid >= format('(%s,0)', $2::bigint)::tid and c.ctid < format('(%s,0)', $3::bigint)::tid
     and c.received_at < $1::timestamptz),
@@ -50,7 +51,7 @@ const COUNT = statement(
   'prune.count',
   `
 select count(*) filter (where not open)::int as calls, count(*) filter (where open)::int as kept from (
-  select exists (select from invoices i where i.id = c.invoice and i.status = 'open') as open
+  select exists (select from invoices i where i.id = c.invoice and ${isOpen('i.status', '$4')}) as open
   from cdrs c
   where c.ctid >= format('(%s,0)', $2::bigint)::tid and c.ctid < format('(%s,0)', $3::bigint)::tid
     and c.received_at < $1::timestamptz) as old`,
@@ -84,7 +85,8 @@ export async function prunePages(
   cutoff: string,
   pages: { from: number; to: number },
   isDryRun: boolean,
+  openStatuses: readonly string[],
 ): Promise<Pruned> {
-  const [row] = await sql<Pruned>(isDryRun ? COUNT : PRUNE, [cutoff, pages.from, pages.to]);
+  const [row] = await sql<Pruned>(isDryRun ? COUNT : PRUNE, [cutoff, pages.from, pages.to, openStatuses]);
   return row ?? { calls: 0, kept: 0 };
 }

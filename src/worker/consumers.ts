@@ -1,5 +1,6 @@
 import { hashPlaces } from '../auth/hash-queue.ts';
 import { createVerifier, type Verifier } from '../auth/verifier.ts';
+import { billingRulesOf, type billingVariables } from '../billing-rules.ts';
 import type { BrokerConnection } from '../broker/supervisor.ts';
 import { defaultNames, type TopologyNames } from '../broker/topology.ts';
 import type { Config } from '../config.ts';
@@ -51,7 +52,7 @@ export interface Consumers {
 
 type ConsumerConfig = Pick<
   Config,
-  | 'SYSTEM_CURRENCY'
+  | (typeof billingVariables)[number]
   | 'IGNORED_PARAMETERS'
   | 'REPLY_TO_ALLOW'
   | 'MAX_BODY_BYTES'
@@ -99,6 +100,7 @@ export function startConsumers(environment: Environment): Consumers {
   const waitingDeadLetters = tryWaitingDeadLetters({
     database,
     rules,
+    billing: billingRulesOf(config),
     everyMs: WAITING_DEAD_LETTERS_MS,
     log,
   });
@@ -136,15 +138,12 @@ function openQueueWorkers(
 ): { calls: QueueWorker; deadQueue: QueueWorker; consuming: Promise<void> } {
   const { config, database, reachable, feeds } = environment;
   const rows = new HeldRows();
+  const billing = billingRulesOf(config);
   const shared = sharedOptions(environment, names, replies, rows);
-  const persist = createPersistAroundLocks(
-    attemptsOn(database, config.SYSTEM_CURRENCY, config.STATEMENT_TIMEOUT_MS),
-    rows,
-    {
-      lockTimeoutMs: config.LOCK_TIMEOUT_MS,
-      patienceMs: Math.min(WORKER_ROW_WAIT_MS, Math.ceil(config.STATEMENT_TIMEOUT_MS / 2)),
-    },
-  );
+  const persist = createPersistAroundLocks(attemptsOn(database, billing, config.STATEMENT_TIMEOUT_MS), rows, {
+    lockTimeoutMs: config.LOCK_TIMEOUT_MS,
+    patienceMs: Math.min(WORKER_ROW_WAIT_MS, Math.ceil(config.STATEMENT_TIMEOUT_MS / 2)),
+  });
   let onConsuming: () => void = () => undefined;
   const consuming = new Promise<void>((resolve) => {
     onConsuming = resolve;
@@ -160,7 +159,7 @@ function openQueueWorkers(
         const feed = feeds.feedOf(delivery.exchange);
         return feed === undefined ? admitSoon(delivery, rules) : admitRecord(delivery, feed, rules);
       },
-      prepare: createReadAhead(database.sql, config.SYSTEM_CURRENCY, persist),
+      prepare: createReadAhead(database.sql, billing, persist),
       onConsuming,
     },
     shared,
@@ -173,7 +172,7 @@ function openQueueWorkers(
       isLast: true,
       admit: createDeadQueueAdmission({
         database,
-        systemCurrency: config.SYSTEM_CURRENCY,
+        billing,
         keeping: rules,
         deliveryLimit: config.DELIVERY_LIMIT,
         reachable,
@@ -183,7 +182,7 @@ function openQueueWorkers(
         isLive: (delivery) => deadQueue.consumer.isLive(delivery),
         onUnkeepable: (description) => deadQueue.observe({ kind: 'unkeepable', description }),
       }),
-      prepare: createReadAhead(database.sql, config.SYSTEM_CURRENCY, persist),
+      prepare: createReadAhead(database.sql, billing, persist),
     },
     shared,
   );

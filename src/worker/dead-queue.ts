@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Delivery } from '../broker/consumer.ts';
 import { redeliveriesSince } from '../broker/delivery.ts';
+import type { BillingRules } from '../domain/charge.ts';
 import { type DeadLetter, deadLetterOfBytes, minimalDeadLetter } from '../domain/dead-letter.ts';
 import type { PersistResult } from '../domain/held.ts';
 import type { Outcome } from '../domain/outcome.ts';
@@ -18,7 +19,7 @@ import { deadLetterFor, type KeepingRules, type Request } from './request.ts';
 
 export interface DeadQueueOptions {
   database: Pick<Database, 'sql' | 'transaction'>;
-  systemCurrency: string;
+  billing: BillingRules;
   keeping: KeepingRules;
   /** Of the queue that calls come from. */
   deliveryLimit: number;
@@ -117,7 +118,7 @@ function outcomeOf(persisted: PersistResult | undefined): Outcome {
 }
 
 function quarantinePorts(options: DeadQueueOptions): QuarantinePorts {
-  const { database, systemCurrency, keeping } = options;
+  const { database, billing, keeping } = options;
   const { sql } = database;
   const keyOf = ({ digest }: DeadLetter) => ({ reason: 'poison' as const, digest });
   return {
@@ -126,7 +127,7 @@ function quarantinePorts(options: DeadQueueOptions): QuarantinePorts {
       return reading === 'plain' ? plainDeadLetter(request, keeping) : deadLetterFor(request, keeping, false);
     },
     keep: async (submission) => {
-      await persistOrdinary(sql, [submission], systemCurrency);
+      await persistOrdinary(sql, [submission], billing);
     },
     markTried: (deadLetter) => markTried(sql, keyOf(deadLetter)),
     admit: async (request) => {
@@ -138,7 +139,7 @@ function quarantinePorts(options: DeadQueueOptions): QuarantinePorts {
     persistAndClose: (submission, deadLetter) =>
       database.transaction(
         async (within): Promise<Outcome> => {
-          const [outcome] = await persistOrdinary(within, [submission], systemCurrency);
+          const [outcome] = await persistOrdinary(within, [submission], billing);
           if (outcome === undefined) return { kind: 'failed', reason: 'poison', error: 'was not persisted' };
           await closeTried(within, keyOf(deadLetter), outcome);
           return outcome;

@@ -1,3 +1,4 @@
+import type { BillingRules } from '../domain/charge.ts';
 import { correctedBody, isValidationRequest } from '../domain/kept.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import type { Submission } from '../domain/submission.ts';
@@ -20,6 +21,7 @@ const TRANSACTION_TIMEOUT_MS = 5000;
 export interface WaitingDeadLettersOptions {
   database: Pick<Database, 'sql' | 'transaction'>;
   rules: ReadingRules;
+  billing: BillingRules;
   everyMs: number;
   log: Logger;
 }
@@ -81,7 +83,7 @@ async function tryEach(options: WaitingDeadLettersOptions): Promise<number> {
 /** Stores the call and resolves its dead letter, both or neither. */
 function tryOnce(
   deadLetter: WaitingDeadLetter,
-  { database, rules }: WaitingDeadLettersOptions,
+  { database, rules, billing }: WaitingDeadLettersOptions,
 ): Promise<Outcome> {
   const { body, contentType } = correctedBody({ body: deadLetter.body, contentType: null }, {});
   const admitted = admitKept(Buffer.from(body), contentType, rules);
@@ -90,7 +92,7 @@ function tryOnce(
   const submission: Submission = { ...admitted, call, deadLetter: () => null };
   return database.transaction(
     async (sql): Promise<Outcome> => {
-      const [outcome] = await persist(sql, [submission], rules.systemCurrency);
+      const [outcome] = await persist(sql, [submission], billing);
       if (outcome?.kind === 'accepted' || outcome?.kind === 'duplicate')
         await resolveWaiting(sql, deadLetter.id);
       return outcome ?? { kind: 'failed', reason: 'failed', error: 'was not persisted' };

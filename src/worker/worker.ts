@@ -1,3 +1,4 @@
+import { billingVariables } from '../billing-rules.ts';
 import { type Config, ConfigError } from '../config.ts';
 import { brokerOf, brokerVariables, databaseOf, databaseVariables } from '../connections.ts';
 import { serveOps } from '../ops/http.ts';
@@ -23,7 +24,7 @@ import { reportStatements } from './statement-reports.ts';
 export const workerVariables = [
   ...databaseVariables,
   ...brokerVariables,
-  'SYSTEM_CURRENCY',
+  ...billingVariables,
   'HTTP_HOST',
   'HTTP_PORT',
   'LOG_LEVEL',

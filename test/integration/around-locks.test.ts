@@ -5,6 +5,7 @@ import { type Database, openDatabase, WORKER_NAME } from '../../src/store/databa
 import { createPersistAroundLocks } from '../../src/store/persist/around-locks.ts';
 import { type Attempts, attemptsOn } from '../../src/store/persist/attempts.ts';
 import { HeldRows } from '../../src/store/persist/held-rows.ts';
+import { BILLING } from '../support/billing.ts';
 import { keysOfFeeds, ofFeed } from '../support/of-feed.ts';
 import { admitted, type BillingDatabase, billingDatabase, type Parameters } from '../support/persisting.ts';
 
@@ -61,7 +62,7 @@ const aroundLocks = (attempts: Attempts) =>
 
 /** @param beforePatience runs before the attempt that waits for the row of a worker */
 function persisting(beforePatience: () => Promise<unknown> = async () => undefined) {
-  const plain = attemptsOn(database, 'USD', 20_000);
+  const plain = attemptsOn(database, BILLING, 20_000);
   const attempts: Attempts = {
     ...plain,
     limited: (settings) => {
@@ -96,7 +97,7 @@ it('says of a call that is tried alone that its key is still held, whatever the 
 it('leaves out the calls of a feed whose customer, once it is looked up, is held', async () => {
   await db.execute(keysOfFeeds);
   await holding('import', 'update customers set balance = 0 where id = 2');
-  const persist = aroundLocks(attemptsOn(database, 'USD', 20_000));
+  const persist = aroundLocks(attemptsOn(database, BILLING, 20_000));
   const calls = [ofFeed({ uniqueid: 'u-1' }, { account: 'two' }), ofFeed({ uniqueid: 'u-2' })];
   expect(await persist(calls)).toMatchObject([{ kind: 'held', row: 'customer 2' }, { kind: 'accepted' }]);
 });

@@ -5,6 +5,7 @@ import { type Database, openDatabase } from '../../src/store/database.ts';
 import { persist } from '../../src/store/persist/persist.ts';
 import { type Admitted, admit } from '../../src/worker/admission.ts';
 import { createReply } from '../../src/worker/reply.ts';
+import { BILLING } from '../support/billing.ts';
 import { NO_PROPERTIES } from '../support/requests.ts';
 import { migratedServices } from '../support/stack.ts';
 
@@ -113,7 +114,7 @@ it.each(examples)(
   async ({ heading, into, out }) => {
     const contentType = into.language === 'form' ? 'application/x-www-form-urlencoded' : 'application/json';
     const entry = await admitted(into.text, contentType);
-    const [outcome] = await persist(database.sql, [entry], 'USD');
+    const [outcome] = await persist(database.sql, [entry], BILLING);
     const reply = outcome === undefined ? undefined : replyOf(outcome);
     expect(reply?.envelope).toEqual(JSON.parse(out.text));
     expect(reply?.envelope.responses[0].code).toBe(heading.slice(0, 3));

@@ -6,6 +6,7 @@ import { DeadLetterRows } from '../../src/store/dead-letters/insert.ts';
 import { persist } from '../../src/store/persist/persist.ts';
 import { admit } from '../../src/worker/admission.ts';
 import { RULES } from '../domain/admitting.ts';
+import { BILLING } from '../support/billing.ts';
 import { type BillingDatabase, billingDatabase, minimal } from '../support/persisting.ts';
 import { NO_PROPERTIES } from '../support/requests.ts';
 
@@ -27,7 +28,7 @@ beforeEach(async () => {
 
 /** A message as the worker admits it, persisted. */
 async function send(body: Buffer | object, properties: Partial<RequestProperties> = {}): Promise<void> {
-  await persist(db.sql, [entry(body, properties)], 'USD');
+  await persist(db.sql, [entry(body, properties)], BILLING);
 }
 
 function entry(body: Buffer | object, properties: Partial<RequestProperties> = {}): Submission {
@@ -98,7 +99,7 @@ describe('a repeat', () => {
     return asDecided(outcome, { uniqueid, deadLetter: () => ({ ...kept, verified }) });
   };
   const park = (verified: boolean, replyTo: string) =>
-    persist(db.sql, [parked(right, verified, replyTo)], 'USD');
+    persist(db.sql, [parked(right, verified, replyTo)], BILLING);
   const errors = () => db.rows('select error from dead_letters');
 
   it('of a verified sender makes an unverified dead letter his', async () => {
@@ -147,7 +148,7 @@ describe('a repeat', () => {
     [[true, false], 'a'],
     [[false, true], 'b'],
   ])('within one batch is the same as one after the other: %j', async ([first, second], replyTo) => {
-    await persist(db.sql, [parked(right, first === true, 'a'), parked(right, second === true, 'b')], 'USD');
+    await persist(db.sql, [parked(right, first === true, 'a'), parked(right, second === true, 'b')], BILLING);
     expect(await deadLetters()).toMatchObject([{ verified: 'true', deaths: '2', replyTo }]);
   });
 });
@@ -249,7 +250,7 @@ describe('a row', () => {
     for (const body of [Buffer.alloc(70_000, 0), Buffer.from('\ud800\0'), Buffer.from([0xff, 0xfe])]) {
       const outcome = { kind: 'failed' as const, reason: 'failed' as const, error: 'x' };
       const deadLetter = () => minimalDeadLetter(body, body.length);
-      await persist(db.sql, [asDecided(outcome, { uniqueid: null, deadLetter })], 'USD');
+      await persist(db.sql, [asDecided(outcome, { uniqueid: null, deadLetter })], BILLING);
     }
     expect(await db.rows('select altered::text, verified::text from dead_letters')).toEqual(
       Array(3).fill({ altered: '{""}', verified: 'false' }),

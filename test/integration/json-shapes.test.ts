@@ -10,6 +10,7 @@ import { markReplaying, readReplayable } from '../../src/store/dead-letters/mark
 import { type Found, type FoundWithKeys, lookUp } from '../../src/store/persist/look-up.ts';
 import { persistReplays, type ReplayClaim } from '../../src/store/persist/replays.ts';
 import type { Sql, Statement } from '../../src/store/sql.ts';
+import { BILLING } from '../support/billing.ts';
 import { admitted, type BillingDatabase, billingDatabase, type Parameters } from '../support/persisting.ts';
 
 let db: BillingDatabase;
@@ -53,7 +54,7 @@ it('the lookup builds the JSON that its type declares', async () => {
   await db.persist([call]);
   const calls = [call, { ...call, uniqueid: 'u-2', invoice: 0 }].map(callOf);
   const { sql, json } = noting('found');
-  await lookUp(sql, calls, 'USD');
+  await lookUp(sql, calls, BILLING);
   const lengths = Object.values(found.parse(json())).map(({ length }) => length);
   expect(lengths).toEqual([1, 4, 2, 1, 3, 1]);
 });
@@ -69,7 +70,7 @@ it('the lookup of calls of feeds does too', async () => {
     ],
   };
   const { sql, json } = noting('found');
-  await lookUp(sql, [{ ...call, feed }], 'USD');
+  await lookUp(sql, [{ ...call, feed }], BILLING);
   const { owners, namedPeers, customers } = foundWithKeys.parse(json());
   expect({ owners, namedPeers, customers }).toEqual({
     owners: [[1, 2]],
@@ -127,9 +128,9 @@ it('the claims of replays are the JSON that their type declares, before they are
     replay: { deadLetter: id, attempt: replays + 1, tokenHash },
   }));
   const { sql, json } = noting('claims');
-  await persistReplays(sql, replays, { systemCurrency: 'USD', isHeld: nothingHeld });
+  await persistReplays(sql, replays, { billing: BILLING, isHeld: nothingHeld });
   const before: ReplayClaim[] = claims.parse(json());
-  await persistReplays(sql, replays, { systemCurrency: 'USD', isHeld: nothingHeld });
+  await persistReplays(sql, replays, { billing: BILLING, isHeld: nothingHeld });
   const after: ReplayClaim[] = claims.parse(json());
   expect(before.map(({ answer }) => answer)).toEqual([null, null]);
   expect(after.map(({ answer }) => answer?.reason)).toEqual(['rejected', 'conflict']);

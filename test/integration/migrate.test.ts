@@ -160,12 +160,6 @@ describe('the schema', () => {
       'users_role_check',
     ],
     [
-      'an unknown status of an invoice',
-      `insert into invoices (id, customer, currency, period_start, period_end, status)
-        values (1, 1, 'USD', now(), now(), 'paid')`,
-      'invoices_status_check',
-    ],
-    [
       'an unknown reason of a dead letter',
       `insert into dead_letters (reason, body, digest) values ('bored', '', '')`,
       'dead_letters_reason_check',

@@ -5,6 +5,7 @@ import { classifyFailure, sqlStateOf } from '../../src/store/failures.ts';
 import { persist } from '../../src/store/persist/persist.ts';
 import { createReadAhead } from '../../src/store/persist/read-ahead.ts';
 import type { Sql } from '../../src/store/sql.ts';
+import { BILLING } from '../support/billing.ts';
 import { keysOfFeeds, ofFeed } from '../support/of-feed.ts';
 import { admitted, type BillingDatabase, billingDatabase } from '../support/persisting.ts';
 
@@ -21,7 +22,7 @@ afterEach(() => db.drop());
 const NOON = 1_700_000_000;
 
 const persisted = (submissions: readonly CallSubmission[], through: Sql = db.sql) =>
-  persist(through, submissions, 'USD');
+  persist(through, submissions, BILLING);
 const kindsOf = async (...submissions: CallSubmission[]) =>
   (await persisted(submissions)).map(({ kind }) => kind);
 const answerTo = async (submission: CallSubmission) => (await persisted([submission]))[0];
@@ -59,7 +60,7 @@ describe('a call of a feed', () => {
       ),
     );
     const plain = [admitted({ uniqueid: 'plain' })];
-    const outcomes = await persist(counting, [...calls, ...plain], 'USD');
+    const outcomes = await persist(counting, [...calls, ...plain], BILLING);
     expect(statements).toBe(2);
     expect(outcomes.filter(({ kind }) => kind === 'accepted')).toHaveLength(41);
     expect(await db.rows(`select uniqueid from cdrs where source is null`)).toEqual([{ uniqueid: 'plain' }]);
@@ -277,8 +278,8 @@ describe('what changes between reading and writing', () => {
 });
 
 it('a call of a feed that is looked up while the batch in front is written is decided on that', async () => {
-  const prepare = createReadAhead(db.sql, 'USD', (submissions, lookup) =>
-    persist(db.sql, submissions, 'USD', lookup),
+  const prepare = createReadAhead(db.sql, BILLING, (submissions, lookup) =>
+    persist(db.sql, submissions, BILLING, lookup),
   );
   const first = prepare([ofFeed({ cost: '1' })]);
   const second = prepare([ofFeed({ cost: '1' }), ofFeed({ uniqueid: 'u-2', cost: '1' }, { account: 'two' })]);

@@ -9,11 +9,12 @@ import { persistReplays, persistWithReplays } from '../../src/store/persist/repl
 import type { Sql } from '../../src/store/sql.ts';
 import { type Admitted, admitReplay } from '../../src/worker/admission.ts';
 import { quarantineReplay } from '../../src/worker/quarantine.ts';
+import { BILLING } from '../support/billing.ts';
 import { keysOfFeeds, ofFeed } from '../support/of-feed.ts';
 import { admitted, type BillingDatabase, billingDatabase } from '../support/persisting.ts';
 import { NO_PROPERTIES } from '../support/requests.ts';
 
-const CONTEXT = { systemCurrency: 'USD', isHeld: nothingHeld };
+const CONTEXT = { billing: BILLING, isHeld: nothingHeld };
 
 let db: BillingDatabase;
 

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { classifyFailure, sqlStateOf } from '../../src/store/failures.ts';
 import { persist } from '../../src/store/persist/persist.ts';
 import type { Sql } from '../../src/store/sql.ts';
+import { BILLING } from '../support/billing.ts';
 import { admitted, type BillingDatabase, billingDatabase } from '../support/persisting.ts';
 
 let db: BillingDatabase;
@@ -95,7 +96,7 @@ describe('a call', () => {
     const broken = admitted({ note: 'one' });
     if (broken.kind !== 'call') throw new Error('expected a call');
     broken.call.cdr.note = 'one\ttwo';
-    const error = await persist(db.sql, [broken], 'USD').catch((failure: unknown) => failure);
+    const error = await persist(db.sql, [broken], BILLING).catch((failure: unknown) => failure);
     expect(classifyFailure(error)).toBe('message');
     expect(await db.rows('select uniqueid from cdrs')).toEqual([]);
   });

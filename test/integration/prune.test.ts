@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { responsesTo } from '../../src/domain/reply.ts';
 import { monthsAgo, pagesOfCalls, prunePages } from '../../src/store/prune.ts';
 import { reconcile } from '../../src/store/reconcile.ts';
+import { BILLING } from '../support/billing.ts';
 import { type BillingDatabase, billingDatabase } from '../support/persisting.ts';
 import { startProcess } from '../support/worker.ts';
 
@@ -158,7 +159,7 @@ describe('prune', () => {
       const pages = await pagesOfCalls(db.sql);
       let gone = 0;
       for (let from = 0; from < pages; from += 4)
-        gone += (await prunePages(db.sql, cutoff, { from, to: from + 4 }, false)).calls;
+        gone += (await prunePages(db.sql, cutoff, { from, to: from + 4 }, false, BILLING.openStatuses)).calls;
       isPruning = false;
       return gone;
     })();

@@ -3,6 +3,7 @@ import { classifyFailure, sqlStateOf } from '../../src/store/failures.ts';
 import { persist } from '../../src/store/persist/persist.ts';
 import { createReadAhead } from '../../src/store/persist/read-ahead.ts';
 import type { Sql, Statement } from '../../src/store/sql.ts';
+import { BILLING } from '../support/billing.ts';
 import { admitted, type BillingDatabase, billingDatabase, type Parameters } from '../support/persisting.ts';
 
 let db: BillingDatabase;
@@ -24,8 +25,8 @@ beforeEach(async () => {
   };
   const prepareEntries = createReadAhead(
     counting,
-    'USD',
-    (submissions, lookup) => persist(counting, submissions, 'USD', lookup),
+    BILLING,
+    (submissions, lookup) => persist(counting, submissions, BILLING, lookup),
     () => now,
   );
   prepare = (...calls) => {

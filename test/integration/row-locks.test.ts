@@ -5,6 +5,7 @@ import { WORKER_NAME } from '../../src/store/database.ts';
 import { unmovedRows } from '../../src/store/failures.ts';
 import { persistUnlessHeld } from '../../src/store/persist/persist.ts';
 import { lockedRows } from '../../src/store/persist/row-locks.ts';
+import { BILLING } from '../support/billing.ts';
 import { admitted, type BillingDatabase, billingDatabase, type Parameters } from '../support/persisting.ts';
 
 let db: BillingDatabase;
@@ -28,7 +29,13 @@ async function holding(applicationName: string, ...statements: string[]): Promis
   return Number((await client.query('select pg_backend_pid() as pid')).rows[0].pid);
 }
 
-const ALL = { customers: [1, 2, 3], invoiced: [1], invoices: [20], deadLetters: [] };
+const ALL = {
+  customers: [1, 2, 3],
+  invoiced: [1],
+  openStatuses: BILLING.openStatuses,
+  invoices: [20],
+  deadLetters: [],
+};
 const found = async () =>
   (await lockedRows(db.sql, ALL)).map(({ of, id, pid, isPassing }) => `${of} ${id} ${pid} ${isPassing}`);
 
@@ -80,7 +87,7 @@ it('says that no lock is in the way of a foreign key', async () => {
 });
 
 const persisted = async (isHeld: HeldBy, ...calls: Parameters[]) =>
-  (await persistUnlessHeld(db.sql, calls.map(admitted), { systemCurrency: 'USD', isHeld })).map(
+  (await persistUnlessHeld(db.sql, calls.map(admitted), { billing: BILLING, isHeld })).map(
     ({ kind }) => kind,
   );
 

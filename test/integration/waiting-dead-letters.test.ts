@@ -1,6 +1,7 @@
 import pino from 'pino';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { tryWaitingDeadLetters } from '../../src/worker/waiting-dead-letters.ts';
+import { BILLING } from '../support/billing.ts';
 import { until } from '../support/broker.ts';
 import { type BillingDatabase, billingDatabase } from '../support/persisting.ts';
 
@@ -28,6 +29,7 @@ it('a dead letter that waited for a row is stored automatically, but not one who
   const trying = tryWaitingDeadLetters({
     database: db,
     rules: { ...rules, systemCurrency: 'USD' },
+    billing: BILLING,
     everyMs: 20,
     log: pino({ level: 'silent' }),
   });

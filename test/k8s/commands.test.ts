@@ -67,6 +67,11 @@ describe('the cron jobs', () => {
     expect(ownPods([job])).toMatchObject([{ pod: { containers: [{ args: ['prune', '--months', '36'] }] } }]);
   });
 
+  it('prune keeps the calls of the invoices that the worker takes for open ones', () => {
+    const { spec } = only(manifests, 'CronJob', 'cdr-ingest-prune');
+    expect(JSON.stringify(spec)).toContain('"envFrom":[{"configMapRef":{"name":"cdr-ingest"}}]');
+  });
+
   it('never run twice at the same time', () => {
     expect(jobs.map(({ concurrencyPolicy }) => concurrencyPolicy)).toEqual(jobs.map(() => 'Forbid'));
   });

@@ -45,7 +45,7 @@ export function databaseError(sqlState: string, message: string): Error {
 export function written(
   values: readonly unknown[],
 ): [calls: StoredCall[], terms: WrittenTerms, deadLetters: StoredDeadLetter[]] {
-  const [lines = '', terms = '', deadLetters = '[]'] = values.map(String);
+  const [lines = '', terms = '', , deadLetters = '[]'] = values.map(String);
   return [callsIn(lines), JSON.parse(terms) as WrittenTerms, JSON.parse(deadLetters) as StoredDeadLetter[]];
 }
 

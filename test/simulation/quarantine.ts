@@ -6,6 +6,7 @@ import { persist } from '../../src/store/persist/persist.ts';
 import type { Sql, Statement } from '../../src/store/sql.ts';
 import { type QuarantinePorts, quarantineMessage } from '../../src/worker/quarantine.ts';
 import { type Request, deadLetterFor as readDeadLetter } from '../../src/worker/request.ts';
+import { BILLING } from '../support/billing.ts';
 import { ADMISSION } from './history.ts';
 import type { SimDelivery, SimProcess, Surroundings } from './surroundings.ts';
 
@@ -28,13 +29,13 @@ export async function takeQuarantined(
   const ports: QuarantinePorts = {
     deadLetterOf: deadLetterFor,
     keep: async (submission) => {
-      await process.request('dead letter', () => persist(within, [submission], ADMISSION.systemCurrency));
+      await process.request('dead letter', () => persist(within, [submission], BILLING));
     },
     markTried: ({ digest }) => process.request('mark', () => markTried(within, { reason: 'poison', digest })),
     admit: (request) => process.admit(request),
     persistAndClose: (submission, { digest }) =>
       process.request('transaction', async () => {
-        const [outcome] = await persist(within, [submission], ADMISSION.systemCurrency);
+        const [outcome] = await persist(within, [submission], BILLING);
         if (outcome === undefined) return { kind: 'failed', reason: 'poison', error: 'was not persisted' };
         await closeTried(within, { reason: 'poison', digest }, outcome);
         return outcome;

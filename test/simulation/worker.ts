@@ -6,6 +6,7 @@ import { createReadAhead } from '../../src/store/persist/read-ahead.ts';
 import type { Sql, Statement } from '../../src/store/sql.ts';
 import { type Admitted, admit } from '../../src/worker/admission.ts';
 import type { Request } from '../../src/worker/request.ts';
+import { BILLING } from '../support/billing.ts';
 import { databaseError } from './fake-database.ts';
 import { ADMISSION, judge, LETHAL } from './history.ts';
 import { Lane } from './lane.ts';
@@ -37,19 +38,19 @@ export class WorkerProcess {
       execute(this, statement, values) as Promise<Row[]>;
     const rows = new HeldRows(() => world.scheduler.now);
     const probe = () => rows.probe(sql);
-    const { systemCurrency } = ADMISSION;
     const persistHeld = createPersistAroundLocks(
       {
         sql,
+        openStatuses: BILLING.openStatuses,
         plain: (submissions, isHeld, lookup) =>
-          persistUnlessHeld(sql, submissions, { systemCurrency, isHeld, lookup }),
+          persistUnlessHeld(sql, submissions, { billing: BILLING, isHeld, lookup }),
         limited: () => (submissions, isHeld) =>
           this.request('transaction', () =>
             persistUnlessHeld(
               async <Row>(statement: Statement, values: readonly unknown[]) =>
                 world.database.execute(statement, values) as Row[],
               submissions,
-              { systemCurrency, isHeld },
+              { billing: BILLING, isHeld },
             ),
           ),
       },
@@ -64,7 +65,7 @@ export class WorkerProcess {
         queue: broker.input,
         prefetch: random.pick([1, 4, 20]),
         admit: (delivery) => this.admit(delivery),
-        prepare: createReadAhead(sql, ADMISSION.systemCurrency, persistHeld, () => world.scheduler.now),
+        prepare: createReadAhead(sql, BILLING, persistHeld, () => world.scheduler.now),
         rows,
         probe,
       }),

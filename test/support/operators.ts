@@ -41,7 +41,11 @@ export interface OperatorSite {
   close: () => Promise<void>;
 }
 
-export async function openOperatorSite(name: string): Promise<OperatorSite> {
+/** @param settings variables of the worker and of the commands */
+export async function openOperatorSite(
+  name: string,
+  settings: Record<string, string> = {},
+): Promise<OperatorSite> {
   const db = await billingDatabase(name);
   const passwordHash = await hashPassword(PASSWORD);
   for (const [username, role] of [
@@ -50,7 +54,7 @@ export async function openOperatorSite(name: string): Promise<OperatorSite> {
     ['auditor', 'viewer'],
   ] as const)
     await upsertUser(db.sql, { username, role, passwordHash });
-  const services = { DATABASE_URL: db.databaseUrl, AMQP_URL: db.amqpUrl };
+  const services = { DATABASE_URL: db.databaseUrl, AMQP_URL: db.amqpUrl, ...settings };
   const environment = { ...services, CDR_USERNAME: 'boss', CDR_PASSWORD: PASSWORD };
   const worker = await startProcess(['worker'], { ...services, HTTP_PORT: '0' });
   await worker.logged('"queue":"cdrs.create","state":"consuming"');

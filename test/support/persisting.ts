@@ -2,6 +2,7 @@ import { openDatabase } from '../../src/store/database.ts';
 import { persist } from '../../src/store/persist/persist.ts';
 import type { Sql } from '../../src/store/sql.ts';
 import { type Admitted, admit } from '../../src/worker/admission.ts';
+import { BILLING } from './billing.ts';
 import { NO_PROPERTIES } from './requests.ts';
 import { migratedServices } from './stack.ts';
 
@@ -69,7 +70,7 @@ export async function billingDatabase(name: string) {
     execute,
     /** Persists calls in one batch; the outcomes in their order. */
     persist: (calls: readonly Parameters[], through: Sql = sql) =>
-      persist(through, calls.map(admitted), 'USD'),
+      persist(through, calls.map(admitted), BILLING),
     /** Rows as text, for amounts that must be right to the last digit. */
     rows: (text: string) => prisma.$queryRawUnsafe<Record<string, string | null>[]>(text),
     drop: async () => {

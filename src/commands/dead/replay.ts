@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { billingVariables } from '../../billing-rules.ts';
 import { ConfigError, readConfig } from '../../config.ts';
 import { brokerOf, brokerVariables, databaseVariables } from '../../connections.ts';
 import { readEdits, type Skipped } from '../../dead-letters/corrections.ts';
@@ -27,7 +28,7 @@ const variables = [
   ...databaseVariables,
   ...brokerVariables,
   ...operatorVariables,
-  'SYSTEM_CURRENCY',
+  ...billingVariables,
   'MAX_BODY_BYTES',
   'IGNORED_PARAMETERS',
 ] as const;

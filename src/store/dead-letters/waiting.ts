@@ -32,8 +32,8 @@ export async function waitingDeadLetters(sql: Sql): Promise<WaitingDeadLetter[]>
   const invoices = idsOf(/^invoice (\d+)$/);
   if (customers.length + invoices.length === 0) return deadLetters;
   const locked = new Set(
-    (await lockedRows(sql, { customers, invoiced: [], invoices, deadLetters: [] })).map(({ of, id }) =>
-      of === 'customer' ? customerRow(Number(id)) : invoiceRow(Number(id)),
+    (await lockedRows(sql, { customers, invoiced: [], openStatuses: [], invoices, deadLetters: [] })).map(
+      ({ of, id }) => (of === 'customer' ? customerRow(Number(id)) : invoiceRow(Number(id))),
     ),
   );
   return deadLetters.filter(({ row }) => !locked.has(row));

@@ -73,6 +73,7 @@ class AroundLocks {
   readonly #patient: Way;
   readonly #short: LimitedAttempt;
   readonly #sql: Sql;
+  readonly #openStatuses: readonly string[];
   readonly #rows: HeldRows;
   readonly #now: () => number;
 
@@ -91,6 +92,7 @@ class AroundLocks {
     this.#patient = { attempt: attempts.limited({ lock_timeout: patienceMs }), lockTimeoutMs: patienceMs };
     this.#short = attempts.limited({ lock_timeout: KEY_MS });
     this.#sql = attempts.sql;
+    this.#openStatuses = attempts.openStatuses;
     this.#rows = rows;
     this.#now = now;
   }
@@ -162,7 +164,7 @@ class AroundLocks {
     }
     if (!isLockTimeout(error)) return { held: 0, passing: false };
     try {
-      return await this.#rows.look(this.#sql, rowsOf(submissions));
+      return await this.#rows.look(this.#sql, rowsOf(submissions, this.#openStatuses));
     } catch (second) {
       throw isLockTimeout(second) ? new LockedTable('a whole table is locked by somebody else') : second;
     }
@@ -174,7 +176,7 @@ class AroundLocks {
 }
 
 /** Every row that the calls of a batch may move, and the rows of its replays. */
-function rowsOf(submissions: readonly Submission[]): RowIds {
+function rowsOf(submissions: readonly Submission[], openStatuses: readonly string[]): RowIds {
   const customers = new Set<number>();
   const invoiced = new Set<number>();
   const invoices = new Set<number>();
@@ -186,5 +188,11 @@ function rowsOf(submissions: readonly Submission[]): RowIds {
     if (update_invoices === 1 && invoice !== 0) invoices.add(invoice);
   }
   const deadLetters = submissions.flatMap(({ replay }) => replay?.deadLetter ?? []);
-  return { customers: [...customers], invoiced: [...invoiced], invoices: [...invoices], deadLetters };
+  return {
+    customers: [...customers],
+    invoiced: [...invoiced],
+    openStatuses,
+    invoices: [...invoices],
+    deadLetters,
+  };
 }

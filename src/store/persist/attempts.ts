@@ -1,3 +1,4 @@
+import type { BillingRules } from '../../domain/charge.ts';
 import type { HeldBy, PersistResult } from '../../domain/held.ts';
 import type { Submission } from '../../domain/submission.ts';
 import type { Database } from '../database.ts';
@@ -16,6 +17,7 @@ export interface Attempts {
   /** In one transaction with these settings of PostgreSQL, in milliseconds. */
   limited: (settings: Readonly<Record<string, number>>) => LimitedAttempt;
   sql: Sql;
+  openStatuses: readonly string[];
 }
 export type LimitedAttempt = (submissions: readonly Submission[], isHeld: HeldBy) => Promise<PersistResult[]>;
 
@@ -24,7 +26,7 @@ const SET_FOR_TRANSACTION = statement('persist.set-for-transaction', 'select set
 /** Attempts on a real database. */
 export function attemptsOn(
   database: Pick<Database, 'sql' | 'transaction'>,
-  systemCurrency: string,
+  billing: BillingRules,
   timeoutMs: number,
 ): Attempts {
   const persistOn = (
@@ -34,10 +36,11 @@ export function attemptsOn(
     lookup?: Lookup,
   ) =>
     hasReplays(submissions)
-      ? persistWithReplays(on, submissions, { systemCurrency, isHeld }, timeoutMs)
-      : persistUnlessHeld(on.sql, submissions, { systemCurrency, isHeld, lookup });
+      ? persistWithReplays(on, submissions, { billing, isHeld }, timeoutMs)
+      : persistUnlessHeld(on.sql, submissions, { billing, isHeld, lookup });
   return {
     sql: database.sql,
+    openStatuses: billing.openStatuses,
     plain: (submissions, isHeld, lookup) => persistOn(database, submissions, isHeld, lookup),
     limited: (settings) => (submissions, isHeld) =>
       database.transaction(

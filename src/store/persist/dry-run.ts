@@ -1,3 +1,4 @@
+import type { BillingRules } from '../../domain/charge.ts';
 import type { Outcome } from '../../domain/outcome.ts';
 import type { Submission } from '../../domain/submission.ts';
 import type { Database } from '../database.ts';
@@ -27,13 +28,13 @@ class RolledBack extends Error {}
 export async function persistAndRollBack(
   database: Pick<Database, 'transaction'>,
   submissions: readonly Submission[],
-  systemCurrency: string,
+  billing: BillingRules,
   timeoutMs: number,
 ): Promise<{ outcomes: Outcome[]; moved: MovedCall[] }> {
   let result: { outcomes: Outcome[]; moved: MovedCall[] } = { outcomes: [], moved: [] };
   const work = database.transaction(
     async (sql) => {
-      const outcomes = await persist(sql, submissions, systemCurrency);
+      const outcomes = await persist(sql, submissions, billing);
       const stored = submissions.flatMap((submission, index) =>
         submission.kind === 'call' && outcomes[index]?.kind === 'accepted'
           ? [submission.call.cdr.uniqueid]

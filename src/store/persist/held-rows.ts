@@ -78,6 +78,7 @@ export class HeldRows {
     const locked = await lockedRows(sql, {
       customers: idsOf('customer').map(Number),
       invoiced: [],
+      openStatuses: [],
       invoices: idsOf('invoice').map(Number),
       deadLetters: idsOf('dead letter'),
     });

@@ -1,9 +1,10 @@
 import type { Cdr } from '../../domain/cdr.ts';
-import type { Invoice, References, Tax } from '../../domain/charge.ts';
+import type { BillingRules, Invoice, References, Tax } from '../../domain/charge.ts';
 import { taxItems } from '../../domain/contract.ts';
 import type { Call } from '../../domain/decide.ts';
 import { amount } from '../../domain/money.ts';
 import type { FoundLookups } from '../../domain/resolve.ts';
+import { isOpen, openInvoicesOf } from '../open-invoices.ts';
 import { type Sql, statement } from '../sql.ts';
 import { foundLookups, ownersOf, type WantedKeys, wantedKeys } from './keys.ts';
 
@@ -15,6 +16,8 @@ export interface Lookup {
   /** For the calls of feeds. */
   found: FoundLookups;
 }
+
+const DURING_THE_CALLS = 'period_start <= to_timestamp($9::float8) and period_end > to_timestamp($8::float8)';
 
 /**
  * One round trip, no locks. Every list is joined, not compared with `= any (…)`: on a small table PostgreSQL would
@@ -43,17 +46,14 @@ const lookUpWith = (keys: {
         union
         select taxes.* from unnest($5::text[]) as wanted(name) join taxes using (name)
       ) as tax),
-    'invoices', (select coalesce(json_agg(json_build_array(id, customer, currency, status = 'open',
+    'invoices', (select coalesce(json_agg(json_build_array(id, customer, currency, ${isOpen('status', '$10')},
         extract(epoch from period_start)::float8::text, extract(epoch from period_end)::float8::text)
         order by period_start, id), '[]')
       from (
         select invoices.* from unnest($6::int[]) as wanted(id) join invoices using (id)
         union
         select open.* from ${keys.invoiced} as wanted(id)
-        cross join lateral (
-          select * from invoices where customer = wanted.id and status = 'open'
-            and period_start <= to_timestamp($9::float8) and period_end > to_timestamp($8::float8)
-          offset 0) as open
+        cross join ${openInvoicesOf('wanted.id', '$10', DURING_THE_CALLS)}
       ) as invoice)${keys.lists}
   )::text as found`;
 
@@ -77,14 +77,14 @@ const LOOK_UP_WITH_KEYS = statement(
     found: `
   with owner as materialized (
     select wanted.position, owner.customer
-    from unnest($10::text[], $11::text[], $12::float8[]) with ordinality as wanted(kind, key, start, position)
+    from unnest($11::text[], $12::text[], $13::float8[]) with ordinality as wanted(kind, key, start, position)
     cross join lateral (${ownersOf('wanted')} limit 2) as owner)`,
     customers: '(select unnest($2::int[]) union select customer from owner)',
     invoiced: '(select unnest($7::int[]) union select customer from owner)',
     lists: `,
     'owners', (select coalesce(json_agg(json_build_array(position, customer)), '[]') from owner),
     'namedPeers', (select coalesce(json_agg(json_build_array(name, id)), '[]')
-      from unnest($13::text[]) as wanted(name) join peers using (name))`,
+      from unnest($14::text[]) as wanted(name) join peers using (name))`,
   }),
 );
 
@@ -117,9 +117,9 @@ const NOTHING: FoundWithKeys = {
 };
 
 /** Looks up what a batch of calls refers to. Throws what the database throws. */
-export async function lookUp(sql: Sql, calls: readonly Call[], systemCurrency: string): Promise<Lookup> {
+export async function lookUp(sql: Sql, calls: readonly Call[], billing: BillingRules): Promise<Lookup> {
   const keys = wantedKeys(calls);
-  const found = calls.length === 0 ? NOTHING : await find(sql, calls, keys);
+  const found = calls.length === 0 ? NOTHING : await find(sql, calls, keys, billing.openStatuses);
   const taxes = found.taxes.map(
     ([id, name, rate, flat, currency]): Tax => ({
       id,
@@ -142,7 +142,7 @@ export async function lookUp(sql: Sql, calls: readonly Call[], systemCurrency: s
   return {
     stored: new Map(found.stored),
     references: {
-      systemCurrency,
+      systemCurrency: billing.systemCurrency,
       currencies: new Map(found.currencies.map(([code, rate]) => [code.trimEnd(), amount(rate)])),
       customers: new Map(found.customers.map(([id, currency]) => [id, currency.trimEnd()])),
       peers: new Set([...found.peers, ...found.namedPeers.map(([, id]) => id)]),
@@ -155,12 +155,20 @@ export async function lookUp(sql: Sql, calls: readonly Call[], systemCurrency: s
   };
 }
 
-async function find(sql: Sql, calls: readonly Call[], keys: WantedKeys): Promise<FoundWithKeys> {
-  const cdrs = calls.map(({ cdr }) => cdr);
+async function find(
+  sql: Sql,
+  calls: readonly Call[],
+  keys: WantedKeys,
+  openStatuses: readonly string[],
+): Promise<FoundWithKeys> {
+  const values = wanted(
+    calls.map(({ cdr }) => cdr),
+    openStatuses,
+  );
   const [row] =
     keys.keys.length === 0 && keys.peers.length === 0
-      ? await sql<{ found: string }>(LOOK_UP, wanted(cdrs))
-      : await sql<{ found: string }>(LOOK_UP_WITH_KEYS, [...wanted(cdrs), ...keyValues(keys)]);
+      ? await sql<{ found: string }>(LOOK_UP, values)
+      : await sql<{ found: string }>(LOOK_UP_WITH_KEYS, [...values, ...keyValues(keys)]);
   return row === undefined ? NOTHING : { ...NOTHING, ...(JSON.parse(row.found) as Found) };
 }
 
@@ -179,7 +187,7 @@ function keyValues({ keys, peers }: WantedKeys): unknown[] {
   return [keys.map(({ kind }) => kind), keys.map(({ key }) => key), keys.map(({ start }) => start), peers];
 }
 
-/** The values of LOOK_UP: the keys to look up, each once, and the span of the calls. */
+/** The values of LOOK_UP: the keys to look up, each once, the span of the calls, and which invoices are open. */
 export type Wanted = [
   uniqueids: string[],
   customers: number[],
@@ -190,9 +198,10 @@ export type Wanted = [
   invoiceCustomers: number[],
   firstStart: number,
   lastStart: number,
+  openStatuses: readonly string[],
 ];
 
-function wanted(calls: readonly Cdr[]): Wanted {
+function wanted(calls: readonly Cdr[], openStatuses: readonly string[]): Wanted {
   const uniqueids = new Set<string>();
   const customers = new Set<number>();
   const peers = new Set<number>();
@@ -225,5 +234,6 @@ function wanted(calls: readonly Cdr[]): Wanted {
     [...invoiceCustomers],
     firstStart,
     lastStart,
+    openStatuses,
   ];
 }

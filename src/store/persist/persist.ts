@@ -1,5 +1,5 @@
 import type { Cdr } from '../../domain/cdr.ts';
-import type { References } from '../../domain/charge.ts';
+import type { BillingRules, References } from '../../domain/charge.ts';
 import { type CallOnRecord, compare, type Decision, decide } from '../../domain/decide.ts';
 import {
   callsLike,
@@ -32,11 +32,11 @@ import { write } from './write.ts';
 export async function persist(
   sql: Sql,
   submissions: readonly Submission[],
-  systemCurrency: string,
+  billing: BillingRules,
   lookup?: Lookup,
 ): Promise<Outcome[]> {
   const persisted = await persistUnlessHeld(sql, submissions, {
-    systemCurrency,
+    billing,
     isHeld: nothingHeld,
     lookup,
   });
@@ -48,7 +48,7 @@ export async function persist(
 
 /** What a batch is persisted with. */
 export interface PersistContext {
-  systemCurrency: string;
+  billing: BillingRules;
   isHeld: HeldBy;
   /** What its calls refer to, where that has been looked up before. */
   lookup?: Lookup | undefined;
@@ -128,7 +128,7 @@ async function persistOnce(
   const nothing = charged.length === 0 && deadLetters.rows.length === 0;
   const storedByOthers = nothing
     ? new Set<string>()
-    : await write(sql, charged, termsOf(charged, references), deadLetters);
+    : await write(sql, charged, termsOf(charged, references), deadLetters, known.billing.openStatuses);
   for (const [submission, outcome] of decided)
     if (!storedByOthers.has(submission.call.cdr.uniqueid)) outcomes.set(submission, outcome);
   for (const submission of decidedBefore) outcomes.set(submission, submission.outcome);
@@ -163,10 +163,10 @@ const PRUNED: Decision = { kind: 'answer', outcome: { kind: 'conflict', differen
 async function decideOn(
   sql: Sql,
   submissions: readonly CallSubmission[],
-  { systemCurrency, lookup }: Omit<PersistContext, 'isHeld'>,
+  { billing, lookup }: Omit<PersistContext, 'isHeld'>,
 ): Promise<Decisions> {
   const asked = submissions.map(({ call }) => call);
-  const { stored, references, found } = lookup ?? (await lookUp(sql, asked, systemCurrency));
+  const { stored, references, found } = lookup ?? (await lookUp(sql, asked, billing));
   const calls = submissions.map((submission) => {
     submission.call = resolve(submission.call, found);
     return submission.call;

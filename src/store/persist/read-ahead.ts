@@ -1,3 +1,4 @@
+import type { BillingRules } from '../../domain/charge.ts';
 import type { Manner, PersistResult } from '../../domain/held.ts';
 import type { Submission } from '../../domain/submission.ts';
 import type { Sql } from '../sql.ts';
@@ -24,7 +25,7 @@ const FRESH_MS = 1000;
  */
 export function createReadAhead(
   sql: Sql,
-  systemCurrency: string,
+  billing: BillingRules,
   persist: PersistBatch,
   now = () => performance.now(),
 ): (submissions: readonly Submission[], manner?: Manner) => () => Promise<PersistResult[]> {
@@ -48,7 +49,7 @@ export function createReadAhead(
     const startedAt = now();
     const since = new Map<string, string>();
     storedSince = since;
-    const looking = lookUp(sql, calls, systemCurrency);
+    const looking = lookUp(sql, calls, billing);
     // The batch may never be persisted; then nobody is told of a failure.
     looking.catch(() => undefined);
     return async () => {

@@ -1,4 +1,5 @@
 import { WORKER_NAME } from '../database.ts';
+import { openInvoicesOf } from '../open-invoices.ts';
 import { type Sql, statement } from '../sql.ts';
 
 /** Rows that a batch may move or write. */
@@ -6,6 +7,8 @@ export interface RowIds {
   customers: readonly number[];
   /** Customers whose open invoices the batch may move. */
   invoiced: readonly number[];
+  /** Which invoices are open. */
+  openStatuses: readonly string[];
   invoices: readonly number[];
   deadLetters: readonly string[];
 }
@@ -44,7 +47,8 @@ with customer as materialized (
 wanted_invoice as materialized (
   select id from invoices where id in (select unnest($3::int[]))
   union
-  select id from invoices where customer in (select unnest($2::int[])) and status = 'open'),
+  select open.id from unnest($2::int[]) as wanted(id)
+        cross join ${openInvoicesOf('wanted.id', '$5', 'true')}),
 invoice as materialized (
   select i.id from invoices i where i.id in (select id from wanted_invoice)
   order by i.id for no key update skip locked),
@@ -92,5 +96,11 @@ order by locked.of, locked.id`,
  * Which of these rows are locked, and by whom. Throws what the database throws: 55P03 where a whole table is.
  */
 export async function lockedRows(sql: Sql, rows: RowIds): Promise<LockedRow[]> {
-  return await sql<LockedRow>(LOCKED, [rows.customers, rows.invoiced, rows.invoices, rows.deadLetters]);
+  return await sql<LockedRow>(LOCKED, [
+    rows.customers,
+    rows.invoiced,
+    rows.invoices,
+    rows.deadLetters,
+    rows.openStatuses,
+  ]);
 }

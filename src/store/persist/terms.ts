@@ -2,6 +2,7 @@ import type { Charge, References } from '../../domain/charge.ts';
 import type { Call } from '../../domain/decide.ts';
 import { plain } from '../../domain/money.ts';
 import { keyAt } from '../../domain/resolve.ts';
+import { isOpen, openInvoicesOf } from '../open-invoices.ts';
 import { ownersOf, type WantedKey } from './keys.ts';
 
 /** A call about to be stored, with its charge. */
@@ -70,9 +71,11 @@ function textOrNull(rate: Parameters<typeof plain>[0] | undefined): string | nul
   return rate === undefined ? null : plain(rate);
 }
 
+const DURING_THE_CALL = 'period_start <= to_timestamp(term.start) and to_timestamp(term.start) < period_end';
+
 /**
  * One row, true: every term still holds in this statement's snapshot. `settle_assert` raises CDR01 otherwise.
- * `$2` is what `termsOf` wrote.
+ * `$2` is what `termsOf` wrote, `$3` the statuses of open invoices.
  */
 export const termsHold = `
   select settle_assert(not exists (
@@ -94,11 +97,10 @@ export const termsHold = `
         as term(id int, customer int, currency char(3), open boolean)
       left join invoices i using (id)
       where i.customer is distinct from term.customer or i.currency is distinct from term.currency
-        or (term.open and i.status <> 'open')), 'an invoice changed')
+        or (term.open and not ${isOpen('i.status', '$3')})), 'an invoice changed')
     and settle_assert(not exists (
       select from json_to_recordset($2::json -> 'uninvoiced') as term(customer int, start float8)
-      join invoices i on i.customer = term.customer and i.status = 'open'
-        and i.period_start <= to_timestamp(term.start) and to_timestamp(term.start) < i.period_end),
+      cross join ${openInvoicesOf('term.customer', '$3', DURING_THE_CALL)}),
       'an invoice was opened')
     and settle_assert(not exists (
       select from json_to_recordset($2::json -> 'keys') as term(kind text, key text, start float8, customer int)

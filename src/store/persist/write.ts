@@ -1,4 +1,5 @@
 import { type DeadLetterRows, deadLetterRecord, insertDeadLetters } from '../dead-letters/insert.ts';
+import { isOpen } from '../open-invoices.ts';
 import { forgetStatements } from '../prisma.ts';
 import { type Sql, statement } from '../sql.ts';
 import { callColumns, callsInLines, linesOf } from './columns.ts';
@@ -15,7 +16,7 @@ import { type Charged, termsHold } from './terms.ts';
  *
  * If a trigger leaves out a dead letter without an error, the statement fails: the message would be lost.
  *
- * $1 calls, $2 terms, $3 dead letters. Without dead letters it does not touch their table, which somebody may have locked.
+ * $1 calls, $2 terms, $3 statuses of open invoices, $4 dead letters. Without dead letters it does not touch their table, which somebody may have locked.
  * test/fixtures/write.sql shows both statements as they are assembled here.
  */
 const writeWith = (deadLetters: { kept: string; checked: string }) => `
@@ -44,7 +45,7 @@ invoice_sum as materialized (
     sum(invoice_cost) as cost, sum(invoice_tax) as tax, count(*) as calls
   from inserted where update_invoices = 1 and invoice is not null group by invoice, scustomer, invoice_currency),
 invoice_lock as materialized (
-  select s.*, i.customer = s.customer and i.currency = s.currency and i.status = 'open' as holds
+  select s.*, i.customer = s.customer and i.currency = s.currency and ${isOpen('i.status', '$3')} as holds
   from invoice_sum s join invoices i using (id) order by id for no key update of i),
 invoice_moved as (
   update invoices i
@@ -64,7 +65,7 @@ export const WRITE_CALLS = statement('persist.write-calls', writeWith({ kept: ''
 export const WRITE = statement(
   'persist.write',
   writeWith({
-    kept: `letter as materialized (select * from json_to_recordset($3::json) as letter(${deadLetterRecord})),
+    kept: `letter as materialized (select * from json_to_recordset($4::json) as letter(${deadLetterRecord})),
 dead as (${insertDeadLetters}),`,
     checked: `settle_moved('dead letters that the database leaves out without an error:',
     array(select (select count(*) from letter)::int - count(*)::int from dead
@@ -81,10 +82,11 @@ export async function write(
   calls: readonly Charged[],
   terms: string,
   deadLetters: DeadLetterRows,
+  openStatuses: readonly string[],
 ): Promise<Set<string>> {
   try {
     const { rows } = deadLetters;
-    const values = [linesOf(calls), terms];
+    const values = [linesOf(calls), terms, openStatuses];
     const [row] =
       rows.length === 0
         ? await sql<{ lost: string[] }>(WRITE_CALLS, values)
