@@ -1,7 +1,6 @@
-import { senderOf, timeOf } from '../dead-letters/format.ts';
+import { bothValues, correctionOf, senderOf, timeOf } from '../dead-letters/format.ts';
 import type { DeadLetterView } from '../dead-letters/history.ts';
 import { unsendable } from '../domain/kept.ts';
-import { shown } from '../domain/text.ts';
 import { counted } from '../plural.ts';
 import { type Html, html, preformatted } from './html.ts';
 import { correctionFields, unverifiedField } from './page-dead-letters.ts';
@@ -36,13 +35,14 @@ ${session.role === 'operator' && deadLetter.status !== 'resolved' && actions(vie
   };
 }
 
-function callTable({ deadLetter, call, stored, differences }: DeadLetterView): Html {
+function callTable(view: DeadLetterView): Html {
+  const { deadLetter, call, stored, differences } = view;
   const isCorrected = Object.keys(deadLetter.edits).length > 0;
   const differing = new Set<string>(differences.map(({ parameter }) => parameter));
   const names = new Set([...Object.keys(call ?? {}), ...Object.keys(deadLetter.edits), ...differing]);
-  const cell = (fields: object | null, name: string) => {
-    const value: unknown = fields === null ? undefined : Reflect.get(fields, name);
-    return html`<td>${value === undefined ? '' : shown(value)}</td>`;
+  const cells = (name: string) => {
+    const both = bothValues(view, name);
+    return html`<td>${both.received}</td>${isCorrected && html`<td>${correctionOf(view, name)}</td>`}${stored && html`<td>${both.stored}</td>`}`;
   };
   return html`<div class="scroll"><table id="call">
 <thead><tr><th scope="col">parameter</th><th scope="col">received</th>${isCorrected && html`<th scope="col">corrected</th>`}${stored && html`<th scope="col">stored</th>`}</tr></thead>
@@ -50,7 +50,7 @@ function callTable({ deadLetter, call, stored, differences }: DeadLetterView): H
     (
       name,
     ) => html`<tr class="${differing.has(name) && 'differs'}"><th scope="row">${differing.has(name) && html`<span title="differs from the stored call">≠ </span>`}${name}</th>
-${cell(call, name)}${isCorrected && cell(deadLetter.edits, name)}${stored && cell(stored.call, name)}</tr>`,
+${cells(name)}</tr>`,
   )}</tbody></table></div>`;
 }
 

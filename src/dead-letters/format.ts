@@ -1,9 +1,42 @@
-import { shorten } from '../domain/text.ts';
+import { shorten, shown } from '../domain/text.ts';
 import type { DeadLetterSummary } from '../store/dead-letters/list.ts';
+import type { DeadLetterView } from './history.ts';
 
 /** To the second, in UTC. */
 export function timeOf(date: Date): string {
   return date.toISOString().slice(0, 19).replace('T', ' ');
+}
+
+/**
+ * A parameter, or the source, as it was received and as it is stored. What the map made of the record of a feed is only known
+ * where it differs from what is stored.
+ */
+export function bothValues(
+  { call, stored, differences }: DeadLetterView,
+  name: string,
+): { received: string; stored: string } {
+  const mapped = differences.find(({ parameter }) => parameter === name)?.received;
+  return {
+    received: textOf(call === null ? mapped : valueIn(call, name)),
+    stored: textOf(stored === null ? undefined : valueIn(storedValues(stored), name)),
+  };
+}
+
+/** What an operator set in place of a parameter. */
+export function correctionOf({ deadLetter }: DeadLetterView, name: string): string {
+  return textOf(valueIn(deadLetter.edits, name));
+}
+
+function storedValues({ call, source }: NonNullable<DeadLetterView['stored']>): object {
+  return source === null ? call : { ...call, source };
+}
+
+function valueIn(fields: object, name: string): unknown {
+  return Reflect.get(fields, name);
+}
+
+function textOf(value: unknown): string {
+  return value === undefined ? '' : shown(value);
 }
 
 /** The sender; an unverified name is only a claim of the message. */

@@ -1,7 +1,7 @@
-import { answerOf, moneyOf, senderOf, timeOf } from '../../dead-letters/format.ts';
+import { answerOf, bothValues, correctionOf, moneyOf, senderOf, timeOf } from '../../dead-letters/format.ts';
 import type { DeadLetterView } from '../../dead-letters/history.ts';
 import { unsendable } from '../../domain/kept.ts';
-import { shorten, shown } from '../../domain/text.ts';
+import { shorten } from '../../domain/text.ts';
 import { counted } from '../../plural.ts';
 import type { DeadLetterGroup, DeadLetterSummary } from '../../store/dead-letters/list.ts';
 import { printLine, printTable } from '../print.ts';
@@ -82,7 +82,8 @@ function printSummary(deadLetter: DeadLetterView['deadLetter']): void {
 }
 
 /** The call as it arrived, what was corrected, and the stored call beside it; ≠ marks what differs. */
-function printCall({ deadLetter, call, stored, differences }: DeadLetterView): void {
+function printCall(view: DeadLetterView): void {
+  const { deadLetter, call, stored, differences } = view;
   const isCorrected = Object.keys(deadLetter.edits).length > 0;
   const head = [
     '',
@@ -93,17 +94,15 @@ function printCall({ deadLetter, call, stored, differences }: DeadLetterView): v
   ];
   const differing = new Set<string>(differences.map(({ parameter }) => parameter));
   const names = new Set([...Object.keys(call ?? {}), ...Object.keys(deadLetter.edits), ...differing]);
-  const rows = [...names].map((name) => [
-    differing.has(name) ? '≠' : '',
-    shorten(name, 40),
-    shownValue(call, name),
-    ...(isCorrected ? [shownValue(deadLetter.edits, name)] : []),
-    ...(stored ? [shownValue(stored.call, name)] : []),
-  ]);
+  const rows = [...names].map((name) => {
+    const both = bothValues(view, name);
+    return [
+      differing.has(name) ? '≠' : '',
+      shorten(name, 40),
+      both.received,
+      ...(isCorrected ? [correctionOf(view, name)] : []),
+      ...(stored ? [both.stored] : []),
+    ];
+  });
   printTable(head, rows);
-}
-
-function shownValue(fields: object | null, name: string): string {
-  const value: unknown = fields === null ? undefined : Reflect.get(fields, name);
-  return value === undefined ? '' : shown(value);
 }
