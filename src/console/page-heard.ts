@@ -30,10 +30,10 @@ function table(states: readonly HeardState[]): Html {
 }
 
 function row(state: HeardState): Html {
-  const { kind, name, lastAt, silentSeconds, everySeconds, records } = state;
+  const { kind, name, lastAt, agoSeconds, everySeconds, records } = state;
   return html`<tr><td>${kind}</td><th scope="row">${name}</th>
 <td>${lastAt === null ? 'never' : timeOf(lastAt)}</td>
-<td>${agoText(silentSeconds)}${isLate(state) && html` <b class="dead">late</b>`}</td>
+<td>${agoSeconds !== null && agoText(agoSeconds)}${isLate(state) && html` <b class="dead">late</b>`}</td>
 <td>${everySeconds === null ? '' : everyText(everySeconds)}</td>
 <td class="number">${records}</td><td>${numbersOf(state)}</td></tr>`;
 }
@@ -58,7 +58,7 @@ function gapsOf(gaps: readonly Gap[]): Html {
 
 /** In one unit, rounded down: 95 seconds are 1m. */
 function agoText(seconds: number): string {
-  const whole = Math.floor(seconds);
+  const whole = Math.max(0, Math.floor(seconds));
   if (whole < 60) return `${whole}s`;
   if (whole < 3600) return `${Math.floor(whole / 60)}m`;
   return whole < 172_800 ? `${Math.floor(whole / 3600)}h` : `${Math.floor(whole / 86_400)}d`;

@@ -1,5 +1,6 @@
 import type { Novelty } from '../domain/sequence.ts';
 import type { Logger } from '../ops/logger.ts';
+import { within } from '../retry.ts';
 import type { Feed } from '../sources/feed.ts';
 import { type Database, describeFailure } from '../store/database.ts';
 import { type NamedFeed, nameFeeds } from '../store/heard/name.ts';
@@ -152,8 +153,11 @@ export function collectHeard(options: HeardOptions): Heard {
     },
     stop: async () => {
       clearInterval(timer);
-      await flushing;
-      await flush();
+      const last = Promise.resolve(flushing).then(flush);
+      // A database that does not answer is not waited for: the end of the worker matters more than its last seconds.
+      await within(last, TIMEOUT_MS, 'the record of who was heard of').catch((error: unknown) =>
+        log.warn({ description: describeFailure(error) }, 'ended without recording who was heard of last'),
+      );
     },
   };
 }

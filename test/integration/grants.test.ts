@@ -3,7 +3,10 @@ import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hashPassword } from '../../src/auth/password.ts';
 import { openSwitchClient, type SwitchClient } from '../../src/broker/switch-client.ts';
-import { openDatabase } from '../../src/store/database.ts';
+import { type Database, openDatabase } from '../../src/store/database.ts';
+import { nameFeeds } from '../../src/store/heard/name.ts';
+import { readHeard } from '../../src/store/heard/read.ts';
+import { recordHeard } from '../../src/store/heard/record.ts';
 import { upsertUser } from '../../src/store/users.ts';
 import { type Outsider, outsider, until } from '../support/broker.ts';
 import { callOf, PASSWORD, runCommand } from '../support/operators.ts';
@@ -70,8 +73,7 @@ const deadLetterOf = async (uniqueid: string) =>
     ({ reason, status }) => `${reason} ${status}`,
   );
 
-/** What a statement of a role comes to, alone and taken back. */
-async function attempt(part: Part, statement: string): Promise<'done' | 'denied'> {
+async function as<Result>(part: Part, work: (database: Database) => Promise<Result>): Promise<Result> {
   const database = openDatabase({
     url: environmentOf(part).DATABASE_URL ?? '',
     poolSize: 1,
@@ -79,19 +81,24 @@ async function attempt(part: Part, statement: string): Promise<'done' | 'denied'
     connectTimeoutMs: 10_000,
     applicationName: 'grants test',
   });
+  return await work(database).finally(() => database.close(1000));
+}
+
+/** What a statement of a role comes to, alone and taken back. */
+async function attempt(part: Part, statement: string): Promise<'done' | 'denied'> {
   const takenBack = new Error('taken back');
   try {
-    await database.prisma.$transaction(async (transaction) => {
-      await transaction.$executeRawUnsafe(statement);
-      throw takenBack;
-    });
+    await as(part, ({ prisma }) =>
+      prisma.$transaction(async (transaction) => {
+        await transaction.$executeRawUnsafe(statement);
+        throw takenBack;
+      }),
+    );
     return 'done';
   } catch (error) {
     if (error === takenBack) return 'done';
     if (String(error).includes('42501')) return 'denied';
     throw error;
-  } finally {
-    await database.close(1000);
   }
 }
 
@@ -132,6 +139,20 @@ describe('a worker with only the minimum grants', () => {
     ]);
     expect(await deadLetterOf('refused')).toEqual(['rejected dead']);
     expect(await deadLetterOf('lost')).toEqual(['unroutable dead']);
+  });
+
+  it('records who was heard of, which it and the console read', async () => {
+    const numbers = [{ first: 1n, last: 2n, novelty: 'new' as const }];
+    const counted = { field: 'n', numbers, beginsAnew: false };
+    await as('worker', async (database) => {
+      await nameFeeds(database.sql, [{ name: 'fs', everySeconds: 900, sequence: 'n' }]);
+      await recordHeard(database, [{ kind: 'feed', name: 'fs', agoMs: 0, records: 2, counted }], 10_000);
+      await nameFeeds(database.sql, [{ name: 'fs', everySeconds: 900, sequence: 'other' }]);
+    });
+    for (const part of ['worker', 'console'] as const)
+      await as(part, async ({ sql }) => {
+        expect((await readHeard(sql)).find(({ name }) => name === 'fs')).toMatchObject({ records: 2 });
+      });
   });
 
   it('makes only the calls of a held row wait', async () => {

@@ -6,6 +6,7 @@ import { hashPassword } from '../../src/auth/password.ts';
 import { openSwitchClient, type SwitchClient } from '../../src/broker/switch-client.ts';
 import { upsertUser } from '../../src/store/users.ts';
 import { type Outsider, outsider, until } from '../support/broker.ts';
+import { runCommand } from '../support/operators.ts';
 import { type BillingDatabase, billingDatabase } from '../support/persisting.ts';
 import { startProcess, type WorkerProcess } from '../support/worker.ts';
 
@@ -124,6 +125,8 @@ describe('a worker', () => {
     publish(2);
     expect(await recorded('fs', 7)).toEqual([{ kind: 'feed', records: '7' }]);
     expect(await runs()).toEqual([{ epoch: '1', first: '1', last: '6' }]);
+    // Its own switch is heard of, not the user in whose name its calls are stored.
+    expect(await db.rows(`select kind from heard where name = 'switch-fs'`)).toEqual([]);
     expect(await series('cdr_ingest_unreadable_sequences_total')).toEqual([
       'cdr_ingest_unreadable_sequences_total{source="fs"} 1',
     ]);
@@ -153,6 +156,18 @@ describe('a worker', () => {
     await db.execute(`update sequence_runs set since = now() - interval '2 minutes'`);
     await until(async () => Object.values(await values('cdr_ingest_sequence_missing')).join() === '2');
     expect(await series('cdr_ingest_sequence_gaps')).toEqual(['cdr_ingest_sequence_gaps{source="fs"} 1']);
+  });
+
+  it('does not hear of a switch by what an operator replays', async () => {
+    const before = await db.rows(`select records::text, last_at::text from heard where name = 'switch-1'`);
+    await db.execute(`insert into customers (id, name, currency) values (999, 'late', 'USD')`);
+    const operator = { ...environment(), CDR_USERNAME: 'alice', CDR_PASSWORD: PASSWORD };
+    expect(await runCommand(['dead', 'replay', '--uniqueid', 'u-2'], operator)).toMatchObject({ code: 0 });
+    publish(10);
+    await recorded('fs', 9);
+    expect(await db.rows(`select records::text, last_at::text from heard where name = 'switch-1'`)).toEqual(
+      before,
+    );
   });
 
   it('records at its end what is left, and what a locked table kept it from recording, once', async () => {

@@ -137,8 +137,11 @@ describe('the numbers of a feed', () => {
     expect((await state('fs'))?.gaps).toEqual([]);
     await db.execute(`update sequence_runs set since = now() - interval '2 minutes'`);
     expect((await state('fs'))?.gaps).toMatchObject([{ first: 5n, last: 5n }]);
-    await record([counted('5')]);
-    expect(await runs()).toEqual(['1-9']);
+    await record([counted('11-12', '14')]);
+    expect(await runs()).toEqual(['1-4', '6-9', '11-12', '14-14']);
+    expect((await state('fs'))?.gaps).toMatchObject([{ first: 5n, last: 5n }]);
+    await record([counted('5', '10', '13')]);
+    expect(await runs()).toEqual(['1-14']);
     expect((await state('fs'))?.gaps).toEqual([]);
   });
 

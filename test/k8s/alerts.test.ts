@@ -125,6 +125,44 @@ describe('the alerts', () => {
       fires: { CdrIngestDecoding: [{ queue: 'cdrs.dead' }] },
     },
     {
+      what: 'a feed or switch is silent for longer than its every, and only then',
+      series: {
+        'cdr_ingest_heard_timestamp_seconds{kind="feed",name="fs-1",pod="p"}': '0x100',
+        'cdr_ingest_heard_timestamp_seconds{kind="feed",name="fs-1",pod="q"}': '0x100',
+        'cdr_ingest_heard_timestamp_seconds{kind="feed",name="fs-2",pod="p"}': '0+60x100',
+        'cdr_ingest_heard_timestamp_seconds{kind="user",name="switch-1",pod="p"}': '0x100',
+        'cdr_ingest_heard_timestamp_seconds{kind="user",name="switch-2",pod="p"}': '0x100',
+        'cdr_ingest_heard_expected_seconds{kind="feed",name="fs-1",pod="p"}': '900x100',
+        'cdr_ingest_heard_expected_seconds{kind="feed",name="fs-1",pod="q"}': '900x100',
+        'cdr_ingest_heard_expected_seconds{kind="feed",name="fs-2",pod="p"}': '900x100',
+        'cdr_ingest_heard_expected_seconds{kind="user",name="switch-1",pod="p"}': '600x100',
+        'cdr_ingest_paused{queue="cdrs.create",pod="p"}': '0x100',
+      },
+      silentAt: '10m',
+      firingAt: '20m',
+      fires: {
+        CdrIngestSilent: [
+          { kind: 'feed', name: 'fs-1' },
+          { kind: 'user', name: 'switch-1' },
+        ],
+      },
+    },
+    {
+      what: 'records are missing for a quarter of an hour, and when numbers do not count records',
+      series: {
+        'cdr_ingest_sequence_gaps{source="fs-1",pod="p"}': '0x5 1x95',
+        'cdr_ingest_sequence_gaps{source="fs-1",pod="q"}': '0x5 1x95',
+        'cdr_ingest_sequence_gaps{source="fs-2",pod="p"}': '1x5 0x95',
+        'cdr_ingest_sequence_stopped{source="fs-2",pod="p"}': '0x20 1x80',
+      },
+      silentAt: '18m',
+      firingAt: '30m',
+      fires: {
+        CdrIngestGaps: [{ source: 'fs-1' }],
+        CdrIngestSequenceStopped: [{ source: 'fs-2' }],
+      },
+    },
+    {
       what: 'dead letters grow fast: every worker reports the same ones, which count once',
       series: {
         'cdr_ingest_open_dead_letters{reason="rejected",pod="p"}': '10x30 10+100x70',

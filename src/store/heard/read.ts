@@ -10,6 +10,8 @@ export interface HeardState {
   name: string;
   /** Null if never. */
   lastAt: Date | null;
+  /** Since then. */
+  agoSeconds: number | null;
   /** Since the last record; of one that never came, or came before it was expected, since it is expected. */
   silentSeconds: number;
   records: number;
@@ -30,6 +32,7 @@ const LISTED_MAX = 1000;
 const READ = statement(
   'heard.read',
   `(select kind, name, last_at as "lastAt",
+     extract(epoch from clock_timestamp() - last_at)::float8 as "agoSeconds",
      greatest(0, extract(epoch from clock_timestamp() - greatest(last_at, since)))::float8 as "silentSeconds",
      records::float8 as records, every_seconds as "everySeconds",
      coalesce(named_at > now() - interval '${NAMED_FOR}', false) as "isNamed", sequence,
@@ -37,7 +40,7 @@ const READ = statement(
      (extract(epoch from clock_timestamp()) * 1000)::float8 as now
    from heard where kind = 'feed' order by every_seconds is null, name limit ${LISTED_MAX})
    union all
-   (select 'user', username, last_at,
+   (select 'user', username, last_at, extract(epoch from clock_timestamp() - last_at)::float8,
      greatest(0, extract(epoch from clock_timestamp() - greatest(last_at, updated_at)))::float8,
      coalesce(records, 0)::float8, u.every_seconds, true, null, false,
      (extract(epoch from clock_timestamp()) * 1000)::float8

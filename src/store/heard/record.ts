@@ -83,7 +83,7 @@ const COUNTERS = statement(
 const RUNS = statement(
   'heard.runs',
   `select source, epoch, first::text, last::text, (extract(epoch from since) * 1000)::float8 as since
-   from sequence_runs where source = any($1::text[]) order by source, epoch, first`,
+   from sequence_runs r where source = any($1::text[]) order by source, epoch, r.first`,
 );
 
 /** A row of `sequence_runs`; 64-bit numbers as text. */
