@@ -166,7 +166,7 @@ async function tryAgain(database: Database, turn: number): Promise<void> {
   await markTried(sql, refused);
   await closeTried(sql, refused, { kind: 'rejected', errors: [] });
   await parked('waiting', 'failed', 'customer 1');
-  for (const { id } of await waitingDeadLetters(sql)) {
+  for (const { id } of await waitingDeadLetters(sql, [])) {
     await beginTrying(sql, id);
     await goOnWaiting(sql, id);
     await beginTrying(sql, id);

@@ -42,12 +42,23 @@ export interface Deaths {
    * unroutable then.
    */
   reason: string | null;
+  /** Where it had been published to when it was dead-lettered last. Believed only where clients cannot write it. */
+  exchange: string | null;
+}
+
+/**
+ * Whether a broker writes `x-death` by itself. RabbitMQ 3 goes on from what the client wrote there: an entry for the same
+ * queue and reason keeps the client's exchange. RabbitMQ 4 does not read what clients write and replaces it
+ * when a message is dead-lettered.
+ */
+export function keepsOwnDeaths(serverVersion: string): boolean {
+  return Number(/^\d+(?=\.)/.exec(serverVersion)?.[0] ?? 0) >= 4;
 }
 
 /** Characters. A genuine header has about 80. */
 const REPLAY_HEADER_MAX = 255;
 const NO_HEADERS: Readonly<Record<string, unknown>> = Object.freeze({});
-const NEVER_DIED: Deaths = Object.freeze({ redeliveries: 0, reason: null });
+const NEVER_DIED: Deaths = Object.freeze({ redeliveries: 0, reason: null, exchange: null });
 
 /** Takes out of a message what is used later, so that its other headers can be freed. */
 export function toDelivery(message: ConsumeMessage, epoch: number): Delivery {
@@ -111,10 +122,10 @@ function deathsOf(headers: Readonly<Record<string, unknown>>): Deaths {
   // The broker puts the latest first.
   const latest = (Array.isArray(deaths) ? deaths : []).find(isCounted);
   const reason = latest === undefined ? null : (textOf(latest.reason) ?? 'unknown');
-  return { redeliveries: countOf(redeliveries), reason };
+  return { redeliveries: countOf(redeliveries), reason, exchange: textOf(latest?.exchange) };
 }
 
-function isCounted(death: unknown): death is { count: unknown; reason?: unknown } {
+function isCounted(death: unknown): death is { count: unknown; reason?: unknown; exchange?: unknown } {
   return typeof death === 'object' && death !== null && 'count' in death && countOf(death.count) > 0;
 }
 

@@ -1,14 +1,16 @@
 import type { Command } from 'commander';
 import { billingVariables } from '../billing-rules.ts';
-import { type Config, readConfig } from '../config.ts';
+import { type Config, ConfigError, readConfig } from '../config.ts';
 import { brokerOf, brokerVariables, databaseVariables } from '../connections.ts';
 import type { ConsoleContext } from '../console/context.ts';
 import { serveConsole } from '../console/server.ts';
 import { dryRun } from '../dead-letters/dry-run.ts';
+import { InvalidInput } from '../dead-letters/input.ts';
 import { replay } from '../dead-letters/replay.ts';
 import { BrokerError, openReplayPublisher } from '../dead-letters/replay-publisher.ts';
 import { createLogger } from '../ops/logger.ts';
 import { type Database, describeFailure, expectAnswer } from '../store/database.ts';
+import { Feeds, feedsIn } from '../worker/feeds.ts';
 import { databaseProblem, withDatabase } from './database.ts';
 import { EXIT } from './exit.ts';
 import { addUsage } from './help.ts';
@@ -23,6 +25,7 @@ const variables = [
   'CONSOLE_TRUSTED_PROXIES',
   'LOG_LEVEL',
   'IGNORED_PARAMETERS',
+  'SOURCES_FILE',
   'MAX_BODY_BYTES',
   'DATABASE_POOL',
 ] as const;
@@ -44,6 +47,8 @@ export function registerConsole(program: Command): void {
 
 async function run(): Promise<void> {
   const config = readConfig(variables);
+  // A wrong file ends the console at once, and later only a dry run.
+  feedsIn(config.SOURCES_FILE);
   const settings = {
     name: 'console',
     poolSize: config.DATABASE_POOL,
@@ -75,11 +80,21 @@ async function serve(config: ConsoleConfig, database: Database): Promise<void> {
   await server.close();
 }
 
+/** The feeds of the file as it is now. Throws InvalidInput where it is wrong. */
+function feedsOf({ SOURCES_FILE }: ConsoleConfig): Feeds {
+  try {
+    return new Feeds(feedsIn(SOURCES_FILE));
+  } catch (error) {
+    throw error instanceof ConfigError ? new InvalidInput(error.message) : error;
+  }
+}
+
 function contextOf(config: ConsoleConfig, database: Database): ConsoleContext {
   return {
     sql: database.sql,
     systemCurrency: config.SYSTEM_CURRENCY,
-    dryRun: (ids, edits) => dryRun(ids, edits, database, config),
+    // The file is read each time: it may have been mended since.
+    dryRun: async (ids, edits) => await dryRun(ids, edits, database, config, feedsOf(config)),
     replay: async (ids, order, stop, onProgress) => {
       const { publish, close } = await openReplayPublisher(brokerOf(config));
       try {

@@ -1,4 +1,4 @@
-import { bothValues, correctionOf, senderOf, timeOf } from '../dead-letters/format.ts';
+import { bothValues, correctionOf, readableRecord, senderOf, timeOf } from '../dead-letters/format.ts';
 import type { DeadLetterView } from '../dead-letters/history.ts';
 import { unsendable } from '../domain/kept.ts';
 import { counted } from '../plural.ts';
@@ -9,7 +9,7 @@ import type { Session } from './session.ts';
 
 /** One dead letter: the call, its reply, what differs from the stored call, its history, and the actions. */
 export function deadLetterPage(view: DeadLetterView, session: Session): ConsoleResponse {
-  const { deadLetter, call, history, stored } = view;
+  const { deadLetter, history, stored } = view;
   return {
     kind: 'page',
     title: `Dead letter ${deadLetter.id}`,
@@ -19,7 +19,7 @@ ${counted(deadLetter.deaths, 'death')}, ${counted(deadLetter.replays, 'replay')}
 <ul>${deadLetter.responses.map(({ code, key, message }) => html`<li><b>${code}</b> ${key && html`<code>${key}</code>: `}${message}</li>`)}</ul>
 ${deadLetter.error && html`<p class="problem">${deadLetter.error}</p>`}
 <h2>Call</h2>
-${call === null ? html`<p>The body cannot be read.</p><pre>${preformatted(deadLetter.body)}</pre>` : callTable(view)}
+${bodyOf(view)}
 ${
   stored &&
   html`<p>Stored ${timeOf(stored.received_at)} from ${stored.submitted_by}${stored.replayed_by && `, replayed by ${stored.replayed_by}`};
@@ -33,6 +33,17 @@ ${session.role === 'operator' && deadLetter.status !== 'resolved' && actions(vie
         html`<tr><td>${timeOf(at)}</td><td>${event}</td><td>${by}</td><td>${text}</td><td>${why}</td></tr>`,
     )}</tbody></table></div>`,
   };
+}
+
+function bodyOf(view: DeadLetterView): Html {
+  const { source, body, edits } = view.deadLetter;
+  if (source !== null)
+    return html`<p>Record of the feed <b>${source}</b>, as its switch wrote it. A replay maps it again.</p>
+<pre>${preformatted(readableRecord(body))}</pre>
+${Object.keys(edits).length + view.differences.length > 0 && callTable(view)}`;
+  return view.call === null
+    ? html`<p>The body cannot be read.</p><pre>${preformatted(body)}</pre>`
+    : callTable(view);
 }
 
 function callTable(view: DeadLetterView): Html {

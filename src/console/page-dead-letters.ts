@@ -16,6 +16,7 @@ export const filterNames = [
   'customer',
   'machine',
   'uniqueid',
+  'source',
   'since',
   'until',
 ] as const;
@@ -53,21 +54,21 @@ ${options.map((option) => html`<option ${option === filter[name] && 'selected'}>
   return html`<form class="filters" method="get" action="/dead-letters" role="search">
 ${choice('status', deadLetterStatuses)} ${choice('reason', deadReasons)}
 ${text('code', '400')} ${text('key', 'scustomer')} ${text('customer', '123')} ${text('machine', '')}
-${text('uniqueid', '')} ${text('since', '2h')} ${text('until', '')}
+${text('uniqueid', '')} ${text('source', '')} ${text('since', '2h')} ${text('until', '')}
 <button class="main">Show</button></form>`;
 }
 
 function table(deadLetters: readonly DeadLetterSummary[], systemCurrency: string): Html {
   return html`<div class="scroll"><table>
 <thead><tr><th scope="col">id</th><th scope="col">last died (UTC)</th><th scope="col">reason</th><th scope="col">status</th>
-<th scope="col">uniqueid</th><th scope="col">customer</th><th scope="col" class="wide">machine</th><th scope="col">reply</th>
+<th scope="col">uniqueid</th><th scope="col">customer</th><th scope="col" class="wide">machine</th><th scope="col" class="wide">source</th><th scope="col">reply</th>
 <th scope="col">cost</th><th scope="col" class="wide">deaths</th></tr></thead>
 <tbody>${deadLetters.map(
     (
       deadLetter,
     ) => html`<tr><td><a href="/dead-letters/${deadLetter.id}">${deadLetter.id}</a></td><td>${timeOf(deadLetter.last_dead_at)}</td>
 <td>${deadLetter.reason}</td><td class="${deadLetter.status}">${deadLetter.status}</td><td>${deadLetter.uniqueid}</td><td class="number">${deadLetter.scustomer}</td>
-<td class="wide">${deadLetter.machine}</td><td>${answerOf(deadLetter)}</td>
+<td class="wide">${deadLetter.machine}</td><td class="wide">${deadLetter.source}</td><td>${answerOf(deadLetter)}</td>
 <td class="number">${moneyOf(deadLetter.cost, deadLetter.currency, systemCurrency)}</td><td class="number wide">${deadLetter.deaths}</td></tr>`,
   )}</tbody></table></div>`;
 }

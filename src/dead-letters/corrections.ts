@@ -1,5 +1,6 @@
+import type { Fields } from '../domain/body.ts';
 import { parameters } from '../domain/contract.ts';
-import { type Edits, isEditable, type KeptCall, keptFields, unsendable } from '../domain/kept.ts';
+import { type Edits, isEditable, keptFields, unsendable } from '../domain/kept.ts';
 import { openStatuses } from '../domain/record.ts';
 import type { Correction } from '../store/dead-letters/edit.ts';
 import type { Replayable } from '../store/dead-letters/mark.ts';
@@ -50,7 +51,7 @@ export function correctionsFor(
   const corrections: Correction[] = [];
   const unreadable: string[] = [];
   for (const { id, edits: before, ...row } of rows) {
-    const fields = row.altered.includes('') ? null : keptFields(row.body);
+    const fields = fieldsOf(row);
     if (fields === null) {
       unreadable.push(id);
       continue;
@@ -62,6 +63,12 @@ export function correctionsFor(
     corrections.push({ id, before, edits: { ...before, ...Object.fromEntries(changed) }, changes });
   }
   return { corrections, unreadable };
+}
+
+/** The parameters as received, null if they cannot be read. Of a record there are none: it is mapped when it is replayed. */
+function fieldsOf({ source, altered, body }: Pick<Replayable, 'source' | 'altered' | 'body'>): Fields | null {
+  if (altered.includes('')) return null;
+  return source === null ? keptFields(body) : {};
 }
 
 /** A dead letter that is not replayed, and why in one line. */
@@ -103,8 +110,4 @@ export function whyNotSent(
 ): string | null {
   if (!openStatuses.includes(status)) return `status is ${status}`;
   return unsendable(altered, { ...before, ...edits });
-}
-
-export function keptCall({ body, properties }: Pick<Replayable, 'body' | 'properties'>): KeptCall {
-  return { body, contentType: properties.contentType ?? null };
 }

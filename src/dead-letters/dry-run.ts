@@ -2,7 +2,7 @@ import { billingRulesOf, type billingVariables } from '../billing-rules.ts';
 import type { Config } from '../config.ts';
 import type { BillingRules } from '../domain/charge.ts';
 import { ignoredNames } from '../domain/ignored.ts';
-import { correctedBody, type Edits } from '../domain/kept.ts';
+import type { Edits } from '../domain/kept.ts';
 import { amount, plain, ZERO } from '../domain/money.ts';
 import { codeOf, type Outcome } from '../domain/outcome.ts';
 import { type ResponseEntry, responsesTo } from '../domain/reply.ts';
@@ -10,8 +10,9 @@ import type { Database } from '../store/database.ts';
 import { type Replayable, readReplayable } from '../store/dead-letters/mark.ts';
 import { persistAndRollBack } from '../store/persist/dry-run.ts';
 import { retrying } from '../store/retrying.ts';
-import { admitKept, type ReadingRules } from '../worker/admission.ts';
-import { keptCall, type Skipped, withCorrections } from './corrections.ts';
+import type { FeedLookup } from '../worker/feeds.ts';
+import { admitKept, type ReplayRules } from '../worker/replay-admission.ts';
+import { type Skipped, withCorrections } from './corrections.ts';
 
 /** What a replay would do. `--json` prints it as it is. */
 export interface DryRun {
@@ -38,19 +39,24 @@ const TIMEOUT_MS = 60_000;
 /**
  * Does what a replay would do, in transactions that are rolled back. Rows that share a uniqueid are persisted in one
  * transaction, so that the second of them meets the first.
+ *
+ * @param feeds of the sources file that records are mapped with
  */
 export async function dryRun(
   ids: readonly string[],
   edits: Edits,
   database: Database,
   config: Pick<Config, (typeof billingVariables)[number] | 'MAX_BODY_BYTES' | 'IGNORED_PARAMETERS'>,
+  feeds: Pick<FeedLookup, 'feedNamed'>,
 ): Promise<DryRun> {
-  const rules: ReadingRules = {
+  const rules: ReplayRules = {
     maxBodyBytes: config.MAX_BODY_BYTES,
     // A dry run keeps nothing.
     keptBodyBytes: 0,
     ignored: ignoredNames(config.IGNORED_PARAMETERS),
     systemCurrency: config.SYSTEM_CURRENCY,
+    feeds,
+    program: 'command',
   };
   const { rows, skipped } = withCorrections(await readReplayable(database.sql, ids), edits);
   const results: DryRunRow[] = [];
@@ -64,13 +70,13 @@ export async function dryRun(
 async function persistChunk(
   rows: readonly Replayable[],
   database: Database,
-  rules: ReadingRules,
+  rules: ReplayRules,
   billing: BillingRules,
 ): Promise<DryRunRow[]> {
-  const submissions = rows.map((row) => {
-    const { body, contentType } = correctedBody(keptCall(row), row.edits);
+  const submissions = rows.map(({ properties, ...row }) => {
+    const kept = { ...row, contentType: properties.contentType ?? null };
     // No dead letter is written: the row itself is one.
-    return { ...admitKept(Buffer.from(body), contentType, rules), deadLetter: () => null };
+    return { ...admitKept(kept, rules), deadLetter: () => null };
   });
   const { outcomes, moved } = await retrying(() =>
     persistAndRollBack(database, submissions, billing, TIMEOUT_MS),

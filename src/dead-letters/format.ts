@@ -1,3 +1,4 @@
+import { indented, isJson } from '../domain/json-text.ts';
 import { shorten, shown } from '../domain/text.ts';
 import type { DeadLetterSummary } from '../store/dead-letters/list.ts';
 import type { DeadLetterView } from './history.ts';
@@ -50,6 +51,11 @@ export function senderOf({
 
 export function moneyOf(cost: string | null, currency: string | null, systemCurrency: string): string {
   return cost === null ? '' : `${cost} ${currency ?? systemCurrency}`;
+}
+
+/** A native record for people: JSON with a line for each value, every character of which stays as it is. */
+export function readableRecord(text: string): string {
+  return isJson(text) ? indented(text) : text;
 }
 
 /** The reply in short: its code and the parameters at fault. */

@@ -16,7 +16,7 @@ import type { Sql } from '../store/sql.ts';
 /** A dead letter with everything that `show` and its page in the console tell. */
 export interface DeadLetterView {
   deadLetter: DeadLetterDetail;
-  /** The parameters as received; null if they cannot be read. */
+  /** The parameters as received; null if they cannot be read, and for the record of a feed. */
   call: Fields | null;
   history: HistoryEntry[];
   /** The call that is stored under the same uniqueid. */
@@ -47,7 +47,8 @@ export async function readDeadLetterView(
     readEvents(sql, id),
     uniqueid === null ? undefined : readStored(sql, uniqueid),
   ]);
-  const call = deadLetter.altered.includes('') ? null : keptFields(deadLetter.body);
+  const { altered, source, body } = deadLetter;
+  const call = altered.includes('') || source !== null ? null : keptFields(body);
   return {
     deadLetter,
     call,

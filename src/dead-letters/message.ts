@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { correctedBody } from '../domain/kept.ts';
+import { RECORD_HEAD_BYTES, RECORD_TYPE, writeRecordReplay } from '../domain/record-replay.ts';
 import { tokenHashOf, writeReplayHeader } from '../domain/replay-header.ts';
 import type { Mark, Replayable } from '../store/dead-letters/mark.ts';
-import { keptCall } from './corrections.ts';
 
 /** A replayed dead letter as it is published. Its reply goes where the switch first asked for it. */
 export interface ReplayMessage {
@@ -24,7 +24,7 @@ export function newToken(): string {
 /** The next attempt of a dead letter: the message to publish, and the mark that makes the worker accept its token. */
 export function nextAttempt(row: Replayable, token: string): { mark: Mark; message: ReplayMessage } {
   const { id, replays, edits, status, properties, uniqueid } = row;
-  const { body: text, contentType } = correctedBody(keptCall(row), edits);
+  const { body: text, contentType } = replayBody(row);
   const body = Buffer.from(text);
   const { routingKey = '', replyTo = null, correlationId, messageId, traceparent } = properties;
   return {
@@ -41,4 +41,15 @@ export function nextAttempt(row: Replayable, token: string): { mark: Mark; messa
       ...(traceparent !== undefined && { traceparent }),
     },
   };
+}
+
+/** A record is mapped again by the worker, so that mending the sources file mends what died of it. */
+function replayBody({ source, body, edits, properties }: Replayable) {
+  if (source === null) return correctedBody({ body, contentType: properties.contentType ?? null }, edits);
+  return { body: writeRecordReplay({ source, edits, text: body }), contentType: RECORD_TYPE };
+}
+
+/** Whether the worker takes a message of this size. */
+export function isTooLarge({ body, contentType }: ReplayMessage, maxBodyBytes: number): boolean {
+  return body.length > maxBodyBytes + (contentType === RECORD_TYPE ? RECORD_HEAD_BYTES : 0);
 }

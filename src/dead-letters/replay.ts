@@ -11,7 +11,7 @@ import {
 import { retrying } from '../store/retrying.ts';
 import type { Sql } from '../store/sql.ts';
 import { type Skipped, withCorrections } from './corrections.ts';
-import { newToken, nextAttempt, type ReplayMessage } from './message.ts';
+import { isTooLarge, newToken, nextAttempt, type ReplayMessage } from './message.ts';
 import { capacity, hasTooManyFailures, type Limits } from './pace.ts';
 
 /** What an operator asks for. */
@@ -170,7 +170,7 @@ class ReplayRun {
     const { operator, why } = this.#order;
     const attempts = rows.map((row) => nextAttempt(row, newToken()));
     const small = attempts.filter(({ mark, message }) => {
-      if (message.body.length <= maxBodyBytes) return true;
+      if (!isTooLarge(message, maxBodyBytes)) return true;
       this.#skip(mark.id, `larger than ${maxBodyBytes} bytes`);
       return false;
     });

@@ -8,6 +8,7 @@ import {
   isStatus,
   openStatuses,
 } from '../domain/record.ts';
+import { isFeedName } from '../sources/schema.ts';
 import type { DeadLetterFilter } from '../store/dead-letters/list.ts';
 import { type Replayable, readReplayable, selectIds } from '../store/dead-letters/mark.ts';
 import type { Sql } from '../store/sql.ts';
@@ -24,11 +25,15 @@ export interface SelectionText {
   customer?: string | undefined;
   machine?: string | undefined;
   uniqueid?: string | undefined;
+  source?: string | undefined;
   since?: string | undefined;
   until?: string | undefined;
 }
 
-/** Parses a selection. Empty parts are ignored, except `key`: '' selects replies that name no parameter. Throws InvalidInput. */
+/**
+ * Parses a selection. Empty parts are ignored, except `key` ('' selects replies that name no parameter) and `source`
+ * ('' selects what came by no feed). Throws InvalidInput.
+ */
 export function readSelection(text: SelectionText, now: Date): DeadLetterFilter {
   for (const [name, part] of Object.entries(text)) if (typeof part === 'string') expectStorable(name, part);
   const filter: DeadLetterFilter = {};
@@ -41,6 +46,7 @@ export function readSelection(text: SelectionText, now: Date): DeadLetterFilter 
   if (text.customer) filter.customer = customerOf(text.customer);
   if (text.machine) filter.machine = text.machine;
   if (text.uniqueid) filter.uniqueid = text.uniqueid;
+  if (text.source !== undefined) filter.source = sourceOf(text.source);
   if (text.since) filter.since = readTime('since', text.since, now);
   if (text.until) filter.until = readTime('until', text.until, now);
   return filter;
@@ -71,6 +77,11 @@ function oneOf(name: string, text: string, known: readonly string[]): string {
 
 function unknown(name: string, text: string, known: readonly string[]): InvalidInput {
   return new InvalidInput(`${name}: expected one of ${known.join(', ')}, got ${JSON.stringify(text)}`);
+}
+
+function sourceOf(text: string): string {
+  if (text === '' || isFeedName(text)) return text;
+  throw new InvalidInput(`source: expected the name of a feed, got ${JSON.stringify(text)}`);
 }
 
 function customerOf(text: string): number {

@@ -94,3 +94,37 @@ export function repeatedNames(text: string): Set<string> {
   }
   return repeated;
 }
+
+/** Whether a text is JSON. */
+export function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Deeper levels are not indented any further: a text must not grow by much. */
+const INDENTED_LEVELS = 16;
+
+/** Valid JSON with a line for each value. Numbers and repeated names stay as they are written. */
+export function indented(text: string): string {
+  let depth = 0;
+  /** The token before was an opening bracket. */
+  let isOpened = false;
+  const line = () => `\n${'  '.repeat(Math.min(depth, INDENTED_LEVELS))}`;
+  return text.replace(/"(?:[^"\\]|\\.)*"|[{}[\],:]|\s+|[^\s"{}[\],:]+/g, (token) => {
+    if (token.trim() === '') return '';
+    const wasOpened = isOpened;
+    isOpened = token === '{' || token === '[';
+    if (token === '}' || token === ']') {
+      depth -= 1;
+      return wasOpened ? token : line() + token;
+    }
+    const before = wasOpened ? line() : '';
+    if (isOpened) depth += 1;
+    if (token === ',') return token + line();
+    return before + (token === ':' ? ': ' : token);
+  });
+}

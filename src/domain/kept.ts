@@ -13,7 +13,7 @@ export function isEditable(name: string): name is ParameterName {
   return (editableNames as string[]).includes(name);
 }
 
-/** A call as its dead letter keeps it. */
+/** A call of the contract as its dead letter keeps it. */
 export interface KeptCall {
   /** The parameters as JSON, or the text that could not be read, with secrets masked. */
   body: string;
@@ -21,7 +21,7 @@ export interface KeptCall {
   contentType: string | null;
 }
 
-/** The parameters of a kept call without credentials; null if they cannot be read. */
+/** The parameters of a kept call of the contract without credentials; null if they cannot be read. */
 export function keptFields(body: string): Fields | null {
   const found = readBody(body, 'json', isDecimal);
   if (found.kind !== 'fields') return null;

@@ -1,4 +1,4 @@
-import { colonAfter, endOfString } from '../domain/json-text.ts';
+import { colonAfter, endOfString, isJson } from '../domain/json-text.ts';
 import { MASK, maskNativeText } from '../domain/masking.ts';
 import { looksSecret } from '../domain/secrets.ts';
 import { Failure } from './failure.ts';
@@ -21,15 +21,6 @@ export function maskRecord({ spec, read }: Feed, text: string): string {
       return maskCsv(text, record as Readonly<Record<string, string>>, spec);
     case 'positional':
       return maskPositional(text, record as Readonly<Record<string, string>>, spec);
-  }
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
   }
 }
 

@@ -184,4 +184,10 @@ export const feedSchema = z.discriminatedUnion('format', [
 export type FeedSpec = z.output<typeof feedSchema>;
 
 const name = z.string().regex(/^[A-Za-z0-9_.-]{1,100}$/);
+
+/** Whether a feed can have this name. */
+export function isFeedName(text: string): boolean {
+  return name.safeParse(text).success;
+}
+
 export const sourcesSchema = z.record(name, feedSchema);

@@ -8,7 +8,6 @@ import type { Call } from '../domain/decide.ts';
 import type { IgnoredNames } from '../domain/ignored.ts';
 import { MASK, shownName } from '../domain/masking.ts';
 import type { Outcome } from '../domain/outcome.ts';
-import { readReplayHeader, tokenHashOf } from '../domain/replay-header.ts';
 import type { Submission } from '../domain/submission.ts';
 import { clean } from '../domain/text.ts';
 import { type ParameterError, validate } from '../domain/validate.ts';
@@ -94,33 +93,18 @@ function authorize(parsed: ParsedRequest, sender: AuthResult, rules: ReadingRule
   return admitted;
 }
 
-/**
- * A replay of a dead letter. The one-time token in its header stands in place of credentials; whether it is genuine is
- * found when the replay is persisted (`store/persist/replays.ts`). A header of another form is no credential at all.
- */
-export function admitReplay(request: Request, header: unknown, rules: ReadingRules): Admitted {
-  const parsed = { body: parse(request, rules.maxBodyBytes), request };
-  const replayHeader = readReplayHeader(header);
-  if (replayHeader === null) return refuse(parsed, { kind: 'unauthenticated' }, rules, UNVERIFIED);
-  const { deadLetter, attempt, token } = replayHeader;
-  return {
-    ...checkVouchedFor(parsed, rules),
-    replay: { deadLetter, attempt, tokenHash: tokenHashOf(token, request.body) },
-  };
-}
-
-/** The body of a dead letter as admission would read it in a replay. */
-export function admitKept(body: Buffer, contentType: string | null, rules: ReadingRules): Admitted {
-  const properties = { contentType, replyTo: null, correlationId: null, messageId: null, routingKey: '' };
-  const request = { body, bytes: body.length, properties };
-  return checkVouchedFor({ body: parse(request, rules.maxBodyBytes), request }, rules);
-}
-
-/** Whoever vouches for a message has it stored: a validation request (validation=1) is a call then. */
-function checkVouchedFor({ body, request }: ParsedRequest, rules: ReadingRules): Admitted {
+/** A call that somebody vouches for has it stored: a validation request (validation=1) is a call then. */
+export function admitVouchedCall(request: Request, rules: ReadingRules): Admitted {
+  const body = parse(request, rules.maxBodyBytes);
   if (body.kind === 'unreadable') return checkCall({ body, request }, '', rules, UNVERIFIED);
   const fields = { ...body.fields, auth_username: 'kept', auth_password: 'kept', validation: '0' };
   return checkCall({ body: { kind: 'fields', fields }, request }, '', rules, UNVERIFIED);
+}
+
+/** A message with something in place of credentials that is none. */
+export function refuseUnvouched(request: Request, rules: ReadingRules): Admitted {
+  const body = parse(request, rules.maxBodyBytes);
+  return refuse({ body, request }, { kind: 'unauthenticated' }, rules, UNVERIFIED);
 }
 
 /**

@@ -1,11 +1,13 @@
 import { hashPlaces } from '../auth/hash-queue.ts';
 import { createVerifier, type Verifier } from '../auth/verifier.ts';
 import { billingRulesOf, type billingVariables } from '../billing-rules.ts';
+import { keepsOwnDeaths } from '../broker/delivery.ts';
 import type { BrokerConnection } from '../broker/supervisor.ts';
 import { defaultNames, type TopologyNames } from '../broker/topology.ts';
 import type { Config } from '../config.ts';
 import type { brokerOf } from '../connections.ts';
 import { ignoredNames } from '../domain/ignored.ts';
+import { RECORD_HEAD_BYTES } from '../domain/record-replay.ts';
 import type { Logger } from '../ops/logger.ts';
 import type { Database } from '../store/database.ts';
 import { createPersistAroundLocks } from '../store/persist/around-locks.ts';
@@ -13,7 +15,7 @@ import { attemptsOn } from '../store/persist/attempts.ts';
 import { HeldRows } from '../store/persist/held-rows.ts';
 import { createReadAhead } from '../store/persist/read-ahead.ts';
 import { readUsers } from '../store/users.ts';
-import { admit, admitReplay, admitSoon } from './admission.ts';
+import { admit, admitSoon } from './admission.ts';
 import { createConnect, openReplyConnections } from './connections.ts';
 import { createDeadQueueAdmission } from './dead-queue.ts';
 import { admitRecord } from './feed-admission.ts';
@@ -21,6 +23,7 @@ import type { Feeds } from './feeds.ts';
 import type { Heard } from './heard.ts';
 import type { Metrics } from './metrics.ts';
 import { openQueueWorker, type QueueWorker, type SharedOptions } from './queue-worker.ts';
+import { admitReplay } from './replay-admission.ts';
 import { reportReplies } from './reply-events.ts';
 import { createReplyPublisher, type ReplyPublisher } from './reply-publisher.ts';
 import { declareOrUse } from './startup.ts';
@@ -95,7 +98,7 @@ export function startConsumers(environment: Environment): Consumers {
     reportReplies(metrics.replies, log),
   );
   const verifier = openVerifier(environment);
-  const rules = admissionRules(config, verifier);
+  const rules = admissionRules(environment, verifier);
   const { calls, deadQueue, consuming } = openQueueWorkers(environment, connections, names, replies, rules);
   const waitingDeadLetters = tryWaitingDeadLetters({
     database,
@@ -155,15 +158,26 @@ function openQueueWorkers(
       prefetch: config.PREFETCH,
       isLast: false,
       admit: (delivery) => {
-        if (delivery.replayHeader !== undefined) return admitReplay(delivery, delivery.replayHeader, rules);
-        const feed = feeds.feedOf(delivery.exchange);
-        return feed === undefined ? admitSoon(delivery, rules) : admitRecord(delivery, feed, rules);
+        const { exchange, replayHeader } = delivery;
+        const feed = feeds.feedOf(exchange);
+        // First: replays come by the exchange of the contract, so that their header means nothing in a record.
+        if (feed !== undefined) return admitRecord(delivery, feed, rules);
+        return replayHeader === undefined
+          ? admitSoon(delivery, rules)
+          : admitReplay(delivery, replayHeader, rules);
       },
       prepare: createReadAhead(database.sql, billing, persist),
       onConsuming,
     },
     shared,
   );
+  let serverVersion = '';
+  // Before the consumer, whose first delivery may come before all users are set up.
+  consumeDead.attach({
+    onUp: (connection) => {
+      serverVersion = connection.serverVersion;
+    },
+  });
   const deadQueue: QueueWorker = openQueueWorker(
     {
       connection: consumeDead,
@@ -177,6 +191,10 @@ function openQueueWorkers(
         deliveryLimit: config.DELIVERY_LIMIT,
         reachable,
         admit: (request) => admit(request, rules),
+        feeds,
+        admitRecord: (request, feed) => admitRecord(request, feed, rules),
+        deadExchange: names.deadExchange,
+        keepsOwnDeaths: () => keepsOwnDeaths(serverVersion),
         admitReplay: (delivery) => admitReplay(delivery, delivery.replayHeader, rules),
         persist,
         isLive: (delivery) => deadQueue.consumer.isLive(delivery),
@@ -211,7 +229,7 @@ function sharedOptions(
     probe: () => rows.probe(database.sql),
     rowWaitMs: config.ROW_WAIT_MS,
     batchSize: config.BATCH_SIZE,
-    keepBytes: config.MAX_BODY_BYTES,
+    keepBytes: config.MAX_BODY_BYTES + RECORD_HEAD_BYTES,
     metrics,
     heard,
     log,
@@ -230,8 +248,10 @@ function openVerifier({ config, database, log }: Environment): Verifier {
   });
 }
 
-function admissionRules(config: ConsumerConfig, verifier: Verifier) {
+function admissionRules({ config, feeds }: Environment, verifier: Verifier) {
   return {
+    feeds,
+    program: 'worker' as const,
     maxBodyBytes: config.MAX_BODY_BYTES,
     keptBodyBytes: config.KEPT_BODY_BYTES,
     ignored: ignoredNames(config.IGNORED_PARAMETERS),

@@ -1,31 +1,29 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Delivery } from '../broker/consumer.ts';
 import { redeliveriesSince } from '../broker/delivery.ts';
-import type { BillingRules } from '../domain/charge.ts';
-import { type DeadLetter, deadLetterOfBytes, minimalDeadLetter } from '../domain/dead-letter.ts';
+import type { DeadLetter } from '../domain/dead-letter.ts';
 import type { PersistResult } from '../domain/held.ts';
 import type { Outcome } from '../domain/outcome.ts';
-import { asDecided, type Submission } from '../domain/submission.ts';
+import { asDecided, type Skipped, type Submission } from '../domain/submission.ts';
 import { clean, shorten } from '../domain/text.ts';
-import { backoffMs } from '../retry.ts';
-import { type Database, describeFailure } from '../store/database.ts';
-import { closeTried, markTried, verifyDeadLetter } from '../store/dead-letters/tried.ts';
-import { waitFor } from '../store/dead-letters/waiting.ts';
-import { persist as persistOrdinary } from '../store/persist/persist.ts';
+import type { Feed } from '../sources/feed.ts';
+import { describeFailure } from '../store/failures.ts';
 import type { Admitted } from './admission.ts';
-import { type QuarantinePorts, quarantineMessage, quarantineReplay } from './quarantine.ts';
-import { isWell } from './queue-worker.ts';
-import { deadLetterFor, type KeepingRules, type Request } from './request.ts';
+import { feedDeadLetterFor, plainFeedDeadLetter } from './feed-dead-letter.ts';
+import type { FeedLookup } from './feeds.ts';
+import { quarantineMessage, quarantineReplay } from './quarantine.ts';
+import { feedPorts, type QuarantineOptions, quarantinePorts } from './quarantine-ports.ts';
+import { deadLetterFor, type KeepingRules } from './request.ts';
 
-export interface DeadQueueOptions {
-  database: Pick<Database, 'sql' | 'transaction'>;
-  billing: BillingRules;
-  keeping: KeepingRules;
+export interface DeadQueueOptions extends QuarantineOptions {
   /** Of the queue that calls come from. */
   deliveryLimit: number;
-  reachable: () => Promise<boolean>;
-  admit: (request: Request) => Admitted | Promise<Admitted>;
   admitReplay: (delivery: Delivery) => Admitted;
+  feeds: Pick<FeedLookup, 'feedOf'>;
+  /** The exchange that the broker dead-letters to. */
+  deadExchange: string;
+  /** Whether the broker's record of a death is its own, whatever its client wrote (`keepsOwnDeaths`). */
+  keepsOwnDeaths: () => boolean;
   persist: (submissions: readonly Submission[]) => Promise<PersistResult[]>;
   /** Whether the broker still waits for the delivery's acknowledgement. */
   isLive: (delivery: Delivery) => boolean;
@@ -41,24 +39,29 @@ const HARMLESS_DEATHS = new Set(['expired', 'maxlen', 'rejected']);
 /** A message that left this queue so often without being acknowledged may be what ends workers, whatever its death says. */
 const ENDED_WORKERS = 3;
 const AGAIN_AFTER_MS = 10_000;
-const TRANSACTION_TIMEOUT_MS = 5000;
 
 /**
  * Admits messages that the broker dead-lettered, by its record of their death. Calls that expired are admitted as calls
  * are, and what no queue wanted becomes a dead letter: both are persisted in batches. Messages that were delivered too
- * often are quarantined, one at a time: kept, tried once, answered. A forged record of a death gains nothing, because
- * credentials are checked in any case.
+ * often are quarantined, one at a time: kept, tried once, answered. A forged record of a death gains nothing: of a message
+ * that speaks the contract credentials are checked in any case, and a feed's record is one only where that is certain.
  */
 export function createDeadQueueAdmission(
   options: DeadQueueOptions,
-): (delivery: Delivery) => Submission | Promise<Submission> {
+): (delivery: Delivery) => Submission | Skipped | Promise<Submission | Skipped> {
   const ports = quarantinePorts(options);
   const inTurn = oneAtATime();
 
-  async function admitPoison(delivery: Delivery, redeliveries: number): Promise<Submission> {
+  async function admitPoison(
+    delivery: Delivery,
+    redeliveries: number,
+    feed?: Feed,
+  ): Promise<Submission | Skipped> {
     const message = { request: delivery, reason: 'poison' as const, redeliveries };
+    const own = feed === undefined ? ports : { ...ports, ...feedPorts(options, feed) };
     for (;;) {
-      const result = await inTurn(() => quarantineMessage(message, ports));
+      const result = await inTurn(() => quarantineMessage(message, own));
+      if ('skipped' in result) return result.skipped;
       if (!('unkeepable' in result)) return replyOnly(result.outcome, result.uniqueid);
       options.onUnkeepable(describeFailure(result.unkeepable));
       // It stays in hand, out of the way of the others.
@@ -78,9 +81,22 @@ export function createDeadQueueAdmission(
     return replyOnly(outcome, admitted.uniqueid);
   }
 
+  function admitOfFeed(delivery: Delivery, { feed, isCertain }: Origin, redeliveries: number) {
+    const { reason } = delivery.deaths;
+    const isHarmless = redeliveries < ENDED_WORKERS;
+    if (!isCertain) return admitUncertain(delivery, feed, isHarmless, options.keeping);
+    if (isHarmless && delivery.exchange === feed.spec.exchange)
+      return admitUnroutable(delivery, () => feedDeadLetterFor(delivery, feed, options.keeping, false));
+    if (isHarmless && HARMLESS_DEATHS.has(reason ?? '')) return options.admitRecord(delivery, feed);
+    return admitPoison(delivery, redeliveries, feed);
+  }
+
   return (delivery) => {
     const { deaths } = delivery;
     const redeliveries = redeliveriesSince(deaths, options.deliveryLimit);
+    const origin = originOf(delivery, options);
+    // Replays come by the exchange of the contract, so that this header means nothing in a record.
+    if (origin !== undefined) return admitOfFeed(delivery, origin, redeliveries);
     const isReplay = delivery.replayHeader !== undefined;
     const isHarmless = redeliveries < ENDED_WORKERS;
     if (isHarmless && HARMLESS_DEATHS.has(deaths.reason ?? '')) {
@@ -91,16 +107,53 @@ export function createDeadQueueAdmission(
         : options.admit(delivery);
     }
     if (isReplay) return admitDeadReplay(delivery, redeliveries);
-    if (isHarmless && deaths.reason === null) return admitUnroutable(delivery, options.keeping);
+    if (isHarmless && deaths.reason === null)
+      return admitUnroutable(delivery, () => deadLetterFor(delivery, options.keeping, false));
     return admitPoison(delivery, redeliveries);
   };
 }
 
+/** The feed that a message of this queue came by. */
+interface Origin {
+  feed: Feed;
+  /** Nobody but a publisher of that feed can have sent it. */
+  isCertain: boolean;
+}
+
+/**
+ * What was never dead-lettered still has the exchange that it was published to, which the broker says itself; of what
+ * was, only the record of its death tells.
+ */
+function originOf(
+  { exchange, deaths }: Delivery,
+  { feeds, deadExchange, keepsOwnDeaths }: DeadQueueOptions,
+): Origin | undefined {
+  const isDead = exchange === deadExchange;
+  const feed = feeds.feedOf(isDead ? (deaths.exchange ?? '') : exchange);
+  return feed && { feed, isCertain: !isDead || keepsOwnDeaths() };
+}
+
+/** Whoever may publish calls can have written the feed's exchange there: an operator has to look at it. */
+function admitUncertain(
+  delivery: Delivery,
+  feed: Feed,
+  isReadable: boolean,
+  keeping: KeepingRules,
+): Submission {
+  const { reason } = delivery.deaths;
+  const error = `dead-lettered by the broker (${shorten(clean(reason ?? 'unknown'), 100)}), which before RabbitMQ 4 cannot tell a record of feed ${feed.name} from another message that claims to be one`;
+  const deadLetter = () =>
+    isReadable
+      ? feedDeadLetterFor(delivery, feed, keeping, false)
+      : plainFeedDeadLetter(delivery, feed, keeping);
+  const outcome: Outcome = { kind: 'failed', reason: 'poison', error };
+  return asDecided(outcome, { uniqueid: deadLetter().uniqueid, deadLetter });
+}
+
 /** Its credentials are not checked: it may have been meant for others. */
-function admitUnroutable(delivery: Delivery, keeping: KeepingRules): Submission {
+function admitUnroutable(delivery: Delivery, deadLetter: () => DeadLetter): Submission {
   const key = shorten(clean(delivery.properties.routingKey), 100);
   const error = `published with the routing key ${JSON.stringify(key)}, which no queue is bound to`;
-  const deadLetter = () => deadLetterFor(delivery, keeping, false);
   const outcome: Outcome = { kind: 'failed', reason: 'unroutable', error };
   return asDecided(outcome, { uniqueid: deadLetter().uniqueid, deadLetter });
 }
@@ -117,41 +170,6 @@ function outcomeOf(persisted: PersistResult | undefined): Outcome {
   return { kind: 'failed', reason: 'poison', error };
 }
 
-function quarantinePorts(options: DeadQueueOptions): QuarantinePorts {
-  const { database, billing, keeping } = options;
-  const { sql } = database;
-  const keyOf = ({ digest }: DeadLetter) => ({ reason: 'poison' as const, digest });
-  return {
-    deadLetterOf: (request, reading) => {
-      if (reading === 'minimal') return minimalDeadLetter(request.body, request.bytes);
-      return reading === 'plain' ? plainDeadLetter(request, keeping) : deadLetterFor(request, keeping, false);
-    },
-    keep: async (submission) => {
-      await persistOrdinary(sql, [submission], billing);
-    },
-    markTried: (deadLetter) => markTried(sql, keyOf(deadLetter)),
-    admit: async (request) => {
-      const admitted = await options.admit(request);
-      const deadLetter = admitted.deadLetter();
-      if (deadLetter?.verified) await verifyDeadLetter(sql, keyOf(deadLetter));
-      return admitted;
-    },
-    persistAndClose: (submission, deadLetter) =>
-      database.transaction(
-        async (within): Promise<Outcome> => {
-          const [outcome] = await persistOrdinary(within, [submission], billing);
-          if (outcome === undefined) return { kind: 'failed', reason: 'poison', error: 'was not persisted' };
-          await closeTried(within, keyOf(deadLetter), outcome);
-          return outcome;
-        },
-        { timeoutMs: TRANSACTION_TIMEOUT_MS },
-      ),
-    waitFor: (deadLetter, row) => waitFor(sql, keyOf(deadLetter), row),
-    isWell: (error) => isWell(error, options.reachable),
-    pause: (attempt) => sleep(backoffMs(attempt)),
-  };
-}
-
 /** Runs one piece of work after the other, whatever becomes of each. */
 function oneAtATime(): <Result>(work: () => Promise<Result>) => Promise<Result> {
   let last: Promise<unknown> = Promise.resolve();
@@ -160,9 +178,4 @@ function oneAtATime(): <Result>(work: () => Promise<Result>) => Promise<Result> 
     last = done.catch(() => undefined);
     return done;
   };
-}
-
-/** Of bytes alone: parsing the body may be what ends workers. */
-function plainDeadLetter(request: Request, { keptBodyBytes }: KeepingRules): DeadLetter {
-  return deadLetterOfBytes(request, {}, request.properties, keptBodyBytes);
 }

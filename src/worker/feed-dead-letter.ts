@@ -38,6 +38,13 @@ export function feedDeadLetterFor(
   );
 }
 
+/** The same of bytes alone: mapping the record may be what ends workers. */
+export function plainFeedDeadLetter(request: Request, { name, spec }: Feed, rules: KeepingRules): DeadLetter {
+  const facts = { source: name, submittedBy: spec.as, fields: {}, hasMoney: false };
+  const kept = keepUnreadable(request.body, request.bytes, rules.keptBodyBytes);
+  return deadLetterOfRecord(request, { ...facts, kept }, request.properties, false);
+}
+
 /** Without a declared charset where every byte is ASCII, which is the same text in each. */
 function asUtf8(request: Request): Request {
   return isAscii(request.body)

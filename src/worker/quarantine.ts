@@ -1,7 +1,7 @@
 import type { DeadLetter } from '../domain/dead-letter.ts';
 import { callsLike } from '../domain/held.ts';
 import type { Outcome } from '../domain/outcome.ts';
-import { asDecided, type Submission } from '../domain/submission.ts';
+import { asDecided, type Skipped, type Submission } from '../domain/submission.ts';
 import { retry } from '../retry.ts';
 import { classifyFailure } from '../store/failures.ts';
 import type { Admitted } from './admission.ts';
@@ -31,7 +31,9 @@ export interface QuarantinePorts extends RetryPorts {
   keep: (submission: Submission) => Promise<void>;
   /** False if this dead letter was tried before. Committed. */
   markTried: (deadLetter: DeadLetter) => Promise<boolean>;
-  admit: (request: Request) => Admitted | Promise<Admitted>;
+  admit: (request: Request) => Admitted | Skipped | Promise<Admitted | Skipped>;
+  /** Closes the dead letter of a record that its feed leaves out. */
+  closeSkipped: (deadLetter: DeadLetter) => Promise<void>;
   /** Persists one message and closes the dead letter, in one transaction. */
   persistAndClose: (submission: Submission, deadLetter: DeadLetter) => Promise<Outcome>;
   /** Has the dead letter wait for what kept its call from being stored; a worker tries it again. */
@@ -44,7 +46,10 @@ const WHY: Readonly<Record<QuarantinedMessage['reason'], string>> = {
 };
 
 /** What became of a message; `unkeepable` where the database refuses its dead letter in every form. */
-export type QuarantineResult = { outcome: Outcome; uniqueid: string | null } | { unkeepable: unknown };
+export type QuarantineResult =
+  | { outcome: Outcome; uniqueid: string | null }
+  | { skipped: Skipped }
+  | { unkeepable: unknown };
 
 /**
  * What becomes of a message that was delivered too often. It is kept first, in whatever form it can be kept in, so that
@@ -67,6 +72,10 @@ export async function quarantineMessage(
   if (!isFirst) return { outcome: parked, uniqueid };
 
   const submission = await untilDecisive(async () => ports.admit(request), ports);
+  if (submission.kind === 'skipped') {
+    await untilDecisive(() => ports.closeSkipped(deadLetter), ports);
+    return { skipped: submission };
+  }
   try {
     const outcome = await untilDecisive(() => ports.persistAndClose(submission, deadLetter), ports);
     return { outcome, uniqueid };

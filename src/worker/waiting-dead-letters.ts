@@ -1,5 +1,5 @@
 import type { BillingRules } from '../domain/charge.ts';
-import { correctedBody, isValidationRequest } from '../domain/kept.ts';
+import { isValidationRequest } from '../domain/kept.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import type { Submission } from '../domain/submission.ts';
 import type { Logger } from '../ops/logger.ts';
@@ -14,13 +14,14 @@ import {
 } from '../store/dead-letters/waiting.ts';
 import { classifyFailure, describeFailure } from '../store/failures.ts';
 import { persist } from '../store/persist/persist.ts';
-import { admitKept, type ReadingRules } from './admission.ts';
+import type { Feeds } from './feeds.ts';
+import { admitKept, type ReplayRules } from './replay-admission.ts';
 
 const TRANSACTION_TIMEOUT_MS = 5000;
 
 export interface WaitingDeadLettersOptions {
   database: Pick<Database, 'sql' | 'transaction'>;
-  rules: ReadingRules;
+  rules: ReplayRules & { feeds: Pick<Feeds, 'all'> };
   billing: BillingRules;
   everyMs: number;
   log: Logger;
@@ -56,11 +57,12 @@ export function tryWaitingDeadLetters(options: WaitingDeadLettersOptions): { sto
 async function tryEach(options: WaitingDeadLettersOptions): Promise<number> {
   const { sql } = options.database;
   let stored = 0;
-  for (const deadLetter of await waitingDeadLetters(sql)) {
+  const sources = options.rules.feeds.all.map(({ name }) => name);
+  for (const deadLetter of await waitingDeadLetters(sql, sources)) {
     if (!(await beginTrying(sql, deadLetter.id))) continue;
     const { id, row } = deadLetter;
-    // Its sender asked only for validation: only an operator may make a call of it.
-    if (isValidationRequest(deadLetter.body)) continue;
+    // Its sender asked only for validation: only an operator may make a call of it. A record never asks.
+    if (deadLetter.source === null && isValidationRequest(deadLetter.body)) continue;
     try {
       const outcome = await tryOnce(deadLetter, options);
       if (outcome.kind === 'accepted' || outcome.kind === 'duplicate') stored += 1;
@@ -85,8 +87,7 @@ function tryOnce(
   deadLetter: WaitingDeadLetter,
   { database, rules, billing }: WaitingDeadLettersOptions,
 ): Promise<Outcome> {
-  const { body, contentType } = correctedBody({ body: deadLetter.body, contentType: null }, {});
-  const admitted = admitKept(Buffer.from(body), contentType, rules);
+  const admitted = admitKept({ ...deadLetter, contentType: null, edits: {} }, rules);
   if (admitted.kind === 'decided') return Promise.resolve(admitted.outcome);
   const call = { ...admitted.call, submittedBy: deadLetter.submittedBy };
   const submission: Submission = { ...admitted, call, deadLetter: () => null };

@@ -11,6 +11,7 @@ const row: Replayable = {
   status: 'dead',
   uniqueid: 'u-1',
   scustomer: 9,
+  source: null,
   body: '{"auth_username":"switch","uniqueid":"u-1","scustomer":9,"cost":"1.50"}',
   properties: { routingKey: 'cdrs.create.m' },
   altered: [],

@@ -7,8 +7,9 @@ import { classifyFailure } from '../../src/store/database.ts';
 import { markReplaying, readReplayable } from '../../src/store/dead-letters/mark.ts';
 import { persistReplays, persistWithReplays } from '../../src/store/persist/replays.ts';
 import type { Sql } from '../../src/store/sql.ts';
-import { type Admitted, admitReplay } from '../../src/worker/admission.ts';
+import type { Admitted } from '../../src/worker/admission.ts';
 import { quarantineReplay } from '../../src/worker/quarantine.ts';
+import { admitReplay } from '../../src/worker/replay-admission.ts';
 import { BILLING } from '../support/billing.ts';
 import { keysOfFeeds, ofFeed } from '../support/of-feed.ts';
 import { admitted, type BillingDatabase, billingDatabase } from '../support/persisting.ts';
@@ -47,6 +48,8 @@ async function replayOf(parameters: Record<string, unknown>): Promise<Admitted> 
     keptBodyBytes: 4096,
     ignored: new Set<string>(),
     systemCurrency: 'USD',
+    feeds: { feedNamed: () => undefined },
+    program: 'worker' as const,
   };
   return admitReplay(
     { body, bytes: body.length, properties: NO_PROPERTIES },

@@ -1,9 +1,19 @@
 import pino from 'pino';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { Feeds } from '../../src/worker/feeds.ts';
 import { tryWaitingDeadLetters } from '../../src/worker/waiting-dead-letters.ts';
+import { feedIn } from '../sources/feeds.ts';
 import { BILLING } from '../support/billing.ts';
 import { until } from '../support/broker.ts';
 import { type BillingDatabase, billingDatabase } from '../support/persisting.ts';
+
+const FEED = feedIn(`fs:
+  exchange: cdrs.from.fs
+  as: switch-fs
+  machines: [m]
+  format: json
+  call: { uniqueid: id, machine: host, start: { from: begin, time: s }, scustomer: account }
+`);
 
 let db: BillingDatabase;
 
@@ -28,7 +38,7 @@ it('a dead letter that waited for a row is stored automatically, but not one who
   const rules = { maxBodyBytes: 10_000, keptBodyBytes: 4096, ignored: new Set<string>() };
   const trying = tryWaitingDeadLetters({
     database: db,
-    rules: { ...rules, systemCurrency: 'USD' },
+    rules: { ...rules, systemCurrency: 'USD', feeds: new Feeds([FEED]), program: 'worker' },
     billing: BILLING,
     everyMs: 20,
     log: pino({ level: 'silent' }),

@@ -33,6 +33,7 @@ export async function takeQuarantined(
     },
     markTried: ({ digest }) => process.request('mark', () => markTried(within, { reason: 'poison', digest })),
     admit: (request) => process.admit(request),
+    closeSkipped: () => Promise.reject(new Error('no record of a feed comes here')),
     persistAndClose: (submission, { digest }) =>
       process.request('transaction', async () => {
         const [outcome] = await persist(within, [submission], BILLING);
@@ -48,7 +49,7 @@ export async function takeQuarantined(
   const message = { request: delivery, reason: 'poison' as const, redeliveries: delivery.failures };
   for (;;) {
     const result = await quarantineMessage(message, ports);
-    if (!('unkeepable' in result))
+    if ('outcome' in result)
       return asDecided(result.outcome, { uniqueid: result.uniqueid, deadLetter: () => null });
     await process.step('waits with what cannot be kept', 500);
   }

@@ -60,6 +60,7 @@ const CSV_COLUMNS = [
   'uniqueid',
   'scustomer',
   'machine',
+  'source',
   'submitted_by',
   'cost',
   'currency',

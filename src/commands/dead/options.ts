@@ -22,6 +22,7 @@ export function addSelection(command: Command): Command {
     .option('--customer <id>', 'only this customer (scustomer)')
     .option('--machine <machine>', 'only this machine')
     .option('--uniqueid <uniqueid>', 'only this uniqueid')
+    .option('--source <name>', 'only of this feed; "" if they came by none')
     .option('--since <time>', 'last died at or after this time: 2h, 7d or ISO 8601')
     .option('--until <time>', 'last died before this time: 2h, 7d or ISO 8601');
 }

@@ -14,6 +14,7 @@ import {
   selectForReplay,
 } from '../../dead-letters/selection.ts';
 import type { Database } from '../../store/database.ts';
+import { Feeds, feedsIn } from '../../worker/feeds.ts';
 import { withDatabase } from '../database.ts';
 import { CommandError, finish } from '../exit.ts';
 import { addUsage } from '../help.ts';
@@ -31,6 +32,7 @@ const variables = [
   ...billingVariables,
   'MAX_BODY_BYTES',
   'IGNORED_PARAMETERS',
+  'SOURCES_FILE',
 ] as const;
 
 const POOL = 4;
@@ -123,7 +125,8 @@ async function runDry(
   { edits, isJson }: Request,
   { ids, excluded }: ReplaySelection,
 ): Promise<boolean> {
-  const result = await dryRun(ids, edits, database, config);
+  const feeds = new Feeds(feedsIn(config.SOURCES_FILE));
+  const result = await dryRun(ids, edits, database, config, feeds);
   const { rows, skipped } = result;
   const leftOut = excluded.map(withOptions);
   if (isJson) printJson({ rows, leftAlone: skipped, left_out: leftOut });

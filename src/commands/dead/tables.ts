@@ -1,4 +1,12 @@
-import { answerOf, bothValues, correctionOf, moneyOf, senderOf, timeOf } from '../../dead-letters/format.ts';
+import {
+  answerOf,
+  bothValues,
+  correctionOf,
+  moneyOf,
+  readableRecord,
+  senderOf,
+  timeOf,
+} from '../../dead-letters/format.ts';
 import type { DeadLetterView } from '../../dead-letters/history.ts';
 import { unsendable } from '../../domain/kept.ts';
 import { shorten } from '../../domain/text.ts';
@@ -14,6 +22,7 @@ const LIST_HEAD = [
   'uniqueid',
   'customer',
   'machine',
+  'source',
   'reply',
   'cost',
   'deaths',
@@ -30,6 +39,7 @@ export function printList(deadLetters: readonly DeadLetterSummary[], systemCurre
       shorten(deadLetter.uniqueid ?? '', 40),
       deadLetter.scustomer ?? '',
       shorten(deadLetter.machine ?? '', 24),
+      shorten(deadLetter.source ?? '', 24),
       answerOf(deadLetter),
       moneyOf(deadLetter.cost, deadLetter.currency, systemCurrency),
       deadLetter.deaths,
@@ -51,11 +61,12 @@ export function printGroups(field: string, groups: readonly DeadLetterGroup[]): 
 export function printDeadLetter(found: DeadLetterView): void {
   const { deadLetter, call, history, stored } = found;
   printSummary(deadLetter);
-  if (call === null) {
+  if (call === null && deadLetter.source === null) {
     printLine('');
     printLine('The body cannot be read:');
     printLine(shorten(deadLetter.body, 2000));
   } else printCall(found);
+  if (deadLetter.source !== null) printRecord(deadLetter);
   if (stored !== null) {
     const { submitted_by, replayed_by, received_at, charged, customer_currency } = stored;
     const by = replayed_by === null ? submitted_by : `${submitted_by}, replayed by ${replayed_by}`;
@@ -69,16 +80,23 @@ export function printDeadLetter(found: DeadLetterView): void {
 }
 
 function printSummary(deadLetter: DeadLetterView['deadLetter']): void {
-  const { id, reason, status, responses, error, deaths, replays, altered, edits } = deadLetter;
+  const { id, reason, status, responses, error, source, deaths, replays, altered, edits } = deadLetter;
   printLine(`dead letter ${id}: ${reason}, ${status}`);
   for (const { code, key, message } of responses)
     printLine(`  answered ${code} ${key === '' ? '' : `${key}: `}${message}`);
   if (error !== null) printLine(`  error: ${error}`);
+  if (source !== null) printLine(`  record of the feed ${source}`);
   printLine(`  ${senderOf(deadLetter)}, ${counted(deaths, 'death')}, ${counted(replays, 'replay')}`);
   const problem = unsendable(altered, edits);
   // An unreadable body cannot be corrected.
   const hint = altered.includes('') ? '' : ' (use --set)';
   if (problem !== null) printLine(`  cannot be replayed: ${problem}${hint}`);
+}
+
+/** The record as its switch wrote it. */
+function printRecord({ body }: DeadLetterView['deadLetter']): void {
+  printLine('');
+  for (const line of readableRecord(body).split('\n')) printLine(line);
 }
 
 /** The call as it arrived, what was corrected, and the stored call beside it; ≠ marks what differs. */

@@ -13,6 +13,8 @@ export interface DeadLetterFilter {
   customer?: number;
   machine?: string;
   uniqueid?: string;
+  /** The feed; '' for messages that speak the contract. */
+  source?: string;
   verified?: boolean;
   /** Time of the last death: `since` inclusive, `until` exclusive. */
   since?: Date;
@@ -38,6 +40,7 @@ const CONDITIONS: readonly [
   ['customer', (p) => `d.scustomer = ${p}::int`, (value) => value],
   ['machine', (p) => `d.machine = ${p}`, (value) => value],
   ['uniqueid', (p) => `d.uniqueid = ${p}`, (value) => value],
+  ['source', (p) => `d.source is not distinct from nullif(${p}, '')`, (value) => value],
   ['verified', (p) => `d.verified = ${p}::boolean`, (value) => value],
   ['since', (p) => `d.last_dead_at >= ${p}::timestamptz`, (value) => value],
   ['until', (p) => `d.last_dead_at < ${p}::timestamptz`, (value) => value],

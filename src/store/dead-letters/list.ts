@@ -14,6 +14,8 @@ export interface DeadLetterSummary {
   uniqueid: string | null;
   scustomer: number | null;
   machine: string | null;
+  /** The feed that it came by; null for a message that speaks the contract. */
+  source: string | null;
   /** Only a claim unless `verified`. */
   submitted_by: string | null;
   verified: boolean;
@@ -21,7 +23,7 @@ export interface DeadLetterSummary {
   /** Null if it cannot be read; without a currency it is in the system currency. */
   cost: string | null;
   currency: string | null;
-  /** As received, without the password. */
+  /** As received, without the password; of a feed the native record. */
   body: string;
   /** What was masked or cut besides the password: parameter names, '' for the body as a whole. */
   altered: string[];
@@ -33,7 +35,7 @@ export interface DeadLetterSummary {
   closed_at: Date | null;
 }
 
-export const summaryColumns = `d.id::float8 as id, d.reason, d.status, d.uniqueid, d.scustomer, d.machine, d.submitted_by, d.verified, d.responses,
+export const summaryColumns = `d.id::float8 as id, d.reason, d.status, d.uniqueid, d.scustomer, d.machine, d.source, d.submitted_by, d.verified, d.responses,
   trim_scale(d.cost)::text as cost, d.currency, d.body, d.altered, d.edits, d.deaths, d.replays, d.first_dead_at, d.last_dead_at,
   d.closed_at`;
 
@@ -109,6 +111,7 @@ const GROUPS = {
   key: 'response.value',
   customer: 'd.scustomer::text',
   machine: 'd.machine',
+  source: 'd.source',
   uniqueid: 'd.uniqueid',
   sender: 'd.submitted_by',
   day: "to_char(d.last_dead_at, 'YYYY-MM-DD')",

@@ -11,6 +11,8 @@ export interface Replayable {
   status: DeadLetterStatus;
   uniqueid: string | null;
   scustomer: number | null;
+  /** The feed that it came by; null for a call of the contract. */
+  source: string | null;
   body: string;
   /** What was masked or cut besides the password: parameter names, '' for the body as a whole. */
   altered: string[];
@@ -42,7 +44,8 @@ export async function selectIds(sql: Sql, filter: DeadLetterFilter, limit: numbe
 
 const READ_REPLAYABLE = statement(
   'dead-letters.read-replayable',
-  `select d.id::text as id, d.reason, d.status, d.uniqueid, d.scustomer, d.body, d.altered, d.verified, d.properties, d.edits,
+  `select d.id::text as id, d.reason, d.status, d.uniqueid, d.scustomer, d.source, d.body, d.altered, d.verified,
+     d.properties, d.edits,
      d.submitted_by as "submittedBy", d.replays
    from unnest($1::bigint[]) as wanted(id) join dead_letters d using (id)`,
 );

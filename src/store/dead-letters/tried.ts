@@ -51,6 +51,11 @@ export async function closeTried(
   else await sql(MERGE_TRIED, [reason, digest, deadReasonOf(outcome, false) ?? outcome.kind]);
 }
 
+/** Closes a dead letter whose record its feed leaves out by now. */
+export async function closeSkipped(sql: Sql, { reason, digest }: DeadLetterKey): Promise<void> {
+  await sql(MERGE_TRIED, [reason, digest, 'skipped']);
+}
+
 const VERIFY = statement(
   'dead-letters.verify',
   `

@@ -8,25 +8,31 @@ export interface WaitingDeadLetter {
   id: string;
   /** The row, such as `customer 104`. */
   row: string;
+  /** The feed that it came by; null for a call of the contract. */
+  source: string | null;
   body: string;
   /** Never null: only calls of verified senders wait. */
   submittedBy: string;
 }
 
-/** The oldest dead letter of each row. */
+/** The oldest dead letter of each row, of feeds that this worker knows. */
 const WAITING = statement(
   'dead-letters.waiting',
   `
-  select distinct on (waits_for) id::text as id, waits_for as row, body, submitted_by as "submittedBy"
+  select distinct on (waits_for) id::text as id, waits_for as row, source, body, submitted_by as "submittedBy"
   from dead_letters
   where waits_for is not null and tried_at is null and status = 'dead' and verified and altered = '{}'
-    and submitted_by is not null
+    and submitted_by is not null and (source is null or source = any($1::text[]))
   order by waits_for, id limit 100`,
 );
 
-/** Dead letters to be tried again, one per row, except for rows that are locked. Throws what the database throws. */
-export async function waitingDeadLetters(sql: Sql): Promise<WaitingDeadLetter[]> {
-  const deadLetters = await sql<WaitingDeadLetter>(WAITING, []);
+/**
+ * Dead letters to be tried again, one per row, except for rows that are locked. Throws what the database throws.
+ *
+ * @param sources the feeds whose records can be mapped
+ */
+export async function waitingDeadLetters(sql: Sql, sources: readonly string[]): Promise<WaitingDeadLetter[]> {
+  const deadLetters = await sql<WaitingDeadLetter>(WAITING, [sources]);
   const idsOf = (pattern: RegExp) => deadLetters.flatMap(({ row }) => Number(pattern.exec(row)?.[1] ?? []));
   const customers = idsOf(/^customer (\d+)$/);
   const invoices = idsOf(/^invoice (\d+)$/);
