@@ -1,11 +1,10 @@
 import { isAscii } from 'node:buffer';
 import { type DeadLetter, deadLetterOfRecord } from '../domain/dead-letter.ts';
 import { type KeptBody, keepUnreadable } from '../domain/dead-letter-body.ts';
-import { clean } from '../domain/text.ts';
 import { Failure } from '../sources/failure.ts';
 import type { Feed } from '../sources/feed.ts';
 import { type Mapped, mapRecord } from '../sources/map.ts';
-import { maskRecord } from '../sources/mask.ts';
+import { isSameCall, maskRecord } from '../sources/mask.ts';
 import { decode, type KeepingRules, type Request } from './request.ts';
 
 /**
@@ -54,20 +53,11 @@ function asUtf8(request: Request): Request {
 
 function keptRecord(feed: Feed, text: string, mapped: Mapped): KeptBody {
   // PostgreSQL has no NUL.
-  const body = maskRecord(feed, text).replaceAll('\0', '\uFFFD');
+  const body = maskRecord(feed, text, mapped).replaceAll('\0', '\uFFFD');
   // Another file may read what cannot be read today, and would then read what stands in the place of a secret.
   const isReadable = !(feed.read(text) instanceof Failure);
   const isSame = body === text || (isReadable && isSameCall(mapped, mapRecord(feed, body)));
   return { body, altered: isSame ? [] : [''] };
-}
-
-/** What identifies is compared as it is; other texts as the contract stores them. */
-const EXACT: ReadonlySet<string> = new Set(['uniqueid', 'machine', 'key']);
-
-function isSameCall(one: Mapped, other: Mapped): boolean {
-  const stored = (name: string, value: unknown) =>
-    typeof value === 'string' && !EXACT.has(name) ? clean(value) : value;
-  return JSON.stringify(one, stored) === JSON.stringify(other, stored);
 }
 
 function fieldsOf(mapped: Mapped) {

@@ -6,6 +6,8 @@ import {
   readRecordReplay,
 } from '../domain/record-replay.ts';
 import { readReplayHeader, tokenHashOf } from '../domain/replay-header.ts';
+import type { ParameterError } from '../domain/validate.ts';
+import { maskedParameters } from '../sources/mask.ts';
 import { type Admitted, admitVouchedCall, type ReadingRules, refuseUnvouched } from './admission.ts';
 import { admitVouchedRecord } from './feed-admission.ts';
 import type { FeedLookup } from './feeds.ts';
@@ -46,11 +48,24 @@ function recordIn(request: Request, maxBodyBytes: number): RecordReplay | null {
 function admitRecordReplay(record: RecordReplay, request: Request, rules: ReplayRules): Admitted {
   const { source, edits, text } = record;
   const feed = rules.feeds.feedNamed(source);
-  if (feed !== undefined) return admitVouchedRecord(text, feed, edits, request, rules);
-  const message = `the feed ${JSON.stringify(source)} is not in SOURCES_FILE of this ${rules.program}`;
+  if (feed === undefined) {
+    const message = `the feed ${JSON.stringify(source)} is not in SOURCES_FILE of this ${rules.program}`;
+    return rejected([{ key: '', message }], request, rules);
+  }
+  const masked = maskedParameters(feed, text, edits);
+  if (masked.length === 0) return admitVouchedRecord(text, feed, edits, request, rules);
+  const message = 'was masked when the record was kept, because it may be a password, and must be set';
+  return rejected(
+    masked.map((key) => ({ key, message })),
+    request,
+    rules,
+  );
+}
+
+function rejected(errors: readonly ParameterError[], request: Request, rules: ReplayRules): Admitted {
   return {
     kind: 'decided',
-    outcome: { kind: 'rejected', errors: [{ key: '', message }] },
+    outcome: { kind: 'rejected', errors },
     validationOnly: false,
     uniqueid: null,
     deadLetter: () => deadLetterFor(request, rules, false),

@@ -142,6 +142,20 @@ describe('a secret in a record', () => {
     expect(letterOf({ ...RECORD, remark: `password=${CANARY}` })).toMatchObject({ altered: [''] });
   });
 
+  it('is not what the map makes a call of, whatever its name', () => {
+    const feed = feedIn(`fs:
+  exchange: cdrs.from.fs
+  as: switch-fs
+  machines: [m-1]
+  format: json
+  ${CALL.replace('from: account', 'from: device.authorizing_id')}`);
+    const record = { ...RECORD, device: { authorizing_id: '4711', auth: [CANARY] }, token: CANARY };
+    expect(letterOf(record, feed)).toMatchObject({
+      body: JSON.stringify({ ...RECORD, device: { authorizing_id: '4711', auth: '***' }, token: '***' }),
+      altered: [],
+    });
+  });
+
   it('is not seen in a word of a name or a remark', () => {
     const record = { ...RECORD, remark: 'Pass Through Ltd', caller: 'Token Ring: hello' };
     expect(JSON.parse(letterOf({ ...record, caller: 'Passport Office' }).body).remark).toBe(
