@@ -60,7 +60,6 @@ const CSV_COLUMNS = [
   'uniqueid',
   'scustomer',
   'machine',
-  'source',
   'submitted_by',
   'cost',
   'currency',
@@ -70,6 +69,7 @@ const CSV_COLUMNS = [
   'last_dead_at',
   'answer',
   'body',
+  'source',
 ] as const;
 
 function csvLine(deadLetter: DeadLetterSummary): string {
