@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { within } from '../retry.ts';
-import { type BrokerTls, openFirst } from './connect.ts';
+import { type BrokerConnection, type BrokerTls, openFirst } from './connect.ts';
 import { describeError } from './log.ts';
 
 /** A reply as a switch receives it. */
@@ -53,9 +53,20 @@ export async function openSwitchClient(
     connectTimeoutMs: CONNECT_TIMEOUT_MS,
     tls,
   });
+  try {
+    return await openClient(connection, exchange, replyTimeoutMs);
+  } catch (error) {
+    await connection.close();
+    throw error;
+  }
+}
+
+async function openClient(
+  connection: BrokerConnection,
+  exchange: string,
+  replyTimeoutMs: number,
+): Promise<SwitchClient> {
   const channel = await connection.openConfirmChannel();
-  const replyQueue = `cdrs.reply.${randomUUID()}`;
-  await channel.assertQueue(replyQueue, { exclusive: true, autoDelete: true });
   const waiting = new Map<string, Waiting>();
   let next = 0;
 
@@ -70,6 +81,12 @@ export async function openSwitchClient(
   };
   connection.closed.then((reason) => failAll(`the connection to ${connection.broker} ended: ${reason}`));
   channel.on('error', (error) => failAll(`${connection.broker}: ${describeError(error)}`));
+  await channel.checkExchange(exchange).catch((error: unknown) => {
+    const problem = describeError(error);
+    throw new Error(problem.includes('NOT_FOUND') ? `${problem}; run "cdr-ingest topology"` : problem);
+  });
+  const replyQueue = `cdrs.reply.${randomUUID()}`;
+  await channel.assertQueue(replyQueue, { exclusive: true, autoDelete: true });
   channel.on('return', ({ properties }) => {
     const id = String(properties.correlationId);
     waiting

@@ -30,14 +30,15 @@ export async function withBroker<Result>(
   return await using(open, work);
 }
 
-/** The same for a client that submits calls as a switch does. */
+/** The same for a client that submits calls as a switch does, to `cdrs` or to the exchange of a feed. */
 export async function withSwitchClient<Result>(
   config: BrokerConfig,
   replyTimeoutMs: number,
   work: (client: SwitchClient) => Promise<Result>,
+  exchange: string = defaultNames.exchange,
 ): Promise<Result> {
   const { urls, tls } = brokerOf(config);
-  return await using(() => openSwitchClient(urls, defaultNames.exchange, replyTimeoutMs, tls), work);
+  return await using(() => openSwitchClient(urls, exchange, replyTimeoutMs, tls), work);
 }
 
 async function using<Resource extends { close: () => Promise<void> }, Result>(

@@ -1,17 +1,16 @@
 import type { Command } from 'commander';
-import type { SwitchClient } from '../../broker/switch-client.ts';
 import { type Config, ConfigError, readConfig } from '../../config.ts';
 import { brokerVariables } from '../../connections.ts';
-import { counted } from '../../plural.ts';
+import { readSourcesFile } from '../../sources-file.ts';
 import { withSwitchClient } from '../broker.ts';
-import { finish } from '../exit.ts';
 import { addUsage } from '../help.ts';
-import { printJson, printLine, printTable } from '../print.ts';
-import { onStopSignal } from '../signals.ts';
+import { chosenFeed } from '../source/chosen.ts';
 import { type Credentials, checkCallFiles, readCallFile } from './calls.ts';
-import { type Outgoing, type Summary, sendAll } from './send.ts';
+import { recordsToSend } from './records.ts';
+import { report } from './report.ts';
+import { type Outgoing, sendAll, untilSignal } from './send.ts';
 
-const variables = [...brokerVariables, 'CDR_USERNAME', 'CDR_PASSWORD'] as const;
+const credentialVariables = ['CDR_USERNAME', 'CDR_PASSWORD'] as const;
 
 /** `publish`: submits calls as a switch does and waits for the replies. */
 export function registerPublish(program: Command): void {
@@ -19,28 +18,70 @@ export function registerPublish(program: Command): void {
     .command('publish')
     .argument('<file...>', 'JSON Lines, a JSON array or CSV; - for standard input')
     .description('Publish calls as a switch does and wait for the replies; exit 1 unless all are 2xx')
+    .option('--source <name>', 'publish native files of this feed of the sources file, one record a message')
     .option('--json', 'print the summary as JSON')
     .option('--timeout <seconds>', 'how long to wait for each reply', '60')
     .action(run);
   addUsage(command, {
-    examples: ['cdr-ingest publish calls.jsonl', 'zcat calls.csv.gz | cdr-ingest publish -'],
-    environment: variables,
+    examples: [
+      'cdr-ingest publish calls.jsonl',
+      'zcat calls.csv.gz | cdr-ingest publish -',
+      'cdr-ingest publish --source pbx-1 cdr-2026-11-27.csv',
+    ],
+    environment: [...brokerVariables, ...credentialVariables, 'SOURCES_FILE'],
   });
 }
 
 interface Options {
+  source?: string;
   json?: boolean;
   timeout: string;
 }
 
 async function run(files: string[], options: Options): Promise<void> {
-  const seconds = Number(options.timeout);
-  if (!(seconds > 0)) throw new ConfigError(`--timeout: expected seconds above 0, got "${options.timeout}"`);
-  const config = readConfig(variables);
+  const timeoutMs = timeoutOf(options.timeout);
+  if (options.source === undefined) await publishCalls(files, timeoutMs, options.json);
+  else await publishRecords(files, options.source, timeoutMs, options.json);
+}
+
+/** Milliseconds. Throws ConfigError. */
+function timeoutOf(text: string): number {
+  const seconds = Number(text);
+  if (seconds > 0) return seconds * 1000;
+  throw new ConfigError(`--timeout: expected seconds above 0, got ${JSON.stringify(text)}`);
+}
+
+async function publishCalls(files: readonly string[], timeoutMs: number, json?: boolean): Promise<void> {
+  const config = readConfig([...brokerVariables, ...credentialVariables]);
+  const credentials = credentialsOf(config);
   await checkCallFiles(files);
-  const send = (client: SwitchClient) =>
-    publish(client, (signal) => calls(files, credentialsOf(config), signal), options);
-  await withSwitchClient(config, seconds * 1000, send);
+  await withSwitchClient(config, timeoutMs, async (client) => {
+    const sending = await untilSignal((stop) =>
+      sendAll(client, (signal) => calls(files, credentials, signal), stop),
+    );
+    report(sending, 'calls', json);
+  });
+}
+
+async function publishRecords(
+  files: readonly string[],
+  source: string,
+  timeoutMs: number,
+  json?: boolean,
+): Promise<void> {
+  const config = readConfig([...brokerVariables, 'SOURCES_FILE']);
+  const feed = chosenFeed(readSourcesFile(config.SOURCES_FILE), source);
+  let skipped = 0;
+  const onSkipped = () => {
+    skipped += 1;
+  };
+  const work: Parameters<typeof withSwitchClient>[2] = async (client) => {
+    const { summary, problem } = await untilSignal((stop) =>
+      sendAll(client, (signal) => recordsToSend(files, feed, onSkipped, signal), stop),
+    );
+    report({ summary: { ...summary, skipped }, problem }, 'records', json);
+  };
+  await withSwitchClient(config, timeoutMs, work, feed.spec.exchange);
 }
 
 function credentialsOf({
@@ -61,33 +102,4 @@ async function* calls(
   for (const file of files)
     for await (const { body, machine, where } of readCallFile(file, credentials, signal))
       yield { where, probe: { body, ...(machine === undefined ? {} : { machine }) } };
-}
-
-/** Sends, prints what became of it, and throws what ended it early. SIGINT and SIGTERM end it with what is known by then. */
-async function publish(
-  client: SwitchClient,
-  messages: (signal: AbortSignal) => AsyncIterable<Outgoing>,
-  { json }: Options,
-): Promise<void> {
-  const stop = new AbortController();
-  const release = onStopSignal(() => stop.abort());
-  const { summary, problem } = await sendAll(client, messages, stop.signal);
-  release();
-  if (json) printJson(summary);
-  else print(summary);
-  if (problem !== undefined) throw problem;
-  const accepted = Object.entries(summary.byCode).filter(([code]) => code.startsWith('2'));
-  const isAccepted = accepted.reduce((sum, [, count]) => sum + count, 0) === summary.sent;
-  finish(isAccepted && !summary.interrupted);
-}
-
-function print({ sent, byCode, duplicates, unanswered, interrupted, refused }: Summary): void {
-  const rows = Object.entries(byCode).sort();
-  printTable(['code', 'calls'], [...rows, ...(unanswered > 0 ? [['no reply', unanswered]] : [])]);
-  printLine(`${sent} sent, ${counted(duplicates, 'duplicate')}`);
-  for (const { where, responses } of refused)
-    for (const { code, key, message } of responses)
-      printLine(`${where}: ${code} ${key === '' ? '' : `${key}: `}${message}`);
-  if (interrupted)
-    printLine('interrupted: send the same again to finish it; what is stored is answered as a duplicate');
 }

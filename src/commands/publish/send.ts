@@ -1,6 +1,7 @@
 import type { Probe, SwitchClient, SwitchReply } from '../../broker/switch-client.ts';
 import { CommandError } from '../exit.ts';
 import { progressBar } from '../print.ts';
+import { onStopSignal } from '../signals.ts';
 
 /** A message to send, and where it stands. */
 export interface Outgoing {
@@ -72,6 +73,17 @@ export async function sendAll(
   while (tally.open > 0 && !end.aborted) await change();
   if (lost.signal.aborted) problem = lost.signal.reason;
   return { summary: tally.end(stop.aborted), problem };
+}
+
+/** Runs work that SIGINT and SIGTERM end early, with what is known by then. */
+export async function untilSignal<Result>(work: (stop: AbortSignal) => Promise<Result>): Promise<Result> {
+  const stop = new AbortController();
+  const release = onStopSignal(() => stop.abort());
+  try {
+    return await work(stop.signal);
+  } finally {
+    release();
+  }
 }
 
 function replyTo(client: SwitchClient, { probe, routingKey }: Outgoing): Promise<SwitchReply> {

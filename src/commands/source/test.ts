@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { ConfigError, readConfig } from '../../config.ts';
+import { readConfig } from '../../config.ts';
 import type { Lookup } from '../../domain/lookup.ts';
 import type { ParameterError } from '../../domain/validate.ts';
 import { counted } from '../../plural.ts';
@@ -10,6 +10,7 @@ import { readSourcesFile } from '../../sources-file.ts';
 import { finish } from '../exit.ts';
 import { addUsage } from '../help.ts';
 import { printJson, printLine } from '../print.ts';
+import { chosenFeed } from './chosen.ts';
 import { type NativeText, readNativeFile } from './records.ts';
 
 /** `source test`: maps the records of a native file, without broker or database. */
@@ -37,7 +38,7 @@ type Result =
   | { kind: 'failed'; errors: readonly ParameterError[] };
 
 async function run(file: string, { source, json }: { source?: string; json?: boolean }): Promise<void> {
-  const feed = chosen(readSourcesFile(readConfig(['SOURCES_FILE']).SOURCES_FILE), source);
+  const feed = chosenFeed(readSourcesFile(readConfig(['SOURCES_FILE']).SOURCES_FILE), source);
   const counts = { call: 0, skip: 0, failed: 0 };
   let guessed = 0;
   for await (const record of readNativeFile(file, feed.spec)) {
@@ -49,16 +50,6 @@ async function run(file: string, { source, json }: { source?: string; json?: boo
   }
   if (!json) printLine(summary(counts, guessed));
   finish(counts.failed === 0);
-}
-
-function chosen(feeds: readonly Feed[], name: string | undefined): Feed {
-  const [first, ...others] = feeds;
-  const feed = name === undefined ? first : feeds.find((each) => each.name === name);
-  if (feed !== undefined && (name !== undefined || others.length === 0)) return feed;
-  const names = feeds.map((each) => each.name).join(', ');
-  throw new ConfigError(
-    `--source: expected one of ${names}, got ${name === undefined ? 'none' : JSON.stringify(name)}`,
-  );
 }
 
 function resultOf(feed: Feed, { text, problem }: NativeText): Result {
