@@ -1,4 +1,4 @@
--- The least that `reconcile`, `prune` and `dead prune` need: they read the books, and take out what is old.
+-- The least that `reconcile`, `prune`, `dead prune` and `source audit` need: they read the books, and take out what is old.
 -- Applied by `cdr-ingest migrate --grant PART=ROLE`, or by hand as the owner of the tables:
 --   psql -1 -v ON_ERROR_STOP=1 -v role=ROLE -f THIS_FILE
 -- The role must exist. What it had before on these objects is taken away first, so that it never has more.
@@ -11,7 +11,8 @@ revoke all on sequence dead_letters_id_seq, dead_letter_events_id_seq, customer_
 grant usage on schema public to :"role";
 grant select on _prisma_migrations to :"role";
 
-grant select on currencies, customers, taxes, peers, invoices, cdrs, past_calls, past_sums, known_calls to :"role";
+grant select on currencies, customers, taxes, peers, invoices, cdrs, past_calls, past_sums, known_calls,
+  customer_keys, source_rules to :"role";
 grant delete on cdrs to :"role";
 grant insert on past_calls to :"role";
 grant insert, update on past_sums to :"role";

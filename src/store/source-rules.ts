@@ -50,3 +50,13 @@ export async function recordSourceRules(
   const rows = await sql<{ source: string }>(RECORD, [JSON.stringify(rules), acceptsOthers]);
   return rows.map(({ source }) => source);
 }
+
+const OTHER_RULE = statement(
+  'source-rules.other',
+  'select source from source_rules where source = $1 and uniqueid <> $2::jsonb',
+);
+
+/** Whether another rule for uniqueid is on record of this feed. Throws what the database throws. */
+export async function hasOtherRule(sql: Sql, source: string, rule: SourceRule['uniqueid']): Promise<boolean> {
+  return (await sql(OTHER_RULE, [source, JSON.stringify(rule)])).length > 0;
+}

@@ -1,17 +1,14 @@
 import type { AuthResult } from '../auth/verifier.ts';
-import { fingerprint, toCdr } from '../domain/cdr.ts';
 import { type Confinement, isReadablyOutside } from '../domain/confinement.ts';
 import { uniqueidOf } from '../domain/dead-letter.ts';
-import type { Call } from '../domain/decide.ts';
 import type { Edits } from '../domain/kept.ts';
-import type { Lookup } from '../domain/lookup.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import type { Skipped } from '../domain/submission.ts';
 import { shown } from '../domain/text.ts';
 import type { ParameterError } from '../domain/validate.ts';
-import { validateMapped } from '../sources/check.ts';
+import { callOf } from '../sources/call.ts';
 import type { Feed } from '../sources/feed.ts';
-import { type Mapped, type MappedCall, mapRecord } from '../sources/map.ts';
+import { type Mapped, mapRecord } from '../sources/map.ts';
 import { type Admitted, type ReadingRules, SUBMITTER } from './admission.ts';
 import { feedDeadLetterFor } from './feed-dead-letter.ts';
 import { decode, type Request } from './request.ts';
@@ -112,39 +109,19 @@ function checkRecord(
       ? refuse(record, { kind: 'forbidden', isOutside: true }, rules, isVerified)
       : refuse(record, { kind: 'rejected', errors }, rules, isVerified);
   if (mapped.kind === 'unmapped') return refuseFor(mapped.errors);
-  const validation = validateMapped(mapped);
-  if (validation.kind === 'invalid') return refuseFor(validation.errors);
-  const cdr = toCdr(validation.parameters, rules.systemCurrency);
-  const ofFeed = { source: feed.name, lookups: allLookups(mapped) };
-  const call: Call = {
-    cdr,
-    fingerprint: fingerprint(cdr, ofFeed),
-    validationOnly: false,
-    submittedBy: feed.spec.as,
-    confinement,
-    feed: ofFeed,
-  };
+  const read = callOf(feed, mapped, rules.systemCurrency);
+  if (read.kind === 'invalid') return refuseFor(read.errors);
   return {
     kind: 'call',
-    call,
-    uniqueid: cdr.uniqueid,
+    call: { ...read.call, confinement },
+    uniqueid: read.call.cdr.uniqueid,
     // Mapped again where one is written, which is seldom: what was mapped must not stay while the message is in hand.
     deadLetter: () => feedDeadLetterFor(request, feed, rules, isVerified),
-    cleaned: validation.cleaned,
+    cleaned: read.cleaned,
     source: feed.name,
     sequence: mapped.sequence,
     isTimeGuessed: mapped.isTimeGuessed,
   };
-}
-
-/** Where nothing says who was called, it is the customer who calls (source contract), by whatever key. */
-function allLookups({ fields, lookups }: MappedCall): Lookup[] {
-  const isNamed =
-    fields.dcustomer !== undefined || lookups.some(({ parameter }) => parameter === 'dcustomer');
-  const called = lookups.flatMap((each): Lookup[] =>
-    each.parameter === 'scustomer' && !isNamed ? [{ ...each, parameter: 'dcustomer' }] : [],
-  );
-  return [...lookups, ...called];
 }
 
 function refuse(

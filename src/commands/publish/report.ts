@@ -10,7 +10,7 @@ import type { Sending, Summary } from './send.ts';
  */
 export function report({ summary, problem }: Sending, what: 'calls' | 'records', json?: boolean): void {
   if (json) printJson(summary);
-  else print(summary, what);
+  else printSummary(summary, what);
   if (problem !== undefined) throw problem;
   finish(isAccepted(summary));
 }
@@ -21,7 +21,7 @@ export function isAccepted({ sent, byCode, interrupted }: Summary): boolean {
   return accepted.reduce((sum, [, count]) => sum + count, 0) === sent && !interrupted;
 }
 
-function print(summary: Summary, what: 'calls' | 'records'): void {
+export function printSummary(summary: Summary, what: 'calls' | 'records'): void {
   const { sent, byCode, duplicates, unanswered, skipped, interrupted, refused } = summary;
   const rows = Object.entries(byCode).sort();
   printTable(['code', what], [...rows, ...(unanswered > 0 ? [['no reply', unanswered]] : [])]);
