@@ -46,6 +46,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
       'domain',
       'retry.ts',
       'plural.ts',
+      'pairs.ts',
       'config.ts',
       'billing-rules.ts',
       'connections.ts',

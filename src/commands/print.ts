@@ -1,3 +1,4 @@
+import { createInterface } from 'node:readline/promises';
 import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { SingleBar } from 'cli-progress';
@@ -54,6 +55,17 @@ export function complain(line: string): void {
 /** Asks for input on a terminal. */
 export function prompt(text: string): void {
   process.stderr.write(printable(text));
+}
+
+/** Asks on a terminal whether to go on; anything but y or yes means no. */
+export async function confirm(question: string): Promise<boolean> {
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    const answer = await terminal.question(`${printable(question)} [y/N] `);
+    return /^y(?:es)?$/i.test(answer.trim());
+  } finally {
+    terminal.close();
+  }
 }
 
 /** A progress bar on stderr if that is a terminal. `format` is the program's own text; its values are numbers. */

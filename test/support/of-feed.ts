@@ -8,7 +8,7 @@ import { admitted, type Parameters } from './persisting.ts';
 export const keysOfFeeds = `insert into customer_keys (kind, key, customer) values
   ('account', 'one', 1), ('account', 'two', 2), ('trunk', 'one', 2)`;
 
-interface OfFeed {
+export interface OfFeed {
   source?: string;
   /** Of scustomer, in place of the account. */
   kind?: string;

@@ -11,14 +11,13 @@ import { withSwitchClient } from '../broker.ts';
 import { withDatabase } from '../database.ts';
 import { CommandError, finish } from '../exit.ts';
 import { addUsage } from '../help.ts';
-import { printJson, printLine } from '../print.ts';
+import { confirm, printJson, printLine } from '../print.ts';
 import { outgoingOf } from '../publish/records.ts';
 import { isAccepted, printSummary } from '../publish/report.ts';
 import { type Outgoing, sendAll, untilSignal } from '../publish/send.ts';
 import { type Audited, auditFile } from './audit-file.ts';
 import { AuditReport, isState, type State, states } from './audit-report.ts';
 import { chosenFeed } from './chosen.ts';
-import { confirmed } from './confirmed.ts';
 
 const variables = [...databaseVariables, 'SOURCES_FILE', 'SYSTEM_CURRENCY'] as const;
 const SESSION = { name: 'source audit', statementTimeoutMs: 60_000 };
@@ -76,7 +75,7 @@ async function run(file: string, options: Options): Promise<void> {
     if (broker === null || missing === 0) return;
     const { exchange } = feed.spec;
     const question = `Send ${counted(missing, 'missing record')} to the exchange ${exchange}?`;
-    if (!yes && !(await confirmed(question))) return printLine('Nothing was sent.');
+    if (!yes && !(await confirm(question))) return printLine('Nothing was sent.');
     await withSwitchClient(
       broker,
       REPLY_TIMEOUT_MS,
