@@ -100,7 +100,8 @@ async function differencesOf(
 ): Promise<Map<Call, readonly Difference[]>> {
   const differences = new Map<Call, readonly Difference[]>();
   if (calls.length === 0) return differences;
-  const { found } = await lookUp(sql, calls, systemCurrency);
+  // Invoices do not matter to what a call says.
+  const { found } = await lookUp(sql, calls, { systemCurrency, openStatuses: [] });
   const stored = await readStoredCalls(sql, [...new Set(calls.map(({ cdr }) => cdr.uniqueid))]);
   for (const call of calls) {
     const before = stored.get(call.cdr.uniqueid);

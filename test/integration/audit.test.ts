@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { audit, type Standing } from '../../src/store/audit.ts';
 import { persist } from '../../src/store/persist/persist.ts';
+import { BILLING } from '../support/billing.ts';
 import { keysOfFeeds, type OfFeed, ofFeed } from '../support/of-feed.ts';
 import { type BillingDatabase, billingDatabase, type Parameters } from '../support/persisting.ts';
 
@@ -12,7 +13,7 @@ beforeAll(async () => {
 afterAll(async () => await db?.drop());
 
 async function store(parameters: Parameters, more?: OfFeed): Promise<void> {
-  await persist(db.sql, [ofFeed(parameters, more)], 'USD');
+  await persist(db.sql, [ofFeed(parameters, more)], BILLING);
 }
 
 /** What has become of a call of the feed fs-1. */

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hashPassword } from '../../src/auth/password.ts';
@@ -287,6 +288,26 @@ describe('the console with only the minimum grants', () => {
 });
 
 describe('upkeep with only the minimum grants', () => {
+  it('audits the records of a feed, also those that have to be compared', async () => {
+    const preset = fileURLToPath(new URL('../../sources/freeswitch-amqp.yaml', import.meta.url));
+    const sample = fileURLToPath(
+      new URL('../sources/samples/01-freeswitch-mod_amqp-a-leg.json', import.meta.url),
+    );
+    const audit = () =>
+      runCommand(['source', 'audit', '--json', sample], {
+        ...environmentOf('upkeep'),
+        SOURCES_FILE: preset,
+      });
+    const { stdout, stderr } = await audit();
+    expect({ stderr, missing: JSON.parse(stdout.split('\n')[0] ?? '') }).toMatchObject({
+      stderr: '',
+      missing: { state: 'missing' },
+    });
+    const { uniqueid } = JSON.parse(stdout.split('\n')[0] ?? '');
+    await db.execute(`insert into past_calls (uniqueid, fingerprint) values ('${uniqueid}', 'other')`);
+    expect(await audit()).toMatchObject({ stderr: '', stdout: expect.stringContaining('"different"') });
+  });
+
   it('reconciles and prunes', async () => {
     const upkeep = environmentOf('upkeep');
     const proof = await runCommand(['reconcile'], upkeep);
