@@ -141,6 +141,8 @@ describe('a charge', () => {
   it('takes the system currency at par where the billing system keeps no row for it', () => {
     const currencies = new Map([['EUR', amount('0.9')]]);
     expect(amountsOf({ scustomer: 2, cost: '10' }, { currencies }).charged).toBe('9');
+    const taxed = { currencies, ...taxesOf([1, 'home', '0', '1', 'USD']) };
+    expect(amountsOf({ taxes: '1', currency: 'EUR' }, taxed).tax).toBe('0.9');
   });
 
   it('takes the rate of the system currency from its row where there is one', () => {

@@ -9,6 +9,7 @@ import { pagesOfCalls, prunePages } from '../../src/store/prune.ts';
 import { reconcile } from '../../src/store/reconcile.ts';
 import type { Sql, Statement } from '../../src/store/sql.ts';
 import { BILLING } from '../support/billing.ts';
+import { until } from '../support/broker.ts';
 import { openOperatorSite } from '../support/operators.ts';
 import { admitted, type BillingDatabase, billingDatabase, type Parameters } from '../support/persisting.ts';
 import { startProcess } from '../support/worker.ts';
@@ -67,6 +68,25 @@ describe('an invoice whose status is one of OPEN_INVOICE_STATUSES', () => {
       expect(sqlStateOf(failure)).toBe('CDR01');
     }
     expect(await db.rows('select from cdrs')).toEqual([]);
+  });
+
+  it.each([
+    ['sent', 'CDR01'],
+    ['approved', 'stored'],
+  ])('that becomes %s in a transaction that the call has to wait for: %s', async (status, expected) => {
+    const client = new Client({ connectionString: db.databaseUrl });
+    await client.connect();
+    await client.query('begin');
+    await client.query(`update invoices set status = '${status}' where id = 10`);
+    const waiting = persisted({}).then(
+      () => 'stored',
+      (error: unknown) => sqlStateOf(error),
+    );
+    const waits = `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
+    await until(async () => (await db.rows(waits)).length > 0);
+    await client.query('commit');
+    await client.end();
+    expect(await waiting).toBe(expected);
   });
 
   it('is the row that a call waits for where somebody has locked it', async () => {
