@@ -2,6 +2,7 @@ import { Client } from 'pg';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { Manner } from '../../src/domain/held.ts';
 import { type Database, openDatabase, WORKER_NAME } from '../../src/store/database.ts';
+import { LockedTable } from '../../src/store/failures.ts';
 import { createPersistAroundLocks } from '../../src/store/persist/around-locks.ts';
 import { type Attempts, attemptsOn } from '../../src/store/persist/attempts.ts';
 import { HeldRows } from '../../src/store/persist/held-rows.ts';
@@ -101,3 +102,13 @@ it('leaves out the calls of a feed whose customer, once it is looked up, is held
   const calls = [ofFeed({ uniqueid: 'u-1' }, { account: 'two' }), ofFeed({ uniqueid: 'u-2' })];
   expect(await persist(calls)).toMatchObject([{ kind: 'held', row: 'customer 2' }, { kind: 'accepted' }]);
 });
+
+it.each(['currencies', 'taxes', 'peers', 'customer_keys', 'cdrs', 'past_calls'])(
+  'blames no message where %s, which all calls are decided on, is locked as a whole',
+  async (table) => {
+    await holding('billing', `lock table ${table} in access exclusive mode`);
+    const persist = aroundLocks(attemptsOn(database, BILLING, 20_000));
+    const calls = [admitted({ uniqueid: 'u-1' }), admitted({ uniqueid: 'u-2' })];
+    await expect(persist(calls)).rejects.toThrow(LockedTable);
+  },
+);

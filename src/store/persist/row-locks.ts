@@ -37,11 +37,15 @@ export interface LockedRow {
  * What a transaction did after a savepoint that it has released is recorded under a number that pg_locks no longer shows.
  * Where no owner is found, the row is attributed to the oldest session that is no worker and has changed or locked rows of
  * the same table. If that is wrong, the next probe finds the row free.
+ *
+ * It names every other table that calls are decided on, without reading it: where one is locked as a whole, as by a reload
+ * that truncates it, this waits too.
  */
 const LOCKED = statement(
   'persist.locked-rows',
   `
-with customer as materialized (
+with decided_on as (select from currencies, taxes, peers, customer_keys, known_calls limit 0),
+customer as materialized (
   select id from customers where id in (select unnest($1::int[]))
   order by id for no key update skip locked),
 wanted_invoice as materialized (
@@ -89,6 +93,7 @@ left join lateral (
   select pid, application, began, is_worker from session
   where shown.id is null and locktype = 'relation' and session.relation = locked.relation and not is_worker
   order by mode = 'RowExclusiveLock' desc, began limit 1) as likely on true
+where not exists (select from decided_on)
 order by locked.of, locked.id`,
 );
 
