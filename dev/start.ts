@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { getBorderCharacters, table } from 'table';
 import { hashPassword } from '../src/auth/password.ts';
-import { openSwitchClient, type SwitchClient } from '../src/broker/switch-client.ts';
+import { openSwitchClient, type Probe, type SwitchClient } from '../src/broker/switch-client.ts';
 import { defaultNames } from '../src/broker/topology.ts';
 import { readConfig } from '../src/config.ts';
 import { SCALE } from '../src/domain/money.ts';
@@ -12,6 +13,7 @@ import { migrate } from '../src/store/migrate.ts';
 import { upsertUser } from '../src/store/users.ts';
 import { startWorker, type Worker, workerVariables } from '../src/worker/worker.ts';
 import { type Sample, sampleCalls } from './samples/calls.ts';
+import { sampleRecords } from './samples/freeswitch.ts';
 import { startStack } from './stack.ts';
 
 /**
@@ -27,6 +29,9 @@ const interrupted = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interrupted.abort());
 
 const REPLY_TIMEOUT_MS = 30_000;
+const SOURCES = 'dev/samples/sources.yaml';
+/** The feed of that file. */
+const FEED = { exchange: 'cdrs.from.fs-ams-1', user: 'switch-fs-ams-1' };
 /** No line between rows. */
 const compact = {
   border: getBorderCharacters('norc'),
@@ -60,6 +65,7 @@ async function main(): Promise<void> {
       ...process.env,
       DATABASE_URL: stack.databaseUrl,
       AMQP_URL: stack.amqpUrl,
+      SOURCES_FILE: fileURLToPath(new URL(`../${SOURCES}`, import.meta.url)),
     };
     const config = readConfig(workerVariables, environment);
     const options = { acceptsNewUniqueids: false, version: 'checkout' };
@@ -96,6 +102,8 @@ async function seed({ prisma, sql }: Database): Promise<Passwords> {
   const users = [
     ['switch', 'system', passwords.switch],
     ['auditor', 'viewer', passwords.viewer],
+    // In whose name the feed's calls are stored: nobody signs in with its password.
+    [FEED.user, 'system', randomBytes(24).toString('base64url')],
   ] as const;
   for (const [username, role, password] of users) {
     await upsertUser(sql, { username, role, passwordHash: await hashPassword(password) });
@@ -107,14 +115,19 @@ async function runSample(database: Database, amqpUrl: string, passwords: Passwor
   const before = await balances(database);
   const client = await openSwitchClient([amqpUrl], defaultNames.exchange, REPLY_TIMEOUT_MS);
   const viewer = { auth_username: 'auditor', auth_password: passwords.viewer };
-  const samples = sampleCalls(Math.floor(Date.now() / 1000), viewer);
+  const now = Math.floor(Date.now() / 1000);
+  const samples = sampleCalls(now, viewer);
   const rows = [['call', 'code', 'reply']];
   const switchUser = { auth_username: 'switch', auth_password: passwords.switch };
   for (const sample of samples) rows.push([sample.shows, ...(await send(client, sample, switchUser))]);
+  const freeswitch = await openSwitchClient([amqpUrl], FEED.exchange, REPLY_TIMEOUT_MS);
+  for (const { shows, body } of sampleRecords(now))
+    rows.push([shows, ...(await submit(freeswitch, { body }))]);
+  await freeswitch.close();
   const columns = [{ width: 42 }, { width: 4 }, { width: 68, wrapWord: true }];
   await client.close();
   say(
-    `\n${samples.length} calls, each answered on the reply queue of its switch:\n${table(rows, { columns, ...compact })}`,
+    `\n${rows.length - 1} calls, each answered on the reply queue of its switch:\n${table(rows, { columns, ...compact })}`,
   );
 
   const after = await balances(database);
@@ -139,7 +152,11 @@ async function runSample(database: Database, amqpUrl: string, passwords: Passwor
 
 async function send(client: SwitchClient, { call, as }: Sample, user: object): Promise<[string, string]> {
   const body = JSON.stringify({ ...user, ...as, ...call });
-  const { responses, isDuplicate } = await client.submit({ body, machine: String(call.machine) });
+  return await submit(client, { body, machine: String(call.machine) });
+}
+
+async function submit(client: SwitchClient, probe: Probe): Promise<[string, string]> {
+  const { responses, isDuplicate } = await client.submit(probe);
   const lines = responses.map(({ key, message }) => (key === '' ? message : `${key}: ${message}`));
   return [responses[0]?.code ?? '', lines.join('\n') + (isDuplicate ? ' (already stored)' : '')];
 }
@@ -168,6 +185,9 @@ The worker keeps consuming. Ctrl-C stops it and removes both servers. In another
   export AMQP_URL='${amqpUrl}'
   export CDR_USERNAME=switch CDR_PASSWORD='${password}'
   node dist/cli.js publish dev/samples/more.jsonl     # three more calls, one of them wrong
+  export SOURCES_FILE=${SOURCES}
+  node dist/cli.js source test dev/samples/freeswitch.jsonl                   # what FreeSWITCH's events become
+  node dist/cli.js publish --source fs-ams-1 dev/samples/freeswitch.jsonl     # sends them as FreeSWITCH does
   curl http://127.0.0.1:${worker.port}/metrics                  # also /livez and /readyz
   psql "$DATABASE_URL" -c 'select id, reason, uniqueid, responses from dead_letters'`);
 }

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { sampleCalls } from '../dev/samples/calls.ts';
+import { sampleRecords } from '../dev/samples/freeswitch.ts';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
 const readme = readFileSync(`${ROOT}README.md`, 'utf8');
@@ -29,7 +30,8 @@ describe('the README', () => {
 
   it('shows calls that the sample has', () => {
     const shown = [...readme.matchAll(/^│ (.+?) +│ \d{3} /gm)].map(([, name = '']) => name);
-    const sample = sampleCalls(0, { auth_username: '', auth_password: '' }).map(({ shows }) => shows);
+    const calls = sampleCalls(0, { auth_username: '', auth_password: '' });
+    const sample = [...calls, ...sampleRecords(0)].map(({ shows }) => shows);
     expect(shown.length).toBeGreaterThan(2);
     expect(sample).toEqual(expect.arrayContaining(shown));
   });

@@ -13,3 +13,4 @@ insert into invoices (id, customer, currency, period_start, period_end, status) 
   (9001, 101, 'EUR', now() - interval '20 days', now() + interval '10 days', 'open'),
   (9002, 102, 'GBP', now() - interval '60 days', now() - interval '30 days', 'closed'),
   (9003, 102, 'USD', now() - interval '20 days', now() + interval '10 days', 'open');
+insert into customer_keys (kind, key, customer) values ('account', 'harbour', 101);
