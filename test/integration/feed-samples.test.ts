@@ -66,14 +66,16 @@ describe('before billing has loaded the keys', () => {
       const [letter] = await site.db.rows(
         `select reason, source, responses::text, body from dead_letters where uniqueid = '${uniqueid}'`,
       );
-      expect(letter).toMatchObject({ reason: 'rejected', body: sample(name) });
+      // Kazoo has a name that might be a secret's.
+      const body = sample(name).replace('"Authorizing-Type": "device"', '"Authorizing-Type": "***"');
+      expect(letter).toMatchObject({ reason: 'rejected', body });
       expect(letter?.responses).toContain('"key": "scustomer"');
     },
   );
 
   it('one replay with the same filter mends them all', async () => {
     await loadKeys();
-    const replay = await site.run(['dead', 'replay', '--key', 'scustomer', '--yes']);
+    const replay = await site.run(['dead', 'replay', '--key', 'scustomer']);
     expect(replay).toMatchObject({ code: 0 });
     for (const name of lookedUp) {
       const call = expectedCall(name);

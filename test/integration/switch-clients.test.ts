@@ -115,7 +115,7 @@ describe('a rated record of CGRateS', () => {
     await site.db.execute(
       `insert into customer_keys (kind, key, customer) values ('${kind}', '${key}', ${customer})`,
     );
-    expect(await site.run(['dead', 'replay', '--source', 'cgrates', '--yes'])).toMatchObject({ code: 0 });
+    expect(await site.run(['dead', 'replay', '--source', 'cgrates'])).toMatchObject({ code: 0 });
     expect(await site.db.rows(`select source, cost::text from cdrs where uniqueid = '${UNIQUEID}'`)).toEqual([
       { source: 'cgrates', cost: '0.150000' },
     ]);

@@ -61,7 +61,7 @@ describe.skipIf(tree instanceof Error)('a real Kamailio, configured as docs/conn
     await site.db.execute(
       `insert into customer_keys (kind, key, customer) values ('account', 'harbour', 101)`,
     );
-    expect(await site.run(['dead', 'replay', '--source', 'sbc-1', '--yes'])).toMatchObject({ code: 0 });
+    expect(await site.run(['dead', 'replay', '--source', 'sbc-1'])).toMatchObject({ code: 0 });
     expect(await storedCall(callId)).toMatchObject({ status: 'answer', scustomer: '101', source: 'sbc-1' });
   });
 
