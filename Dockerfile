@@ -22,6 +22,7 @@ RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
  || npm install --no-save --omit=dev --ignore-scripts --no-audit --no-fund
 COPY docker/prune.mjs /tmp/prune.mjs
 COPY prisma prisma
+COPY sources sources
 COPY --from=build /app/dist dist
 RUN node /tmp/prune.mjs /app && rm package-lock.json
 

@@ -54,25 +54,36 @@ export function read(path: string): unknown[] {
   return parse(readFileSync(join(root, path), 'utf8'));
 }
 
+/** Files below k8s that hold no objects. */
+const NO_OBJECTS = ['kustomization.yaml', 'sources.yaml'];
+
 /** The objects that the files contain, before Kustomize has worked on them. */
 export function written(): Manifest[] {
   return files
-    .filter((path) => basename(path) !== 'kustomization.yaml')
+    .filter((path) => !NO_OBJECTS.includes(basename(path)))
     .flatMap((path) => read(path).map((document) => manifestSchema.parse(document)));
+}
+
+/** The sources file of the component. */
+export function sourcesFile(): string {
+  return readFileSync(join(root, 'components/sources/sources.yaml'), 'utf8');
 }
 
 export const hasKubectl = spawnSync('kubectl', ['kustomize', '--help']).status === 0;
 
-/** What `kubectl apply -k` would send for the overlay, or for one of one's own on top of it with `more` in it. */
+/**
+ * What `kubectl apply -k` would send for the overlay, or for one of one's own on top of it with `more` in it, where K8S stands
+ * for this directory.
+ */
 export function rendered(overlay: Overlay, more?: string): Manifest[] {
   const given = join(root, 'overlays', overlay);
   const top = more === undefined ? undefined : mkdtempSync(join(tmpdir(), 'cdr-ingest-overlay-'));
   try {
-    if (top !== undefined)
-      writeFileSync(
-        join(top, 'kustomization.yaml'),
-        `resources: [${relative(realpathSync(top), given)}]\n${more}`,
-      );
+    if (top !== undefined && more !== undefined) {
+      const from = realpathSync(top);
+      const text = more.replaceAll('K8S', relative(from, root));
+      writeFileSync(join(top, 'kustomization.yaml'), `resources: [${relative(from, given)}]\n${text}`);
+    }
     const text = execFileSync('kubectl', ['kustomize', top ?? given], { encoding: 'utf8' });
     return parse(text).map((document) => manifestSchema.parse(document));
   } finally {

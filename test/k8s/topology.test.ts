@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { defaultNames, type TopologyObject, topologyOf } from '../../src/broker/topology.ts';
 import { variables } from '../../src/config.ts';
-import { type Manifest, ofKind, written } from './manifests.ts';
+import { feedIn } from '../sources/feeds.ts';
+import { type Manifest, ofKind, sourcesFile, written } from './manifests.ts';
 
 const argumentsSchema = z.record(z.string(), z.union([z.string(), z.number()])).default({});
 const queue = z
@@ -63,7 +64,7 @@ describe('the objects of the topology operator', () => {
 
   it('are what the worker itself would declare', () => {
     // They cannot say that an exchange is internal.
-    const expected = topologyOf(defaultNames).map((object) =>
+    const expected = topologyOf(defaultNames, [feedIn(sourcesFile()).spec]).map((object) =>
       object.kind === 'exchange' ? { ...object, isInternal: false } : object,
     );
     const given = manifests.flatMap(objectOf);
