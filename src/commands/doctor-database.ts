@@ -1,7 +1,16 @@
+import { billingRulesOf, type billingVariables } from '../billing-rules.ts';
 import type { Health } from '../broker/health/health.ts';
+import type { Config } from '../config.ts';
 import { type DatabaseConfig, databaseOf } from '../connections.ts';
-import { type DatabaseState, readDatabaseState } from '../store/health.ts';
+import type { BillingRules } from '../domain/charge.ts';
+import {
+  type BillingState,
+  type DatabaseState,
+  readBillingState,
+  readDatabaseState,
+} from '../store/health.ts';
 import { type MigrationState, migrationState } from '../store/migrate.ts';
+import type { Sql } from '../store/sql.ts';
 import { unsuitableIn } from '../store/suitability.ts';
 import { withDatabase } from './database.ts';
 import { CommandError } from './exit.ts';
@@ -13,7 +22,9 @@ const CLOCK_LIMIT_MS = 2000;
 type Check = Health & { check: string };
 
 /** The checks of the database. A database that cannot be used is a failed check; only wrong usage is thrown. */
-export async function examineDatabase(config: DatabaseConfig): Promise<Check[]> {
+export async function examineDatabase(
+  config: DatabaseConfig & Pick<Config, (typeof billingVariables)[number]>,
+): Promise<Check[]> {
   const address = databaseOf(config);
   const skipped: Health = { state: 'unknown', detail: 'skipped: database unreachable' };
   try {
@@ -28,6 +39,7 @@ export async function examineDatabase(config: DatabaseConfig): Promise<Check[]> 
         { check: 'session', ...session },
         { check: 'schema', ...schemaHealth(migrations) },
         { check: 'clock', ...clockHealth(state) },
+        { check: 'billing', ...(await examineBilling(sql, migrations, billingRulesOf(config))) },
       ];
     });
   } catch (error) {
@@ -37,6 +49,7 @@ export async function examineDatabase(config: DatabaseConfig): Promise<Check[]> 
       { check: 'session', ...skipped },
       { check: 'schema', ...skipped },
       { check: 'clock', ...skipped },
+      { check: 'billing', ...skipped },
     ];
   }
 }
@@ -79,4 +92,29 @@ function clockHealth({ clockAheadMs, roundTripMs }: DatabaseState): Health {
   return isOff
     ? { state: 'failed', detail: `${detail}: synchronize both with NTP` }
     : { state: 'ok', detail };
+}
+
+async function examineBilling(sql: Sql, { pending }: MigrationState, billing: BillingRules): Promise<Health> {
+  if (pending.length > 0) return { state: 'unknown', detail: 'skipped: migrations are missing' };
+  return billingHealth(await readBillingState(sql, billing), billing);
+}
+
+/** What the billing system may have loaded, or the configuration may say, that no single call shows to be wrong. */
+function billingHealth(
+  { hasInvoices, hasOpen, taxes }: BillingState,
+  { openStatuses }: BillingRules,
+): Health {
+  const problems = [
+    ...(hasInvoices && !hasOpen
+      ? [
+          `no invoice has the status ${openStatuses.join(' or ')} (OPEN_INVOICE_STATUSES): no call goes on one`,
+        ]
+      : []),
+    ...(taxes.length > 0
+      ? [`calls with these taxes are refused, because the currency has no exchange rate: ${taxes.join(', ')}`]
+      : []),
+  ];
+  if (problems.length > 0) return { state: 'failed', detail: problems.join('; ') };
+  const open = `open invoices are those with the status ${openStatuses.join(' or ')}`;
+  return { state: 'ok', detail: hasInvoices ? open : `${open}; there is no invoice yet` };
 }

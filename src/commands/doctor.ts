@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { billingVariables } from '../billing-rules.ts';
 import { type BrokerConnection, type OpenResult, openConnection } from '../broker/connect.ts';
 import { checkTopology } from '../broker/declare.ts';
 import {
@@ -27,6 +28,7 @@ const variables = [
   ...databaseVariables,
   ...brokerVariables,
   'AMQP_MANAGEMENT_URL',
+  ...billingVariables,
   'DELIVERY_LIMIT',
 ] as const;
 type DoctorConfig = Pick<Config, (typeof variables)[number]>;
@@ -37,7 +39,9 @@ type Check = Health & { check: string };
 export function registerDoctor(program: Command): void {
   const command = program
     .command('doctor')
-    .description('Check broker, database, schema, topology, policies, replication, lag and clocks')
+    .description(
+      'Check broker, database, schema, topology, policies, replication, lag, clocks and billing tables',
+    )
     .option('--json', 'print the checks as JSON')
     .action(run);
   addUsage(command, {

@@ -1,3 +1,5 @@
+import type { BillingRules } from '../domain/charge.ts';
+import { isOpen } from './open-invoices.ts';
 import { type Sql, statement } from './sql.ts';
 
 /** What a database reports about itself. */
@@ -40,4 +42,27 @@ export async function readDatabaseState(sql: Sql): Promise<DatabaseState> {
     clockAheadMs: Math.round(row.now - (asked + answered) / 2),
     roundTripMs: answered - asked,
   };
+}
+
+/** What the tables of the billing system hold. */
+export interface BillingState {
+  hasInvoices: boolean;
+  hasOpen: boolean;
+  /** Ids of taxes, ten at most, whose currency has no exchange rate. */
+  taxes: number[];
+}
+
+const BILLING = statement(
+  'health.billing-state',
+  `
+  select exists (select from invoices) as "hasInvoices", exists (select from invoices where ${isOpen('status', '$1')}) as "hasOpen",
+    array(select id from taxes where currency <> $2::text and currency not in (select code from currencies)
+      order by id limit 10) as taxes`,
+);
+
+/** Reads the state of the billing system's tables. Throws what the database throws. */
+export async function readBillingState(sql: Sql, billing: BillingRules): Promise<BillingState> {
+  const [row] = await sql<BillingState>(BILLING, [billing.openStatuses, billing.systemCurrency]);
+  if (row === undefined) throw new Error('the database gave no row');
+  return row;
 }

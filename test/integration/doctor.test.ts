@@ -55,6 +55,13 @@ async function examine(changed: Record<string, string> = {}) {
   };
 }
 
+async function onDatabase(...statements: string[]): Promise<void> {
+  const client = new Client({ connectionString: services.databaseUrl });
+  await client.connect();
+  for (const statement of statements) await client.query(statement);
+  await client.end();
+}
+
 describe('doctor', () => {
   it('finds what is missing before anything has been set up', async () => {
     const { code, failed, of } = await examine();
@@ -86,12 +93,31 @@ describe('doctor', () => {
       'session',
       'schema',
       'clock',
+      'billing',
     ];
     expect(lines.map((line) => line.split(/ +/).slice(0, 2))).toEqual(names.map((name) => ['ok', name]));
     expect(output).toContain('cdrs.create: 0 waiting, 0 consumers: no worker is running');
     expect(output).toContain('1 member of each queue online, 1 node (cannot survive a node failure');
     expect(output).not.toContain(new URL(services.databaseUrl).password);
     expect(output).not.toContain(new URL(services.amqpUrl).password);
+  });
+
+  it('finds what would keep calls off invoices or have them refused in the tables of the billing system', async () => {
+    await onDatabase(
+      `insert into invoices (id, customer, currency, period_start, period_end, status)
+         values (1, 1, 'USD', now(), now(), 'draft'), (2, 1, 'USD', now(), now(), 'paid')`,
+      `insert into currencies (code, rate) values ('EUR', 0.9)`,
+      `insert into taxes (id, name, currency) values (1, 'a', 'EUR'), (2, 'b', 'EUX'), (3, 'c', null), (4, 'd', 'USD')`,
+    );
+    const { code, failed, of } = await examine();
+    expect({ code, failed }).toEqual({ code: 1, failed: ['billing'] });
+    expect(of('billing')?.detail).toBe(
+      'no invoice has the status open (OPEN_INVOICE_STATUSES): no call goes on one; ' +
+        'calls with these taxes are refused, because the currency has no exchange rate: 2',
+    );
+    const draft = await examine({ OPEN_INVOICE_STATUSES: 'open,draft' });
+    expect(draft.of('billing')?.detail).toMatch(/^calls with these taxes/);
+    await onDatabase('delete from invoices', 'delete from taxes', 'delete from currencies');
   });
 
   it('finds a binding that is gone, which AMQP cannot see', async () => {
