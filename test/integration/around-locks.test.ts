@@ -10,8 +10,8 @@ import { BILLING } from '../support/billing.ts';
 import { keysOfFeeds, ofFeed } from '../support/of-feed.ts';
 import { admitted, type BillingDatabase, billingDatabase, type Parameters } from '../support/persisting.ts';
 
-/** Longer than a worker's row is waited for, as LOCK_TIMEOUT_MS may be. */
-const LOCK_TIMEOUT_MS = 1500;
+/** Longer than a worker's row is waited for, as LOCK_TIMEOUT_MS may be; well below the 2 s for which a worker is believed. */
+const LOCK_TIMEOUT_MS = 700;
 const PATIENCE_MS = 300;
 
 let db: BillingDatabase;
