@@ -41,6 +41,32 @@ export function corkWrites(model: ChannelModel): void {
   };
 }
 
+/** Methods of AMQP 0-9-1 as amqplib numbers them: class and method. */
+const METHOD = {
+  declareExchange: (40 << 16) | 10,
+  deleteExchange: (40 << 16) | 20,
+  bindExchange: (40 << 16) | 30,
+  bindQueue: (50 << 16) | 20,
+} as const;
+
+export interface UnansweredMethod {
+  name: keyof typeof METHOD;
+  fields: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Sends methods back to back, in one write where `corkWrites` is in use, and asks for no answers; amqplib itself would wait
+ * for the answer to each. A refusal closes the channel.
+ */
+export function sendUnanswered(channel: Channel, methods: readonly UnansweredMethod[]): void {
+  const { sendImmediately } = channel as unknown as {
+    sendImmediately?: (method: number, fields: Record<string, unknown>) => void;
+  };
+  if (sendImmediately === undefined) throw new Error('amqplib does not send methods by "sendImmediately"');
+  for (const { name, fields } of methods)
+    sendImmediately.call(channel, METHOD[name], { ticket: 0, ...fields, nowait: true });
+}
+
 /** What amqplib sorts by consumer tag. */
 const SORTED = ['delivery', 'cancel'];
 

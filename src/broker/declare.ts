@@ -2,6 +2,7 @@ import { ACCESS_REFUSED, ask, NOT_FOUND, PRECONDITION_FAILED, type Refusal } fro
 import type { BrokerConnection, Channel } from './connect.ts';
 import {
   type FeedExchange,
+  frontOf,
   nameOf,
   type TopologyNames,
   type TopologyObject,
@@ -88,15 +89,11 @@ async function reportEach(
     if (isOfFeed && differsIn('type', refusal)) ofOtherType.add(object.name);
     if (refusal === null) reports.push(reportOf(object, 'ok', null));
     else if (isOfFeed) reports.push(reportOfFeed(object, refusal));
-    else if (isFront(object, names) && differsIn('alternate-exchange', refusal))
+    else if (nameOf(object) === nameOf(frontOf(names)) && differsIn('alternate-exchange', refusal))
       reports.push(reportOf(object, 'old form', `${nameOf(object)} ${OLD_FORM}`));
     else reports.push(reportOf(object, 'wrong', explain(object, refusal)));
   }
   return reports;
-}
-
-function isFront(object: TopologyObject, { exchange }: TopologyNames): boolean {
-  return object.kind === 'exchange' && object.name === exchange;
 }
 
 const OLD_FORM =

@@ -114,8 +114,7 @@ export function topologyOf(
     // A mistyped routing key sends a call to the dead letters instead of nowhere.
     { ...topic(intakeExchange), isInternal: true, arguments: { 'alternate-exchange': deadExchange } },
     toQueue(intakeExchange, queue, 'cdrs.create.#'),
-    // Without arguments, because switches declare it themselves and are refused by any.
-    topic(exchange),
+    frontOf(names),
     { kind: 'binding', exchange, to: 'exchange', destination: intakeExchange, routingKey: '#' },
     ...feeds.flatMap((feed) => feedObjects(feed, queue)),
   ];
@@ -128,6 +127,11 @@ export function feedObjects({ exchange, type, keys }: FeedExchange, queue: strin
     { kind: 'exchange', name: exchange, type, isInternal: false, arguments: {} },
     ...routingKeys.map((key) => toQueue(exchange, queue, key)),
   ];
+}
+
+/** The exchange that switches publish to, without arguments because switches declare it themselves and are refused by any. */
+export function frontOf({ exchange }: TopologyNames): ExchangeObject {
+  return topic(exchange);
 }
 
 function topic(name: string): ExchangeObject {

@@ -1,7 +1,9 @@
 import { type BrokerConnection, ConnectError, type FailureCause, openFirst } from '../broker/connect.ts';
+import { type Management, managementUrlOf, openManagement } from '../broker/health/management.ts';
 import { describeError } from '../broker/log.ts';
 import { openSwitchClient, type SwitchClient } from '../broker/switch-client.ts';
 import { defaultNames } from '../broker/topology.ts';
+import type { Config } from '../config.ts';
 import { type BrokerConfig, brokerOf } from '../connections.ts';
 import { CommandError, isExplained } from './exit.ts';
 
@@ -28,6 +30,19 @@ export async function withBroker<Result>(
 ): Promise<Result> {
   const open = () => openFirst({ ...brokerOf(config), ...connectionSettings(name) });
   return await using(open, work);
+}
+
+/** RabbitMQ's management API and the virtual host of AMQP_URL, as the API names it. */
+export function managementOf(config: BrokerConfig & Pick<Config, 'AMQP_MANAGEMENT_URL'>): {
+  management: Management;
+  vhost: string;
+} {
+  const { urls, tls } = brokerOf(config);
+  const [first = ''] = urls;
+  return {
+    management: openManagement(config.AMQP_MANAGEMENT_URL || managementUrlOf(first), tls),
+    vhost: decodeURIComponent(new URL(first).pathname.slice(1)) || '/',
+  };
 }
 
 /** The same for a client that submits calls as a switch does, to `cdrs` or to the exchange of a feed. */

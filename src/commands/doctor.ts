@@ -11,14 +11,13 @@ import {
   quorumHealth,
   readManaged,
 } from '../broker/health/health.ts';
-import { managementUrlOf, openManagement } from '../broker/health/management.ts';
 import { permissionsHealth } from '../broker/health/permissions.ts';
 import { policiesHealth } from '../broker/health/policies.ts';
 import { defaultNames, type TopologyNames } from '../broker/topology.ts';
 import { type Config, readConfig } from '../config.ts';
 import { brokerOf, brokerVariables, databaseVariables } from '../connections.ts';
 import { within } from '../retry.ts';
-import { connectionSettings, withHint } from './broker.ts';
+import { connectionSettings, managementOf, withHint } from './broker.ts';
 import { examineDatabase } from './doctor-database.ts';
 import { finish } from './exit.ts';
 import { addUsage } from './help.ts';
@@ -67,9 +66,8 @@ async function examineBroker(config: DoctorConfig): Promise<Check[]> {
   const opened = await Promise.all(urls.map((url) => openConnection({ ...settings, url })));
   const connections = opened.flatMap((result) => (result.kind === 'open' ? [result.connection] : []));
   try {
-    const [first = ''] = urls;
-    const ask = openManagement(config.AMQP_MANAGEMENT_URL || managementUrlOf(first), tls);
-    const managed = await readManaged(ask, vhostOf(first), names);
+    const { management, vhost } = managementOf(config);
+    const managed = await readManaged(management, vhost, names);
     return [
       ...opened.map(brokerHealth),
       { check: 'nodes', ...nodesHealth(managed) },
@@ -85,10 +83,6 @@ function brokerHealth(result: OpenResult): Check {
     return { check: 'broker', state: 'failed', detail: withHint(result.problem, result.cause) };
   const { broker, serverVersion } = result.connection;
   return { check: 'broker', state: 'ok', detail: `${broker}, RabbitMQ ${serverVersion}` };
-}
-
-function vhostOf(url: string): string {
-  return decodeURIComponent(new URL(url).pathname.slice(1)) || '/';
 }
 
 async function examineQueues(

@@ -78,7 +78,8 @@ export const variables = {
     schema: z.union([z.literal(''), urlOf('http:', 'https:')]),
     fallback: '',
     expected: 'http://user:password@host:15672',
-    description: 'RabbitMQ management API, for `doctor`. If unset, the default port on the host of AMQP_URL.',
+    description:
+      'RabbitMQ management API, for `doctor` and `topology`. If unset, the default port on the host of AMQP_URL.',
     secret: true,
   }),
   SYSTEM_CURRENCY: variable({

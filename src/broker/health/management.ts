@@ -9,8 +9,11 @@ export type ManagementAnswer =
   | { kind: 'missing' }
   | { kind: 'unavailable'; problem: string };
 
-/** Gets a path below `/api/`. Never rejects: a broker without this API is an expected outcome. */
-export type Management = (path: string) => Promise<ManagementAnswer>;
+/** What is changed at a path. */
+export type ManagementChange = { method: 'PUT'; body: object } | { method: 'DELETE' };
+
+/** Gets a path below `/api/`, or changes it. Never rejects: a broker without this API is an expected outcome. */
+export type Management = (path: string, change?: ManagementChange) => Promise<ManagementAnswer>;
 
 const TIMEOUT_MS = 10_000;
 /** RabbitMQ's default ports for the API. */
@@ -30,14 +33,16 @@ export function openManagement(url: string, tls: BrokerTls | undefined): Managem
   const { origin, username, password, protocol } = new URL(url);
   const auth = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
   const ask = protocol === 'https:' ? requestHttps : requestHttp;
-  return (path) =>
+  return (path, change) =>
     new Promise((resolve) => {
       const unavailable = (problem: string) =>
         resolve({ kind: 'unavailable', problem: `${origin}: ${problem.replace(/\s+/g, ' ').trim()}` });
       const signal = AbortSignal.timeout(TIMEOUT_MS);
+      const method = change?.method ?? 'GET';
+      const tag = change === undefined ? 'monitoring' : 'policymaker';
       const asking = ask(
         new URL(`/api/${path}`, origin),
-        { ...tls, auth, agent: false, signal },
+        { ...tls, method, auth, agent: false, signal },
         (response) => {
           const chunks: Buffer[] = [];
           response.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -46,7 +51,11 @@ export function openManagement(url: string, tls: BrokerTls | undefined): Managem
             const { statusCode } = response;
             if (statusCode === 404) return resolve({ kind: 'missing' });
             if (statusCode === 401 || statusCode === 403)
-              return unavailable('this user may not see it (give it the tag "monitoring")');
+              return unavailable(
+                `this user may not ${change === undefined ? 'see' : 'change'} it (give it the tag "${tag}")`,
+              );
+            if (change !== undefined && (statusCode === 201 || statusCode === 204))
+              return resolve({ kind: 'found', body: undefined });
             if (statusCode !== 200) return unavailable(`answered with status ${statusCode}`);
             try {
               resolve({ kind: 'found', body: JSON.parse(Buffer.concat(chunks).toString('utf8')) });
@@ -57,6 +66,6 @@ export function openManagement(url: string, tls: BrokerTls | undefined): Managem
         },
       );
       asking.on('error', (error) => unavailable(signal.aborted ? 'no answer' : describeError(error)));
-      asking.end();
+      asking.end(change?.method === 'PUT' ? JSON.stringify(change.body) : undefined);
     });
 }
