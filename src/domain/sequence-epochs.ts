@@ -9,6 +9,8 @@ const NEAR = 100n;
 const JUMP = 1_000_000n;
 /** An epoch of fewer numbers may be made of records that were refused, mended and sent again. */
 const FEW = 10n;
+/** Until then the first numbers of an epoch may have been overtaken by others. */
+const BEGINNING_MS = 60_000;
 /** Records of an epoch that is over arrive no later than this. */
 const LATE_MS = 600_000;
 
@@ -26,7 +28,7 @@ export function epochsOf(runs: readonly Run[]): Epochs {
  * Adds numbers to the runs of one feed, in place.
  *
  * A counter that restarts begins a new epoch. That is told by a number that was heard before although its record is new, by
- * a 0 or 1, and by a number far below all others of its epoch. Otherwise a number belongs to the newest epoch, unless
+ * a 0 or 1, and by a number far from all others of its epoch. Otherwise a number belongs to the newest epoch, unless
  * that is far away and it closes a gap of an older one or follows on it.
  *
  *   1–4, 7–9 and 5–6 give 1–9
@@ -65,7 +67,7 @@ function addPart(epochs: Epochs, part: Numbers, novelty: Novelty, now: number): 
   if (runs !== undefined && (isHeard || isFar(newest, part))) {
     if (isAfter(runs, part) && isMistaken(epochs[older + 1] ?? [], now)) epochs.splice(older + 1);
     insert(runs, part, now);
-  } else if (!isHeard && !isRestart(newest, part)) insert(newest, part, now);
+  } else if (!isHeard && !isRestart(newest, part, now)) insert(newest, part, now);
   else if (novelty !== 'again') epochs.push([{ ...part, epoch: epochOf(newest) + 1, since: now }]);
 }
 
@@ -107,16 +109,21 @@ function isFar(runs: readonly Run[], part: Numbers): boolean {
   );
 }
 
-function isRestart(runs: readonly Run[], part: Numbers): boolean {
+function isRestart(runs: readonly Run[], part: Numbers, now: number): boolean {
   const [lowest, highest] = [runs[0], runs.at(-1)];
   if (lowest === undefined || highest === undefined) return false;
   const below = lowest.first - part.last;
-  return below > NEAR || (below > 1n && part.first <= 1n) || part.first - highest.last > JUMP;
+  if (below > NEAR || part.first - highest.last > JUMP) return true;
+  return below > 1n && part.first <= 1n && ageOf(runs, now) > BEGINNING_MS;
 }
 
 /** The epoch before goes on, so this one was none, but records that were sent again: it is small, or the other not over. */
 function isMistaken(runs: readonly Run[], now: number): boolean {
-  return countOf(runs) < FEW || now - Math.min(...runs.map(({ since }) => since)) > LATE_MS;
+  return countOf(runs) < FEW || ageOf(runs, now) > LATE_MS;
+}
+
+function ageOf(runs: readonly Run[], now: number): number {
+  return now - Math.min(...runs.map(({ since }) => since));
 }
 
 function epochOf(runs: readonly Run[]): number {

@@ -54,6 +54,10 @@ describe('runs of a feed’s own counter', () => {
     expect(gaps(add(add([], '500-510'), '499'))).toEqual([]);
   });
 
+  it('do not begin with a number that is delivered again', () => {
+    expect(shown(add([], '5', 'again'))).toEqual([]);
+  });
+
   it('come to the same in whatever order and from whichever worker the numbers come', () => {
     const permuted = fc
       .uniqueArray(fc.integer({ min: 50, max: 120 }), { minLength: 1 })
@@ -99,7 +103,12 @@ describe('a counter that restarts', () => {
   });
 
   it.each(['0-3', '1-3'])('is told by %s below all others, whatever became of the records', (text) => {
-    expect(shown(add(add([], '20-30'), text, 'unknown'))).toEqual(['20-30', text]);
+    expect(shown(add(add([], '20-30'), text, 'unknown', NOW + HOUR))).toEqual(['20-30', text]);
+  });
+
+  it('is not told by its first number where others have overtaken that', () => {
+    expect(shown(add(add(add([], '1-1000'), '3'), '1'))).toEqual(['1-1000', '1,3']);
+    expect(shown(add(add([], '3'), '1'))).toEqual(['1,3']);
   });
 
   it('is told by a number far below all others, near ones only being late', () => {
@@ -131,6 +140,12 @@ describe('a counter that restarts', () => {
     expect(gaps(add(runs, '301-320'))).toEqual(['299-300']);
   });
 
+  it('leaves nothing of what was before it after a week without gaps', () => {
+    const runs = add(add([], '1-1000'), '1-3', 'new', NOW + HOUR);
+    expect(shown(add(runs, '4', 'new', NOW + HOUR + GAP_KEPT_MS - 1))).toEqual(['1-1000', '1-4']);
+    expect(shown(add(runs, '4', 'new', NOW + HOUR + GAP_KEPT_MS))).toEqual(['1-4']);
+  });
+
   it('leaves late records of before to the epoch before', () => {
     const runs = add(add(add([], '1-1000'), '1-20'), '1001-1003');
     expect(shown(runs)).toEqual(['1-1003', '1-20']);
@@ -145,9 +160,59 @@ describe('a counter that restarts', () => {
     const refused = add(add([], '1-1000'), '30,70');
     const runs = add(refused, '1001');
     expect(shown(runs)).toEqual(['1-1001']);
+    const near = add(add([], '1-50'), '48');
+    expect(shown(add(near, '51'))).toEqual(['1-51']);
     let many = add(add([], '1-1000'), '30-60,70-90');
     many = add(many, '1001', 'new', NOW + HOUR);
     expect(shown(many)).toEqual(['1-1001']);
+  });
+});
+
+describe('a switch with losses and restarts', () => {
+  const life = fc.record({
+    begins: fc.constantFrom(0, 1),
+    length: fc.integer({ min: 25, max: 400 }),
+    /** Places in the life, not at its ends: what is lost around a restart cannot be told. */
+    lost: fc.array(fc.nat(379), { maxLength: 4 }),
+    overtakes: fc.array(fc.nat(400), { maxLength: 60 }),
+    redelivered: fc.array(fc.nat(400), { maxLength: 20 }),
+    together: fc.integer({ min: 1, max: 60 }),
+  });
+
+  it('is told exactly what was lost, whichever of two workers heard what and in which order', () => {
+    fc.assert(
+      fc.property(fc.array(life, { minLength: 1, maxLength: 4 }), (lives) => {
+        const expected: number[] = [];
+        let runs: Run[] = [];
+        let now = NOW;
+        for (const { begins, length, lost, overtakes, redelivered, together } of lives) {
+          const missing = new Set(lost.filter((place) => place >= 16 && place < length - 3));
+          const all = Array.from({ length }, (_, place) => place).filter((place) => !missing.has(place));
+          expected.push(...[...missing].map((place) => place + begins));
+          for (const overtake of overtakes) {
+            const place = overtake % (all.length - 1);
+            all.splice(place, 2, ...all.slice(place, place + 2).reverse());
+          }
+          for (let start = 0; start < all.length; start += together) {
+            const heard = all.slice(start, start + together);
+            const again = redelivered.filter((place) => place < start).map((place) => all[place] ?? 0);
+            for (const worker of [0, 1]) {
+              const own = heard.filter((_, index) => index % 2 === worker);
+              const texts = own.sort((a, b) => a - b).map((place) => `${place + begins}`);
+              now += 3000;
+              if (texts.length > 0) runs = add(runs, texts.join(), 'new', now);
+              for (const place of again) runs = add(runs, `${place + begins}`, 'again', now);
+            }
+          }
+        }
+        const told = gapsIn(runs, now, 0).flatMap(({ first, last }) =>
+          Array.from({ length: Number(last - first) + 1 }, (_, index) => Number(first) + index),
+        );
+        const ascending = (a: number, b: number) => a - b;
+        expect(told.sort(ascending)).toEqual(expected.sort(ascending));
+      }),
+      { numRuns: 300 },
+    );
   });
 });
 
@@ -159,6 +224,11 @@ describe('numbers that do not count records', () => {
     const runs = countNumbers([], numbers(inSteps(30, GAPS_MAX + 2)), NOW);
     expect(runs).toHaveLength(GAPS_MAX + 2);
     expect(countNumbers(runs ?? [], numbers('100000'), NOW + GAP_OPEN_MS)).toBeUndefined();
+  });
+
+  it('are told at once where there are more than workers can have on their way', () => {
+    expect(countNumbers([], numbers(inSteps(30, 10_000)), NOW)).toHaveLength(10_000);
+    expect(countNumbers([], numbers(inSteps(30, 10_001)), NOW)).toBeUndefined();
   });
 
   it('are told where all records have the same', () => {
