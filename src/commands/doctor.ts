@@ -2,8 +2,8 @@ import type { Command } from 'commander';
 import { billingVariables } from '../billing-rules.ts';
 import { type BrokerConnection, type OpenResult, openConnection } from '../broker/connect.ts';
 import { checkTopology } from '../broker/declare.ts';
+import { bindingsHealth, withRouting } from '../broker/health/bindings.ts';
 import {
-  bindingsHealth,
   type Health,
   lagHealth,
   type Managed,
@@ -13,10 +13,12 @@ import {
 } from '../broker/health/health.ts';
 import { permissionsHealth } from '../broker/health/permissions.ts';
 import { policiesHealth } from '../broker/health/policies.ts';
-import { defaultNames, type TopologyNames } from '../broker/topology.ts';
+import { type Routing, readRouting } from '../broker/health/routing.ts';
+import { defaultNames, type FeedExchange, type TopologyNames } from '../broker/topology.ts';
 import { type Config, readConfig } from '../config.ts';
 import { brokerOf, brokerVariables, databaseVariables } from '../connections.ts';
 import { within } from '../retry.ts';
+import { feedExchangesOf } from '../sources-file.ts';
 import { connectionSettings, managementOf, withHint } from './broker.ts';
 import { examineDatabase } from './doctor-database.ts';
 import { finish } from './exit.ts';
@@ -29,6 +31,7 @@ const variables = [
   'AMQP_MANAGEMENT_URL',
   ...billingVariables,
   'DELIVERY_LIMIT',
+  'SOURCES_FILE',
 ] as const;
 type DoctorConfig = Pick<Config, (typeof variables)[number]>;
 
@@ -60,6 +63,7 @@ async function run({ json }: { json?: boolean }): Promise<void> {
 }
 
 async function examineBroker(config: DoctorConfig): Promise<Check[]> {
+  const feeds = feedExchangesOf(config.SOURCES_FILE);
   const { urls, tls } = brokerOf(config);
   const names = { ...defaultNames, deliveryLimit: config.DELIVERY_LIMIT };
   const settings = { ...connectionSettings('doctor'), tls };
@@ -68,9 +72,11 @@ async function examineBroker(config: DoctorConfig): Promise<Check[]> {
   try {
     const { management, vhost } = managementOf(config);
     const managed = await readManaged(management, vhost, names);
+    const routing = await readRouting(management, vhost);
     return [
       ...opened.map(brokerHealth),
       { check: 'nodes', ...nodesHealth(managed) },
+      ...(await examineTopology(connections[0], names, feeds, routing)),
       ...(await examineQueues(connections[0], names, managed)),
     ];
   } finally {
@@ -85,26 +91,37 @@ function brokerHealth(result: OpenResult): Check {
   return { check: 'broker', state: 'ok', detail: `${broker}, RabbitMQ ${serverVersion}` };
 }
 
-async function examineQueues(
+const skipped: Health = { state: 'unknown', detail: 'skipped: broker unreachable' };
+
+async function examineTopology(
   connection: BrokerConnection | undefined,
   names: TopologyNames,
-  managed: Managed,
+  feeds: readonly FeedExchange[],
+  routing: Routing,
 ): Promise<Check[]> {
-  const skipped: Health = { state: 'unknown', detail: 'skipped: broker unreachable' };
-  const lagOf = async (queue: string) =>
-    connection === undefined
-      ? skipped
-      : lagHealth(queue, await depthOf(connection, queue), managed, Date.now() / 1000);
   return [
     {
       check: 'topology',
-      ...(connection === undefined ? skipped : await topologyHealth(connection, names)),
+      ...(connection === undefined ? skipped : await topologyHealth(connection, names, feeds, routing)),
     },
     {
       check: 'permissions',
       ...(connection === undefined ? skipped : await permissionsHealth(connection, names)),
     },
-    { check: 'bindings', ...bindingsHealth(managed, names) },
+    { check: 'bindings', ...bindingsHealth(routing, names, feeds) },
+  ];
+}
+
+async function examineQueues(
+  connection: BrokerConnection | undefined,
+  names: TopologyNames,
+  managed: Managed,
+): Promise<Check[]> {
+  const lagOf = async (queue: string) =>
+    connection === undefined
+      ? skipped
+      : lagHealth(queue, await depthOf(connection, queue), managed, Date.now() / 1000);
+  return [
     { check: 'policies', ...policiesHealth(managed, names) },
     { check: 'quorum', ...quorumHealth(managed) },
     { check: 'lag', ...(await lagOf(names.queue)) },
@@ -112,15 +129,25 @@ async function examineQueues(
   ];
 }
 
-async function topologyHealth(connection: BrokerConnection, names: TopologyNames): Promise<Health> {
-  const reports = (await checkTopology(connection, names)).filter(
+async function topologyHealth(
+  connection: BrokerConnection,
+  names: TopologyNames,
+  feeds: readonly FeedExchange[],
+  routing: Routing,
+): Promise<Health> {
+  const found = await checkTopology(connection, names, feeds);
+  const reports = withRouting(found, routing, names, feeds).filter(
     ({ object }) => !object.startsWith('binding'),
   );
+  const isOld = reports.some(({ state }) => state === 'old form');
   const problems = reports.flatMap(({ ok, problem }) => (ok || problem === null ? [] : [problem]));
   if (problems.length > 0)
-    return { state: 'failed', detail: `${problems.join('; ')}. Run "cdr-ingest topology"` };
-  const unchecked = reports.filter(({ problem }) => problem !== null).length;
-  const note = unchecked === 0 ? 'ok' : 'exist; this user may not check the arguments of all';
+    return { state: 'failed', detail: `${problems.join('; ')}${isOld ? '' : '. Run "cdr-ingest topology"'}` };
+  const otherwise = reports.flatMap(({ object, state, problem }) =>
+    state === 'as found' ? [`; ${object}: ${problem}`] : [],
+  );
+  const unchecked = reports.some(({ state, problem }) => state === 'ok' && problem !== null);
+  const note = `${unchecked ? 'exist; this user may not check the arguments of all' : 'ok'}${otherwise.join('')}`;
   return { state: 'ok', detail: `${reports.length} exchanges and queues ${note}` };
 }
 

@@ -1,5 +1,7 @@
 import { type Command, Option } from 'commander';
 import { checkTopology, declareTopology, type TopologyReport } from '../broker/declare.ts';
+import { withRouting } from '../broker/health/bindings.ts';
+import { readRouting } from '../broker/health/routing.ts';
 import { type Migration, migrateExchange } from '../broker/migration/migrate.ts';
 import { defaultNames } from '../broker/topology.ts';
 import { readConfig } from '../config.ts';
@@ -43,13 +45,21 @@ export function registerTopology(program: Command): void {
 async function run({ check: isCheck, migrate, yes: accepts = false, json }: Options): Promise<void> {
   const config = readConfig(variables);
   const feeds = feedExchangesOf(config.SOURCES_FILE);
+  const { management, vhost } = managementOf(config);
   const names = { ...defaultNames, deliveryLimit: config.DELIVERY_LIMIT };
   await withBroker(config, 'topology', async (connection) => {
     if (migrate) {
-      const options = { ...managementOf(config), names, accepts };
+      const options = { management, vhost, names, accepts };
       if (!report(await migrateExchange(connection, options))) return finish(false);
     }
-    const findings = await (isCheck ? checkTopology : declareTopology)(connection, names, feeds);
+    const findings = isCheck
+      ? withRouting(
+          await checkTopology(connection, names, feeds),
+          await readRouting(management, vhost),
+          names,
+          feeds,
+        )
+      : await declareTopology(connection, names, feeds);
     print(findings, json);
     finish(findings.every(({ ok }) => ok));
   });

@@ -1,3 +1,5 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { managementRequest } from '../../dev/stack/ready.ts';
@@ -14,6 +16,20 @@ interface Check {
 }
 
 const LEAST = documentedPermissions('worker');
+
+const DIRECT_FEED = `sw:
+  exchange: cdrs.from.sw
+  type: direct
+  keys: [a, b]
+  as: sw
+  machines: [m]
+  format: form
+  call:
+    uniqueid: id
+    machine: { constant: m }
+    start: { from: at, time: s }
+    scustomer: customer
+`;
 
 let services: Isolated;
 let managementUrl: string;
@@ -128,6 +144,61 @@ describe('doctor', () => {
       'cdrs.results is not bound to cdrs.results by cdrs.result.#. Run "cdr-ingest topology"',
     );
     await other.channel.bindQueue('cdrs.results', 'cdrs.results', 'cdrs.result.#');
+  });
+
+  it('finds an exchange cdrs that is not bound, and would drop what it confirms', async () => {
+    await other.channel.unbindExchange('cdrs.intake', 'cdrs', '#');
+    const { failed, of } = await examine();
+    expect(failed).toEqual(['bindings']);
+    expect(of('bindings')?.detail).toBe(
+      'cdrs is not bound to cdrs.intake by #: calls that the broker confirms are dropped there. Run "cdr-ingest topology"',
+    );
+    expect(await run(['topology', '--check'])).toMatchObject({ code: 1 });
+    expect(await run(['topology'])).toMatchObject({ code: 0 });
+    expect(await run(['topology', '--check'])).toMatchObject({ code: 0 });
+  });
+
+  it('accepts an operator who has cdrs bound to the queue itself, and its alternate exchange by policy', async () => {
+    const path = `policies/${vhost}/own-way`;
+    await other.channel.deleteExchange('cdrs.intake');
+    await other.channel.bindQueue('cdrs.create', 'cdrs', 'cdrs.create.#');
+    expect((await examine()).failed).toEqual(['topology', 'bindings']);
+    const definition = { 'alternate-exchange': 'cdrs.dead' };
+    await managementRequest(managementUrl, 'PUT', path, { pattern: '^cdrs$', definition, 'apply-to': 'all' });
+    const { code, of } = await examine();
+    expect({ code, state: of('bindings')?.state }).toEqual({ code: 0, state: 'ok' });
+    expect(of('topology')?.detail).toContain('exchange "cdrs.intake": not there, but calls get to the queue');
+    expect(await run(['topology', '--check'])).toMatchObject({ code: 0 });
+    await managementRequest(managementUrl, 'DELETE', path);
+    expect(await run(['topology'])).toMatchObject({ code: 0 });
+  });
+
+  it('names the command that replaces an exchange cdrs of the form before', async () => {
+    await other.channel.deleteExchange('cdrs');
+    const old = { arguments: { 'alternate-exchange': 'cdrs.dead' } };
+    await other.channel.assertExchange('cdrs', 'topic', old);
+    await other.channel.bindQueue('cdrs.create', 'cdrs', 'cdrs.create.#');
+    const { code, failed, of } = await examine();
+    expect({ code, failed }).toEqual({ code: 1, failed: ['topology'] });
+    expect(of('topology')?.detail).toMatch(/Replace it with "cdr-ingest topology --migrate"$/);
+    expect(await run(['topology'])).toMatchObject({ code: 1 });
+    expect(await run(['topology', '--migrate'])).toMatchObject({ code: 0 });
+  });
+
+  it('checks the exchanges of feeds, and says what a direct one drops', async () => {
+    const directory = mkdtempSync(`${tmpdir()}/doctor-`);
+    const sources = { SOURCES_FILE: `${directory}/sources.yaml` };
+    writeFileSync(sources.SOURCES_FILE, DIRECT_FEED);
+    const before = await examine(sources);
+    expect(before.failed).toEqual(['topology', 'bindings']);
+    expect(before.of('bindings')?.detail).toContain('cdrs.from.sw is not bound to cdrs.create by b');
+    expect(await run(['topology'], sources)).toMatchObject({ code: 0 });
+    const after = await examine(sources);
+    expect(after.code).toBe(0);
+    expect(after.of('bindings')?.detail).toContain(
+      'the direct exchange cdrs.from.sw drops every routing key but a, b',
+    );
+    rmSync(directory, { recursive: true });
   });
 
   it('finds calls that wait while nobody consumes', async () => {

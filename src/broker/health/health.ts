@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { counted } from '../../plural.ts';
-import { type TopologyNames, topologyOf } from '../topology.ts';
+import type { TopologyNames } from '../topology.ts';
 import type { Management, ManagementAnswer } from './management.ts';
 
 /** One line of a health report. `unknown`: could not be checked, which is not a failure. */
@@ -33,22 +33,15 @@ const nodesSchema = z.array(
     partitions: z.array(z.string()).default([]),
   }),
 );
-const bindingsSchema = z.array(
-  z.looseObject({ source: z.string(), destination: z.string(), routing_key: z.string() }),
-);
 
 export type ManagedQueue = z.output<typeof queueSchema>;
 
-/**
- * The queues, nodes and bindings of this system as the management API shows them, or one line why it does
- * not.
- */
+/** The queues and nodes of this system as the management API shows them, or one line why it does not. */
 export type Managed =
   | {
       kind: 'managed';
       queues: ManagedQueue[];
       nodes: z.output<typeof nodesSchema>;
-      bindings: z.output<typeof bindingsSchema>;
     }
   | { kind: 'unmanaged'; why: string };
 
@@ -56,7 +49,7 @@ export type Managed =
 const STATISTICS_MS = 8_000;
 const RETRY_MS = 250;
 
-/** Reads queues, nodes and bindings. Waits some seconds for the statistics of new queues. */
+/** Reads queues and nodes. Waits some seconds for the statistics of new queues. */
 export async function readManaged(ask: Management, vhost: string, names: TopologyNames): Promise<Managed> {
   const where = encodeURIComponent(vhost);
   const giveUpAt = performance.now() + STATISTICS_MS;
@@ -64,14 +57,13 @@ export async function readManaged(ask: Management, vhost: string, names: Topolog
     const asked = [names.queue, names.deadQueue, names.resultsQueue].map((queue) =>
       ask(`queues/${where}/${encodeURIComponent(queue)}`),
     );
-    const answers = await Promise.all([ask('nodes'), ask(`bindings/${where}`), ...asked]);
+    const answers = await Promise.all([ask('nodes'), ...asked]);
     const refused = answers.find((answer) => answer.kind === 'unavailable');
     if (refused?.kind === 'unavailable') return { kind: 'unmanaged', why: refused.problem };
-    const [nodes, bindings, ...queues] = answers.map(foundIn);
+    const [nodes, ...queues] = answers.map(foundIn);
     const managed: Managed = {
       kind: 'managed',
       nodes: nodesSchema.parse(nodes ?? []),
-      bindings: bindingsSchema.parse(bindings ?? []),
       queues: queues.flatMap((queue) => (queue === undefined ? [] : [queueSchema.parse(queue)])),
     };
     const isComplete = managed.queues.every(
@@ -112,27 +104,6 @@ export function nodesHealth(managed: Managed): Health {
     problems,
     `${managed.nodes.length} of ${managed.nodes.length} running, no alarms`,
     'Start the node, or give it memory or disk: an alarm blocks all publishers',
-  );
-}
-
-/** Whether all bindings exist. AMQP cannot read them. */
-export function bindingsHealth(managed: Managed, names: TopologyNames): Health {
-  if (managed.kind === 'unmanaged') return notChecked(managed.why);
-  const wanted = topologyOf(names).flatMap((object) => (object.kind === 'binding' ? [object] : []));
-  const missing = wanted.filter(
-    ({ exchange, destination, routingKey }) =>
-      !managed.bindings.some(
-        (found) =>
-          found.source === exchange && found.destination === destination && found.routing_key === routingKey,
-      ),
-  );
-  return healthOf(
-    missing.map(
-      ({ exchange, destination, routingKey }) =>
-        `${exchange} is not bound to ${destination} by ${routingKey}`,
-    ),
-    `all ${wanted.length} exist`,
-    'Run "cdr-ingest topology"',
   );
 }
 
