@@ -24,6 +24,14 @@ afterAll(async () => {
   await db?.drop();
 });
 
+async function waitingRecord(uniqueid: string, source: string): Promise<void> {
+  const body = JSON.stringify({ id: uniqueid, host: 'm', begin: '1', account: '1', validation: 1 });
+  await db.execute(
+    `insert into dead_letters (reason, uniqueid, source, body, digest, verified, submitted_by, waits_for)
+     values ('failed', '${uniqueid}', '${source}', '${body}', sha256('${uniqueid}'), true, 'switch-fs', 'customer 2')`,
+  );
+}
+
 async function waiting(uniqueid: string, more: object): Promise<void> {
   const body = JSON.stringify({ uniqueid, machine: 'm', start: 1, scustomer: 1, cost: '2', ...more });
   await db.execute(
@@ -51,4 +59,28 @@ it('a dead letter that waited for a row is stored automatically, but not one who
     { uniqueid: 'called', status: 'resolved' },
   ]);
   expect(await db.rows('select uniqueid from cdrs')).toEqual([{ uniqueid: 'called' }]);
+});
+
+it('a record that waited is mapped by its feed; one of a feed that this worker does not know waits on, and delays no other', async () => {
+  await db.execute('truncate dead_letters, dead_letter_events, cdrs');
+  await waitingRecord('unknown', 'other');
+  await waitingRecord('known', 'fs');
+  const rules = { maxBodyBytes: 10_000, keptBodyBytes: 4096, ignored: new Set<string>() };
+  const trying = tryWaitingDeadLetters({
+    database: db,
+    rules: { ...rules, systemCurrency: 'USD', feeds: new Feeds([FEED]), program: 'worker' },
+    billing: BILLING,
+    everyMs: 20,
+    log: pino({ level: 'silent' }),
+  });
+  const deadLetters = () =>
+    db.rows(`select uniqueid, status, (tried_at is null)::text as waits from dead_letters order by id`);
+  await until(async () => (await deadLetters())[1]?.status === 'resolved').finally(trying.stop);
+  expect(await deadLetters()).toEqual([
+    { uniqueid: 'unknown', status: 'dead', waits: 'true' },
+    { uniqueid: 'known', status: 'resolved', waits: 'false' },
+  ]);
+  expect(await db.rows('select uniqueid, source, submitted_by from cdrs')).toEqual([
+    { uniqueid: 'known', source: 'fs', submitted_by: 'switch-fs' },
+  ]);
 });
