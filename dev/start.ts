@@ -185,7 +185,7 @@ The worker keeps consuming. Ctrl-C stops it and removes both servers. In another
   export AMQP_URL='${amqpUrl}'
   export CDR_USERNAME=switch CDR_PASSWORD='${password}'
   node dist/cli.js publish dev/samples/more.jsonl     # three more calls, one of them wrong
-  export SOURCES_FILE=${SOURCES}
+  export SOURCES_FILE=${SOURCES}         # a feed of FreeSWITCH; of others: docs/connect
   node dist/cli.js source test dev/samples/freeswitch.jsonl                   # what FreeSWITCH's events become
   node dist/cli.js publish --source fs-ams-1 dev/samples/freeswitch.jsonl     # sends them as FreeSWITCH does
   curl http://127.0.0.1:${worker.port}/metrics                  # also /livez and /readyz

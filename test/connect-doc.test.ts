@@ -90,7 +90,7 @@ describe('the pages of docs/connect', () => {
   it('name only commands and options that exist', () => {
     for (const [, page] of pages)
       for (const [, group = '', rest = ''] of page.matchAll(/cdr-ingest (\w+)([^\n`]*)/g)) {
-        const [, sub] = /^ (list|test|add|replay)\b/.exec(rest) ?? [];
+        const [, sub] = /^ (list|test|add|replay|audit)\b/.exec(rest) ?? [];
         const text = sub === undefined ? help(group) : help(group, sub);
         for (const [option] of rest.matchAll(/--[a-z-]+/g)) expect(text).toContain(option);
       }

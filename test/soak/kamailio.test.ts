@@ -1,4 +1,6 @@
+import { connect } from 'amqplib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startRabbit } from '../../dev/stack/rabbit.ts';
 import { preset } from '../sources/feeds.ts';
 import { SAMPLE_PEERS } from '../sources/samples.ts';
 import { until } from '../support/broker.ts';
@@ -104,5 +106,44 @@ describe.skipIf(tree instanceof Error)('a real Kamailio, configured as docs/conn
     expect(await site.codesFor(record)).toEqual(['204']);
     expect(await storedCall(callId)).toEqual(stored);
     expect(await site.run(['reconcile'])).toMatchObject({ code: 0 });
+  });
+});
+
+describe.skipIf(tree instanceof Error)('a real Kamailio whose broker is away', () => {
+  it('keeps its records, and publishes them once the broker is back', async () => {
+    const rabbit = await startRabbit();
+    const called = await openCalledSide();
+    const heard = new Set<string>();
+
+    /** Hears the feed, as long as the broker lives. */
+    async function listen(): Promise<void> {
+      const connection = await connect(rabbit.url);
+      connection.on('error', () => {});
+      const channel = await connection.createChannel();
+      await channel.assertExchange(EXCHANGE, 'topic');
+      await channel.assertQueue('records', { durable: true });
+      await channel.bindQueue('records', EXCHANGE, '#');
+      await channel.consume('records', (message) => {
+        if (message !== null) heard.add((JSON.parse(message.content.toString()) as { ci: string }).ci);
+      });
+    }
+
+    await listen();
+    const kamailio = await startKamailio(String(tree), called.port, `${rabbit.url}/%2F`);
+    const call = () => makeCall({ proxy: kamailio.port, called: 'is busy' });
+    try {
+      const before = await call();
+      await until(() => heard.has(before));
+      await rabbit.stop('hard');
+      const away = [await call(), await call()];
+      await until(() => kamailio.output().includes('FAIL: open TCP sock'));
+      await rabbit.start();
+      await listen();
+      await until(() => away.every((callId) => heard.has(callId)));
+    } finally {
+      await kamailio.stop();
+      called.close();
+      await rabbit.remove();
+    }
   });
 });
