@@ -1,4 +1,4 @@
-import { createReadStream } from 'node:fs';
+import { createReadStream, statSync } from 'node:fs';
 import { addAbortSignal, type Readable } from 'node:stream';
 import { CommandError } from './exit.ts';
 import { decodeExactly, unfinished } from './utf8.ts';
@@ -33,6 +33,11 @@ export async function* lineParts(path: string, signal?: AbortSignal): AsyncGener
   } catch (error) {
     throw isFileError(error) ? new CommandError(`${path}: ${error.message}`) : error;
   }
+}
+
+/** Whether it can be read twice: what a pipe has given (`<(zcat calls.gz)`) is gone. */
+export function isRereadable(path: string): boolean {
+  return path !== '-' && statSync(path, { throwIfNoEntry: false })?.isFile() !== false;
 }
 
 class EncodingError extends Error {}

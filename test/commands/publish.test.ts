@@ -1,4 +1,6 @@
+import { execFileSync } from 'node:child_process';
 import { createWriteStream, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -116,6 +118,15 @@ describe('publish', () => {
       code: 2,
     });
     expect(taker.bodies).toEqual([]);
+  });
+
+  it('reads a pipe, which can be read once, from its beginning', async () => {
+    const fifo = join(directory, 'fifo');
+    execFileSync('mkfifo', [fifo]);
+    const written = writeFile(fifo, '{"uniqueid":"1"}\n{"uniqueid":"2"}\n');
+    const [{ code }] = await Promise.all([publish([fifo]), written]);
+    expect(code).toBe(0);
+    expect(taker.bodies).toEqual(['{"uniqueid":"1"}', '{"uniqueid":"2"}']);
   });
 
   it('reads an array of any length with little memory', async () => {

@@ -158,6 +158,10 @@ line 10: missing a-8
       stderr: 'cdr-ingest: --send: expected --yes, because nobody can be asked here\n',
       code: 2,
     });
+    expect(await command(['source', 'audit', '--send', '--yes', '-'])).toMatchObject({
+      stderr: 'cdr-ingest: --send: expected a file, which is read twice, got a pipe or standard input\n',
+      code: 2,
+    });
     const { stdout, code } = await command(['source', 'audit', '--send', '--yes', '--json', file]);
     expect(JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '')).toMatchObject({
       sending: { sent: 2, byCode: { 204: 2 }, duplicates: 0 },

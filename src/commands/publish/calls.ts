@@ -4,7 +4,7 @@ import { ConfigError } from '../../config.ts';
 import { jsonSplitter } from '../../sources/json-lines.ts';
 import { CutOffError, RECORD_MAX } from '../../sources/splitter.ts';
 import { CommandError } from '../exit.ts';
-import { type LinePart, lineParts, wholeLines } from '../file-lines.ts';
+import { isRereadable, type LinePart, lineParts, wholeLines } from '../file-lines.ts';
 import { encodeExactly } from '../utf8.ts';
 
 /** One call of a file. */
@@ -54,10 +54,11 @@ export async function* readCallFile(
   }
 }
 
-/** Reads the first call of each file, so that one that is none is found before anything is sent. */
+/** Reads the first call of each file that can be read again, so that a wrong one is found before anything is sent. */
 export async function checkCallFiles(paths: readonly string[]): Promise<void> {
-  for (const path of paths.filter((each) => each !== '-'))
+  for (const path of paths.filter(isRereadable)) {
     for await (const _ of readCallFile(path, {})) break;
+  }
 }
 
 async function* joined(head: readonly LinePart[], rest: AsyncIterable<LinePart>): AsyncGenerator<LinePart> {

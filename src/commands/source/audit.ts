@@ -10,6 +10,7 @@ import type { Sql } from '../../store/sql.ts';
 import { withSwitchClient } from '../broker.ts';
 import { withDatabase } from '../database.ts';
 import { CommandError, finish } from '../exit.ts';
+import { isRereadable } from '../file-lines.ts';
 import { addUsage } from '../help.ts';
 import { confirm, printJson, printLine } from '../print.ts';
 import { outgoingOf } from '../publish/records.ts';
@@ -58,8 +59,8 @@ interface Options {
 async function run(file: string, options: Options): Promise<void> {
   const { send = false, yes = false, json = false } = options;
   const shown = shownState(options.show);
-  if (send && file === '-')
-    throw new ConfigError('--send: expected a file, which is read twice, got standard input');
+  if (send && !isRereadable(file))
+    throw new ConfigError('--send: expected a file, which is read twice, got a pipe or standard input');
   if (send && !yes && !process.stdin.isTTY)
     throw new ConfigError('--send: expected --yes, because nobody can be asked here');
   const config = readConfig(variables);
