@@ -8,7 +8,9 @@ import { variables } from '../../src/config.ts';
 import { startProcess } from '../support/worker.ts';
 
 const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
-const CALLS = fileURLToPath(new URL('../../dev/samples/more.jsonl', import.meta.url));
+const SAMPLES = fileURLToPath(new URL('../../dev/samples/', import.meta.url));
+const CALLS = `${SAMPLES}more.jsonl`;
+const RECORDS = `${SAMPLES}freeswitch.jsonl`;
 
 /** Nothing listens on port 1. */
 const environment = {
@@ -16,6 +18,7 @@ const environment = {
   AMQP_URL: 'amqp://cdr:secret-word@127.0.0.1:1/v',
   CDR_USERNAME: 'boss',
   CDR_PASSWORD: 'secret-word',
+  SOURCES_FILE: `${SAMPLES}sources.yaml`,
 };
 
 /** Writes the names of the environment variables that were read to file descriptor 3. */
@@ -80,14 +83,20 @@ describe('with no server on the port', () => {
     expect(read).toEqual(await listed(args));
   });
 
-  it.each([[['topology']], [['topology', '--check']], [['publish', CALLS]]])(
-    '`%s` names the broker in one line, and has read the variables of its help',
-    async (args) => {
-      const { read, ...result } = await run(args);
-      expect(result).toEqual({ code: 1, stdout: '', stderr: expect.stringMatching(NO_BROKER) });
-      expect(read).toEqual(await listed(args));
-    },
-  );
+  it.each([
+    [['topology']],
+    [['topology', '--check']],
+    [['publish', CALLS]],
+    [['publish', '--source', 'fs-ams-1', RECORDS]],
+  ])('`%s` names the broker in one line, and has read the variables of its help', async (args) => {
+    const { read, ...result } = await run(args);
+    expect(result).toEqual({ code: 1, stdout: '', stderr: expect.stringMatching(NO_BROKER) });
+    // Each of both ways to publish needs some of them: credentials, or the sources file.
+    const mayBeLeft = args[0] === 'publish' ? ['CDR_PASSWORD', 'CDR_USERNAME', 'SOURCES_FILE'] : [];
+    const wanted = await listed(args);
+    expect(wanted).toEqual(expect.arrayContaining(read));
+    expect(wanted.filter((name) => !read.includes(name) && !mayBeLeft.includes(name))).toEqual([]);
+  });
 
   it('`doctor` reports both as failed checks, and skips what depends on them', async () => {
     const { read, code, stdout, stderr } = await run(['doctor']);
