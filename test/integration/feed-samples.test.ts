@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Cdr, cdrFields } from '../../src/domain/cdr.ts';
 import { feedIn, preset } from '../sources/feeds.ts';
@@ -5,7 +6,10 @@ import { expectedCall, PRESET_OF, SAMPLE_KEYS, SAMPLE_PEERS, sample } from '../s
 import { until } from '../support/broker.ts';
 import { type FeedSite, openFeedSite } from '../support/feed-site.ts';
 
-const files = [...new Set(Object.values(PRESET_OF))];
+const ASTERISK = 'asterisk-cdr-custom.yaml';
+const files = [...new Set([...Object.values(PRESET_OF), ASTERISK])];
+/** Written by a real Asterisk. */
+const ASTERISK_FILE = fileURLToPath(new URL('../sources/real/asterisk-cdr-custom.jsonl', import.meta.url));
 let site: FeedSite;
 
 beforeAll(async () => {
@@ -73,6 +77,14 @@ describe('before billing has loaded the keys', () => {
     },
   );
 
+  it('the file of a real Asterisk is too, record by record', async () => {
+    const sent = await site.run(['publish', '--source', 'pbx-rtm-2', ASTERISK_FILE]);
+    expect(sent.code).toBe(1);
+    expect(sent.stdout).toContain('line 4: 400 scustomer: no customer has the account "harbour"');
+    const letters = await site.db.rows(`select source from dead_letters where source = 'pbx-rtm-2'`);
+    expect(letters).toHaveLength(4);
+  });
+
   it('one replay with the same filter mends them all', async () => {
     await loadKeys();
     const replay = await site.run(['dead', 'replay', '--key', 'scustomer']);
@@ -101,6 +113,24 @@ describe('every sample, sent twice', () => {
     const { uniqueid } = call;
     expect(await site.codesFor({ ...record, uniqueid }, 2)).toEqual(['204', '204']);
     expect(await storedCall(call.uniqueid)).toEqual(rowOf(call));
+  });
+
+  it('the file of Asterisk is stored once, calls of one uniqueid told apart, and nothing of it is missing', async () => {
+    const again = await site.run(['publish', '--source', 'pbx-rtm-2', ASTERISK_FILE]);
+    expect(again).toMatchObject({ code: 0, stderr: '' });
+    expect(again.stdout).toContain('4 duplicates');
+    const calls = await site.db.rows(
+      `select sname, status from cdrs where source = 'pbx-rtm-2' order by start, uniqueid`,
+    );
+    expect(calls).toEqual([
+      { sname: 'Front Desk', status: 'answer' },
+      { sname: 'Zoë "K" & 5%+1 €', status: 'answer' },
+      { sname: 'Front Desk', status: 'busy' },
+      { sname: 'Front Desk', status: 'busy' },
+    ]);
+    expect(await site.run(['source', 'audit', ASTERISK_FILE, '--source', 'pbx-rtm-2'])).toMatchObject({
+      code: 0,
+    });
   });
 
   it('leaves the books right', async () => {
