@@ -90,7 +90,7 @@ export function deadLetterOfBytes(
 export interface RecordFacts {
   source: string;
   /** The user in whose name the feed's calls are stored. */
-  submittedBy: string;
+  submittedBy: string | null;
   /** Parameters that the map could make of it. */
   fields: Fields;
   /** Whether `fields` says what the call costs; a cost that could not be mapped is no cost of 0. */

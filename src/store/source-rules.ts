@@ -60,3 +60,10 @@ const OTHER_RULE = statement(
 export async function hasOtherRule(sql: Sql, source: string, rule: SourceRule['uniqueid']): Promise<boolean> {
   return (await sql(OTHER_RULE, [source, JSON.stringify(rule)])).length > 0;
 }
+
+const READ = statement('source-rules.read', 'select source, exchange from source_rules');
+
+/** The feeds on record. Throws what the database throws. */
+export async function readSourceRules(sql: Sql): Promise<Pick<SourceRule, 'source' | 'exchange'>[]> {
+  return await sql<Pick<SourceRule, 'source' | 'exchange'>>(READ, []);
+}

@@ -44,6 +44,13 @@ export function plainFeedDeadLetter(request: Request, { name, spec }: Feed, rule
   return deadLetterOfRecord(request, { ...facts, kept }, request.properties, false);
 }
 
+/** The same of a feed that the file lacks: only its name is known. */
+export function unknownFeedDeadLetter(request: Request, source: string, rules: KeepingRules): DeadLetter {
+  const facts = { source, submittedBy: null, fields: {}, hasMoney: false };
+  const kept = keepUnreadable(request.body, request.bytes, rules.maxBodyBytes);
+  return deadLetterOfRecord(request, { ...facts, kept }, request.properties, false);
+}
+
 /** Without a declared charset where every byte is ASCII, which is the same text in each. */
 function asUtf8(request: Request): Request {
   return isAscii(request.body)

@@ -151,6 +151,21 @@ describe('SIGHUP', () => {
   });
 });
 
+describe('a worker whose file lacks a feed that is on record', () => {
+  it('keeps its records as they came, under its name, to be replayed', async () => {
+    writeFileSync(sourcesFile(), fileOf());
+    worker.child.kill('SIGHUP');
+    await until(() => worker.output().split('sources file read again').length > 2);
+    publish({ id: 'g-1' }, 'cdrs.from.other');
+    const kept = () =>
+      db.rows(`select reason, source, verified::text, body::jsonb ->> 'id' as id from dead_letters
+        where source = 'other'`);
+    await until(async () => (await kept()).length > 0);
+    expect(await kept()).toEqual([{ reason: 'failed', source: 'other', verified: 'false', id: 'g-1' }]);
+    expect(await storedCalls('g-1')).toEqual([]);
+  });
+});
+
 describe('a worker', () => {
   it('ends with exit 2 where the file is wrong, and says where', async () => {
     writeFileSync(sourcesFile(), 'fs:\n  exchange: x\n  format: xml\n');
