@@ -15,7 +15,7 @@ const sample = JSON.parse(read('../test/sources/samples/01-freeswitch-mod_amqp-a
 >;
 /** As many channel variables as a busy dialplan leaves. */
 const variables = Object.fromEntries(
-  Array.from({ length: FIELDS - Object.keys(sample).length }, (_, index) => [
+  Array.from({ length: FIELDS - Object.keys(sample).length - 2 }, (_, index) => [
     `variable_rtp_${index}`,
     `${index}.5`,
   ]),
@@ -40,9 +40,12 @@ export function eventFeed(): Feed {
   return feed;
 }
 
+/** As mod_nibblebill leaves it. */
+const PRICE = { variable_nibble_total_billed: '0.125', variable_nibble_currency: 'EUR' };
+
 /** An event of CHANNEL_HANGUP_COMPLETE with 227 fields, those that are given among them. */
 export function eventOf(fields: Readonly<Record<string, string>> = {}): string {
-  return JSON.stringify({ ...sample, ...variables, ...fields });
+  return JSON.stringify({ ...sample, ...variables, ...PRICE, ...fields });
 }
 
 /** The calls of a workload that are stored, as the contract has them and as FreeSWITCH sends them. */

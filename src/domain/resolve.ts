@@ -19,7 +19,7 @@ interface OfFeed {
 
 /** Tells the keys of a batch apart: whose a key is depends on when the call started. */
 export function keyAt(kind: string, key: string, start: number): string {
-  return JSON.stringify([kind, key, start]);
+  return `${start} ${kind.length} ${kind}${key}`;
 }
 
 /**

@@ -30,8 +30,8 @@ export function callOf(feed: Feed, mapped: MappedCall, systemCurrency: string): 
 function allLookups({ fields, lookups }: MappedCall): Lookup[] {
   const isNamed =
     fields.dcustomer !== undefined || lookups.some(({ parameter }) => parameter === 'dcustomer');
-  const called = lookups.flatMap((each): Lookup[] =>
-    each.parameter === 'scustomer' && !isNamed ? [{ ...each, parameter: 'dcustomer' }] : [],
-  );
-  return [...lookups, ...called];
+  if (isNamed) return lookups;
+  for (const each of lookups)
+    if (each.parameter === 'scustomer') return [...lookups, { ...each, parameter: 'dcustomer' }];
+  return lookups;
 }

@@ -6,8 +6,9 @@ const NONE: ReadonlySet<string> = new Set();
 
 /** Checks a mapped call against the contract; what is looked up is 0 until the store has found it. */
 export function validateMapped({ fields, lookups }: MappedCall): Validation {
-  const found = Object.fromEntries(lookups.map(({ parameter }) => [parameter, 0]));
-  return validate({ ...fields, ...found, auth_username: 'feed', auth_password: 'feed' }, NONE);
+  const whole: Record<string, unknown> = { ...fields, auth_username: 'feed', auth_password: 'feed' };
+  for (const { parameter } of lookups) whole[parameter] = 0;
+  return validate(whole, NONE);
 }
 
 /**

@@ -4,7 +4,7 @@ import { shown } from '../domain/text.ts';
 import type { Problem } from './combine.ts';
 import { type Context, operatorsOf, pathOf } from './compile.ts';
 import { Failure } from './failure.ts';
-import { readFlatJson } from './flat-json.ts';
+import { readFlatJson, WantedNames } from './flat-json.ts';
 import { readJson } from './json.ts';
 import { type FieldReader, fieldReader, type NativeRecord, type Path } from './native.ts';
 import { compileParameter, type MappedParameter } from './parameter.ts';
@@ -18,6 +18,8 @@ export interface Feed {
   spec: FeedSpec;
   read: (text: string) => NativeRecord | Failure;
   skip: readonly SkipRule[];
+  /** The machines that it may name. */
+  machines: ReadonlySet<string>;
   parameters: readonly MappedParameter[];
   /** Null where no field counts the records. */
   sequence: SequenceField | null;
@@ -57,7 +59,9 @@ export function compileFeed(name: string, spec: FeedSpec, problems: Problem[]): 
   });
   checkMachine(name, spec, problems);
   const everySeconds = spec.every === undefined ? null : secondsOf(spec.every);
-  return { name, spec, read: readerOf(spec, [name], context), skip, parameters, sequence, everySeconds };
+  const machines = new Set(spec.machines);
+  const read = readerOf(spec, [name], context);
+  return { name, spec, read, skip, machines, parameters, sequence, everySeconds };
 }
 
 function sequenceFieldOf({ sequence }: FeedSpec, at: Problem['at'], context: Context): SequenceField | null {
@@ -92,7 +96,7 @@ function readerOf(spec: FeedSpec, at: Problem['at'], context: Context): Feed['re
 /** Reads no more of a flat record than the paths need. */
 function recordReader(paths: readonly Path[]): Feed['read'] {
   if (paths.some(({ length }) => length > 1)) return readJson;
-  const wanted = new Set(paths.flat());
+  const wanted = new WantedNames(paths.flat());
   return (text) => readFlatJson(text, wanted) ?? readJson(text);
 }
 

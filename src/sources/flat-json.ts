@@ -20,7 +20,7 @@ const BARE = /(?:-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null)/y;
  *
  * Stops at nothing: each step moves on, so the time is linear in the length.
  */
-export function readFlatJson(text: string, wanted: ReadonlySet<string>): NativeRecord | undefined {
+export function readFlatJson(text: string, wanted: WantedNames): NativeRecord | undefined {
   if (text.charCodeAt(0) !== OPEN_OBJECT || UNUSUAL.test(text)) return undefined;
   const hasEscapes = text.includes('\\');
   const record: Record<string, string> = Object.create(null);
@@ -28,13 +28,12 @@ export function readFlatJson(text: string, wanted: ReadonlySet<string>): NativeR
     const start = at + 1;
     const end = endOfText(text, start, hasEscapes);
     if (end < 0 || text.charCodeAt(end) !== COLON) return undefined;
-    const name = text.slice(start + 1, end - 1);
-    const isWanted = wanted.has(name);
+    const name = wanted.named(text, start + 1, end - 1);
     // An escaped name may be a wanted one.
-    if (hasEscapes && name.includes('\\')) return undefined;
+    if (hasEscapes && text.slice(start, end).includes('\\')) return undefined;
     at = endOfValue(text, end + 1, hasEscapes);
     if (at < 0) return undefined;
-    if (isWanted) {
+    if (name !== undefined) {
       const value = text.slice(end + 2, at - 1);
       const before = record[name];
       const isPlain = text.charCodeAt(end + 1) === QUOTE && !(hasEscapes && value.includes('\\'));
@@ -45,6 +44,29 @@ export function readFlatJson(text: string, wanted: ReadonlySet<string>): NativeR
     if (next === CLOSE_OBJECT) return at === text.length - 1 ? record : undefined;
     if (next !== COMMA) return undefined;
   }
+}
+
+/** Names that are looked for in a text: most that stand there are none of them, and are told by their looks. */
+export class WantedNames {
+  readonly #names: ReadonlySet<string>;
+  /** By length, first and last character. */
+  readonly #looks: ReadonlySet<number>;
+
+  constructor(names: Iterable<string>) {
+    this.#names = new Set(names);
+    this.#looks = new Set([...this.#names].map((name) => looksOf(name, 0, name.length)));
+  }
+
+  /** The wanted name that stands there, if any. */
+  named(text: string, start: number, end: number): string | undefined {
+    if (!this.#looks.has(looksOf(text, start, end))) return undefined;
+    const name = text.slice(start, end);
+    return this.#names.has(name) ? name : undefined;
+  }
+}
+
+function looksOf(text: string, start: number, end: number): number {
+  return end === start ? 0 : ((end - start) << 16) ^ (text.charCodeAt(start) << 8) ^ text.charCodeAt(end - 1);
 }
 
 /** Where a text, a list of texts, a number or a word ends; -1 for anything else. */

@@ -56,7 +56,7 @@ export function mapRecord(feed: Feed, text: string, edits: Edits = NONE): Mapped
     if (value instanceof Failure) errors.push({ key: '', message: `skip: ${value.message}` });
     else if (values.has(value)) return { kind: 'skip', field, value, sequence };
   }
-  const mapped = { ...mapParameters(feed, record, edits, errors), sequence };
+  const mapped = mapParameters(feed, record, edits, sequence, errors);
   return errors.length > 0 ? { kind: 'unmapped', errors, fields: mapped.fields, sequence } : mapped;
 }
 
@@ -69,8 +69,9 @@ function mapParameters(
   feed: Feed,
   record: NativeRecord,
   edits: Edits,
+  sequence: bigint | null,
   errors: ParameterError[],
-): Omit<MappedCall, 'sequence'> {
+): MappedCall {
   const fields: Record<string, string | number> = { ...edits };
   const stamps: Partial<Record<ParameterName, Stamp>> = {};
   const wanted: { parameter: ParameterName; kind: string; key: string }[] = [];
@@ -89,7 +90,7 @@ function mapParameters(
     const customer = parameter === 'dcustomer' ? 'dcustomer' : 'scustomer';
     return { parameter: customer, kind, key, at: Number(fields.start) };
   });
-  return { kind: 'call', fields, lookups, isTimeGuessed };
+  return { kind: 'call', fields, lookups, isTimeGuessed, sequence };
 }
 
 /** Puts start and end into the fields, in whole seconds. Returns whether one of them is a guess. */

@@ -33,16 +33,26 @@ export interface BatchLimits {
   batchBytes: number;
 }
 
+/** A switch's record is several times as large as the call that is made and stored of it. */
+const OF_A_RECORD = 1 / 8;
+
 /** How many of these, from the first one on, one transaction takes. */
 export function countFitting(
-  messages: readonly { delivery: Request }[],
+  messages: readonly { delivery: Request; submission: Pick<Submission, 'kind' | 'source'> }[],
   { batchSize, batchBytes }: BatchLimits,
 ): number {
   const most = Math.min(messages.length, batchSize);
   let bytes = 0;
   for (let count = 0; count < most; count += 1) {
-    bytes += messages[count]?.delivery.body.length ?? 0;
+    const message = messages[count];
+    if (message !== undefined) bytes += bytesOf(message);
     if (bytes > batchBytes) return Math.max(1, count);
   }
   return most;
+}
+
+/** What persisting a message takes: a dead letter keeps its body whole. */
+function bytesOf({ delivery, submission }: Parameters<typeof countFitting>[0][number]): number {
+  const { length } = delivery.body;
+  return submission.kind === 'call' && submission.source !== undefined ? length * OF_A_RECORD : length;
 }

@@ -1,6 +1,6 @@
 import type { AuthResult } from '../auth/verifier.ts';
 import { type Confinement, isReadablyOutside } from '../domain/confinement.ts';
-import { uniqueidOf } from '../domain/dead-letter.ts';
+import { type DeadLetter, uniqueidOf } from '../domain/dead-letter.ts';
 import type { Edits } from '../domain/kept.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import type { Skipped } from '../domain/submission.ts';
@@ -86,10 +86,12 @@ function authorize(record: MappedRequest, user: AuthResult, rules: ReadingRules)
 }
 
 /** The machines that both the file and the user allow, and the customers of the user. */
-function confinementOf({ spec }: Feed, ofUser: Confinement | null): Confinement {
-  const machines = ofUser?.machines;
-  const allowed = machines ? spec.machines.filter((machine) => machines.has(machine)) : spec.machines;
-  return { machines: new Set(allowed), customers: ofUser?.customers ?? null };
+function confinementOf({ machines }: Feed, ofUser: Confinement | null): Confinement {
+  const allowed = ofUser?.machines;
+  return {
+    machines: allowed ? new Set([...machines].filter((machine) => allowed.has(machine))) : machines,
+    customers: ofUser?.customers ?? null,
+  };
 }
 
 /**
@@ -104,19 +106,18 @@ function checkRecord(
   confinement: Confinement | null,
 ): Admitted {
   const { mapped, feed, request } = record;
-  const refuseFor = (errors: readonly ParameterError[]) =>
+  const refuseFor = (errors: readonly ParameterError[]): Outcome =>
     confinement !== null && isReadablyOutside(confinement, mapped.fields)
-      ? refuse(record, { kind: 'forbidden', isOutside: true }, rules, isVerified)
-      : refuse(record, { kind: 'rejected', errors }, rules, isVerified);
-  if (mapped.kind === 'unmapped') return refuseFor(mapped.errors);
+      ? { kind: 'forbidden', isOutside: true }
+      : { kind: 'rejected', errors };
+  if (mapped.kind === 'unmapped') return refuse(record, refuseFor(mapped.errors), rules, isVerified);
   const read = callOf(feed, mapped, rules.systemCurrency);
-  if (read.kind === 'invalid') return refuseFor(read.errors);
+  if (read.kind === 'invalid') return refuse(record, refuseFor(read.errors), rules, isVerified);
   return {
     kind: 'call',
     call: { ...read.call, confinement },
     uniqueid: read.call.cdr.uniqueid,
-    // Mapped again where one is written, which is seldom: what was mapped must not stay while the message is in hand.
-    deadLetter: () => feedDeadLetterFor(request, feed, rules, isVerified),
+    deadLetter: deadLetterLater(request, feed, rules, isVerified),
     cleaned: read.cleaned,
     source: feed.name,
     sequence: mapped.sequence,
@@ -135,9 +136,22 @@ function refuse(
     outcome,
     validationOnly: false,
     uniqueid: uniqueidOf(mapped.fields),
-    deadLetter: () => feedDeadLetterFor(request, feed, rules, isVerified),
+    deadLetter: deadLetterLater(request, feed, rules, isVerified),
     cleaned: 0,
     source: feed.name,
     sequence: mapped.sequence,
   };
+}
+
+/**
+ * Mapped again where one is written, which is seldom. A function of its own, so that what was mapped does not stay with it
+ * while the message is in hand.
+ */
+function deadLetterLater(
+  request: Request,
+  feed: Feed,
+  rules: ReadingRules,
+  isVerified: boolean,
+): () => DeadLetter {
+  return () => feedDeadLetterFor(request, feed, rules, isVerified);
 }

@@ -1,14 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Failure } from '../../src/sources/failure.ts';
-import { readFlatJson } from '../../src/sources/flat-json.ts';
+import { readFlatJson, WantedNames } from '../../src/sources/flat-json.ts';
 import { readJson } from '../../src/sources/json.ts';
 import { fieldReader } from '../../src/sources/native.ts';
 import { fuzz } from '../domain/fuzzing.ts';
 
 const WANTED: ReadonlySet<string> = new Set(['a', 'b', '__proto__', '']);
 
-const read = (text: string) => readFlatJson(text, WANTED);
+const NAMES = new WantedNames(WANTED);
+
+const read = (text: string) => readFlatJson(text, NAMES);
 
 describe('a flat object', () => {
   it('is read as far as it is wanted', () => {
