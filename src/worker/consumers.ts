@@ -1,7 +1,6 @@
 import { hashPlaces } from '../auth/hash-queue.ts';
 import { createVerifier, type Verifier } from '../auth/verifier.ts';
 import { billingRulesOf, type billingVariables } from '../billing-rules.ts';
-import type { Delivery } from '../broker/delivery.ts';
 import { keepsOwnDeaths } from '../broker/delivery.ts';
 import type { BrokerConnection } from '../broker/supervisor.ts';
 import { defaultNames, type TopologyNames } from '../broker/topology.ts';
@@ -17,21 +16,20 @@ import { HeldRows } from '../store/persist/held-rows.ts';
 import { createReadAhead } from '../store/persist/read-ahead.ts';
 import { readSourceRules } from '../store/source-rules.ts';
 import { readUsers } from '../store/users.ts';
-import { admit, admitSoon } from './admission.ts';
+import { admit } from './admission.ts';
 import { createConnect, openReplyConnections } from './connections.ts';
 import { createDeadQueueAdmission } from './dead-queue.ts';
 import { admitRecord } from './feed-admission.ts';
 import type { Feeds } from './feeds.ts';
 import type { Heard } from './heard.ts';
 import type { Metrics } from './metrics.ts';
-import type { Arrival } from './ports.ts';
+import { createQueueAdmission } from './queue-admission.ts';
 import { openQueueWorker, type QueueWorker, type SharedOptions } from './queue-worker.ts';
 import { RecordedFeeds } from './recorded-feeds.ts';
 import { admitReplay } from './replay-admission.ts';
 import { reportReplies } from './reply-events.ts';
 import { createReplyPublisher, type ReplyPublisher } from './reply-publisher.ts';
 import { declareOrUse } from './startup.ts';
-import { admitUnknownFeed } from './unknown-feed.ts';
 import { tryWaitingDeadLetters } from './waiting-dead-letters.ts';
 
 /** Longest wait for a row that another worker has; half of the statement timeout where that is shorter. */
@@ -152,7 +150,6 @@ function openQueueWorkers(
     lockTimeoutMs: config.LOCK_TIMEOUT_MS,
     patienceMs: Math.min(WORKER_ROW_WAIT_MS, Math.ceil(config.STATEMENT_TIMEOUT_MS / 2)),
   });
-  const recorded = new RecordedFeeds(() => readSourceRules(database.sql));
   let onConsuming: () => void = () => undefined;
   const consuming = new Promise<void>((resolve) => {
     onConsuming = resolve;
@@ -163,17 +160,12 @@ function openQueueWorkers(
       queue: names.queue,
       prefetch: config.PREFETCH,
       isLast: false,
-      admit: (delivery) => {
-        const { exchange } = delivery;
-        const feed = feeds.feedOf(exchange);
-        // First: replays come by the exchange of the contract, so that their header means nothing in a record.
-        if (feed !== undefined) return admitRecord(delivery, feed, rules);
-        if (exchange === names.exchange) return admitOfContract(delivery, rules);
-        const source = recorded.nameOf(exchange);
-        return source instanceof Promise
-          ? source.then((late) => admitOfOther(delivery, late, rules))
-          : admitOfOther(delivery, source, rules);
-      },
+      admit: createQueueAdmission({
+        exchange: names.exchange,
+        feeds,
+        recorded: new RecordedFeeds(() => readSourceRules(database.sql)),
+        rules,
+      }),
       prepare: createReadAhead(database.sql, billing, persist),
       onConsuming,
     },
@@ -213,22 +205,6 @@ function openQueueWorkers(
     shared,
   );
   return { calls, deadQueue, consuming };
-}
-
-type Rules = ReturnType<typeof admissionRules>;
-
-function admitOfContract(delivery: Delivery, rules: Rules): Arrival | Promise<Arrival> {
-  const { replayHeader } = delivery;
-  return replayHeader === undefined ? admitSoon(delivery, rules) : admitReplay(delivery, replayHeader, rules);
-}
-
-/** By another exchange than ours: of a feed that is on record, or somebody's own that is bound to `cdrs`. */
-function admitOfOther(
-  delivery: Delivery,
-  source: string | undefined,
-  rules: Rules,
-): Arrival | Promise<Arrival> {
-  return source === undefined ? admitOfContract(delivery, rules) : admitUnknownFeed(delivery, source, rules);
 }
 
 type QueueConnection = ReturnType<ReturnType<typeof createConnect>>;
