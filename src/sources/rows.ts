@@ -5,10 +5,16 @@ import { decoded } from './phone.ts';
 /** What is no escape stands for itself. */
 const BARE_PERCENT = /%(?![\da-f]{2})/gi;
 
+/** A message with several lines has several records: all but the first would be lost without a trace. */
+const SEVERAL_LINES = new Failure('wrong', 'the record has a line break');
+const LINE_BREAK = /[\r\n]/;
+
 /** name=value pairs split by & or ;, percent-encoded, + for a blank. Never throws. */
-export function readForm(text: string): NativeRecord {
+export function readForm(text: string): NativeRecord | Failure {
+  const line = text.trim();
+  if (LINE_BREAK.test(line)) return SEVERAL_LINES;
   const record: Record<string, unknown> = Object.create(null);
-  for (const pair of text.trim().replace(/^\?/, '').split(/[&;]/)) {
+  for (const pair of line.replace(/^\?/, '').split(/[&;]/)) {
     if (pair === '') continue;
     const equals = pair.indexOf('=');
     const name = formText(equals < 0 ? pair : pair.slice(0, equals));
@@ -95,6 +101,7 @@ export type Positions = Readonly<Record<string, { from: number; length: number }
 /** A record of fixed positions; blanks around a field are padding. A record that is too short for a field is refused. */
 export function readPositional(text: string, fields: Positions): NativeRecord | Failure {
   const line = text.replace(/\r?\n?$/, '');
+  if (LINE_BREAK.test(line.trimEnd())) return SEVERAL_LINES;
   const characters = /[\ud800-\udfff]/.test(line) ? Array.from(line) : undefined;
   const length = characters?.length ?? line.length;
   const record: Record<string, unknown> = Object.create(null);

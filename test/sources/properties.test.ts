@@ -334,6 +334,16 @@ describe('formats', () => {
     expect(fieldReader(['a'], true)(record)).toBeInstanceOf(Failure);
   });
 
+  it('refuse two lines in one message, whose second record would be lost', () => {
+    const places = { id: { from: 1, length: 2 } };
+    for (const end of ['\n', '\r\n', '\r']) {
+      expect(readPositional(`p1${end}p2${end}`, places)).toBeInstanceOf(Failure);
+      expect(readForm(`id=p1&x=1${end}id=p2&x=1${end}`)).toBeInstanceOf(Failure);
+    }
+    expect(readPositional('p1\r\n', places)).toMatchObject({ id: 'p1' });
+    expect(readForm('id=p1&x=1%0A2\r\n')).toMatchObject({ id: 'p1', x: '1\n2' });
+  });
+
   it('count positions in characters', () => {
     const record = readPositional('😀b  cd\r\n', { a: { from: 1, length: 2 }, b: { from: 5, length: 2 } });
     expect(record).toMatchObject({ a: '😀b', b: 'cd' });
