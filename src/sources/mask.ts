@@ -41,8 +41,11 @@ const EXACT: ReadonlySet<string> = new Set(['uniqueid', 'machine', 'key']);
 
 /** Whether two records become the same. */
 export function isSameCall(one: Mapped, other: Mapped): boolean {
-  const stored = (name: string, value: unknown) =>
-    typeof value === 'string' && !EXACT.has(name) ? clean(value) : value;
+  const stored = (name: string, value: unknown) => {
+    // The number of a feed that counts its records: JSON has no bigint, and throws.
+    if (typeof value === 'bigint') return String(value);
+    return typeof value === 'string' && !EXACT.has(name) ? clean(value) : value;
+  };
   return JSON.stringify(one, stored) === JSON.stringify(other, stored);
 }
 

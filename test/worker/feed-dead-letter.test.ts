@@ -43,6 +43,13 @@ function letterOf(
 }
 
 describe('the dead letter of a record', () => {
+  it('is masked also where the feed counts its records', () => {
+    const counting = feedOf('format: json\n  sequence: seq');
+    const letter = letterOf({ ...RECORD, seq: '7', sip_password: CANARY }, counting);
+    expect(letter).toMatchObject({ uniqueid: 'u-1', altered: [] });
+    expect(JSON.stringify(letter)).not.toContain(CANARY);
+  });
+
   it('keeps it as it came, with what the map says of it', () => {
     const text = ` { "id" : "u-1", "host":"m-1","begin":1.790000000e9, "price": 1.2500, "x":"1","x":"2"} \n`;
     expect(letterOf(text)).toMatchObject({
