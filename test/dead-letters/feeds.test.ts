@@ -176,6 +176,8 @@ describe('a record that cannot be stored', () => {
   it('stays dead, in words, where the file of the worker or of the command lacks its feed', async () => {
     const id = await refused({ id: 'c-1', account: 'gone' });
     await site.db.execute(`insert into customer_keys (kind, key, customer) values ('account', 'gone', 1)`);
+    const shown = await site.dead(['replay', id, '--dry-run'], { SOURCES_FILE: '' });
+    expect(shown.stdout.replaceAll(/\s+/g, ' ')).toContain('is not in SOURCES_FILE');
     const dry = await site.dead(['replay', id, '--dry-run', '--json'], { SOURCES_FILE: '' });
     expect(JSON.parse(dry.stdout)).toMatchObject({
       rows: [

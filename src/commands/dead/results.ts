@@ -21,8 +21,8 @@ export function printReplay(progress: ReplayProgress, excluded: readonly Skipped
 export function printDryRun({ rows, skipped }: DryRun, excluded: readonly Skipped[]): void {
   const each = rows.slice(0, SHOWN).map(({ id, uniqueid, becomes, code, responses, charged, currency }) => {
     const problems = responses
-      .filter(({ key }) => key !== '')
-      .map(({ key, message }) => `${key}: ${message}`);
+      .filter(({ code: each }) => !each.startsWith('2'))
+      .map(({ key, message }) => (key === '' ? message : `${key}: ${message}`));
     const money = charged === null ? '' : `${charged} ${currency}`;
     return [id, uniqueid ?? '', becomes, [code, ...problems], money];
   });
