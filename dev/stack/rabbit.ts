@@ -90,7 +90,7 @@ export async function startRabbit(options: RabbitOptions = {}): Promise<RabbitSe
       'log.console.level = info',
       'log.file = false',
       'disk_free_limit.absolute = 50MB',
-      'vm_memory_high_watermark.absolute = 1GB',
+      'vm_memory_high_watermark.absolute = 2GB',
       ...(managementPort
         ? [
             'management.tcp.ip = 127.0.0.1',

@@ -117,11 +117,11 @@ it('a replay that reaches no queue dies again, as unroutable', async () => {
   await deadLetters('poison', 1, 5);
   const other = await outsider(site.db.amqpUrl);
   await other.apart(async (channel) => {
-    await channel.unbindQueue('cdrs.create', 'cdrs', 'cdrs.create.#');
+    await channel.unbindQueue('cdrs.create', 'cdrs.intake', 'cdrs.create.#');
   });
   const { code } = await site.dead(['replay', '--machine', 'poison']);
   await other.apart(async (channel) => {
-    await channel.bindQueue('cdrs.create', 'cdrs', 'cdrs.create.#');
+    await channel.bindQueue('cdrs.create', 'cdrs.intake', 'cdrs.create.#');
   });
   await other.close();
   expect(code).toBe(1);
