@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs';
 import { ConfigError } from './config.ts';
 import type { Feed } from './sources/feed.ts';
 import { problemText, readSources } from './sources/load.ts';
-import type { FeedSpec } from './sources/schema.ts';
 
 /**
  * The feeds of the file that SOURCES_FILE names. Throws ConfigError where there is none, or with a line for everything
@@ -21,7 +20,7 @@ export function readSourcesFile(path: string): readonly Feed[] {
   throw new ConfigError(sources.problems.map((each) => `${path}: ${problemText(each)}`).join('\n'));
 }
 
-/** The exchanges of the feeds in a sources file; none without a file. Throws ConfigError as above. */
-export function feedExchangesOf(path: string): readonly FeedSpec[] {
-  return path === '' ? [] : readSourcesFile(path).map(({ spec }) => spec);
+/** The feeds of a program that works without any: none without a file. Throws ConfigError as above. */
+export function feedsIn(path: string): readonly Feed[] {
+  return path === '' ? [] : readSourcesFile(path);
 }

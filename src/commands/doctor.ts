@@ -18,7 +18,7 @@ import { defaultNames, type FeedExchange, type TopologyNames } from '../broker/t
 import { type Config, readConfig } from '../config.ts';
 import { brokerOf, brokerVariables, databaseVariables } from '../connections.ts';
 import { within } from '../retry.ts';
-import { feedExchangesOf } from '../sources-file.ts';
+import { feedsIn } from '../sources-file.ts';
 import { connectionSettings, managementOf, withHint } from './broker.ts';
 import { examineDatabase } from './doctor-database.ts';
 import { finish } from './exit.ts';
@@ -63,7 +63,7 @@ async function run({ json }: { json?: boolean }): Promise<void> {
 }
 
 async function examineBroker(config: DoctorConfig): Promise<Check[]> {
-  const feeds = feedExchangesOf(config.SOURCES_FILE);
+  const feeds = feedsIn(config.SOURCES_FILE).map(({ spec }) => spec);
   const { urls, tls } = brokerOf(config);
   const names = { ...defaultNames, deliveryLimit: config.DELIVERY_LIMIT };
   const settings = { ...connectionSettings('doctor'), tls };

@@ -6,7 +6,7 @@ import { type Migration, migrateExchange } from '../broker/migration/migrate.ts'
 import { defaultNames } from '../broker/topology.ts';
 import { readConfig } from '../config.ts';
 import { brokerVariables } from '../connections.ts';
-import { feedExchangesOf } from '../sources-file.ts';
+import { feedsIn } from '../sources-file.ts';
 import { managementOf, withBroker } from './broker.ts';
 import { finish } from './exit.ts';
 import { addUsage } from './help.ts';
@@ -44,7 +44,7 @@ export function registerTopology(program: Command): void {
 
 async function run({ check: isCheck, migrate, yes: accepts = false, json }: Options): Promise<void> {
   const config = readConfig(variables);
-  const feeds = feedExchangesOf(config.SOURCES_FILE);
+  const feeds = feedsIn(config.SOURCES_FILE).map(({ spec }) => spec);
   const { management, vhost } = managementOf(config);
   const names = { ...defaultNames, deliveryLimit: config.DELIVERY_LIMIT };
   await withBroker(config, 'topology', async (connection) => {

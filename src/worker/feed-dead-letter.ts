@@ -39,16 +39,23 @@ export function feedDeadLetterFor(
 
 /** The same of bytes alone: mapping the record may be what ends workers. */
 export function plainFeedDeadLetter(request: Request, { name, spec }: Feed, rules: KeepingRules): DeadLetter {
-  const facts = { source: name, submittedBy: spec.as, fields: {}, hasMoney: false };
-  const kept = keepUnreadable(request.body, request.bytes, rules.keptBodyBytes);
-  return deadLetterOfRecord(request, { ...facts, kept }, request.properties, false);
+  return unmappedDeadLetter(request, name, spec.as, rules.keptBodyBytes);
 }
 
 /** The same of a feed that the file lacks: only its name is known. */
 export function unknownFeedDeadLetter(request: Request, source: string, rules: KeepingRules): DeadLetter {
-  const facts = { source, submittedBy: null, fields: {}, hasMoney: false };
-  const kept = keepUnreadable(request.body, request.bytes, rules.maxBodyBytes);
-  return deadLetterOfRecord(request, { ...facts, kept }, request.properties, false);
+  return unmappedDeadLetter(request, source, null, rules.maxBodyBytes);
+}
+
+function unmappedDeadLetter(
+  request: Request,
+  source: string,
+  submittedBy: string | null,
+  keptBytes: number,
+): DeadLetter {
+  const kept = keepUnreadable(request.body, request.bytes, keptBytes);
+  const facts = { source, submittedBy, fields: {}, hasMoney: false, kept };
+  return deadLetterOfRecord(request, facts, request.properties, false);
 }
 
 /** Without a declared charset where every byte is ASCII, which is the same text in each. */

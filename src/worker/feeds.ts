@@ -1,7 +1,6 @@
 import { ConfigError } from '../config.ts';
 import type { Feed } from '../sources/feed.ts';
 import { uniqueidRule } from '../sources/uniqueid-rule.ts';
-import { readSourcesFile } from '../sources-file.ts';
 import { recordSourceRules } from '../store/source-rules.ts';
 import type { Sql } from '../store/sql.ts';
 
@@ -34,11 +33,6 @@ export class Feeds implements FeedLookup {
   feedOf = (exchange: string): Feed | undefined => this.#byExchange.get(exchange);
 
   feedNamed = (name: string): Feed | undefined => this.#byName.get(name);
-}
-
-/** The feeds of the file, none without one. Throws ConfigError where the file is wrong. */
-export function feedsIn(sourcesFile: string): readonly Feed[] {
-  return sourcesFile === '' ? [] : readSourcesFile(sourcesFile);
 }
 
 /**

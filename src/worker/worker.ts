@@ -1,20 +1,16 @@
 import { billingVariables } from '../billing-rules.ts';
-import { type Config, ConfigError } from '../config.ts';
+import type { Config } from '../config.ts';
 import { brokerOf, brokerVariables, databaseOf, databaseVariables } from '../connections.ts';
 import { serveOps } from '../ops/http.ts';
 import type { Logger } from '../ops/logger.ts';
-import {
-  type Database,
-  databaseReachable,
-  describeFailure,
-  openDatabase,
-  WORKER_NAME,
-} from '../store/database.ts';
+import { feedsIn } from '../sources-file.ts';
+import { type Database, databaseReachable, openDatabase, WORKER_NAME } from '../store/database.ts';
 import { readOpenDeadLetters } from '../store/dead-letters/open.ts';
 import { readHeard } from '../store/heard/read.ts';
 import { retrying } from '../store/retrying.ts';
 import { type Consumers, startConsumers } from './consumers.ts';
-import { Feeds, feedsIn, recordUniqueidRules } from './feeds.ts';
+import { createReload } from './feed-reload.ts';
+import { Feeds, recordUniqueidRules } from './feeds.ts';
 import { collectHeard } from './heard.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { untilMigrated } from './startup.ts';
@@ -81,7 +77,8 @@ export async function startWorker(
   signal: AbortSignal,
   { acceptsNewUniqueids, version }: StartOptions,
 ): Promise<Worker> {
-  const feeds = new Feeds(feedsIn(config.SOURCES_FILE));
+  const readFeeds = () => feedsIn(config.SOURCES_FILE);
+  const feeds = new Feeds(readFeeds());
   const address = databaseOf(config);
   const brokers = brokerOf(config);
   const metrics = createMetrics();
@@ -132,25 +129,23 @@ export async function startWorker(
   const running = startConsumers({ config, brokers, database, reachable, feeds, metrics, heard, log });
   consumers = running;
   const stopWatching = watchState(database, metrics, feeds);
+  const reloadFeeds = createReload({
+    read: readFeeds,
+    record: (read) => recordUniqueidRules(database.sql, read, false),
+    use: (read) => {
+      feeds.replace(read);
+      showFeeds();
+      heard.expect(read);
+    },
+    declare: running.declareFeeds,
+    log,
+  });
 
   return {
     port: ops.port,
     failure: running.failure,
     consuming: running.consuming,
-    reloadFeeds: async () => {
-      try {
-        const read = feedsIn(config.SOURCES_FILE);
-        await recordUniqueidRules(database.sql, read, false);
-        feeds.replace(read);
-        showFeeds();
-        heard.expect(feeds.all);
-        await running.declareFeeds();
-        log.info({ feeds: feeds.all.map(({ name }) => name) }, 'sources file read again');
-      } catch (error) {
-        const why = error instanceof ConfigError ? error.message : describeFailure(error);
-        log.error({ why }, 'the sources file cannot be used; the one before stays in force');
-      }
-    },
+    reloadFeeds,
     stop: async () => {
       log.info('draining');
       await running.stop();

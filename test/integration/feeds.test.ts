@@ -51,6 +51,7 @@ beforeAll(async () => {
   writeFileSync(sourcesFile(), fileOf());
   const passwordHash = await hashPassword('nobody-needs-it');
   await upsertUser(db.sql, { username: 'switch-fs', role: 'system', passwordHash });
+  await upsertUser(db.sql, { username: 'boss', role: 'operator', passwordHash });
   worker = await startProcess(['worker'], environment());
   await worker.logged('"queue":"cdrs.create","state":"consuming"');
   switches = await outsider(db.amqpUrl);
@@ -163,6 +164,13 @@ describe('a worker whose file lacks a feed that is on record', () => {
     await until(async () => (await kept()).length > 0);
     expect(await kept()).toEqual([{ reason: 'failed', source: 'other', verified: 'false', id: 'g-1' }]);
     expect(await storedCalls('g-1')).toEqual([]);
+    writeFileSync(sourcesFile(), fileOf({ more: OTHER }));
+    worker.child.kill('SIGHUP');
+    await until(() => worker.output().split('sources file read again').length > 3);
+    const operator = { CDR_USERNAME: 'boss', CDR_PASSWORD: 'nobody-needs-it' };
+    const replay = ['dead', 'replay', '--source', 'other', '--unverified', '--json'];
+    expect(await runCommand(replay, { ...environment(), ...operator })).toMatchObject({ code: 0 });
+    expect(await storedCalls('g-1')).toMatchObject([{ source: 'other', submitted_by: 'boss' }]);
   });
 });
 

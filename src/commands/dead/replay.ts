@@ -13,8 +13,9 @@ import {
   replayFilter,
   selectForReplay,
 } from '../../dead-letters/selection.ts';
+import { feedsIn } from '../../sources-file.ts';
 import type { Database } from '../../store/database.ts';
-import { Feeds, feedsIn } from '../../worker/feeds.ts';
+import { Feeds } from '../../worker/feeds.ts';
 import { withDatabase } from '../database.ts';
 import { CommandError, finish } from '../exit.ts';
 import { addUsage } from '../help.ts';
