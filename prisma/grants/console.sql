@@ -7,8 +7,9 @@
 
 revoke all on users, currencies, customers, taxes, peers, invoices, cdrs, past_calls, past_sums, known_calls, dead_letters,
   dead_letter_events, letter_keys, console_sessions, console_attempts, console_addresses, customer_keys,
-  source_rules, heard, sequence_runs, _prisma_migrations from :"role";
-revoke all on sequence dead_letters_id_seq, dead_letter_events_id_seq, customer_keys_id_seq from :"role";
+  source_rules, heard, sequence_runs, replays, replay_letters, activity, _prisma_migrations from :"role";
+revoke all on sequence dead_letters_id_seq, dead_letter_events_id_seq, customer_keys_id_seq, replays_id_seq,
+  activity_id_seq from :"role";
 
 grant usage on schema public to :"role";
 grant select on _prisma_migrations to :"role";
@@ -20,5 +21,8 @@ grant update (balance, charged, calls) on customers to :"role";
 grant update (calls, cost, tax, total) on invoices to :"role";
 grant select, insert, update on dead_letters, dead_letter_events to :"role";
 grant usage on sequence dead_letters_id_seq, dead_letter_events_id_seq to :"role";
+grant select, insert, update on replays, replay_letters to :"role";
+grant select, insert on activity to :"role";
+grant usage on sequence replays_id_seq, activity_id_seq to :"role";
 grant select, insert, update, delete on console_sessions, console_attempts, console_addresses to :"role";
 grant execute on function settle_assert(boolean, text), letter_digest(bytea) to :"role";

@@ -5,8 +5,9 @@
 
 revoke all on users, currencies, customers, taxes, peers, invoices, cdrs, past_calls, past_sums, known_calls, dead_letters,
   dead_letter_events, letter_keys, console_sessions, console_attempts, console_addresses, customer_keys,
-  source_rules, heard, sequence_runs, _prisma_migrations from :"role";
-revoke all on sequence dead_letters_id_seq, dead_letter_events_id_seq, customer_keys_id_seq from :"role";
+  source_rules, heard, sequence_runs, replays, replay_letters, activity, _prisma_migrations from :"role";
+revoke all on sequence dead_letters_id_seq, dead_letter_events_id_seq, customer_keys_id_seq, replays_id_seq,
+  activity_id_seq from :"role";
 
 grant usage on schema public to :"role";
 grant select on _prisma_migrations to :"role";
@@ -19,3 +20,4 @@ grant insert, update on past_sums to :"role";
 grant select, delete on dead_letters, dead_letter_events to :"role";
 -- For the lock on a row that goes; PostgreSQL asks for a column that may be written.
 grant update (closed_at) on dead_letters to :"role";
+grant select, delete on replays, replay_letters, activity to :"role";

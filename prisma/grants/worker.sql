@@ -6,8 +6,9 @@
 
 revoke all on users, currencies, customers, taxes, peers, invoices, cdrs, past_calls, past_sums, known_calls, dead_letters,
   dead_letter_events, letter_keys, console_sessions, console_attempts, console_addresses, customer_keys,
-  source_rules, heard, sequence_runs, _prisma_migrations from :"role";
-revoke all on sequence dead_letters_id_seq, dead_letter_events_id_seq, customer_keys_id_seq from :"role";
+  source_rules, heard, sequence_runs, replays, replay_letters, activity, _prisma_migrations from :"role";
+revoke all on sequence dead_letters_id_seq, dead_letter_events_id_seq, customer_keys_id_seq, replays_id_seq,
+  activity_id_seq from :"role";
 
 grant usage on schema public to :"role";
 grant select on _prisma_migrations to :"role";

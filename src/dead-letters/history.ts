@@ -133,6 +133,7 @@ function textOf({ event, attempt, detail }: DeadLetterEvent): string {
         ? `retried alone by the worker: ${detail.reason}${detail.into ? `, kept as dead letter ${detail.into}` : ''}`
         : `attempt ${attempt}: ${detail.reason}, merged into dead letter ${detail.into}`;
     case 'discarded':
+    case 'reopened':
       return '';
     default:
       return event satisfies never;

@@ -10,7 +10,15 @@ export interface DeadLetterDetail extends DeadLetterSummary {
   error: string | null;
 }
 
-export const eventNames = ['edited', 'replayed', 'died', 'resolved', 'discarded', 'merged'] as const;
+export const eventNames = [
+  'edited',
+  'replayed',
+  'died',
+  'resolved',
+  'discarded',
+  'reopened',
+  'merged',
+] as const;
 export type EventName = (typeof eventNames)[number];
 
 export interface DeadLetterEvent {
