@@ -25,6 +25,7 @@ import { reconcile } from '../../src/store/reconcile.ts';
 import { closeSession, openSession, readCandidate, sessionUser } from '../../src/store/sessions.ts';
 import { countAttempt, countSuccess } from '../../src/store/sign-in.ts';
 import type { Sql } from '../../src/store/sql.ts';
+import { Throughput } from '../../src/store/throughput.ts';
 import { disableUser, readUsers, upsertUser } from '../../src/store/users.ts';
 import { type Admitted, admit } from '../../src/worker/admission.ts';
 
@@ -209,5 +210,6 @@ async function look(sql: Sql, turn: number): Promise<void> {
   await groupDeadLetters(sql, filter, 'key', 'USD');
   await readOpenDeadLetters(sql);
   await readStored(sql, `least-${turn}`);
-  await readOverview(sql);
+  await readOverview(sql, 'USD');
+  await new Throughput(sql).hours();
 }

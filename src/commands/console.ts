@@ -1,8 +1,11 @@
 import type { Command } from 'commander';
 import { billingVariables } from '../billing-rules.ts';
+import { QueueWatch } from '../broker/queue-watch.ts';
+import { defaultNames } from '../broker/topology.ts';
 import { type Config, ConfigError, readConfig } from '../config.ts';
 import { brokerOf, brokerVariables, databaseVariables } from '../connections.ts';
 import type { ConsoleContext } from '../console/context.ts';
+import { createOverviewSource } from '../console/overview-source.ts';
 import { serveConsole } from '../console/server.ts';
 import { dryRun } from '../dead-letters/dry-run.ts';
 import { InvalidInput } from '../dead-letters/input.ts';
@@ -12,6 +15,7 @@ import { createLogger } from '../ops/logger.ts';
 import { feedsIn } from '../sources-file.ts';
 import { type Database, describeFailure, expectAnswer } from '../store/database.ts';
 import { Feeds } from '../worker/feeds.ts';
+import { connectionSettings } from './broker.ts';
 import { databaseProblem, withDatabase } from './database.ts';
 import { EXIT } from './exit.ts';
 import { addUsage } from './help.ts';
@@ -33,6 +37,8 @@ const variables = [
 type ConsoleConfig = Pick<Config, (typeof variables)[number]>;
 
 const STATEMENT_TIMEOUT_MS = 60_000;
+/** A page does not wait longer for the broker. */
+const BROKER_ANSWER_MS = 2_000;
 
 /** `console`: the dead letters as a web page, served by a process of its own. */
 export function registerConsole(program: Command): void {
@@ -64,11 +70,17 @@ async function serve(config: ConsoleConfig, database: Database): Promise<void> {
   const log = createLogger(config.LOG_LEVEL);
   // A wrong DATABASE_URL shows in the log, and not only when somebody signs in.
   expectAnswer(database.sql).catch((error: unknown) => log.warn(databaseProblem(error)));
+  const queues = new QueueWatch({
+    ...brokerOf(config),
+    ...connectionSettings('console'),
+    queues: [defaultNames.queue, defaultNames.deadQueue, defaultNames.resultsQueue],
+    answerMs: BROKER_ANSWER_MS,
+  });
   const server = await serveConsole({
     host: config.CONSOLE_HOST,
     port: config.CONSOLE_PORT,
     trustedProxies: config.CONSOLE_TRUSTED_PROXIES,
-    context: contextOf(config, database),
+    context: contextOf(config, database, queues),
     describe: describeFailure,
     log: (fields, message) => log.info(fields, message),
   });
@@ -79,6 +91,7 @@ async function serve(config: ConsoleConfig, database: Database): Promise<void> {
   log.info({ host: config.CONSOLE_HOST, port: server.port }, 'serving the console');
   await stopped;
   await server.close();
+  await queues.close();
 }
 
 /** The feeds of the file as it is now. Throws InvalidInput where it is wrong. */
@@ -90,10 +103,11 @@ function feedsOf({ SOURCES_FILE }: ConsoleConfig): Feeds {
   }
 }
 
-function contextOf(config: ConsoleConfig, database: Database): ConsoleContext {
+function contextOf(config: ConsoleConfig, database: Database, queues: QueueWatch): ConsoleContext {
   return {
     sql: database.sql,
     systemCurrency: config.SYSTEM_CURRENCY,
+    overview: createOverviewSource(database.sql, config.SYSTEM_CURRENCY, () => queues.read()),
     // The file is read each time: it may have been mended since.
     dryRun: async (ids, edits) => await dryRun(ids, edits, database, config, feedsOf(config)),
     replay: async (ids, order, stop, onProgress) => {

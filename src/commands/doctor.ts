@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { billingVariables } from '../billing-rules.ts';
 import { type BrokerConnection, type OpenResult, openConnection } from '../broker/connect.ts';
 import { checkTopology } from '../broker/declare.ts';
+import { readDepth } from '../broker/depth.ts';
 import { bindingsHealth, withRouting } from '../broker/health/bindings.ts';
 import {
   type Health,
@@ -17,7 +18,6 @@ import { type Routing, readRouting } from '../broker/health/routing.ts';
 import { defaultNames, type FeedExchange, type TopologyNames } from '../broker/topology.ts';
 import { type Config, readConfig } from '../config.ts';
 import { brokerOf, brokerVariables, databaseVariables } from '../connections.ts';
-import { within } from '../retry.ts';
 import { feedsIn } from '../sources-file.ts';
 import { connectionSettings, managementOf, withHint } from './broker.ts';
 import { examineDatabase } from './doctor-database.ts';
@@ -120,7 +120,7 @@ async function examineQueues(
   const lagOf = async (queue: string) =>
     connection === undefined
       ? skipped
-      : lagHealth(queue, await depthOf(connection, queue), managed, Date.now() / 1000);
+      : lagHealth(queue, await readDepth(connection, queue), managed, Date.now() / 1000);
   return [
     { check: 'policies', ...policiesHealth(managed, names) },
     { check: 'quorum', ...quorumHealth(managed) },
@@ -149,21 +149,4 @@ async function topologyHealth(
   const unchecked = reports.some(({ state, problem }) => state === 'ok' && problem !== null);
   const note = `${unchecked ? 'exist; this user may not check the arguments of all' : 'ok'}${otherwise.join('')}`;
   return { state: 'ok', detail: `${reports.length} exchanges and queues ${note}` };
-}
-
-/** Null if the queue does not exist. */
-async function depthOf(connection: BrokerConnection, queue: string) {
-  const channel = await connection.openChannel();
-  // A missing queue closes the channel; without a listener, its error would close the connection too.
-  channel.on('error', () => {});
-  try {
-    const { messageCount, consumerCount } = await within(
-      channel.checkQueue(queue),
-      connection.rpcTimeoutMs,
-      `the answer about ${queue}`,
-    );
-    return { ready: messageCount, consumers: consumerCount };
-  } catch {
-    return null;
-  }
 }

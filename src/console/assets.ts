@@ -1,3 +1,6 @@
+import { chartCss } from './chart-style.ts';
+import { liveScript } from './live-script.ts';
+
 /** Light and dark; one column on a phone. */
 export const css = `
 :root { color-scheme: light dark; --line: #8885; --soft: #8882; --accent: #0b62c4; --bad: #b3261e; --good: #1b7f3b; }
@@ -27,13 +30,12 @@ button.danger { color: var(--bad); }
 .numbers li { border: 1px solid var(--line); border-radius: .5rem; padding: .6rem 1rem; min-width: 8rem; }
 .numbers b { display: block; font-size: 1.6rem; }
 .problem, .dead { color: var(--bad); } .resolved { color: var(--good); }
-svg { display: block; width: 100%; height: 4rem; fill: var(--accent); border-bottom: 1px solid var(--line); } svg.bad { fill: var(--bad); } td svg { height: 1.6rem; min-width: 8rem; }
 progress { width: 100%; height: 1.6rem; accent-color: var(--accent); }
 pre { background: var(--soft); padding: .8rem; overflow-x: auto; white-space: pre-wrap; }
 @media (max-width: 40rem) { form.filters label, form.act label, form.act button { flex: 1 1 100%; } .wide { display: none; } }
-`;
+${chartCss}`;
 
-/** Shows the progress of a replay, and refreshes the overview, without reloading the page. */
+/** Shows the progress of a replay, and renews the overview, without reloading the page. */
 export const js = `
 'use strict';
 const job = document.querySelector('[data-job]');
@@ -56,17 +58,4 @@ if (job) {
   };
   follow();
 }
-const live = document.querySelector('[data-live]');
-if (live) {
-  const refresh = async () => {
-    const answer = document.hidden ? undefined : await fetch(location.href).catch(() => undefined);
-    if (answer && answer.ok) {
-      const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
-      const fresh = page.querySelector('[data-live]');
-      if (fresh) live.replaceChildren(...fresh.childNodes);
-    }
-    setTimeout(refresh, 5000);
-  };
-  setTimeout(refresh, 5000);
-}
-`;
+${liveScript}`;

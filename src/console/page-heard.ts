@@ -2,7 +2,9 @@ import { timeOf } from '../dead-letters/format.ts';
 import { everyText } from '../domain/every.ts';
 import { countOf, type Gap } from '../domain/sequence.ts';
 import { type HeardState, isLate } from '../store/heard/read.ts';
+import { agoText } from './ago.ts';
 import { type Html, html } from './html.ts';
+import { renewal } from './live.ts';
 import type { ConsoleResponse } from './respond.ts';
 
 const GAPS_SHOWN = 10;
@@ -15,7 +17,8 @@ export function heardPage(states: readonly HeardState[]): ConsoleResponse {
     kind: 'page',
     title: 'Feeds and switches',
     script: true,
-    body: html`<div data-live>
+    body: html`${renewal}
+<div data-live>
 <p>${late === 0 ? 'None is late.' : html`<b class="dead">${late}</b> ${late === 1 ? 'is' : 'are'} late: silent for longer than expected.`}</p>
 ${table(states)}
 </div>`,
@@ -54,12 +57,4 @@ function gapsOf(gaps: readonly Gap[]): Html {
     .map(({ first, last }) => (first === last ? `${first}` : `${first}–${last}`));
   const more = gaps.length - shown.length;
   return html`<b class="dead">${missing}</b> missing: ${more > 0 && `${more} more, `}${shown.join(', ')}`;
-}
-
-/** In one unit, rounded down: 95 seconds are 1m. */
-function agoText(seconds: number): string {
-  const whole = Math.max(0, Math.floor(seconds));
-  if (whole < 60) return `${whole}s`;
-  if (whole < 3600) return `${Math.floor(whole / 60)}m`;
-  return whole < 172_800 ? `${Math.floor(whole / 3600)}h` : `${Math.floor(whole / 86_400)}d`;
 }

@@ -1,62 +1,141 @@
 import plur from 'plur';
-import type { Overview } from '../store/overview.ts';
+import type { HeardState } from '../store/heard/read.ts';
+import { isLate } from '../store/heard/read.ts';
+import type { AtStake, OpenMachine, OpenReason } from '../store/overview.ts';
+import type { Bucket } from '../store/throughput.ts';
+import { agoText } from './ago.ts';
+import { chart, grouped } from './chart.ts';
 import { type Html, html } from './html.ts';
+import { renewal } from './live.ts';
+import type { OverviewState, QueueDepths, Unit } from './overview-source.ts';
 import type { ConsoleResponse } from './respond.ts';
 
-/** Results per minute, and open dead letters by reason and machine over time. */
-export function overviewPage({ stored, died, statuses, byReason, byMachine }: Overview): ConsoleResponse {
-  const last = (counts: readonly { count: number }[]) => counts.at(-2)?.count ?? 0;
+export interface OverviewView {
+  state: OverviewState;
+  unit: Unit;
+  buckets: readonly Bucket[];
+  now: Date;
+}
+
+const QUEUE_OF_CALLS = 'cdrs.create';
+
+/** What a URL asks for; the minutes of the last hour unless it says otherwise. */
+export function unitOf(text: string | null): Unit {
+  return text === 'hour' ? 'hour' : 'minute';
+}
+
+/** What comes in, what is open and how old it is, and whether workers and feeds are there. */
+export function overviewPage({ state, unit, buckets, now }: OverviewView): ConsoleResponse {
+  const { statuses, reasons, machines, machinesInAll, queues, heard } = state;
   return {
     kind: 'page',
     title: 'Overview',
     script: true,
-    body: html`<div data-live>
-<ul class="numbers">
-<li><b class="resolved">${last(stored)}</b> ${plur('call', last(stored))} stored in the last full minute</li>
-<li><b class="dead">${last(died)}</b> ${plur('dead letter', last(died))} added or repeated in the last full minute</li>
-${statuses.map(
-  ({ status, count }) =>
-    html`<li><b>${count}</b> <a href="/dead-letters?status=${status}">${status}</a></li>`,
-)}
-</ul>
-<h2>Stored calls per minute, last hour</h2>
-${bars(
-  stored.map(({ count }) => count),
-  'Stored calls per minute',
-  '',
-)}
-<h2>Dead letters added or repeated per minute, last hour</h2>
-${bars(
-  died.map(({ count }) => count),
-  'Dead letters added or repeated per minute',
-  'bad',
-)}
-${table('Open dead letters by reason, last 24 hours', 'reason', byReason)}
-${table('Open dead letters by machine, last 24 hours', 'machine', byMachine)}
+    body: html`${renewal}
+<div data-live>
+${tiles(state, now)}
+<section aria-labelledby="over-time"><h2 id="over-time">Calls and dead letters, ${unit === 'minute' ? 'last hour' : 'last 24 hours'}</h2>
+<p>${unit === 'minute' ? html`By minute · <a href="/?by=hour">by hour</a>` : html`<a href="/">By minute</a> · by hour`}</p>
+${chart({
+  unit,
+  at: buckets.map(({ at }) => at),
+  series: [
+    { noun: 'call', did: 'stored', isBad: false, counts: buckets.map(({ stored }) => stored) },
+    {
+      noun: 'dead letter',
+      did: 'added or repeated',
+      isBad: true,
+      counts: buckets.map(({ died }) => died),
+    },
+  ],
+})}</section>
+<section aria-labelledby="by-reason"><h2 id="by-reason">Open dead letters by reason</h2>${reasonTable(reasons, now)}</section>
+<section aria-labelledby="by-machine"><h2 id="by-machine">Open dead letters by machine</h2>${machineTable(machines, machinesInAll, now)}</section>
+<section aria-labelledby="queues"><h2 id="queues">Queues</h2>${queueTable(queues)}</section>
+<section aria-labelledby="feeds"><h2 id="feeds">Feeds and switches</h2>${feeds(heard)}</section>
+<section aria-labelledby="statuses"><h2 id="statuses">All dead letters</h2><ul class="numbers">${statuses.map(
+      ({ status, count }) =>
+        html`<li><b>${grouped(count)}</b> <a href="/dead-letters?status=${status}">${status}</a></li>`,
+    )}</ul>${statuses.length === 0 && html`<p>None.</p>`}</section>
 </div>`,
   };
 }
 
-function table(title: string, field: string, rows: readonly { name: string; hours: number[] }[]): Html {
-  if (rows.length === 0) return html`<h2>${title}</h2><p>None.</p>`;
-  return html`<h2>${title}</h2>
-<div class="scroll"><table>
-<thead><tr><th scope="col">${field}</th><th scope="col">dead letters</th><th scope="col">per hour</th></tr></thead>
+/** What is looked at first: how many are open and since when, and whether anybody is at work. */
+function tiles({ reasons, queues, heard }: OverviewState, now: Date): Html {
+  const open = reasons.reduce((sum, { count }) => sum + count, 0);
+  const oldest = reasons.map(({ oldest: at }) => at).sort((a, b) => a.getTime() - b.getTime())[0];
+  const calls =
+    queues.kind === 'known' ? queues.queues.find(({ name }) => name === QUEUE_OF_CALLS)?.depth : null;
+  const late = heard.filter(isLate).length;
+  return html`<ul class="numbers">
+<li><b class="${open === 0 ? 'resolved' : 'dead'}">${grouped(open)}</b> <a href="/dead-letters">open ${plur('dead letter', open)}</a></li>
+${oldest !== undefined && html`<li><b>${age(oldest, now)}</b> since the oldest died</li>`}
+${
+  calls
+    ? html`<li><b>${grouped(calls.ready)}</b> ${plur('call', calls.ready)} waiting in ${QUEUE_OF_CALLS}</li>
+<li><b class="${calls.consumers === 0 ? 'dead' : ''}">${calls.consumers}</b> ${plur('worker', calls.consumers)} consuming</li>`
+    : html`<li><b class="dead">?</b> workers: the broker is not reachable</li>`
+}
+<li><b class="${late === 0 ? '' : 'dead'}">${late}</b> late ${late === 1 ? 'feed or switch' : 'feeds or switches'}</li>
+</ul>`;
+}
+
+function reasonTable(rows: readonly OpenReason[], now: Date): Html {
+  if (rows.length === 0) return html`<p>None is open.</p>`;
+  return html`<div class="scroll"><table>
+<thead><tr><th scope="col">reason</th><th scope="col" class="number">open</th><th scope="col" class="number">last hour</th><th scope="col">oldest</th><th scope="col">money at stake</th></tr></thead>
 <tbody>${rows.map(
-    ({
-      name,
-      hours,
-    }) => html`<tr><th scope="row"><a href="/dead-letters?status=dead&amp;since=24h&amp;${field}=${encodeURIComponent(name)}">${name}</a></th>
-<td class="number">${hours.reduce((sum, count) => sum + count, 0)}</td><td>${bars(hours, `${name} per hour`, 'bad')}</td></tr>`,
+    ({ reason, count, lastHour, oldest, atStake, unverified }) =>
+      html`<tr><th scope="row"><a href="/dead-letters?status=dead&amp;reason=${reason}">${reason}</a></th>
+<td class="number">${grouped(count)}</td><td class="number">${grouped(lastHour)}</td><td>${age(oldest, now)}</td><td>${stake(atStake)}${
+        unverified > 0 && html` <small>${grouped(unverified)} of unknown senders not counted</small>`
+      }</td></tr>`,
   )}</tbody></table></div>`;
 }
 
-/** A bar chart without script or style; its label has the numbers. */
-function bars(counts: readonly number[], label: string, kind: string): Html {
-  const most = Math.max(1, ...counts);
-  return html`<svg class="${kind}" role="img" aria-label="${label}: maximum ${Math.max(0, ...counts)}, now ${counts.at(-1) ?? 0}" viewBox="0 0 ${counts.length * 10} 100" preserveAspectRatio="none">
-${counts.map((count, index) => {
-  const height = Math.round((count / most) * 98) + (count > 0 ? 2 : 0);
-  return html`<rect x="${index * 10}" y="${100 - height}" width="8" height="${height}"></rect>`;
-})}</svg>`;
+function stake(atStake: readonly AtStake[]): string {
+  return atStake.map(({ currency, cost }) => `${cost} ${currency}`).join(', ') || 'none';
 }
+
+function machineTable(rows: readonly OpenMachine[], inAll: number, now: Date): Html {
+  if (rows.length === 0) return html`<p>None is open.</p>`;
+  return html`${inAll > rows.length && html`<p>The ${rows.length} machines with the most, of ${grouped(inAll)}.</p>`}
+<div class="scroll"><table>
+<thead><tr><th scope="col">machine</th><th scope="col" class="number">open</th><th scope="col" class="number">last hour</th><th scope="col">oldest</th></tr></thead>
+<tbody>${rows.map(
+    ({ machine, count, lastHour, oldest }) =>
+      html`<tr><th scope="row">${machine === null ? 'not readable' : html`<a href="/dead-letters?status=dead&amp;machine=${encodeURIComponent(machine)}">${machine}</a>`}</th>
+<td class="number">${grouped(count)}</td><td class="number">${grouped(lastHour)}</td><td>${age(oldest, now)}</td></tr>`,
+  )}</tbody></table></div>`;
+}
+
+function queueTable(queues: QueueDepths): Html {
+  if (queues.kind === 'unknown')
+    return html`<p class="problem">The broker is not reachable: ${queues.problem}</p>`;
+  return html`<div class="scroll"><table>
+<thead><tr><th scope="col">queue</th><th scope="col" class="number">waiting</th><th scope="col" class="number">consumers</th></tr></thead>
+<tbody>${queues.queues.map(
+    ({ name, depth }) =>
+      html`<tr><th scope="row">${name}</th>${
+        depth === null
+          ? html`<td colspan="2">does not exist, or this user may not ask</td>`
+          : html`<td class="number">${grouped(depth.ready)}</td><td class="number">${depth.consumers}</td>`
+      }</tr>`,
+  )}</tbody></table></div>`;
+}
+
+function feeds(heard: readonly HeardState[]): Html {
+  if (heard.length === 0) return html`<p>None was heard of, and none is expected.</p>`;
+  const late = heard.filter(isLate);
+  return html`<p>${grouped(heard.length)} heard of or expected, ${late.length === 0 ? 'none late' : `${late.length} late`}: <a href="/feeds">when each was heard last</a>.</p>
+${
+  late.length > 0 &&
+  html`<ul>${late.map(
+    ({ kind, name, silentSeconds }) =>
+      html`<li>${kind} <strong>${name}</strong> <span class="dead">silent for ${agoText(silentSeconds)}</span></li>`,
+  )}</ul>`
+}`;
+}
+
+const age = (at: Date, now: Date) => agoText((now.getTime() - at.getTime()) / 1000);

@@ -2,14 +2,13 @@ import { readDeadLetterView } from '../dead-letters/history.ts';
 import { readSelection } from '../dead-letters/selection.ts';
 import { type Cursor, readPage } from '../store/dead-letters/list.ts';
 import { readHeard } from '../store/heard/read.ts';
-import { readOverview } from '../store/overview.ts';
 import { correct, discard, filterTextOf, showDryRun, startReplay } from './actions.ts';
 import type { ConsoleContext } from './context.ts';
 import { type Jobs, numbersOf } from './jobs.ts';
 import { deadLetterPage } from './page-dead-letter.ts';
 import { deadLettersPage } from './page-dead-letters.ts';
 import { heardPage } from './page-heard.ts';
-import { overviewPage } from './page-overview.ts';
+import { overviewPage, unitOf } from './page-overview.ts';
 import { jobPage, jobsPage } from './page-replays.ts';
 import { type ConsoleResponse, errorPage } from './respond.ts';
 import type { Session } from './session.ts';
@@ -38,7 +37,11 @@ const routes: readonly Route[] = [
   {
     method: 'GET',
     path: /^\/$/,
-    handle: async ({ context }) => overviewPage(await readOverview(context.sql)),
+    handle: async ({ context: { overview }, url }) => {
+      const unit = unitOf(url.searchParams.get('by'));
+      const [state, buckets] = await Promise.all([overview.state(), overview.buckets(unit)]);
+      return overviewPage({ state, unit, buckets, now: new Date() });
+    },
   },
   {
     method: 'GET',

@@ -1,73 +1,86 @@
-import { deadReasons } from '../domain/outcome.ts';
+import type { DeadReason } from '../domain/outcome.ts';
 import { type Sql, statement } from './sql.ts';
 
-/** One bucket of time. */
-export interface Bucket {
-  at: Date;
+/** An amount of one currency. */
+export interface AtStake {
+  currency: string;
+  cost: string;
+}
+
+/** The open dead letters of one reason. */
+export interface OpenReason {
+  reason: DeadReason;
   count: number;
+  /** Of them, those that died in the last hour. */
+  lastHour: number;
+  /** When the oldest died first. */
+  oldest: Date;
+  /** Their costs, where they can be read and the sender is known. */
+  atStake: AtStake[];
+  /** Those whose sender is not known: their costs are not among those. */
+  unverified: number;
+}
+
+/** The open dead letters of one machine; null for those that name none. */
+export interface OpenMachine {
+  machine: string | null;
+  count: number;
+  lastHour: number;
+  oldest: Date;
 }
 
 export interface Overview {
-  /** Calls stored a minute, the last hour. */
-  stored: Bucket[];
-  /** Dead letters that died last in each minute of the last hour. */
-  died: Bucket[];
-  /** Dead letters by status. */
   statuses: { status: string; count: number }[];
-  /** Open dead letters of the last 24 hours by reason and by machine, hour by hour. */
-  byReason: { name: string; hours: number[] }[];
-  byMachine: { name: string; hours: number[] }[];
+  /** The largest first. */
+  reasons: OpenReason[];
+  /** Those with the most open dead letters, MACHINES at most. */
+  machines: OpenMachine[];
+  /** How many machines have open dead letters. */
+  machinesInAll: number;
 }
 
-const MINUTES = 60;
-const HOURS = 24;
 const MACHINES = 10;
-
-/** The calls of one hour, by the block range index on received_at. */
-const STORED = statement(
-  'overview.stored',
-  `
-  select minute as at, count(c.received_at)::int as count
-  from generate_series(date_trunc('minute', now()) - interval '${MINUTES - 1} minutes', now(), '1 minute') minute
-  left join (select date_trunc('minute', received_at) as received_at from cdrs
-    where received_at >= date_trunc('minute', now()) - interval '${MINUTES - 1} minutes') c on c.received_at = minute
-  group by minute order by minute`,
-);
-
-const DIED = statement(
-  'overview.died',
-  `
-  select minute as at, count(d.at)::int as count
-  from generate_series(date_trunc('minute', now()) - interval '${MINUTES - 1} minutes', now(), '1 minute') minute
-  left join (select date_trunc('minute', last_dead_at) as at from dead_letters
-    where last_dead_at >= date_trunc('minute', now()) - interval '${MINUTES - 1} minutes') d on d.at = minute
-  group by minute order by minute`,
-);
+const LAST_HOUR = "count(*) filter (where last_dead_at > now() - interval '1 hour')";
 
 const STATUSES = statement(
   'overview.statuses',
   'select status, count(*)::int as count from dead_letters group by status order by status',
 );
 
-const byHour = (column: string, limit: number) => `
-  select coalesce(${column}, '(unknown)') as name, array(
-    select count(*) filter (where moment = hour)::int from unnest(array_agg(date_trunc('hour', last_dead_at))) moment
-    right join generate_series(date_trunc('hour', now()) - interval '${HOURS - 1} hours', now(), '1 hour') hour
-      on moment = hour group by hour order by hour) as hours
-  from dead_letters
-  where status in ('dead', 'replaying') and last_dead_at >= date_trunc('hour', now()) - interval '${HOURS - 1} hours'
-  group by 1 order by count(*) desc, 1 limit ${limit}`;
-const BY_REASON = statement('overview.by-reason', byHour('reason', deadReasons.length));
-const BY_MACHINE = statement('overview.by-machine', byHour('machine', MACHINES));
+const REASONS = statement(
+  'overview.reasons',
+  `
+  with part as (
+    select reason, coalesce(currency, $1::char(3)) as currency, count(*) as count, ${LAST_HOUR} as last_hour,
+      min(first_dead_at) as oldest, sum(cost) filter (where verified) as cost,
+      count(*) filter (where not verified) as unverified
+    from dead_letters where is_open group by 1, 2)
+  select reason, sum(count)::int as count, sum(last_hour)::int as "lastHour", min(oldest) as oldest,
+    coalesce(jsonb_agg(jsonb_build_object('currency', currency, 'cost', trim_scale(cost)::text) order by currency)
+      filter (where cost <> 0), '[]') as "atStake",
+    sum(unverified)::int as unverified
+  from part group by reason order by 2 desc, reason`,
+);
 
-/** What the first page of the console shows. */
-export async function readOverview(sql: Sql): Promise<Overview> {
-  const [stored, died, statuses, byReason, byMachine] = await Promise.all([
-    sql<Bucket>(STORED, []),
-    sql<Bucket>(DIED, []),
+const MACHINE = statement(
+  'overview.machines',
+  `
+  select machine, count(*)::int as count, ${LAST_HOUR}::int as "lastHour", min(first_dead_at) as oldest,
+    (count(*) over ())::int as "inAll"
+  from dead_letters where is_open group by machine order by 2 desc, machine limit ${MACHINES}`,
+);
+
+/** What is open and how old it is, for the first page of the console. Throws what the database throws. */
+export async function readOverview(sql: Sql, systemCurrency: string): Promise<Overview> {
+  const [statuses, reasons, machines] = await Promise.all([
     sql<{ status: string; count: number }>(STATUSES, []),
-    sql<{ name: string; hours: number[] }>(BY_REASON, []),
-    sql<{ name: string; hours: number[] }>(BY_MACHINE, []),
+    sql<OpenReason>(REASONS, [systemCurrency]),
+    sql<OpenMachine & { inAll: number }>(MACHINE, []),
   ]);
-  return { stored, died, statuses, byReason, byMachine };
+  return {
+    statuses,
+    reasons,
+    machines: machines.map(({ inAll, ...machine }) => machine),
+    machinesInAll: machines[0]?.inAll ?? 0,
+  };
 }

@@ -98,7 +98,7 @@ describe('the console in a browser', () => {
   });
 
   it('lists by filters', async () => {
-    await page.getByRole('link', { name: 'Dead letters' }).click();
+    await page.getByRole('link', { name: 'Dead letters', exact: true }).click();
     expect(await page.locator('tbody tr').count()).toBe(50);
     await page.getByLabel('key', { exact: true }).fill('scustomer');
     await page.getByRole('button', { name: 'Show' }).click();
