@@ -4,13 +4,15 @@ import type { Writable } from 'node:stream';
 import type { Command } from 'commander';
 import { ConfigError, readConfig } from '../../config.ts';
 import { databaseVariables } from '../../connections.ts';
+import { exported } from '../../dead-letters/export.ts';
 import { withDatabase } from '../database.ts';
 import { CommandError } from '../exit.ts';
 import { addUsage } from '../help.ts';
 import { writeData } from '../print.ts';
-import { exported } from './formats.ts';
 import { addSelection, expectKnown, type SelectionOptions, selectionOf } from './options.ts';
 import { deadSession } from './session.ts';
+
+const variables = [...databaseVariables, 'SYSTEM_CURRENCY'] as const;
 
 /** `dead export`: everything selected, for other programs. */
 export function registerExport(dead: Command): void {
@@ -25,7 +27,7 @@ export function registerExport(dead: Command): void {
       'cdr-ingest dead export --status dead > dead.jsonl',
       'cdr-ingest dead export --reason rejected --since 7d --csv --output rejected.csv',
     ],
-    environment: databaseVariables,
+    environment: variables,
   });
 }
 
@@ -41,13 +43,16 @@ async function exportDeadLetters(
 ): Promise<void> {
   if (json && csv) throw new ConfigError('--json and --csv: expected one of them');
   const filter = selectionOf(ids, options);
-  const format = json ? 'array' : csv ? 'csv' : 'lines';
-  await withDatabase(readConfig(databaseVariables), deadSession, async ({ sql }) => {
+  const format = json ? 'json' : csv ? 'plain-csv' : 'lines';
+  const config = readConfig(variables);
+  await withDatabase(config, deadSession, async ({ sql }) => {
     await expectKnown(sql, filter);
     const file = output === undefined ? undefined : await newFile(output);
-    await writeData(exported(sql, filter, format), file).catch((error: unknown) => {
-      throw isWriteError(error) ? outputError(error) : error;
-    });
+    await writeData(exported(sql, filter, { format, systemCurrency: config.SYSTEM_CURRENCY }), file).catch(
+      (error: unknown) => {
+        throw isWriteError(error) ? outputError(error) : error;
+      },
+    );
   });
 }
 

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { ConfigError, readConfig } from '../../config.ts';
 import { databaseVariables } from '../../connections.ts';
+import { exported } from '../../dead-letters/export.ts';
 import { readCount } from '../../dead-letters/input.ts';
 import {
   countDeadLetters,
@@ -14,7 +15,6 @@ import type { Sql } from '../../store/sql.ts';
 import { withDatabase } from '../database.ts';
 import { addUsage } from '../help.ts';
 import { printJson, printLine, writeData } from '../print.ts';
-import { exported } from './formats.ts';
 import { addSelection, expectKnown, fromOptions, type SelectionOptions, selectionOf } from './options.ts';
 import { deadSession } from './session.ts';
 import { printGroups, printList } from './tables.ts';
@@ -76,7 +76,7 @@ interface Wanted {
 
 async function listDeadLetters(sql: Sql, { filter, limit, isJson, systemCurrency }: Wanted): Promise<void> {
   if (isJson) {
-    await writeData(exported(sql, filter, 'array', limit));
+    await writeData(exported(sql, filter, { format: 'json', systemCurrency, limit }));
     return;
   }
   const { deadLetters, next } = await readPage(sql, filter, limit ?? TABLE_ROWS);
