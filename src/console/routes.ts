@@ -1,36 +1,16 @@
-import { readDeadLetterView } from '../dead-letters/history.ts';
 import { readSelection } from '../dead-letters/selection.ts';
 import { type Cursor, readPage } from '../store/dead-letters/list.ts';
 import { readHeard } from '../store/heard/read.ts';
-import { correct, discard, filterTextOf, showDryRun, startReplay } from './actions.ts';
-import type { ConsoleContext } from './context.ts';
-import { type Jobs, numbersOf } from './jobs.ts';
-import { deadLetterPage } from './page-dead-letter.ts';
+import { discard, filterTextOf } from './actions.ts';
 import { deadLettersPage } from './page-dead-letters.ts';
 import { heardPage } from './page-heard.ts';
 import { overviewPage, unitOf } from './page-overview.ts';
-import { jobPage, jobsPage } from './page-replays.ts';
 import { type ConsoleResponse, errorPage } from './respond.ts';
-import type { Session } from './session.ts';
-
-/** A request of a signed-in user; `form` is empty for GET. */
-export interface ConsoleRequest {
-  url: URL;
-  form: URLSearchParams;
-  session: Session;
-  context: ConsoleContext;
-  jobs: Jobs;
-}
-
-interface Route {
-  method: 'GET' | 'POST';
-  path: RegExp;
-  /** `id` is what the group in `path` matched. */
-  handle: (request: ConsoleRequest, id: string) => Promise<ConsoleResponse> | ConsoleResponse;
-}
+import { type ConsoleRequest, NOT_FOUND, type Route } from './route.ts';
+import { callRoutes } from './routes-call.ts';
+import { replayRoutes } from './routes-replays.ts';
 
 const PAGE = 50;
-const NOT_FOUND = errorPage(404, 'Not found', 'There is no such page.');
 
 /** Every page and every action. Whatever changes something is a POST, which only operators may send. */
 const routes: readonly Route[] = [
@@ -50,54 +30,12 @@ const routes: readonly Route[] = [
   },
   { method: 'GET', path: /^\/dead-letters$/, handle: list },
   {
-    method: 'GET',
-    path: /^\/dead-letters\/(\d{1,18})$/,
-    handle: async ({ context, session }, id) => {
-      const view = await readDeadLetterView(context.sql, id, context.systemCurrency);
-      return view === undefined ? NOT_FOUND : deadLetterPage(view, session);
-    },
-  },
-  { method: 'GET', path: /^\/replays$/, handle: ({ jobs }) => jobsPage(jobs.all) },
-  {
-    method: 'GET',
-    path: /^\/replays\/([\w-]+)\.json$/,
-    handle: ({ jobs }, id) => {
-      const job = jobs.find(id);
-      return job === undefined ? NOT_FOUND : { kind: 'json', value: numbersOf(job) };
-    },
-  },
-  {
-    method: 'GET',
-    path: /^\/replays\/([\w-]+)$/,
-    handle: ({ jobs, session }, id) => {
-      const job = jobs.find(id);
-      return job === undefined ? NOT_FOUND : jobPage(job, session);
-    },
-  },
-  {
-    method: 'POST',
-    path: /^\/replays\/([\w-]+)\/stop$/,
-    handle: ({ jobs }, id) => {
-      jobs.find(id)?.stop.abort();
-      return { kind: 'redirect', to: `/replays/${id}` };
-    },
-  },
-  {
-    method: 'POST',
-    path: /^\/correct$/,
-    handle: ({ context, form, session }) => correct(context, form, session),
-  },
-  {
     method: 'POST',
     path: /^\/discard$/,
     handle: ({ context, form, session }) => discard(context, form, session),
   },
-  { method: 'POST', path: /^\/dry-run$/, handle: ({ context, form }) => showDryRun(context, form) },
-  {
-    method: 'POST',
-    path: /^\/replay$/,
-    handle: ({ context, jobs, form, session }) => startReplay(context, jobs, form, session),
-  },
+  ...callRoutes,
+  ...replayRoutes,
 ];
 
 /** Handles a request of a signed-in user. Throws InvalidInput for input that cannot be used. */
