@@ -2,11 +2,8 @@ import type { BillingRules } from '../../src/domain/charge.ts';
 import { nothingHeld } from '../../src/domain/held.ts';
 import { asDecided, type Submission } from '../../src/domain/submission.ts';
 import type { Database } from '../../src/store/database.ts';
-import {
-  correctDeadLetters,
-  discardDeadLetters,
-  pruneDeadLetters,
-} from '../../src/store/dead-letters/edit.ts';
+import { discardDeadLetters } from '../../src/store/dead-letters/close.ts';
+import { correctDeadLetters, pruneDeadLetters } from '../../src/store/dead-letters/edit.ts';
 import { readDeadLetter, readEvents, readStored } from '../../src/store/dead-letters/history.ts';
 import { groupDeadLetters, readPage } from '../../src/store/dead-letters/list.ts';
 import { markReplaying, readFinished, readReplayable, selectIds } from '../../src/store/dead-letters/mark.ts';
@@ -186,7 +183,11 @@ async function replayAndDiscard(database: Database, turn: number): Promise<void>
     const ids = await selectIds(sql, { uniqueid, statuses: ['dead'] }, 10);
     for (const row of await readReplayable(sql, ids)) {
       const edits = Object.fromEntries(Object.entries(call).map(([key, value]) => [key, String(value)]));
-      await correctDeadLetters(sql, [{ id: row.id, edits, before: row.edits, changes: {} }], 'boss', null);
+      await correctDeadLetters(sql, [{ id: row.id, edits, before: row.edits, changes: {} }], {
+        by: 'boss',
+        why: null,
+        program: 'console',
+      });
       const mark = { ...row, edits, tokenHash: row.id.padStart(64, '0') };
       await markReplaying(sql, [mark], 'boss', 'a reason');
       const attempt = row.replays + 1;
@@ -195,7 +196,11 @@ async function replayAndDiscard(database: Database, turn: number): Promise<void>
       await readFinished(sql, [{ id: row.id, attempt }]);
     }
   }
-  await discardDeadLetters(sql, { uniqueid: `forged-${turn}` }, 'boss', 'garbage');
+  await discardDeadLetters(
+    sql,
+    { uniqueid: `forged-${turn}` },
+    { by: 'boss', why: 'garbage', program: 'console' },
+  );
   await pruneDeadLetters(sql, new Date(0));
 }
 

@@ -2,7 +2,8 @@ import { correctionsFor, readEdits, UNREADABLE, uniqueidProblem } from '../dead-
 import { expectStorable, InvalidInput, readCount, readPercent, readRate } from '../dead-letters/input.ts';
 import { readSelection, replayFilter, selectForReplay } from '../dead-letters/selection.ts';
 import type { Edits } from '../domain/kept.ts';
-import { correctDeadLetters, discardDeadLetters } from '../store/dead-letters/edit.ts';
+import { discardDeadLetters } from '../store/dead-letters/close.ts';
+import { correctDeadLetters } from '../store/dead-letters/edit.ts';
 import type { DeadLetterFilter } from '../store/dead-letters/list.ts';
 import { readReplayable } from '../store/dead-letters/mark.ts';
 import { isStillOperator } from '../store/sessions.ts';
@@ -51,7 +52,7 @@ export async function correct(
   if (problem !== null) throw new InvalidInput(problem);
   const { corrections, unreadable } = correctionsFor(rows, edits);
   if (unreadable.length > 0) throw new InvalidInput(UNREADABLE);
-  const corrected = await correctDeadLetters(sql, corrections, username, why);
+  const corrected = await correctDeadLetters(sql, corrections, { by: username, why, program: 'console' });
   if (corrected.size < corrections.length)
     throw new InvalidInput('changed by someone else in the meantime; reload and try again');
   return { kind: 'redirect', to: `/dead-letters/${ids[0] ?? ''}` };
@@ -64,7 +65,7 @@ export async function discard(
   { username }: Session,
 ): Promise<ConsoleResponse> {
   const filter = selectionIn(form);
-  await discardDeadLetters(sql, filter, username, whyIn(form));
+  await discardDeadLetters(sql, filter, { by: username, why: whyIn(form), program: 'console' });
   const [id, ...others] = filter.ids ?? [];
   const isOne = id !== undefined && others.length === 0;
   return { kind: 'redirect', to: isOne ? `/dead-letters/${id}` : '/dead-letters' };

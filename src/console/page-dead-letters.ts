@@ -2,7 +2,8 @@ import { answerOf, moneyOf, timeOf } from '../dead-letters/format.ts';
 import { editableNames } from '../domain/kept.ts';
 import { deadReasons } from '../domain/outcome.ts';
 import { deadLetterStatuses } from '../domain/record.ts';
-import type { Cursor, DeadLetterSummary } from '../store/dead-letters/list.ts';
+import type { DeadLetterSummary } from '../store/dead-letters/list.ts';
+import { type Cursor, cursorText } from '../store/dead-letters/sort.ts';
 import { fieldValue, type Html, html } from './html.ts';
 import { type ConsoleResponse, csrfField } from './respond.ts';
 import type { Session } from './session.ts';
@@ -34,7 +35,7 @@ export function deadLettersPage(
   session: Session,
 ): ConsoleResponse {
   const more = new URLSearchParams(filter);
-  if (next !== undefined) more.set('after', `${next.id}@${next.at}`);
+  if (next !== undefined) more.set('after', cursorText(next));
   return {
     kind: 'page',
     title: 'Dead letters',

@@ -1,5 +1,6 @@
 import { readSelection } from '../dead-letters/selection.ts';
-import { type Cursor, readPage } from '../store/dead-letters/list.ts';
+import { readPage } from '../store/dead-letters/list.ts';
+import { cursorOf } from '../store/dead-letters/sort.ts';
 import { readHeard } from '../store/heard/read.ts';
 import { discard, filterTextOf } from './actions.ts';
 import { deadLettersPage } from './page-dead-letters.ts';
@@ -65,12 +66,7 @@ async function list({ url, context, session }: ConsoleRequest): Promise<ConsoleR
     ? filterTextOf(searchParams)
     : { ...filterTextOf(searchParams), status: 'dead' };
   const selection = readSelection(filter, new Date());
-  const page = await readPage(context.sql, selection, PAGE, cursorOf(searchParams.get('after')));
+  const after = cursorOf(searchParams.get('after'), 'latest');
+  const page = await readPage(context.sql, selection, PAGE, { after });
   return deadLettersPage({ ...page, filter, systemCurrency: context.systemCurrency }, session);
-}
-
-function cursorOf(text: string | null): Cursor | undefined {
-  const [, id, at] =
-    /^(\d{1,18})@(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})?\+\d\d)$/.exec(text ?? '') ?? [];
-  return id === undefined || at === undefined ? undefined : { id: Number(id), at };
 }

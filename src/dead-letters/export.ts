@@ -1,10 +1,6 @@
 import { jsonText } from '../domain/printable.ts';
-import {
-  type Cursor,
-  type DeadLetterFilter,
-  type DeadLetterSummary,
-  readPage,
-} from '../store/dead-letters/list.ts';
+import { type DeadLetterFilter, type DeadLetterSummary, readPage } from '../store/dead-letters/list.ts';
+import type { Cursor } from '../store/dead-letters/sort.ts';
 import { readExportDetails } from '../store/dead-letters/stored.ts';
 import type { Sql } from '../store/sql.ts';
 import { BYTE_ORDER_MARK, csvRow, harmlessCell, spreadsheetCell } from './csv.ts';
@@ -64,7 +60,7 @@ async function* pages(
 ): AsyncGenerator<readonly DeadLetterSummary[]> {
   let left = limit;
   for (let after: Cursor | undefined; left > 0; ) {
-    const { deadLetters, next } = await readPage(sql, filter, Math.min(PAGE, left), after);
+    const { deadLetters, next } = await readPage(sql, filter, Math.min(PAGE, left), { after });
     if (deadLetters.length > 0) yield deadLetters;
     if (next === undefined) return;
     left -= deadLetters.length;

@@ -158,7 +158,9 @@ class ReplayRun {
     this.#progress.skipped.push(...skipped);
     if (corrections.length === 0) return rows;
     const { sql } = this.#context;
-    const stored = await retrying(() => correctDeadLetters(sql, corrections, operator, why));
+    const stored = await retrying(() =>
+      correctDeadLetters(sql, corrections, { by: operator, why, program: null }),
+    );
     const changed = new Set(corrections.flatMap(({ id }) => (stored.has(id) ? [] : [id])));
     for (const id of changed) this.#skip(id, CHANGED);
     return rows.filter(({ id }) => !changed.has(id));

@@ -22,6 +22,9 @@ export interface SelectionText {
   status?: string | undefined;
   code?: string | undefined;
   key?: string | undefined;
+  /** The first parameter that the reply names: what problems are grouped by. */
+  answerKey?: string | undefined;
+  search?: string | undefined;
   customer?: string | undefined;
   machine?: string | undefined;
   uniqueid?: string | undefined;
@@ -43,6 +46,8 @@ export function readSelection(text: SelectionText, now: Date): DeadLetterFilter 
     filter.statuses = list<DeadLetterStatus>('status', text.status, isStatus, deadLetterStatuses);
   if (text.code) filter.code = oneOf('code', text.code, refusalCodes);
   if (text.key !== undefined) filter.key = text.key;
+  if (text.answerKey !== undefined) filter.answerKey = text.answerKey;
+  if (text.search?.trim()) filter.search = text.search;
   if (text.customer) filter.customer = customerOf(text.customer);
   if (text.machine) filter.machine = text.machine;
   if (text.uniqueid) filter.uniqueid = text.uniqueid;

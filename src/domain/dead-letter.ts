@@ -12,6 +12,8 @@ export interface DeadLetter {
   uniqueid: string | null;
   scustomer: number | null;
   machine: string | null;
+  /** By what it is found: uniqueid, callid and numbers, each as `searchKey` makes it. */
+  searchKeys: string[];
   /** Who claims to have sent it; only a claim unless `verified`. */
   submittedBy: string | null;
   /** The credentials of the sender were checked and valid. */
@@ -164,9 +166,22 @@ function factsOf(fields: Fields) {
     uniqueid: uniqueidOf(fields),
     scustomer: idOf(fields.scustomer),
     machine: textOf(fields.machine),
+    searchKeys: searchKeysOf(fields),
     submittedBy: textOf(fields.auth_username),
     ...moneyOf(fields),
   };
+}
+
+const SEARCHED = ['uniqueid', 'callid', 'snumber', 'cnumber', 'dnumber'] as const;
+
+/** How a text is searched for: small letters, no blanks around it. */
+export function searchKey(text: string): string {
+  return cut(text.trim().toLowerCase(), IDENTIFIER_MAX);
+}
+
+function searchKeysOf(fields: Fields): string[] {
+  const keys = SEARCHED.map((name) => searchKey(textOf(fields[name]) ?? ''));
+  return [...new Set(keys)].filter((key) => key !== '');
 }
 
 /** The uniqueid for a dead letter and for the header of a reply; null if it is neither text nor a number. */

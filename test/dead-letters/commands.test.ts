@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readDeadLetterView } from '../../src/dead-letters/history.ts';
 import { readSelection, type SelectionText } from '../../src/dead-letters/selection.ts';
-import { type Cursor, readPage } from '../../src/store/dead-letters/list.ts';
+import { readPage } from '../../src/store/dead-letters/list.ts';
+import type { Cursor } from '../../src/store/dead-letters/sort.ts';
 import { type OperatorSite, openOperatorSite, PASSWORD, runCommand } from '../support/operators.ts';
 
 let site: OperatorSite;
@@ -79,7 +80,7 @@ describe('dead list', () => {
     expect(rows.map(({ uniqueid }) => uniqueid)).toEqual(['a-3']);
     const pages: (string | null)[] = [];
     for (let after: Cursor | undefined; ; ) {
-      const { deadLetters, next } = await readPage(site.db.sql, {}, 3, after);
+      const { deadLetters, next } = await readPage(site.db.sql, {}, 3, { after });
       pages.push(...deadLetters.map(({ uniqueid }) => uniqueid));
       if (next === undefined) break;
       after = next;

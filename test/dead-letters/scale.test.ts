@@ -3,6 +3,7 @@ import { readSelection } from '../../src/dead-letters/selection.ts';
 import type { DeadLetterFilter } from '../../src/store/dead-letters/list.ts';
 import { groupDeadLetters, pageStatement, readPage } from '../../src/store/dead-letters/list.ts';
 import { readFinished } from '../../src/store/dead-letters/mark.ts';
+import type { Cursor } from '../../src/store/dead-letters/sort.ts';
 import { readOverview } from '../../src/store/overview.ts';
 import { Throughput } from '../../src/store/throughput.ts';
 import { type BillingDatabase, billingDatabase } from '../support/persisting.ts';
@@ -55,10 +56,10 @@ describe('at 100,000 dead letters', () => {
   });
 
   it('a late page is as cheap as the first', async () => {
-    let after: Parameters<typeof readPage>[3];
+    let after: Cursor | undefined;
     for (let page = 0; page < 3; page += 1)
-      ({ next: after } = await readPage(db.sql, { statuses: ['dead'] }, 20_000, after));
-    const { page, values } = pageStatement({ statuses: ['dead'] }, 50, after);
+      ({ next: after } = await readPage(db.sql, { statuses: ['dead'] }, 20_000, { after }));
+    const { page, values } = pageStatement({ statuses: ['dead'] }, 50, { after });
     const plan = await db.prisma.$queryRawUnsafe(`explain ${page.text}`, ...values);
     expect(JSON.stringify(plan)).toMatch(/Index Cond: \(.*ROW\(last_dead_at, id\) </);
   });

@@ -11,6 +11,7 @@ const deadLetter = {
   uniqueid: null,
   scustomer: null,
   machine: null,
+  searchKeys: [],
   submittedBy: null,
   cost: null,
   currency: null,

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { ConfigError, readConfig } from '../../config.ts';
 import { databaseVariables } from '../../connections.ts';
 import { counted } from '../../plural.ts';
-import { discardDeadLetters } from '../../store/dead-letters/edit.ts';
+import { discardDeadLetters } from '../../store/dead-letters/close.ts';
 import { countDeadLetters } from '../../store/dead-letters/list.ts';
 import { withDatabase } from '../database.ts';
 import { CommandError } from '../exit.ts';
@@ -45,7 +45,12 @@ async function discard(ids: string[], { why, all, json, ...options }: DiscardOpt
     const operator = await signIn(sql, config);
     await expectKnown(sql, filter);
     const selected = await countDeadLetters(sql, filter);
-    const discarded = await discardDeadLetters(sql, filter, operator, why ?? null);
+    const closed = await discardDeadLetters(sql, filter, {
+      by: operator,
+      why: why ?? null,
+      program: 'command',
+    });
+    const discarded = closed.kind === 'done' ? closed.count : 0;
     const skipped = selected - discarded;
     if (json) printJson({ discarded, left_alone: skipped });
     else {

@@ -1,63 +1,64 @@
-import { type Sql, statement, unprepared } from '../sql.ts';
-import { conditionOf, type DeadLetterFilter } from './filter.ts';
+import type { Program } from '../../domain/activity.ts';
+import { activityOf } from '../activity.ts';
+import { type Sql, statement } from '../sql.ts';
 
 /** A correction of one row: all its edits, and what the history says about this correction. */
 export interface Correction {
   id: string;
-  edits: Record<string, string>;
+  edits: Readonly<Record<string, string>>;
   /** As read: a row that someone else has corrected since is not changed. */
-  before: Record<string, string>;
+  before: Readonly<Record<string, string>>;
   /** {"scustomer": {"from": 999, "to": "1"}} */
   changes: Record<string, { from: unknown; to: string }>;
+  /** The text that replaces its body; missing if that stays as it is. */
+  body?: string;
 }
 
 const CORRECT = statement(
   'dead-letters.correct',
   `
 with wanted as materialized (
-  select * from json_to_recordset($1::json) as w(id bigint, edits jsonb, before jsonb, changes jsonb)),
+  select * from json_to_recordset($1::json) as w(id bigint, edits jsonb, before jsonb, changes jsonb, body text)),
 locked as materialized (
-  select d.id, w.edits, w.changes from dead_letters d join wanted w using (id)
+  select d.id, w.edits, w.changes, w.body from dead_letters d join wanted w using (id)
   where d.status in ('dead', 'replaying') and d.edits = w.before order by d.id for update of d),
 corrected as (
-  update dead_letters d set edits = l.edits from locked l where d.id = l.id returning d.id, l.changes)
+  update dead_letters d set edits = l.edits, mended_body = coalesce(l.body, d.mended_body) from locked l where d.id = l.id
+  returning d.id, l.changes, l.body is not null as is_mended),
+noted as (${activityOf(
+    'corrected',
+    {
+      who: '$2',
+      program: '$4::text',
+      detail: `jsonb_strip_nulls(jsonb_build_object('count', count(*), 'why', $3::text,
+        'dead_letter', case count(*) when 1 then min(id) end,
+        'parameters', (select jsonb_agg(distinct name) from corrected c, jsonb_object_keys(c.changes) as name),
+        'body', case when bool_or(is_mended) then true end))`,
+    },
+    'from corrected having count(*) > 0 and $4::text is not null',
+  )})
 insert into dead_letter_events (dead_letter, event, by, why, detail)
-select id, 'edited', $2, $3, jsonb_build_object('set', changes) from corrected returning dead_letter::text as id`,
+select id, 'edited', $2, $3, jsonb_strip_nulls(jsonb_build_object('set', nullif(changes, '{}'),
+  'body', case when is_mended then true end)) from corrected returning dead_letter::text as id`,
 );
 
-/** Corrects open dead letters; the body stays unchanged. Returns the ids of the rows that were still as read. */
+/** Who corrects, and where from. Of a replay, which has its own place in the activity, `program` is null. */
+export interface Corrector {
+  by: string;
+  why: string | null;
+  program: Program | null;
+}
+
+/**
+ * Corrects open dead letters; what came stays as it is in `body`. Returns the ids of the rows that were still as read.
+ */
 export async function correctDeadLetters(
   sql: Sql,
   corrections: readonly Correction[],
-  by: string,
-  why: string | null,
+  { by, why, program }: Corrector,
 ): Promise<Set<string>> {
-  const rows = await sql<{ id: string }>(CORRECT, [JSON.stringify(corrections), by, why]);
+  const rows = await sql<{ id: string }>(CORRECT, [JSON.stringify(corrections), by, why, program]);
   return new Set(rows.map(({ id }) => id));
-}
-
-/** Discards the selected dead letters whose status is `dead`. Returns how many. */
-export async function discardDeadLetters(
-  sql: Sql,
-  filter: DeadLetterFilter,
-  by: string,
-  why: string | null,
-): Promise<number> {
-  const { text, values } = conditionOf(filter);
-  const place = values.length;
-  const discard = unprepared(
-    'dead-letters.discard',
-    `with locked as materialized (
-      select d.id from dead_letters d where ${text} and d.status = 'dead' order by d.id for update),
-    discarded as (
-      update dead_letters d set status = 'discarded', closed_at = now() from locked l where d.id = l.id returning d.id),
-    told as (
-      insert into dead_letter_events (dead_letter, event, by, why)
-      select id, 'discarded', $${place + 1}, $${place + 2} from discarded returning id)
-    select count(*)::int as count from told`,
-  );
-  const [row] = await sql<{ count: number }>(discard, [...values, by, why]);
-  return row?.count ?? 0;
 }
 
 /** Rows per transaction, so that locks are short. */

@@ -1,3 +1,4 @@
+import { searchKey } from '../../domain/dead-letter.ts';
 import type { DeadReason } from '../../domain/outcome.ts';
 import { type DeadLetterStatus, openStatuses } from '../../domain/record.ts';
 
@@ -10,6 +11,13 @@ export interface DeadLetterFilter {
   /** In the reply; one matching response is enough. */
   code?: string;
   key?: string;
+  /** The first parameter that the reply names, '' for none: what problems are grouped by. */
+  answerKey?: string;
+  /**
+   * A whole uniqueid, callid or number, small and capital letters alike; the id of a dead letter; or a part of its
+   * customer's name.
+   */
+  search?: string;
   customer?: number;
   machine?: string;
   uniqueid?: string;
@@ -19,6 +27,35 @@ export interface DeadLetterFilter {
   /** Time of the last death: `since` inclusive, `until` exclusive. */
   since?: Date;
   until?: Date;
+  /** Discarded by an operator, not merged into another dead letter. */
+  mayReopen?: true;
+}
+
+/** The first parameter that the reply names; rows of versions before have it only there. */
+export const answerKey = `coalesce(d.answer_key, d.responses -> 0 ->> 'key', '')`;
+
+/** The fewest characters of a customer's name that are searched for: one would find nearly all. */
+const NAME_MIN = 2;
+
+/**
+ * The ids that a search finds, each part from its own index; as an array, so that the planner takes the few of them by
+ * primary key, whatever it believes about how many there are. Rows of versions before have no search keys, only a
+ * uniqueid.
+ */
+const searched = (p: string) => `d.id = any(array(
+  select s.id from dead_letters s where s.search_keys @> array[${p}::json ->> 'key']
+  union select s.id from dead_letters s where s.uniqueid = ${p}::json ->> 'uniqueid'
+  union select (${p}::json ->> 'id')::bigint
+  union select s.id from customers c join dead_letters s on s.scustomer = c.id where c.name ilike ${p}::json ->> 'name'))`;
+
+function searchFor(search: string) {
+  const text = search.trim();
+  return JSON.stringify({
+    key: searchKey(text),
+    uniqueid: text,
+    id: /^\d{1,18}$/.test(text) ? text : null,
+    name: text.length < NAME_MIN ? null : `%${text.replace(/[\\%_]/g, '\\$&')}%`,
+  });
 }
 
 /** SQL about `dead_letters d`, and the values of its placeholders. */
@@ -37,6 +74,8 @@ const CONDITIONS: readonly [
   ['statuses', (p) => `d.status = any(array(select json_array_elements_text(${p}::json)))`, JSON.stringify],
   ['code', (p) => `d.responses @> ${p}::jsonb`, (code) => JSON.stringify([{ code }])],
   ['key', (p) => `d.responses @> ${p}::jsonb`, (key) => JSON.stringify([{ key }])],
+  ['answerKey', (p) => `${answerKey} = ${p}`, (value) => value],
+  ['search', searched, (value) => searchFor(String(value))],
   ['customer', (p) => `d.scustomer = ${p}::int`, (value) => value],
   ['machine', (p) => `d.machine = ${p}`, (value) => value],
   ['uniqueid', (p) => `d.uniqueid = ${p}`, (value) => value],
@@ -44,6 +83,12 @@ const CONDITIONS: readonly [
   ['verified', (p) => `d.verified = ${p}::boolean`, (value) => value],
   ['since', (p) => `d.last_dead_at >= ${p}::timestamptz`, (value) => value],
   ['until', (p) => `d.last_dead_at < ${p}::timestamptz`, (value) => value],
+  [
+    'mayReopen',
+    (p) => `${p}::boolean and d.status = 'discarded' and (select e.event from dead_letter_events e
+      where e.dead_letter = d.id and e.event in ('discarded', 'merged') order by e.id desc limit 1) is distinct from 'merged'`,
+    (value) => value,
+  ],
 ];
 
 /** The filter as a condition. A single reason or status becomes an equality, so that its index returns rows in order of death. */

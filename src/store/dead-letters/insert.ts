@@ -1,13 +1,13 @@
 import type { Difference } from '../../domain/cdr.ts';
 import type { DeadLetter } from '../../domain/dead-letter.ts';
 import { type DeadReason, deadReasonOf, type Outcome } from '../../domain/outcome.ts';
-import { responsesTo } from '../../domain/reply.ts';
+import { type ResponseEntry, responsesTo } from '../../domain/reply.ts';
 import { clean, cut, shorten } from '../../domain/text.ts';
 
 /** For json_to_recordset: the dead letters of a batch. */
 export const deadLetterRecord = `reason text, uniqueid text, scustomer int, machine text, submitted_by text, verified boolean,
   responses jsonb, body text, altered text[], digest text, properties jsonb, differences jsonb, error text, deaths int,
-  cost numeric, currency char(3), waits_for text, source text`;
+  cost numeric, currency char(3), waits_for text, source text, answer_key text, search_keys text[]`;
 
 /** A digest as it is stored: keyed by the database, so that nobody can test passwords against it. */
 export const keyed = (digest: string) => `letter_digest(decode(${digest}, 'hex'))`;
@@ -19,15 +19,17 @@ export const keyed = (digest: string) => `letter_digest(decode(${digest}, 'hex')
  */
 export const insertDeadLetters = `
   insert into dead_letters as d (reason, uniqueid, scustomer, machine, submitted_by, verified, responses, body, altered,
-    digest, properties, differences, error, deaths, cost, currency, waits_for, source)
+    digest, properties, differences, error, deaths, cost, currency, waits_for, source, answer_key, search_keys)
   select reason, uniqueid, scustomer, machine, submitted_by, verified, responses, body, altered, keyed, properties,
-    differences, error, deaths, cost, currency, waits_for, source
+    differences, error, deaths, cost, currency, waits_for, source, answer_key, search_keys
   from (select letter.*, ${keyed('digest')} as keyed from letter) as letter order by reason, keyed
   on conflict (reason, digest) do update set
     deaths = d.deaths + excluded.deaths,
     verified = d.verified or excluded.verified,
     last_dead_at = case when excluded.verified or d.is_open and not d.verified then now() else d.last_dead_at end,
     responses = case when excluded.verified then excluded.responses else d.responses end,
+    answer_key = case when excluded.verified then excluded.answer_key else d.answer_key end,
+    search_keys = coalesce(d.search_keys, excluded.search_keys),
     differences = case when excluded.verified then excluded.differences else d.differences end,
     error = case when excluded.verified then excluded.error else d.error end,
     properties = case when excluded.verified then excluded.properties else d.properties end,
@@ -56,6 +58,13 @@ interface DeadLetterRow {
   currency: string | null;
   waits_for: string | null;
   source: string | null;
+  answer_key: string;
+  search_keys: readonly string[];
+}
+
+/** The first parameter that a reply names, '' if it names none. */
+export function answerKeyOf([first]: readonly ResponseEntry[]): string {
+  return first?.key ?? '';
 }
 
 const ERROR_MAX = 1000;
@@ -77,16 +86,19 @@ export class DeadLetterRows {
     const reason = deadReasonOf(outcome, validationOnly);
     const kept = reason === null ? null : deadLetter();
     if (reason === null || kept === null) return;
-    const { submittedBy, ...content } = kept;
+    const { submittedBy, searchKeys, ...content } = kept;
     const key = `${reason} ${content.digest}`;
     const before = this.#rows.get(key);
     if (before !== undefined) before.deaths += 1;
     if (before !== undefined && !(kept.verified && !before.verified)) return;
+    const responses = responsesTo(outcome);
     this.#rows.set(key, {
       ...content,
       reason,
       submitted_by: submittedBy,
-      responses: responsesTo(outcome),
+      search_keys: searchKeys,
+      responses,
+      answer_key: answerKeyOf(responses),
       differences: outcome.kind === 'conflict' ? outcome.differences.map(shortened) : null,
       error: outcome.kind === 'failed' ? cut(clean(outcome.error), ERROR_MAX) : null,
       waits_for: outcome.kind === 'failed' ? (outcome.waitsFor ?? null) : null,

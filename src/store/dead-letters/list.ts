@@ -2,7 +2,8 @@ import type { DeadReason } from '../../domain/outcome.ts';
 import type { DeadLetterStatus } from '../../domain/record.ts';
 import type { ResponseEntry } from '../../domain/reply.ts';
 import { type Sql, type Statement, statement, unprepared } from '../sql.ts';
-import { conditionOf, type DeadLetterFilter } from './filter.ts';
+import { answerKey, conditionOf, type DeadLetterFilter } from './filter.ts';
+import { type Cursor, orders, type Sort } from './sort.ts';
 
 export type { DeadLetterFilter } from './filter.ts';
 
@@ -33,35 +34,50 @@ export interface DeadLetterSummary {
   first_dead_at: Date;
   last_dead_at: Date;
   closed_at: Date | null;
+  /** Null for a customer that does not exist. */
+  customer_name: string | null;
+  /** Of an unroutable message: the routing key that it was sent with. */
+  routing_key: string | null;
+  /** The first parameter that the reply names, '' if it names none. */
+  answer_key: string;
+  /** An operator replaced its body. */
+  mended: boolean;
+  /** Discarded so that its switch does not open it again; or merged. */
+  closed_for_good: boolean;
+  /** When its switch sent the call again after it was discarded. */
+  reopened_at: Date | null;
 }
 
 export const summaryColumns = `d.id::float8 as id, d.reason, d.status, d.uniqueid, d.scustomer, d.machine, d.source, d.submitted_by, d.verified, d.responses,
   trim_scale(d.cost)::text as cost, d.currency, d.body, d.altered, d.edits, d.deaths, d.replays, d.first_dead_at, d.last_dead_at,
-  d.closed_at`;
+  d.closed_at, (select c.name from customers c where c.id = d.scustomer) as customer_name,
+  case d.reason when 'unroutable' then d.properties ->> 'routingKey' end as routing_key, ${answerKey} as answer_key,
+  d.mended_body is not null as mended, d.closed_for_good, d.reopened_at`;
 
-/** Where a page of the list ended and the next one starts. */
-export interface Cursor {
-  /** As PostgreSQL prints it, to the microsecond: a JavaScript Date would lose three digits, and so skip rows. */
-  at: string;
-  id: number;
+/** Which part of the list, and in which order: the latest death first if none is named. */
+export interface PageOptions {
+  sort?: Sort;
+  after?: Cursor | undefined;
 }
 
-/** Latest death first. An index on (last_dead_at, id), alone or after is_open, reason or customer, returns a page without sorting. */
+/** A page comes from an index, without sorting (sort.ts). */
 export function pageStatement(
   filter: DeadLetterFilter,
   limit: number,
-  after?: Cursor,
+  { sort = 'latest', after }: PageOptions = {},
 ): { page: Statement; values: unknown[] } {
   const { text, values } = conditionOf(filter);
-  const [at, id] = [`$${values.length + 1}::timestamptz`, `$${values.length + 2}::bigint`];
-  const below = after === undefined ? '' : `and (d.last_dead_at, d.id) < (${at}, ${id})`;
+  const { key, type, direction } = orders[sort];
+  const [by, id] = [`$${values.length + 1}::${type}`, `$${values.length + 2}::bigint`];
+  const rest =
+    after === undefined ? '' : `and (${key}, d.id) ${direction === 'desc' ? '<' : '>'} (${by}, ${id})`;
   return {
     page: unprepared(
       'dead-letters.page',
-      `select ${summaryColumns}, d.last_dead_at::text as at from dead_letters d where ${text} ${below}
-       order by d.last_dead_at desc, d.id desc limit ${limit}`,
+      `select ${summaryColumns}, (${key})::text as by from dead_letters d where ${text} ${rest}
+       order by ${key} ${direction}, d.id ${direction} limit ${limit}`,
     ),
-    values: after === undefined ? values : [...values, after.at, after.id],
+    values: after === undefined ? values : [...values, after.by, after.id],
   };
 }
 
@@ -70,14 +86,14 @@ export async function readPage(
   sql: Sql,
   filter: DeadLetterFilter,
   limit: number,
-  after?: Cursor,
+  options: PageOptions = {},
 ): Promise<{ deadLetters: DeadLetterSummary[]; next: Cursor | undefined }> {
-  const { page, values } = pageStatement(filter, limit + 1, after);
-  const rows = await sql<DeadLetterSummary & { at: string }>(page, values);
+  const { page, values } = pageStatement(filter, limit + 1, options);
+  const rows = await sql<DeadLetterSummary & { by: string }>(page, values);
   const shown = rows.slice(0, limit);
   const last = shown.at(-1);
-  const next = rows.length > limit && last !== undefined ? { at: last.at, id: last.id } : undefined;
-  return { deadLetters: shown.map(({ at, ...deadLetter }) => deadLetter), next };
+  const next = rows.length > limit && last !== undefined ? { by: last.by, id: last.id } : undefined;
+  return { deadLetters: shown.map(({ by, ...deadLetter }) => deadLetter), next };
 }
 
 /** How many dead letters match. */
@@ -137,7 +153,13 @@ export interface DeadLetterGroup {
   count: number;
   last_dead_at: Date;
   /** Costs of the calls that are neither stored nor discarded, where they can be read and their sender is known. */
-  at_stake: { currency: string; cost: string }[];
+  at_stake: Money[];
+}
+
+/** A sum of costs in one currency. */
+export interface Money {
+  currency: string;
+  cost: string;
 }
 
 /** Counts and the money at stake, the largest groups first; at most `limit` of them. */

@@ -1,6 +1,7 @@
 import { codeOf, deadReasonOf, isStored, type Outcome } from '../../domain/outcome.ts';
 import { responsesTo } from '../../domain/reply.ts';
 import { type Sql, statement } from '../sql.ts';
+import { answerKeyOf } from './insert.ts';
 
 /** The result of one replay. */
 export interface ReplayResult {
@@ -25,14 +26,14 @@ with result as materialized (
   select r.*, own.verified, other.id as other
   from unnest($2::bigint[]) as given(id)
   join json_to_recordset($1::json) as r(id bigint, digest text, attempt int, by text, stored boolean,
-    reason text, code text, responses jsonb, differences jsonb, error text) using (id)
+    reason text, code text, responses jsonb, answer_key text, differences jsonb, error text) using (id)
   join dead_letters own on own.id = r.id
   left join lateral (
     select d.id from dead_letters d where d.reason = r.reason and d.digest = decode(r.digest, 'hex') and d.id <> r.id
     limit 1) as other on true),
 merged as (
   update dead_letters d set deaths = d.deaths + 1, verified = d.verified or r.verified, last_dead_at = now(), responses = r.responses,
-    differences = r.differences, error = r.error,
+    answer_key = r.answer_key, differences = r.differences, error = r.error,
     status = case d.status when 'resolved' then 'dead' else d.status end,
     closed_at = case d.status when 'resolved' then null else d.closed_at end
   from result r where d.id = r.other),
@@ -40,8 +41,10 @@ moved as (
   update dead_letters d set
     status = case when r.reason is null then 'resolved' when r.other is not null then 'discarded' else 'dead' end,
     closed_at = case when r.reason is null or r.other is not null then now() end,
+    closed_for_good = r.reason is not null and r.other is not null,
     reason = case when r.other is null then coalesce(r.reason, d.reason) else d.reason end,
     responses = case when r.reason is null then d.responses else r.responses end,
+    answer_key = case when r.reason is null then d.answer_key else r.answer_key end,
     differences = case when r.reason is null then d.differences else r.differences end,
     error = case when r.reason is null then d.error else r.error end,
     deaths = d.deaths + case when r.reason is null then 0 else 1 end,
@@ -87,12 +90,14 @@ function rowOf({ id, attempt, by, digest, outcome }: ReplayResult) {
   const persisted = { id, attempt, by, code: codeOf(outcome), stored: outcome.kind === 'accepted' };
   // Only a stored call resolves its row. After any other answer the row stays open.
   if (isStored(outcome)) return persisted;
+  const responses = responsesTo(outcome);
   const reason = deadReasonOf(outcome, false) ?? 'failed';
   return {
     ...persisted,
     reason,
     digest,
-    responses: responsesTo(outcome),
+    responses,
+    answer_key: answerKeyOf(responses),
     differences: outcome.kind === 'conflict' ? outcome.differences : null,
     error:
       outcome.kind === 'failed' ? outcome.error : reason === 'failed' ? 'was answered, not stored' : null,

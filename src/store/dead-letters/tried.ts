@@ -33,7 +33,7 @@ const MERGE_TRIED = statement(
   'dead-letters.merge-tried',
   `
   with merged as (
-    update dead_letters set status = 'discarded', closed_at = now()
+    update dead_letters set status = 'discarded', closed_at = now(), closed_for_good = true
     where reason = $1 and digest = ${keyed('$2')} and status = 'dead' returning id, digest)
   insert into dead_letter_events (dead_letter, event, detail)
   select m.id, 'merged', jsonb_strip_nulls(jsonb_build_object('reason', $3::text, 'into',
