@@ -8,6 +8,7 @@ import { heardPage } from './page-heard.ts';
 import { overviewPage, unitOf } from './page-overview.ts';
 import { type ConsoleResponse, errorPage } from './respond.ts';
 import { type ConsoleRequest, NOT_FOUND, type Route } from './route.ts';
+import { activityRoutes } from './routes-activity.ts';
 import { callRoutes } from './routes-call.ts';
 import { replayRoutes } from './routes-replays.ts';
 
@@ -36,6 +37,7 @@ const routes: readonly Route[] = [
     handle: ({ context, form, session }) => discard(context, form, session),
   },
   ...callRoutes,
+  ...activityRoutes,
   ...replayRoutes,
 ];
 
