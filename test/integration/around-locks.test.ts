@@ -7,6 +7,7 @@ import { createPersistAroundLocks } from '../../src/store/persist/around-locks.t
 import { type Attempts, attemptsOn } from '../../src/store/persist/attempts.ts';
 import { HeldRows } from '../../src/store/persist/held-rows.ts';
 import { BILLING } from '../support/billing.ts';
+import { until } from '../support/broker.ts';
 import { keysOfFeeds, ofFeed } from '../support/of-feed.ts';
 import { admitted, type BillingDatabase, billingDatabase, type Parameters } from '../support/persisting.ts';
 
@@ -88,6 +89,20 @@ it('finds the call with a key that is held after the row of a worker was waited 
   expect(
     await persist('ordinary', { uniqueid: 'u-1', scustomer: 2 }, { uniqueid: 'u-2', scustomer: 1 }),
   ).toEqual(['held', 'accepted']);
+});
+
+it('blames nobody for the row of a worker that has waited long for it itself', async () => {
+  const row = 'update customers set calls = calls where id = 1';
+  const first = await holding(WORKER_NAME, row);
+  const second = await holding(WORKER_NAME, 'select');
+  const waiting = second.query(row);
+  const old = `select pid::text from pg_stat_activity where datname = current_database()
+    and wait_event_type = 'Lock' and xact_start < clock_timestamp() - interval '2.5 seconds'`;
+  await until(async () => (await db.rows(old)).length === 1);
+  await first.query('rollback');
+  await waiting;
+  const persist = persisting(() => second.query('commit'));
+  expect(await persist('ordinary', { scustomer: 1 })).toEqual(['accepted']);
 });
 
 it('says of a call that is tried alone that its key is still held, whatever the lock timeout', async () => {

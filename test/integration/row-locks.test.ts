@@ -37,7 +37,7 @@ const ALL = {
   deadLetters: [],
 };
 const found = async () =>
-  (await lockedRows(db.sql, ALL)).map(({ of, id, pid, isPassing }) => `${of} ${id} ${pid} ${isPassing}`);
+  (await lockedRows(db.sql, ALL)).map(({ of, id, pid, isOfWorker }) => `${of} ${id} ${pid} ${isOfWorker}`);
 
 it('tells of rows that are free nothing', async () => {
   expect(await found()).toEqual([]);
@@ -76,7 +76,7 @@ it('blames nobody for a row of a worker because others keep its key, or have oth
   expect(await found()).toContainEqual(`customer 3 ${worker} true`);
 });
 
-it('says that a row passes which only a worker has', async () => {
+it('says that a worker has a row', async () => {
   const worker = await holding(WORKER_NAME, 'select from customers where id = 1 for no key update');
   expect(await found()).toEqual([`customer 1 ${worker} true`]);
 });

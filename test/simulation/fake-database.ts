@@ -219,7 +219,16 @@ export class FakeDatabase {
 
   #lockedAmong([customers = [], invoiced = [], invoices = []]: readonly number[][]): Partial<LockedRow>[] {
     const open = [...this.billing.invoices].filter(([, { customer }]) => invoiced.includes(customer));
-    const session = { pid: 1, application: 'billing', since: null, isPassing: false };
+    const session = {
+      pid: 1,
+      application: 'billing',
+      since: null,
+      transaction: '1',
+      isOfWorker: false,
+      isGuess: false,
+      isWaiting: false,
+      idleMs: 0,
+    };
     const locked = (of: 'customer' | 'invoice', ids: readonly number[]) =>
       ids
         .filter((id) => this.obstacles.get(`${of} ${id}`) === 'locked')

@@ -186,10 +186,14 @@ function inUnits(millionths: bigint): string {
   return `${millionths < 0n ? '-' : ''}${digits.slice(0, -6)}.${digits.slice(-6)}`;
 }
 
-/** Compares the whole audit at once, so that a failure shows everything. */
+/** Compares the whole audit at once, so that a failure shows everything, and why there are dead letters. */
 export async function expectFaultless(site: Site, except: Partial<Audit> = {}): Promise<void> {
   const { exits, ...found } = await site.audit();
-  expect({ ...found, exits }).toEqual({ ...faultless, exits: exits.map(() => 0), ...except });
+  const errors = await site.rows(
+    'select reason, error, count(*)::text as dead_letters from dead_letters group by 1, 2 order by 1, 2 limit 20',
+  );
+  const expected = { ...faultless, exits: exits.map(() => 0), ...except };
+  expect({ ...found, exits }, JSON.stringify(errors)).toEqual(expected);
 }
 
 /** Status and parts of `/readyz`. */

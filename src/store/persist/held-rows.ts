@@ -19,6 +19,11 @@ interface HeldRow extends Held {
 /** Locked rows are probed again after so many milliseconds. */
 const PROBE_MS = 200;
 
+/** A session that calls itself a worker is believed for so long after it was first seen with a row. */
+const BELIEVED_MS = 2000;
+/** What was seen longer ago is forgotten. */
+const SEEN_MS = 60_000;
+
 /**
  * The rows that a worker must not touch at the moment: somebody who is not a worker has locked them, or the database refuses to
  * change them. Their calls are left out of batches until the row is found free or one of the calls gets through.
@@ -28,6 +33,8 @@ const PROBE_MS = 200;
 export class HeldRows {
   readonly #rows = new Map<string, HeldRow>();
   readonly #now: () => number;
+  /** The transactions of workers, by the rows that they were seen with. */
+  readonly #seen = new Map<string, { transaction: string; since: number; last: number }>();
   #probedAt = Number.NEGATIVE_INFINITY;
 
   constructor(now: () => number = () => performance.now()) {
@@ -55,16 +62,19 @@ export class HeldRows {
   }
 
   /**
-   * Asks who has locked the rows that a statement waited for in vain. Those that no worker has locked are held from now on.
-   * Throws what the database throws.
+   * Asks who has locked the rows that a statement waited for in vain. Those that no worker has for a moment are held from
+   * now on. Throws what the database throws.
    *
-   * @returns how many rows are held that were not before, and whether workers have locked any
+   * @returns how many rows are held that were not before, and whether workers have any for a moment
    */
   async look(sql: Sql, rows: RowIds): Promise<{ held: number; passing: boolean }> {
-    const locked = await lockedRows(sql, rows);
-    const others = locked.filter((row) => !row.isPassing && !this.#rows.has(nameOf(row)));
+    let locked = await lockedRows(sql, rows);
+    // Somebody else would be blamed for a row that a worker gave back at the wrong moment.
+    if (locked.some(({ isGuess }) => isGuess)) locked = await lockedRows(sql, rows);
+    const lasting = this.#lastingAmong(locked);
+    const others = lasting.filter((row) => !this.#rows.has(nameOf(row)));
     for (const row of others) this.#rows.set(nameOf(row), heldRow(row));
-    return { held: others.length, passing: locked.some(({ isPassing }) => isPassing) };
+    return { held: others.length, passing: lasting.length < locked.length };
   }
 
   /** Frees the locked rows that are no longer locked; asks at most every 200 ms. Throws what the database throws. */
@@ -82,8 +92,29 @@ export class HeldRows {
       invoices: idsOf('invoice').map(Number),
       deadLetters: idsOf('dead letter'),
     });
-    const still = new Set(locked.filter(({ isPassing }) => !isPassing).map(nameOf));
+    const still = new Set(this.#lastingAmong(locked).map(nameOf));
     for (const { row } of before) if (!still.has(row)) this.#rows.delete(row);
+  }
+
+  /** The locked rows that no worker has for the moment of a batch. */
+  #lastingAmong(locked: readonly LockedRow[]): LockedRow[] {
+    const now = this.#now();
+    for (const [row, { last }] of this.#seen) if (now - last > SEEN_MS) this.#seen.delete(row);
+    return locked.filter((row) => !this.#isPassing(row, now));
+  }
+
+  /**
+   * Whether a worker has the row for the moment of a batch. The age of its transaction does not tell: most of it may have
+   * been spent in the queue for this very row. A worker that waits for another row goes on when that one is free.
+   */
+  #isPassing(row: LockedRow, now: number): boolean {
+    const { isOfWorker, transaction, isWaiting, idleMs } = row;
+    if (!isOfWorker || transaction === null) return isOfWorker;
+    const before = this.#seen.get(nameOf(row));
+    const first = before?.transaction === transaction && !isWaiting ? before.since : now;
+    const since = Math.min(first, now - idleMs);
+    this.#seen.set(nameOf(row), { transaction, since, last: now });
+    return now - since < BELIEVED_MS;
   }
 }
 

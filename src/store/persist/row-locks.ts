@@ -23,11 +23,16 @@ export interface LockedRow {
   application: string | null;
   /** When its transaction began, where this role may see it. */
   since: string | null;
-  /**
-   * A worker has it, for the moment of a batch, or it is free by now. A session that calls itself a worker is believed for
-   * 2 s.
-   */
-  isPassing: boolean;
+  /** What PostgreSQL calls its transaction; null where nobody has the row any more. */
+  transaction: string | null;
+  /** The session calls itself a worker, or nobody has the row any more. */
+  isOfWorker: boolean;
+  /** Nobody is known to have the row: it may also have been given back at this very moment. */
+  isGuess: boolean;
+  /** The session waits for a lock in its turn. */
+  isWaiting: boolean;
+  /** For how long the session has done nothing in its transaction. */
+  idleMs: number;
 }
 
 /**
@@ -35,8 +40,8 @@ export interface LockedRow {
  * running (pg_locks), and their sessions. A statement of its own, so that its own locks end with it.
  *
  * What a transaction did after a savepoint that it has released is recorded under a number that pg_locks no longer shows.
- * Where no owner is found, the row is attributed to the oldest session that is no worker and has changed or locked rows of
- * the same table. If that is wrong, the next probe finds the row free.
+ * Where no owner is found, the row is attributed to the oldest session that has changed or locked rows of the same table,
+ * and is no worker if there is such a one. If that is wrong, the next look finds that the row is free or who has it.
  *
  * It names every other table that calls are decided on, without reading it: where one is locked as a whole, as by a reload
  * that truncates it, this waits too.
@@ -69,30 +74,31 @@ locked as materialized (
   select 'dead letter', 'dead_letters'::regclass, id, xmax from dead_letters
   where id in (select unnest($4::bigint[])) and id not in (select id from letter)),
 session as materialized (
-  select k.locktype, k.mode, k.transactionid, k.relation, k.pid, a.application_name as application, a.xact_start as began,
-    coalesce(a.application_name = '${WORKER_NAME}' and a.xact_start > clock_timestamp() - interval '2 seconds', false)
-      as is_worker
+  select k.locktype, k.mode, k.transactionid, k.relation, k.virtualtransaction, k.pid,
+    a.application_name as application, a.xact_start as began,
+    coalesce(a.application_name = '${WORKER_NAME}', false) as is_worker,
+    coalesce(a.wait_event_type = 'Lock', false) as is_waiting,
+    case when a.state like 'idle in transaction%'
+      then extract(epoch from clock_timestamp() - a.state_change) * 1000 else 0 end::float8 as idle_ms
   from pg_locks k left join pg_stat_activity a on a.pid = k.pid
   where exists (select from locked) and k.granted and k.pid is distinct from pg_backend_pid()
     and (k.locktype = 'transactionid' and k.mode = 'ExclusiveLock'
       or k.locktype = 'relation' and k.mode in ('RowShareLock', 'RowExclusiveLock')
         and k.database = (select oid from pg_database where datname = current_database()))),
-shown as (
-  select distinct on (of, id) of, id, pid, application, began, is_worker
+owner as (
+  select distinct on (of, id) of, id, session.*
   from locked
-  cross join lateral row_holders(holder) as member(xid)
-  join session on locktype = 'transactionid' and transactionid = member.xid
-  order by of, id, is_worker, began)
-select locked.of, locked.id::text, coalesce(shown.pid, likely.pid) as pid,
-  coalesce(shown.application, likely.application) as application,
-  to_char(coalesce(shown.began, likely.began) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as since,
-  coalesce(shown.is_worker, likely.is_worker, true) as "isPassing"
-from locked
-left join shown on shown.of = locked.of and shown.id = locked.id
-left join lateral (
-  select pid, application, began, is_worker from session
-  where shown.id is null and locktype = 'relation' and session.relation = locked.relation and not is_worker
-  order by mode = 'RowExclusiveLock' desc, began limit 1) as likely on true
+  cross join lateral (
+    select false as is_guess, session.* from row_holders(holder) as member(xid)
+    join session on locktype = 'transactionid' and transactionid = member.xid
+    union all
+    select true, session.* from session where locktype = 'relation' and session.relation = locked.relation) as session
+  order by of, id, is_guess, is_worker, mode = 'RowExclusiveLock' desc, began)
+select locked.of, locked.id::text, pid, application,
+  to_char(began at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as since,
+  virtualtransaction as transaction, coalesce(is_worker, true) as "isOfWorker",
+  coalesce(is_guess, true) as "isGuess", coalesce(is_waiting, false) as "isWaiting", coalesce(idle_ms, 0) as "idleMs"
+from locked left join owner on owner.of = locked.of and owner.id = locked.id
 where not exists (select from decided_on)
 order by locked.of, locked.id`,
 );
