@@ -24,7 +24,6 @@ export function activityPage({ rows, before, filter }: ActivityList): ConsoleRes
   return {
     kind: 'page',
     title: 'Activity',
-    script: true,
     body: html`${filterForm(filter)}
 ${rows.length === 0 ? html`<p>Nothing was done${Object.keys(filter).length > 0 && ' that matches'}.</p>` : table(rows)}
 ${before !== undefined && html`<p><a href="/activity?${more.toString()}" rel="next">Earlier</a></p>`}`,

@@ -16,7 +16,6 @@ export function heardPage(states: readonly HeardState[]): ConsoleResponse {
   return {
     kind: 'page',
     title: 'Feeds and switches',
-    script: true,
     body: html`${renewal}
 <div data-live>
 <p>${late === 0 ? 'None is late.' : html`<b class="dead">${late}</b> ${late === 1 ? 'is' : 'are'} late: silent for longer than expected.`}</p>

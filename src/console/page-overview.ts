@@ -30,7 +30,6 @@ export function overviewPage({ state, unit, buckets, now }: OverviewView): Conso
   return {
     kind: 'page',
     title: 'Overview',
-    script: true,
     body: html`${renewal}
 <div data-live>
 ${tiles(state, now)}

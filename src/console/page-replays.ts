@@ -48,7 +48,6 @@ export function jobPage(job: Job, session: Session): ConsoleResponse {
   return {
     kind: 'page',
     title: state === 'running' ? 'Replay in progress' : 'Replay',
-    script: state === 'running',
     body: html`<p>Started ${timeOf(job.startedAt)} by ${job.operator}: ${job.selected} selected.</p>
 <div ${state === 'running' && html`data-job="${job.id}"`}>
 <progress max="${Math.max(1, numbers.selected)}" value="${numbers.done}" aria-label="Replayed"></progress>

@@ -1,12 +1,13 @@
 import type { ServerResponse } from 'node:http';
 import { jsonText } from '../domain/printable.ts';
+import { notice } from './components.ts';
 import { type Html, html } from './html.ts';
 import type { Session } from './session.ts';
 
 /** What a request is answered with. */
 export type ConsoleResponse =
   /** `retryAfter` is in seconds. */
-  | { kind: 'page'; title: string; body: Html; status?: number; script?: boolean; retryAfter?: number }
+  | { kind: 'page'; title: string; body: Html; status?: number; retryAfter?: number }
   /** 303 unless said otherwise: the browser continues with GET. 308 keeps the method and the form. */
   | { kind: 'redirect'; to: string; status?: 303 | 308; cookie?: string }
   | { kind: 'json'; value: unknown }
@@ -22,8 +23,14 @@ const HEADERS = {
   'cache-control': 'no-store',
 };
 
-/** Writes a response. `session` is shown in the header of a page. */
-export function send(target: ServerResponse, response: ConsoleResponse, session: Session | undefined): void {
+/** Who is shown a page, and where it is. */
+export interface Visit {
+  session: Session;
+  path: string;
+}
+
+/** Writes a response. `visit` is shown in the header of a page; undefined for somebody who is not signed in. */
+export function send(target: ServerResponse, response: ConsoleResponse, visit: Visit | undefined): void {
   switch (response.kind) {
     case 'page':
       target
@@ -32,7 +39,7 @@ export function send(target: ServerResponse, response: ConsoleResponse, session:
           'content-type': 'text/html; charset=utf-8',
           ...(response.retryAfter !== undefined && { 'retry-after': String(response.retryAfter) }),
         })
-        .end(layout(response, session).text);
+        .end(layout(response, visit).text);
       return;
     case 'redirect':
       target
@@ -56,10 +63,20 @@ export function send(target: ServerResponse, response: ConsoleResponse, session:
   }
 }
 
-function layout(
-  { title, body, script }: Extract<ConsoleResponse, { kind: 'page' }>,
-  session: Session | undefined,
-): Html {
+const PAGES = [
+  ['/', 'Overview'],
+  ['/dead-letters', 'Dead letters'],
+  ['/replays', 'Replays'],
+  ['/feeds', 'Feeds'],
+  ['/activity', 'Activity'],
+] as const;
+
+/** What is below a page belongs to it. */
+function isAt(page: string, { path }: Visit): boolean {
+  return path === page || (page !== '/' && path.startsWith(`${page}/`));
+}
+
+function layout({ title, body }: Extract<ConsoleResponse, { kind: 'page' }>, visit: Visit | undefined): Html {
   return html`<!doctype html>
 <html lang="en">
 <head>
@@ -67,19 +84,19 @@ function layout(
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${title} · cdr-ingest</title>
 <link rel="stylesheet" href="/assets/console.css">
-${script && html`<script src="/assets/console.js" defer></script>`}
+${visit && html`<script src="/assets/console.js" defer></script>`}
 </head>
 <body>
 <a class="skip" href="#main">Skip to content</a>
 <header>
 <strong>cdr-ingest</strong>
 ${
-  session &&
-  html`<nav aria-label="Pages"><a href="/">Overview</a> <a href="/dead-letters">Dead letters</a> <a href="/replays">Replays</a> <a href="/feeds">Feeds</a></nav>
-<form method="post" action="/sign-out">${csrfField(session)}<span>${session.username} (${session.role})</span> <button>Sign out</button></form>`
+  visit &&
+  html`<nav aria-label="Pages">${PAGES.map(([path, name]) => html`<a href="${path}" ${isAt(path, visit) && html`aria-current="page"`}>${name}</a> `)}</nav>
+<form method="post" action="/sign-out">${csrfField(visit.session)}<span>${visit.session.username} (${visit.session.role})</span> <button>Sign out</button></form>`
 }
 </header>
-<main id="main">
+<main id="main" tabindex="-1">
 <h1>${title}</h1>
 ${body}
 </main>
@@ -94,5 +111,5 @@ export function csrfField({ csrf }: Pick<Session, 'csrf'>): Html {
 }
 
 export function errorPage(status: number, title: string, text: string): ConsoleResponse {
-  return { kind: 'page', status, title, body: html`<p role="alert" class="problem">${text}</p>` };
+  return { kind: 'page', status, title, body: notice('problem', html`<p>${text}</p>`) };
 }

@@ -6,7 +6,7 @@ import { css, js } from './assets.ts';
 import type { ConsoleContext } from './context.ts';
 import { readForm } from './form.ts';
 import { Jobs } from './jobs.ts';
-import { type ConsoleResponse, errorPage, send } from './respond.ts';
+import { type ConsoleResponse, errorPage, send, type Visit } from './respond.ts';
 import { route } from './routes.ts';
 import { endSession, endSessionOf, isOwnForm, isSameSite, readSession, type Session } from './session.ts';
 import { createSignIn, signInPage } from './sign-in.ts';
@@ -25,7 +25,7 @@ export interface ConsoleOptions {
 interface Handled {
   response: ConsoleResponse;
   /** Of a signed-in user. */
-  session?: Session;
+  visit?: Visit;
 }
 
 const PER_SECOND = 100;
@@ -57,7 +57,7 @@ export async function serveConsole(options: ConsoleOptions): Promise<BoundedServ
       log({ address }, 'X-Forwarded-For of this address is ignored: see CONSOLE_TRUSTED_PROXIES');
     }
     handle(request, client).then(
-      (handled) => send(response, handled.response, handled.session),
+      (handled) => send(response, handled.response, handled.visit),
       (error: unknown) => {
         if (request.destroyed && !request.complete) return response.destroy();
         log({ path: request.url?.split('?')[0] }, describe(error));
@@ -122,7 +122,8 @@ function createHandler({ context, describe, log }: ConsoleOptions, jobs: Jobs) {
     }
     const session = await readSession(context.sql, request, client.isHttps);
     if (session === undefined) return { response: signedOut(url) };
-    return { session, response: await handleSignedIn(isPost ? 'POST' : 'GET', url, form, session, client) };
+    const visit = { session, path: url.pathname };
+    return { visit, response: await handleSignedIn(isPost ? 'POST' : 'GET', url, form, session, client) };
   };
 }
 
