@@ -53,13 +53,13 @@ function table(rows: readonly Activity[]): Html {
   )}</tbody></table></div>`;
 }
 
-/** What was done to what: links where there is a page, and the rest as name and value. */
+/** What was done to what: links first, where there is a page, and the rest as name and value. */
 function objectOf({ why, ...detail }: Activity['detail']): Html[] {
-  return Object.entries(detail).flatMap(([name, value], index) => {
-    const part = partOf(name, value);
-    if (part === null) return [];
-    return [index === 0 ? part : html`; ${part}`];
-  });
+  const linked = Object.keys(PAGES).filter((name) => name in detail);
+  const others = Object.keys(detail).filter((name) => !linked.includes(name));
+  return [...linked, ...others]
+    .flatMap((name) => partOf(name, detail[name]) ?? [])
+    .map((part, index) => (index === 0 ? part : html`; ${part}`));
 }
 
 const PAGES: Readonly<Record<string, { path: string; word: string }>> = {
@@ -81,5 +81,6 @@ function partOf(name: string, value: unknown): Html | null {
 }
 
 function textOf(value: unknown): string {
+  if (Array.isArray(value)) return value.map(textOf).join(' or ');
   return typeof value === 'string' ? value : JSON.stringify(value);
 }

@@ -68,7 +68,7 @@ export async function readActivity(
   const read = unprepared(
     'activity.read',
     `select id::text as id, at, who, act, program, detail from activity
-     where ($1::bigint is null or id < $1::bigint) ${conditions.join(' ')} order by id desc limit $2::int`,
+     where ($1::bigint is null or id < $1::bigint) ${conditions.join(' ')} order by activity.id desc limit $2::int`,
   );
   return await sql<Activity>(read, [before ?? null, limit, ...given.map(([name]) => filter[name])]);
 }
