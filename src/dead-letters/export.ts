@@ -1,6 +1,6 @@
 import { jsonText } from '../domain/printable.ts';
 import { type DeadLetterFilter, type DeadLetterSummary, readPage } from '../store/dead-letters/list.ts';
-import type { Cursor } from '../store/dead-letters/sort.ts';
+import type { Cursor, Sort } from '../store/dead-letters/sort.ts';
 import { readExportDetails } from '../store/dead-letters/stored.ts';
 import type { Sql } from '../store/sql.ts';
 import { BYTE_ORDER_MARK, csvRow, harmlessCell, spreadsheetCell } from './csv.ts';
@@ -28,6 +28,7 @@ export interface ExportOptions {
   /** Which, in their order; without them all of a CSV for people, and of JSON every dead letter as lists have it. */
   columns?: readonly ExportColumn[] | undefined;
   limit?: number | undefined;
+  sort?: Sort | undefined;
 }
 
 /** The selected dead letters as text. Each page that is read is one chunk. */
@@ -41,7 +42,7 @@ export async function* exported(
   if (format === 'csv') yield `${BYTE_ORDER_MARK}${csvRow(options.columns ?? exportColumns)}`;
   if (format === 'json') yield '[';
   let isFirst = true;
-  for await (const page of pages(sql, filter, options.limit)) {
+  for await (const page of pages(sql, filter, options)) {
     const rows = await textsOf(sql, page, options);
     if (format === 'json') yield `${isFirst ? '' : ','}\n${rows.join(',\n')}`;
     else yield rows.join('');
@@ -56,11 +57,11 @@ const PAGE = 500;
 async function* pages(
   sql: Sql,
   filter: DeadLetterFilter,
-  limit: number = Number.POSITIVE_INFINITY,
+  { limit = Number.POSITIVE_INFINITY, sort = 'latest' }: Pick<ExportOptions, 'limit' | 'sort'>,
 ): AsyncGenerator<readonly DeadLetterSummary[]> {
   let left = limit;
   for (let after: Cursor | undefined; left > 0; ) {
-    const { deadLetters, next } = await readPage(sql, filter, Math.min(PAGE, left), { after });
+    const { deadLetters, next } = await readPage(sql, filter, Math.min(PAGE, left), { sort, after });
     if (deadLetters.length > 0) yield deadLetters;
     if (next === undefined) return;
     left -= deadLetters.length;

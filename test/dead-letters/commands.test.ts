@@ -195,11 +195,11 @@ describe('dead discard and dead prune', () => {
   it('discards with who and why, and prunes what is old enough', async () => {
     const [id = ''] = await site.ids(`uniqueid = 'a-1'`);
     expect((await site.dead(['discard'])).code).toBe(2);
-    expect(await site.deadJson(['discard', id, '--why', 'a test call'])).toEqual({
+    expect(await site.deadJson(['discard', id, '--why', 'a test call', '--yes'])).toEqual({
       discarded: 1,
       left_alone: 0,
     });
-    expect((await site.dead(['discard', id])).code).toBe(1);
+    expect((await site.dead(['discard', id, '--why', 'again', '--yes'])).code).toBe(1);
     expect(await site.deadJson(['show', id])).toMatchObject({
       status: 'discarded',
       history: [{ event: 'died' }, { event: 'discarded', by: 'boss', why: 'a test call' }],

@@ -4,34 +4,47 @@ import type { Writable } from 'node:stream';
 import type { Command } from 'commander';
 import { ConfigError, readConfig } from '../../config.ts';
 import { databaseVariables } from '../../connections.ts';
-import { exported } from '../../dead-letters/export.ts';
+import { type ExportFormat, exported } from '../../dead-letters/export.ts';
+import { exportColumns, readColumns } from '../../dead-letters/export-columns.ts';
+import { recordActivity } from '../../store/activity.ts';
+import { describeFailure } from '../../store/database.ts';
+import { countDeadLetters, type DeadLetterFilter } from '../../store/dead-letters/list.ts';
+import type { Sql } from '../../store/sql.ts';
 import { withDatabase } from '../database.ts';
 import { CommandError } from '../exit.ts';
 import { addUsage } from '../help.ts';
-import { writeData } from '../print.ts';
-import { addSelection, expectKnown, type SelectionOptions, selectionOf } from './options.ts';
-import { deadSession } from './session.ts';
+import { complain, writeData } from '../print.ts';
+import { chosen } from './choice.ts';
+import { addSelection, expectKnown, fromOptions, type SelectionOptions, selectionOf } from './options.ts';
+import { deadSession, operatorVariables, signedIn } from './session.ts';
 
-const variables = [...databaseVariables, 'SYSTEM_CURRENCY'] as const;
+const variables = [...databaseVariables, ...operatorVariables, 'SYSTEM_CURRENCY'] as const;
+
+const formats = ['lines', 'json', 'csv'] as const;
 
 /** `dead export`: everything selected, for other programs. */
 export function registerExport(dead: Command): void {
   const command = addSelection(dead.command('export'))
-    .description('Export dead letters with their bodies as JSON Lines; no passwords are included')
-    .option('--json', 'export one JSON array')
-    .option('--csv', 'export CSV')
+    .description('Export dead letters as JSON Lines, CSV or JSON; no passwords are included')
+    .option('--format <format>', `${formats.join(', ')} (default lines); csv is for people and spreadsheets`)
+    .option('--columns <names>', `comma-separated: ${exportColumns.join(', ')}`)
+    .option('--json', 'export one JSON array, as --format json does')
+    .option('--csv', 'export CSV for programs, with columns that stay; for people: --format csv')
     .option('--output <file>', 'write to a new file; an existing file is never overwritten')
     .action(exportDeadLetters);
   addUsage(command, {
     examples: [
       'cdr-ingest dead export --status dead > dead.jsonl',
-      'cdr-ingest dead export --reason rejected --since 7d --csv --output rejected.csv',
+      'cdr-ingest dead export --status resolved --since 30d --format csv --output resolved.csv',
+      'cdr-ingest dead export --reason rejected --format csv --columns id,start,duration,cnumber,cost',
     ],
     environment: variables,
   });
 }
 
 interface ExportOptions extends SelectionOptions {
+  format?: string;
+  columns?: string;
   json?: boolean;
   csv?: boolean;
   output?: string;
@@ -39,21 +52,59 @@ interface ExportOptions extends SelectionOptions {
 
 async function exportDeadLetters(
   ids: string[],
-  { json, csv, output, ...options }: ExportOptions,
+  { format: formatText, columns: columnsText, json, csv, output, ...options }: ExportOptions,
 ): Promise<void> {
-  if (json && csv) throw new ConfigError('--json and --csv: expected one of them');
   const filter = selectionOf(ids, options);
-  const format = json ? 'json' : csv ? 'plain-csv' : 'lines';
+  const format = formatOf(formatText, json, csv);
+  if (format === 'plain-csv' && columnsText !== undefined)
+    throw new ConfigError('--columns: expected without --csv, whose columns stay; use --format csv');
+  const columns = columnsText === undefined ? undefined : fromOptions(() => readColumns(columnsText));
   const config = readConfig(variables);
   await withDatabase(config, deadSession, async ({ sql }) => {
     await expectKnown(sql, filter);
     const file = output === undefined ? undefined : await newFile(output);
-    await writeData(exported(sql, filter, { format, systemCurrency: config.SYSTEM_CURRENCY }), file).catch(
-      (error: unknown) => {
-        throw isWriteError(error) ? outputError(error) : error;
-      },
-    );
+    await note(sql, filter, { format, file: output, who: await signedIn(sql, config) });
+    const chunks = exported(sql, filter, { format, columns, systemCurrency: config.SYSTEM_CURRENCY });
+    await writeData(chunks, file).catch((error: unknown) => {
+      throw isWriteError(error) ? outputError(error) : error;
+    });
   });
+}
+
+function formatOf(
+  format: string | undefined,
+  json: boolean | undefined,
+  csv: boolean | undefined,
+): ExportFormat {
+  const named = [
+    ...(format === undefined ? [] : [chosen('format', format, formats)]),
+    ...(json ? (['json'] as const) : []),
+    ...(csv ? (['plain-csv'] as const) : []),
+  ];
+  if (new Set(named).size > 1) throw new ConfigError('--format, --json and --csv: expected one of them');
+  return named[0] ?? 'lines';
+}
+
+/** Puts the export on record, before it is written: a reader may be gone before its end. */
+async function note(
+  sql: Sql,
+  { ids, ...filter }: DeadLetterFilter,
+  { who, ...detail }: { who: string | null; format: ExportFormat; file: string | undefined },
+): Promise<void> {
+  const selection = { ...(ids !== undefined && { dead_letters: ids.length }), filter };
+  const count = await countDeadLetters(sql, { ...filter, ...(ids !== undefined && { ids }) });
+  try {
+    await recordActivity(sql, {
+      who,
+      act: 'exported',
+      program: 'command',
+      detail: { count, ...selection, ...detail },
+    });
+  } catch (error) {
+    // Whoever may only read, or reads from a standby, can export nevertheless.
+    if (!/\(SQLSTATE (25006|42501)\)/.test(describeFailure(error))) throw error;
+    complain(`this export is not in the activity: ${describeFailure(error)}`);
+  }
 }
 
 async function newFile(path: string): Promise<Writable> {

@@ -3,13 +3,17 @@ import { addUsage } from '../help.ts';
 import { registerDiscard } from './discard.ts';
 import { registerExport } from './export.ts';
 import { registerList } from './list.ts';
+import { registerLog } from './log.ts';
 import { registerPrune } from './prune.ts';
+import { registerReopen } from './reopen.ts';
 import { registerReplay } from './replay.ts';
 import { registerShow } from './show.ts';
 
 /** `dead`: what operators do with calls that could not be stored. */
 export function registerDead(program: Command): void {
-  const dead = program.command('dead').description('Inspect, correct, replay and discard dead letters');
+  const dead = program
+    .command('dead')
+    .description('Inspect, correct, replay, discard, reopen and export dead letters');
   addUsage(dead, {
     examples: [
       'cdr-ingest dead list --status dead --group-by reason',
@@ -22,6 +26,8 @@ export function registerDead(program: Command): void {
   registerShow(dead);
   registerReplay(dead);
   registerDiscard(dead);
+  registerReopen(dead);
   registerPrune(dead);
   registerExport(dead);
+  registerLog(dead);
 }

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { ConfigError } from '../../config.ts';
-import { InvalidInput } from '../../dead-letters/input.ts';
+import { expectStorable, InvalidInput } from '../../dead-letters/input.ts';
 import { readSelection, type SelectionText } from '../../dead-letters/selection.ts';
 import { deadReasons, refusalCodes } from '../../domain/outcome.ts';
 import { deadLetterStatuses } from '../../domain/record.ts';
@@ -9,7 +9,7 @@ import type { Sql } from '../../store/sql.ts';
 import { CommandError } from '../exit.ts';
 
 /** The options of a selection, as they were typed. */
-export type SelectionOptions = Omit<SelectionText, 'ids'>;
+export type SelectionOptions = Omit<SelectionText, 'ids' | 'answerKey'>;
 
 /** Adds the selection that the commands have in common: ids, and filters that must all match. */
 export function addSelection(command: Command): Command {
@@ -22,6 +22,7 @@ export function addSelection(command: Command): Command {
     .option('--customer <id>', 'only this customer (scustomer)')
     .option('--machine <machine>', 'only this machine')
     .option('--uniqueid <uniqueid>', 'only this uniqueid')
+    .option('--search <text>', "a whole uniqueid, callid or number, an id, or part of a customer's name")
     .option('--source <name>', 'only of this feed; "" if they came by none')
     .option('--since <time>', 'last died at or after this time: 2h, 7d or ISO 8601')
     .option('--until <time>', 'last died before this time: 2h, 7d or ISO 8601');
@@ -40,6 +41,20 @@ export function fromOptions<Result>(read: () => Result): Result {
     if (!(error instanceof InvalidInput)) throw error;
     throw new ConfigError(error.message.startsWith('id:') ? error.message : `--${error.message}`);
   }
+}
+
+/** Throws ConfigError where nothing limits the selection and nobody said that everything is meant. */
+export function expectSelective(filter: DeadLetterFilter, all: boolean | undefined): void {
+  if (Object.keys(filter).length === 0 && !all)
+    throw new ConfigError('expected ids, a filter, or --all for every dead letter');
+}
+
+/** The reason that an act on record needs. Throws ConfigError without one. */
+export function reasonIn(why: string | undefined): string {
+  const reason = why?.trim() ?? '';
+  if (reason === '') throw new ConfigError('--why: expected the reason, which is kept in the history');
+  fromOptions(() => expectStorable('why', reason));
+  return reason;
 }
 
 /** Throws CommandError if any of the given ids does not exist. */

@@ -24,14 +24,34 @@ export async function signIn(
     const lines = missing.map(([name]) => `${name} is missing: expected the credentials of an operator`);
     throw new ConfigError(lines.join('\n'));
   }
+  const user = await userOf(sql, CDR_USERNAME, CDR_PASSWORD);
+  if (user === null) throw new CommandError('CDR_USERNAME and CDR_PASSWORD are not those of a user');
+  if (user.role !== 'operator')
+    throw new CommandError(`${user.username} has role ${user.role}; this command needs an operator`);
+  return user.username;
+}
+
+/**
+ * Whose credentials CDR_USERNAME and CDR_PASSWORD are, for the record of what needs none: null without them, or where they
+ * are not those of a user.
+ */
+export async function signedIn(
+  sql: Sql,
+  { CDR_USERNAME, CDR_PASSWORD }: Pick<Config, (typeof operatorVariables)[number]>,
+): Promise<string | null> {
+  if (CDR_USERNAME === '' || CDR_PASSWORD === '') return null;
+  return (await userOf(sql, CDR_USERNAME, CDR_PASSWORD))?.username ?? null;
+}
+
+async function userOf(
+  sql: Sql,
+  name: string,
+  password: string,
+): Promise<{ username: string; role: string } | null> {
   const verifier = createVerifier({ readUsers: (names) => readUsers(sql, names) });
   try {
-    const verdict = await verifier.check(CDR_USERNAME, CDR_PASSWORD);
-    if (verdict.kind !== 'ok')
-      throw new CommandError('CDR_USERNAME and CDR_PASSWORD are not those of a user');
-    if (verdict.role !== 'operator')
-      throw new CommandError(`${verdict.username} has role ${verdict.role}; this command needs an operator`);
-    return verdict.username;
+    const verdict = await verifier.check(name, password);
+    return verdict.kind === 'ok' ? verdict : null;
   } finally {
     verifier.stop();
   }

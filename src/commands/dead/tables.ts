@@ -1,61 +1,9 @@
-import {
-  answerOf,
-  bothValues,
-  correctionOf,
-  moneyOf,
-  readableRecord,
-  senderOf,
-  timeOf,
-} from '../../dead-letters/format.ts';
+import { bothValues, correctionOf, readableRecord, senderOf, timeOf } from '../../dead-letters/format.ts';
 import type { DeadLetterView } from '../../dead-letters/history.ts';
 import { unsendable } from '../../domain/kept.ts';
 import { shorten } from '../../domain/text.ts';
 import { counted } from '../../plural.ts';
-import type { DeadLetterGroup, DeadLetterSummary } from '../../store/dead-letters/list.ts';
 import { printLine, printTable } from '../print.ts';
-
-const LIST_HEAD = [
-  'id',
-  'last died (UTC)',
-  'reason',
-  'status',
-  'uniqueid',
-  'customer',
-  'machine',
-  'source',
-  'reply',
-  'cost',
-  'deaths',
-];
-
-export function printList(deadLetters: readonly DeadLetterSummary[], systemCurrency: string): void {
-  printTable(
-    LIST_HEAD,
-    deadLetters.map((deadLetter) => [
-      deadLetter.id,
-      timeOf(deadLetter.last_dead_at),
-      deadLetter.reason,
-      deadLetter.status,
-      shorten(deadLetter.uniqueid ?? '', 40),
-      deadLetter.scustomer ?? '',
-      shorten(deadLetter.machine ?? '', 24),
-      shorten(deadLetter.source ?? '', 24),
-      answerOf(deadLetter),
-      moneyOf(deadLetter.cost, deadLetter.currency, systemCurrency),
-      deadLetter.deaths,
-    ]),
-  );
-}
-
-export function printGroups(field: string, groups: readonly DeadLetterGroup[]): void {
-  printTable(
-    [field, 'dead letters', 'last died (UTC)', 'money at stake'],
-    groups.map(({ value, count, last_dead_at, at_stake }) => {
-      const money = at_stake.map(({ cost, currency }) => `${cost} ${currency}`);
-      return [shorten(value ?? '(unknown)', 60), count, timeOf(last_dead_at), money];
-    }),
-  );
-}
 
 /** Prints everything that is known about a dead letter. */
 export function printDeadLetter(found: DeadLetterView): void {

@@ -150,6 +150,8 @@ export const groupFields = Object.keys(GROUPS) as GroupField[];
 
 export interface DeadLetterGroup {
   value: string | null;
+  /** Of a customer who exists; there only where customers are grouped by. */
+  name?: string | null;
   count: number;
   last_dead_at: Date;
   /** Costs of the calls that are neither stored nor discarded, where they can be read and their sender is known. */
@@ -178,7 +180,8 @@ export async function groupDeadLetters(
         count(*) as count, max(d.last_dead_at) as last_dead_at,
         sum(d.cost) filter (where d.status in ('dead', 'replaying') and d.verified) as cost
       from dead_letters d ${responsesBy(field)} where ${text} group by 1, 2)
-    select value, sum(count)::int as count, max(last_dead_at) as last_dead_at,
+    select value, ${field === 'customer' ? '(select c.name from customers c where c.id = value::int) as name,' : ''}
+      sum(count)::int as count, max(last_dead_at) as last_dead_at,
       coalesce(jsonb_agg(jsonb_build_object('currency', currency, 'cost', trim_scale(cost)::text) order by currency)
         filter (where cost <> 0), '[]') as at_stake
     from part group by value order by count desc, value limit $${values.length + 2}::int`,
