@@ -183,11 +183,23 @@ async function replayAndDiscard(database: Database, turn: number): Promise<void>
     const ids = await selectIds(sql, { uniqueid, statuses: ['dead'] }, 10);
     for (const row of await readReplayable(sql, ids)) {
       const edits = Object.fromEntries(Object.entries(call).map(([key, value]) => [key, String(value)]));
-      await correctDeadLetters(sql, [{ id: row.id, edits, before: row.edits, changes: {} }], {
-        by: 'boss',
-        why: null,
-        program: 'console',
-      });
+      await correctDeadLetters(
+        sql,
+        [
+          {
+            id: row.id,
+            edits,
+            before: row.edits,
+            bodyBefore: row.mendedBody,
+            changes: {},
+          },
+        ],
+        {
+          by: 'boss',
+          why: null,
+          program: 'console',
+        },
+      );
       const mark = { ...row, edits, tokenHash: row.id.padStart(64, '0') };
       await markReplaying(sql, [mark], 'boss', 'a reason');
       const attempt = row.replays + 1;

@@ -109,7 +109,8 @@ function contextOf(config: ConsoleConfig, database: Database, queues: QueueWatch
     systemCurrency: config.SYSTEM_CURRENCY,
     overview: createOverviewSource(database.sql, config.SYSTEM_CURRENCY, () => queues.read()),
     // The file is read each time: it may have been mended since.
-    dryRun: async (ids, edits) => await dryRun(ids, edits, database, config, feedsOf(config)),
+    feeds: () => feedsOf(config),
+    dryRun: async (ids, correction) => await dryRun(ids, correction, database, config, feedsOf(config)),
     replay: async (ids, order, stop, onProgress) => {
       const { publish, close } = await openReplayPublisher(brokerOf(config));
       try {

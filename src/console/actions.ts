@@ -1,7 +1,8 @@
-import { correctionsFor, readEdits, UNREADABLE, uniqueidProblem } from '../dead-letters/corrections.ts';
+import { type Correction, readCorrection } from '../dead-letters/correction.ts';
+import { correctionsFor } from '../dead-letters/corrections.ts';
 import { expectStorable, InvalidInput, readCount, readPercent, readRate } from '../dead-letters/input.ts';
+import { prepareCorrection } from '../dead-letters/prepare-correction.ts';
 import { readSelection, replayFilter, selectForReplay } from '../dead-letters/selection.ts';
-import type { Edits } from '../domain/kept.ts';
 import { discardDeadLetters } from '../store/dead-letters/close.ts';
 import { correctDeadLetters } from '../store/dead-letters/edit.ts';
 import type { DeadLetterFilter } from '../store/dead-letters/list.ts';
@@ -27,9 +28,9 @@ function selectionIn(form: URLSearchParams): DeadLetterFilter {
   return readSelection({ ...filterTextOf(form), ids: form.getAll('id') }, new Date());
 }
 
-function editsIn(form: URLSearchParams): Edits {
+function correctionIn(form: URLSearchParams): Correction {
   const name = form.get('name');
-  return name ? readEdits([`${name}=${form.get('value') ?? ''}`]) : {};
+  return readCorrection(name ? { set: [`${name}=${form.get('value') ?? ''}`] } : {});
 }
 
 function whyIn(form: URLSearchParams): string | null {
@@ -40,18 +41,18 @@ function whyIn(form: URLSearchParams): string | null {
 
 /** Stores a correction of one dead letter. Throws InvalidInput, as the actions below do. */
 export async function correct(
-  { sql }: ConsoleContext,
+  { sql, feeds }: ConsoleContext,
   form: URLSearchParams,
   { username }: Session,
 ): Promise<ConsoleResponse> {
   const { ids = [] } = selectionIn(form);
-  const edits = editsIn(form);
   const why = whyIn(form);
   const rows = await readReplayable(sql, ids);
-  const problem = edits.uniqueid === undefined ? null : uniqueidProblem(rows, why);
-  if (problem !== null) throw new InvalidInput(problem);
-  const { corrections, unreadable } = correctionsFor(rows, edits);
-  if (unreadable.length > 0) throw new InvalidInput(UNREADABLE);
+  const prepared = prepareCorrection(rows, correctionIn(form), why, feeds());
+  if (prepared.kind === 'refused') throw new InvalidInput(prepared.problem);
+  const { corrections, skipped } = correctionsFor(rows, prepared.correction);
+  const [left] = skipped;
+  if (left !== undefined) throw new InvalidInput(left.why);
   const corrected = await correctDeadLetters(sql, corrections, { by: username, why, program: 'console' });
   if (corrected.size < corrections.length)
     throw new InvalidInput('changed by someone else in the meantime; reload and try again');
@@ -73,8 +74,8 @@ export async function discard(
 
 /** Shows what a replay would do. */
 export async function showDryRun(context: ConsoleContext, form: URLSearchParams): Promise<ConsoleResponse> {
-  const { ids, edits } = await readReplay(context, form);
-  return dryRunPage(await context.dryRun(ids, edits));
+  const { ids, correction } = await readReplay(context, form);
+  return dryRunPage(await context.dryRun(ids, correction));
 }
 
 /** Starts a replay in the background. */
@@ -85,10 +86,10 @@ export async function startReplay(
   session: Session,
 ): Promise<ConsoleResponse> {
   const { username } = session;
-  const { ids, edits, why } = await readReplay(context, form);
+  const { ids, correction, why } = await readReplay(context, form);
   const rate = readRate('rate', form.get('rate')) ?? null;
   const abortOver = readPercent('abort_over', form.get('abort_over')) ?? null;
-  const order = { operator: username, why, edits, rate, abortOver };
+  const order = { operator: username, why, correction, rate, abortOver };
   const mayContinue = () => isStillOperator(context.sql, session);
   const job = jobs.start(username, ids.length, mayContinue, (stop, onProgress) =>
     context.replay(ids, order, stop, onProgress),
@@ -97,13 +98,15 @@ export async function startReplay(
 }
 
 /** The frozen selection of a replay and its correction. A dead letter that was named by id must be among it. */
-async function readReplay({ sql }: ConsoleContext, form: URLSearchParams) {
+async function readReplay({ sql, feeds }: ConsoleContext, form: URLSearchParams) {
   const filter = replayFilter(selectionIn(form), form.get('unverified') === '1');
-  const edits = editsIn(form);
+  const wanted = correctionIn(form);
   const why = whyIn(form);
   const limit = readCount('limit', form.get('limit')) ?? null;
-  const { ids, excluded, problem } = await selectForReplay(sql, filter, { edits, why, limit });
-  const refusal = excluded[0]?.why ?? problem;
-  if (refusal !== null) throw new InvalidInput(refusal);
-  return { ids, edits, why };
+  const order = { correction: wanted, why, limit };
+  const { ids, excluded, prepared } = await selectForReplay(sql, filter, order, feeds());
+  const [left] = excluded;
+  if (left !== undefined) throw new InvalidInput(left.why);
+  if (prepared.kind === 'refused') throw new InvalidInput(prepared.problem);
+  return { ids, correction: prepared.correction, why };
 }

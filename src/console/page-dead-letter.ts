@@ -1,6 +1,5 @@
 import { bothValues, correctionOf, readableRecord, senderOf, timeOf } from '../dead-letters/format.ts';
 import type { DeadLetterView } from '../dead-letters/history.ts';
-import { unsendable } from '../domain/kept.ts';
 import { counted } from '../plural.ts';
 import { type Html, html, preformatted } from './html.ts';
 import { correctionFields, unverifiedField } from './page-dead-letters.ts';
@@ -65,13 +64,12 @@ ${cells(name)}</tr>`,
   )}</tbody></table></div>`;
 }
 
-function actions({ deadLetter }: DeadLetterView, session: Session): Html {
-  const { id, reason, status, verified, altered, edits } = deadLetter;
+function actions({ deadLetter, problem }: DeadLetterView, session: Session): Html {
+  const { id, reason, status, verified } = deadLetter;
   const hidden = html`${csrfField(session)}<input type="hidden" name="id" value="${id}">
 <input type="hidden" name="reason" value="${reason}">`;
   const discard = html`<form class="act" method="post" action="/discard">${hidden}
 <label>why <input name="why" required></label> <button class="danger">Discard</button></form>`;
-  const problem = unsendable(altered, edits);
   return html`<h2>Actions</h2>
 ${!verified && html`<p class="problem">Sender not verified: the credentials were missing or wrong, or could not be checked. If you replay this call, you vouch for it.</p>`}
 ${reason === 'forbidden' && html`<p class="problem">The sender may not submit this call.</p>`}

@@ -2,7 +2,7 @@ import { billingRulesOf, type billingVariables } from '../billing-rules.ts';
 import type { Config } from '../config.ts';
 import type { BillingRules } from '../domain/charge.ts';
 import { ignoredNames } from '../domain/ignored.ts';
-import type { Edits } from '../domain/kept.ts';
+import { countingBody } from '../domain/kept.ts';
 import { amount, plain, ZERO } from '../domain/money.ts';
 import { codeOf, type Outcome } from '../domain/outcome.ts';
 import { type ResponseEntry, responsesTo } from '../domain/reply.ts';
@@ -12,6 +12,7 @@ import { persistAndRollBack } from '../store/persist/dry-run.ts';
 import { retrying } from '../store/retrying.ts';
 import type { FeedLookup } from '../worker/feeds.ts';
 import { admitKept, type ReplayRules } from '../worker/replay-admission.ts';
+import type { Correction } from './correction.ts';
 import { type Skipped, withCorrections } from './corrections.ts';
 
 /** What a replay would do. `--json` prints it as it is. */
@@ -44,7 +45,7 @@ const TIMEOUT_MS = 60_000;
  */
 export async function dryRun(
   ids: readonly string[],
-  edits: Edits,
+  correction: Correction,
   database: Database,
   config: Pick<Config, (typeof billingVariables)[number] | 'MAX_BODY_BYTES' | 'IGNORED_PARAMETERS'>,
   feeds: Pick<FeedLookup, 'feedNamed'>,
@@ -58,7 +59,7 @@ export async function dryRun(
     feeds,
     program: 'command',
   };
-  const { rows, skipped } = withCorrections(await readReplayable(database.sql, ids), edits);
+  const { rows, skipped } = withCorrections(await readReplayable(database.sql, ids), correction);
   const results: DryRunRow[] = [];
   const billing = billingRulesOf(config);
   for (const chunk of chunksOf(rows)) results.push(...(await persistChunk(chunk, database, rules, billing)));
@@ -74,7 +75,7 @@ async function persistChunk(
   billing: BillingRules,
 ): Promise<DryRunRow[]> {
   const submissions = rows.map(({ properties, ...row }) => {
-    const kept = { ...row, contentType: properties.contentType ?? null };
+    const kept = { ...row, ...countingBody(row), contentType: properties.contentType ?? null };
     // No dead letter is written: the row itself is one.
     return { ...admitKept(kept, rules), deadLetter: () => null };
   });

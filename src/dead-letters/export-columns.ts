@@ -1,6 +1,6 @@
 import type { Fields } from '../domain/body.ts';
 import { parameters } from '../domain/contract.ts';
-import { keptFields } from '../domain/kept.ts';
+import { keptFields, withEdits } from '../domain/kept.ts';
 import type { DeadLetterSummary } from '../store/dead-letters/list.ts';
 import type { ExportDetail } from '../store/dead-letters/stored.ts';
 import type { CellKind } from './csv.ts';
@@ -92,7 +92,7 @@ export function exportRow(
   const call = deadLetter.source === null ? (keptFields(deadLetter.body) ?? {}) : {};
   return {
     deadLetter,
-    call: { ...call, ...deadLetter.edits },
+    call: withEdits(call, deadLetter.edits),
     customer_name,
     routing_key,
     error,

@@ -23,9 +23,10 @@ export function bothValues(
   };
 }
 
-/** What an operator set in place of a parameter. */
+/** What an operator set in place of a parameter, or that it was taken out. */
 export function correctionOf({ deadLetter }: DeadLetterView, name: string): string {
-  return textOf(valueIn(deadLetter.edits, name));
+  const value = Object.hasOwn(deadLetter.edits, name) ? deadLetter.edits[name] : undefined;
+  return value === null ? '(taken out)' : textOf(value);
 }
 
 function storedValues({ call, source }: NonNullable<DeadLetterView['stored']>): object {

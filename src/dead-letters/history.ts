@@ -1,7 +1,8 @@
 import type { Fields } from '../domain/body.ts';
 import { type Cdr, type Difference, differences, toCdr } from '../domain/cdr.ts';
-import { keptFields } from '../domain/kept.ts';
-import { shown } from '../domain/text.ts';
+import { countingBody, keptFields, unsendable, withEdits } from '../domain/kept.ts';
+import { printable } from '../domain/printable.ts';
+import { shorten, shown } from '../domain/text.ts';
 import { validate } from '../domain/validate.ts';
 import {
   type DeadLetterDetail,
@@ -16,11 +17,13 @@ import type { Sql } from '../store/sql.ts';
 /** A dead letter with everything that `show` and its page in the console tell. */
 export interface DeadLetterView {
   deadLetter: DeadLetterDetail;
-  /** The parameters as received; null if they cannot be read, and for the record of a feed. */
+  /** The parameters as received, or as an operator wrote them; null if they cannot be read, and for the record of a feed. */
   call: Fields | null;
   history: HistoryEntry[];
   /** The call that is stored under the same uniqueid. */
   stored: StoredCall | null;
+  /** Why it cannot be replayed as it is, in one line; null if it can. */
+  problem: string | null;
   /** Between the stored call and this one with its corrections. */
   differences: Difference[];
 }
@@ -43,17 +46,18 @@ export async function readDeadLetterView(
   const deadLetter = await readDeadLetter(sql, id);
   if (deadLetter === undefined) return undefined;
   const uniqueid = deadLetter.edits.uniqueid ?? deadLetter.uniqueid;
+  const { body, altered } = countingBody({ ...deadLetter, mendedBody: deadLetter.mended_body });
   const [events, stored] = await Promise.all([
     readEvents(sql, id),
     uniqueid === null ? undefined : readStored(sql, uniqueid),
   ]);
-  const { altered, source, body } = deadLetter;
-  const call = altered.includes('') || source !== null ? null : keptFields(body);
+  const call = altered.includes('') || deadLetter.source !== null ? null : keptFields(body);
   return {
     deadLetter,
     call,
     history: historyOf(deadLetter, events),
     stored: stored ?? null,
+    problem: unsendable(altered, deadLetter.edits),
     differences: stored === undefined ? [] : differencesTo(stored, deadLetter, call, systemCurrency),
   };
 }
@@ -65,7 +69,7 @@ function differencesTo(
   call: Fields | null,
   systemCurrency: string,
 ): Difference[] {
-  const received = call === null ? null : cdrOf({ ...call, ...edits }, systemCurrency);
+  const received = call === null ? null : cdrOf(withEdits(call, edits), systemCurrency);
   return received === null ? (recorded ?? []) : differences(stored.call, received);
 }
 
@@ -119,9 +123,7 @@ function historyOf(deadLetter: DeadLetterDetail, events: readonly DeadLetterEven
 function textOf({ event, attempt, detail }: DeadLetterEvent): string {
   switch (event) {
     case 'edited':
-      return Object.entries((detail.set ?? {}) as Record<string, { from: unknown; to: string }>)
-        .map(([name, { from, to }]) => `${name}: ${from === null ? 'none' : shown(from)} → ${shown(to)}`)
-        .join(', ');
+      return editText(detail);
     case 'replayed':
       return `attempt ${attempt}`;
     case 'died':
@@ -138,6 +140,19 @@ function textOf({ event, attempt, detail }: DeadLetterEvent): string {
     default:
       return event satisfies never;
   }
+}
+
+function editText({ set, body }: DeadLetterEvent['detail']): string {
+  const changes = Object.entries((set ?? {}) as Record<string, { from?: unknown; to: string | null }>).map(
+    ([name, { from, to }]) =>
+      `${shortName(name)}: ${from == null ? 'none' : shown(from)} → ${to === null ? 'taken out' : shown(to)}`,
+  );
+  return [...(body === undefined ? [] : ['body replaced']), ...changes].join(', ');
+}
+
+/** A name that a sender made up may be as long as its body. */
+function shortName(name: string): string {
+  return printable(shorten(name, 40));
 }
 
 function answerText(reason: string, responses: unknown): string {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { correctedBody } from '../domain/kept.ts';
-import { RECORD_HEAD_BYTES, RECORD_TYPE, writeRecordReplay } from '../domain/record-replay.ts';
+import { correctedBody, countingBody } from '../domain/kept.ts';
+import { RECORD_HEAD_BYTES, RECORD_TYPE, recordEdits, writeRecordReplay } from '../domain/record-replay.ts';
 import { tokenHashOf, writeReplayHeader } from '../domain/replay-header.ts';
 import type { Mark, Replayable } from '../store/dead-letters/mark.ts';
 
@@ -23,12 +23,12 @@ export function newToken(): string {
 
 /** The next attempt of a dead letter: the message to publish, and the mark that makes the worker accept its token. */
 export function nextAttempt(row: Replayable, token: string): { mark: Mark; message: ReplayMessage } {
-  const { id, replays, edits, status, properties, uniqueid } = row;
+  const { id, replays, edits, mendedBody, status, properties, uniqueid } = row;
   const { body: text, contentType } = replayBody(row);
   const body = Buffer.from(text);
   const { routingKey = '', replyTo = null, correlationId, messageId, traceparent } = properties;
   return {
-    mark: { id, replays, edits, status, tokenHash: tokenHashOf(token, body) },
+    mark: { id, replays, edits, mendedBody, status, tokenHash: tokenHashOf(token, body) },
     message: {
       body,
       replayHeader: writeReplayHeader({ deadLetter: id, attempt: replays + 1, token }),
@@ -44,9 +44,13 @@ export function nextAttempt(row: Replayable, token: string): { mark: Mark; messa
 }
 
 /** A record is mapped again by the worker, so that mending the sources file mends what died of it. */
-function replayBody({ source, body, edits, properties }: Replayable) {
+function replayBody({ source, edits, properties, ...kept }: Replayable) {
+  const { body } = countingBody(kept);
   if (source === null) return correctedBody({ body, contentType: properties.contentType ?? null }, edits);
-  return { body: writeRecordReplay({ source, edits, text: body }), contentType: RECORD_TYPE };
+  return {
+    body: writeRecordReplay({ source, edits: recordEdits(edits), text: body }),
+    contentType: RECORD_TYPE,
+  };
 }
 
 /** Whether the worker takes a message of this size. */

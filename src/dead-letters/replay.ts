@@ -1,4 +1,3 @@
-import type { Edits } from '../domain/kept.ts';
 import { sleep } from '../retry.ts';
 import { correctDeadLetters } from '../store/dead-letters/edit.ts';
 import {
@@ -10,6 +9,7 @@ import {
 } from '../store/dead-letters/mark.ts';
 import { retrying } from '../store/retrying.ts';
 import type { Sql } from '../store/sql.ts';
+import type { Correction } from './correction.ts';
 import { type Skipped, withCorrections } from './corrections.ts';
 import { isTooLarge, newToken, nextAttempt, type ReplayMessage } from './message.ts';
 import { capacity, hasTooManyFailures, type Limits } from './pace.ts';
@@ -18,7 +18,7 @@ import { capacity, hasTooManyFailures, type Limits } from './pace.ts';
 export interface ReplayOrder extends Limits {
   operator: string;
   why: string | null;
-  edits: Edits;
+  correction: Correction;
 }
 
 export interface ReplayContext {
@@ -153,8 +153,8 @@ class ReplayRun {
 
   /** Stores the corrections, so that they are on record before anything is sent. Returns the corrected rows. */
   async #correct(found: readonly Replayable[]): Promise<Replayable[]> {
-    const { operator, why, edits } = this.#order;
-    const { rows, corrections, skipped } = withCorrections(found, edits);
+    const { operator, why, correction } = this.#order;
+    const { rows, corrections, skipped } = withCorrections(found, correction);
     this.#progress.skipped.push(...skipped);
     if (corrections.length === 0) return rows;
     const { sql } = this.#context;

@@ -1,5 +1,4 @@
 import { INTEGER_MAX } from '../domain/contract.ts';
-import type { Edits } from '../domain/kept.ts';
 import { type DeadReason, deadReasons, isForgeable, refusalCodes } from '../domain/outcome.ts';
 import {
   type DeadLetterStatus,
@@ -12,8 +11,10 @@ import { isFeedName } from '../sources/schema.ts';
 import type { DeadLetterFilter } from '../store/dead-letters/list.ts';
 import { type Replayable, readReplayable, selectIds } from '../store/dead-letters/mark.ts';
 import type { Sql } from '../store/sql.ts';
-import { type Skipped, uniqueidProblem } from './corrections.ts';
+import type { Correction } from './correction.ts';
+import type { Skipped } from './corrections.ts';
 import { expectStorable, InvalidInput, readTime } from './input.ts';
+import { type KnownFeeds, type Prepared, prepareCorrection } from './prepare-correction.ts';
 
 /** A selection as text, from a command line, a form or a URL. */
 export interface SelectionText {
@@ -146,23 +147,24 @@ export interface ReplaySelection {
   ids: string[];
   /** Dead letters that were named by id but are excluded. */
   excluded: Excluded[];
-  /** Why the corrections are not allowed for this selection; null if they are. */
-  problem: string | null;
+  /** The correction as it may be made, or why it may not be made of this selection. */
+  prepared: Prepared;
 }
 
 /**
  * Selects what a replay sends, oldest death first.
  *
  * @param limit at most so many, null for all
+ * @param feeds of the sources file, for a body in place of a feed's record
  */
 export async function selectForReplay(
   sql: Sql,
   { filter, exclusionOf }: ReplayFilter,
-  { edits, why, limit }: { edits: Edits; why: string | null; limit: number | null },
+  { correction, why, limit }: { correction: Correction; why: string | null; limit: number | null },
+  feeds: KnownFeeds,
 ): Promise<ReplaySelection> {
   const ids = await selectIds(sql, filter, limit);
-  const problem =
-    edits.uniqueid === undefined ? null : uniqueidProblem(await readReplayable(sql, ids.slice(0, 2)), why);
+  const prepared = prepareCorrection(await readReplayable(sql, ids.slice(0, 2)), correction, why, feeds);
   const selected = new Set(ids);
   // With a limit a named one may only be beyond it.
   const named = limit === null ? (filter.ids ?? []).filter((id) => !selected.has(id)) : [];
@@ -170,5 +172,5 @@ export async function selectForReplay(
     const exclusion = exclusionOf(row);
     return exclusion === null ? [] : [{ id: row.id, ...exclusion }];
   });
-  return { ids, excluded, problem };
+  return { ids, excluded, prepared };
 }

@@ -1,10 +1,10 @@
 import { type Fields, readBody } from './body.ts';
 import { isDecimal, type ParameterName, parameterNames, parameters } from './contract.ts';
 
-/** Corrected parameters as text, by name. */
-export type Edits = Readonly<Partial<Record<ParameterName, string>>>;
+/** What an operator corrected, by name: the value in place of the one received, null for a parameter that is taken out. */
+export type Edits = Readonly<Record<string, string | null>>;
 
-/** What can be corrected: all but the credentials, and `validation`, since a replay is never a validation request. */
+/** What can be set: all but the credentials, and `validation`, since a replay is never a validation request. */
 export const editableNames = parameterNames.filter(
   (name) => name !== 'auth_username' && name !== 'auth_password' && name !== 'validation',
 );
@@ -21,6 +21,23 @@ export interface KeptCall {
   contentType: string | null;
 }
 
+/** What a replay starts from: the body as it was kept, or the one that an operator wrote in its place. */
+export interface KeptBodies {
+  body: string;
+  /** The operator's; null where the body as it was kept counts. */
+  mendedBody: string | null;
+  /** What was masked or cut in `body`: parameter names, '' for the body as a whole. */
+  altered: readonly string[];
+}
+
+/** The body that counts, and what of it is not as it was sent. */
+export function countingBody({ body, mendedBody, altered }: KeptBodies): {
+  body: string;
+  altered: readonly string[];
+} {
+  return mendedBody === null ? { body, altered } : { body: mendedBody, altered: [] };
+}
+
 /** The parameters of a kept call of the contract without credentials; null if they cannot be read. */
 export function keptFields(body: string): Fields | null {
   const found = readBody(body, 'json', isDecimal);
@@ -34,11 +51,18 @@ export function isValidationRequest(body: string): boolean {
   return parameters.shape.validation.safeParse(keptFields(body)?.validation).data === 1;
 }
 
+/** Parameters with what an operator corrected. */
+export function withEdits(fields: Fields, edits: Edits): Fields {
+  const all = { ...fields, ...edits };
+  const isTakenOut = (name: string) => Object.hasOwn(edits, name) && edits[name] === null;
+  return Object.fromEntries(Object.entries(all).filter(([name]) => !isTakenOut(name)));
+}
+
 /** A call as it is replayed: corrected and without credentials; as received if it cannot be read. */
 export function correctedBody(call: KeptCall, edits: Edits): { body: string; contentType: string | null } {
   const fields = keptFields(call.body);
   if (fields === null) return call;
-  return { body: JSON.stringify({ ...fields, ...edits }), contentType: 'application/json' };
+  return { body: JSON.stringify(withEdits(fields, edits)), contentType: 'application/json' };
 }
 
 /**
@@ -47,8 +71,7 @@ export function correctedBody(call: KeptCall, edits: Edits): { body: string; con
  * @param altered parameters that were masked or cut, '' for the body as a whole
  */
 export function unsendable(altered: readonly string[], edits: Edits): string | null {
-  if (altered.includes(''))
-    return 'the body could not be read and was not kept unchanged, so only its sender can send it again';
+  if (altered.includes('')) return 'the body was masked or cut: replace it, or have its sender send it again';
   // A replay sets `validation` itself.
   const open = altered.filter((name) => name !== 'validation' && !Object.hasOwn(edits, name));
   if (open.length === 0) return null;

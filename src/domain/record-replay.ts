@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { ParameterName } from './contract.ts';
 import { type Edits, isEditable } from './kept.ts';
 
 /** The content type of a replayed record: a line of JSON, then the record as its feed wrote it. */
@@ -7,12 +8,21 @@ export const RECORD_TYPE = 'application/vnd.cdr-ingest.record';
 /** Bytes that the line may have beside the largest record (MAX_BODY_BYTES). */
 export const RECORD_HEAD_BYTES = 16_384;
 
+/** What an operator set of a record in place of what the map says. */
+export type RecordEdits = Readonly<Partial<Record<ParameterName, string>>>;
+
+/** Of a record nothing else can be corrected: what it lacks or calls differently is the sources file's to say. */
+export function recordEdits(edits: Edits): RecordEdits {
+  return Object.fromEntries(
+    Object.entries(edits).filter(([name, value]) => isEditable(name) && value !== null),
+  );
+}
+
 /** A record of a dead letter as it is replayed, to be mapped again by the worker. */
 export interface RecordReplay {
   /** The feed that it came by. */
   source: string;
-  /** Parameters that an operator has set in place of what the map says. */
-  edits: Edits;
+  edits: RecordEdits;
   text: string;
 }
 

@@ -1,7 +1,7 @@
 import type { Fields } from '../domain/body.ts';
 import type { ParameterName } from '../domain/contract.ts';
-import type { Edits } from '../domain/kept.ts';
 import type { Lookup } from '../domain/lookup.ts';
+import type { RecordEdits } from '../domain/record-replay.ts';
 import type { ParameterError } from '../domain/validate.ts';
 import { type Rounding, wholeSeconds } from './durations.ts';
 import { Failure } from './failure.ts';
@@ -37,14 +37,14 @@ export interface MappedCall extends Numbered {
 
 const SECOND_NS = 1_000_000_000n;
 
-const NONE: Edits = {};
+const NONE: RecordEdits = {};
 
 /**
  * Maps one native record. Pure, and never throws: every text gives a result, and the same text the same one.
  *
  * @param edits parameters that an operator has corrected: what the map says of them does not count
  */
-export function mapRecord(feed: Feed, text: string, edits: Edits = NONE): Mapped {
+export function mapRecord(feed: Feed, text: string, edits: RecordEdits = NONE): Mapped {
   const record = feed.read(text);
   if (record instanceof Failure)
     return { kind: 'unmapped', errors: [{ key: '', message: record.message }], fields: {}, sequence: null };
@@ -68,7 +68,7 @@ interface Stamp {
 function mapParameters(
   feed: Feed,
   record: NativeRecord,
-  edits: Edits,
+  edits: RecordEdits,
   sequence: bigint | null,
   errors: ParameterError[],
 ): MappedCall {

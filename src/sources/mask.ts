@@ -1,5 +1,5 @@
-import type { Edits } from '../domain/kept.ts';
 import { MASK, maskNativeText } from '../domain/masking.ts';
+import type { RecordEdits } from '../domain/record-replay.ts';
 import { looksSecret } from '../domain/secrets.ts';
 import { clean } from '../domain/text.ts';
 import type { Feed } from './feed.ts';
@@ -52,7 +52,7 @@ export function isSameCall(one: Mapped, other: Mapped): boolean {
 const OTHER_MASK = '*-*';
 
 /** The parameters that the map makes of a masked value, each once; '' where it is not of a parameter. */
-export function maskedParameters(feed: Feed, text: string, edits: Edits): string[] {
+export function maskedParameters(feed: Feed, text: string, edits: RecordEdits): string[] {
   const other = rewriteValues(feed, text, (name, value) =>
     value === MASK && looksSecret(name) ? OTHER_MASK : value,
   );

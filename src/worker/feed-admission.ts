@@ -1,8 +1,8 @@
 import type { AuthResult } from '../auth/verifier.ts';
 import { type Confinement, isReadablyOutside } from '../domain/confinement.ts';
 import { type DeadLetter, uniqueidOf } from '../domain/dead-letter.ts';
-import type { Edits } from '../domain/kept.ts';
 import type { Outcome } from '../domain/outcome.ts';
+import type { RecordEdits } from '../domain/record-replay.ts';
 import type { Skipped } from '../domain/submission.ts';
 import { shown } from '../domain/text.ts';
 import type { ParameterError } from '../domain/validate.ts';
@@ -59,7 +59,7 @@ export function admitRecord(
 export function admitVouchedRecord(
   text: string,
   feed: Feed,
-  edits: Edits,
+  edits: RecordEdits,
   request: Request,
   rules: ReadingRules,
 ): Admitted {

@@ -4,6 +4,7 @@ import {
   RECORD_TYPE,
   type RecordReplay,
   readRecordReplay,
+  recordEdits,
 } from '../domain/record-replay.ts';
 import { readReplayHeader, tokenHashOf } from '../domain/replay-header.ts';
 import type { ParameterError } from '../domain/validate.ts';
@@ -77,6 +78,7 @@ function rejected(errors: readonly ParameterError[], request: Request, rules: Re
 export interface KeptMessage {
   /** The feed that it came by; null for a call of the contract. */
   source: string | null;
+  /** The one that counts: an operator may have replaced it. */
   body: string;
   /** Of the original message. */
   contentType: string | null;
@@ -97,5 +99,5 @@ export function admitKept({ source, body, contentType, edits }: KeptMessage, rul
   const request = { body: bytes, bytes: bytes.length, properties };
   return source === null
     ? admitVouchedCall(request, rules)
-    : admitRecordReplay({ source, edits, text: body }, request, rules);
+    : admitRecordReplay({ source, edits: recordEdits(edits), text: body }, request, rules);
 }

@@ -13,6 +13,7 @@ const row: Replayable = {
   scustomer: 9,
   source: null,
   body: '{"auth_username":"switch","uniqueid":"u-1","scustomer":9,"cost":"1.50"}',
+  mendedBody: null,
   properties: { routingKey: 'cdrs.create.m' },
   altered: [],
   edits: {},
@@ -40,6 +41,16 @@ describe('the next attempt of a dead letter', () => {
     expect(contentType).toBe('application/json');
   });
 
+  it('has the body that an operator wrote in place of the one that came', () => {
+    const { body, contentType } = sent({ body: 'garbage', altered: [''], mendedBody: '{"uniqueid":"u-1"}' });
+    expect([body.toString(), contentType]).toEqual(['{"uniqueid":"u-1"}', 'application/json']);
+  });
+
+  it('is without what was taken out', () => {
+    const { body } = sent({ edits: { cost: null } });
+    expect(JSON.parse(body.toString())).toEqual({ uniqueid: 'u-1', scustomer: 9 });
+  });
+
   it('is JSON, whatever format was received', () => {
     const properties = { contentType: 'application/x-www-form-urlencoded', routingKey: 'cdrs.create' };
     const { body, contentType } = sent({ body: '{"uniqueid":"u-1","machine":"a b"}', properties });
@@ -53,15 +64,17 @@ describe('the next attempt of a dead letter', () => {
   });
 
   it('is refused if parts were masked or cut, unless an operator sets all of them', () => {
-    const open = { status: 'dead' as const, edits: {} };
-    expect(whyNotSent({ ...open, altered: [] }, {})).toBeNull();
-    expect(whyNotSent({ ...open, altered: [''] }, { note: 'x' })).toContain('only its sender');
-    expect(whyNotSent({ ...open, altered: ['note', 'recording'] }, { note: 'x' })).toBe(
+    const why = (change: Partial<Replayable>) => whyNotSent({ ...row, ...change });
+    const edits = { note: 'x' };
+    expect(why({})).toBeNull();
+    expect(why({ altered: [''], edits })).toContain('have its sender send it again');
+    expect(why({ altered: ['note', 'recording'], edits })).toBe(
       'recording was masked or cut and must be corrected first',
     );
-    expect(whyNotSent({ ...open, altered: ['note'] }, { note: 'x' })).toBeNull();
-    expect(whyNotSent({ ...open, altered: ['note'], edits: { note: 'x' } }, {})).toBeNull();
-    expect(whyNotSent({ status: 'resolved', altered: [], edits: {} }, {})).toBe('status is resolved');
+    expect(why({ altered: ['note'], edits })).toBeNull();
+    expect(why({ altered: ['note'], edits: { note: null } })).toBeNull();
+    expect(why({ altered: [''], mendedBody: '{}' })).toBeNull();
+    expect(why({ status: 'resolved' })).toBe('status is resolved');
   });
 
   it('is sent as received if it cannot be read', () => {

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { readEdits } from '../../src/dead-letters/corrections.ts';
 import { InvalidInput, readTime } from '../../src/dead-letters/input.ts';
 import { type ReplayFilter, readSelection, replayFilter } from '../../src/dead-letters/selection.ts';
 import { deadReasons, isForgeable } from '../../src/domain/outcome.ts';
@@ -88,27 +87,5 @@ describe('a dead letter that is excluded', () => {
     expect(exclusion(true, { status: 'resolved', reason: 'rejected', verified: true })).toEqual({
       why: 'status is resolved',
     });
-  });
-});
-
-describe('a correction', () => {
-  it('is name=value, with any value that is valid for the parameter', () => {
-    expect(readEdits(['note=a=b', 'cost=1.5', 'taxes='])).toEqual({ note: 'a=b', cost: '1.5', taxes: '' });
-  });
-
-  it.each([
-    'cots=1',
-    'cost',
-    'cost=x',
-    'auth_username=x',
-    'auth_password=x',
-    'uniqueid=',
-    '__proto__=x',
-    'validation=1',
-    'validation=0',
-    'note=\0',
-    'note=\ud800',
-  ])('is not %s', (pair) => {
-    expect(() => readEdits([pair])).toThrow(InvalidInput);
   });
 });

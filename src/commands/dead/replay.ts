@@ -2,7 +2,8 @@ import type { Command } from 'commander';
 import { billingVariables } from '../../billing-rules.ts';
 import { ConfigError, readConfig } from '../../config.ts';
 import { brokerOf, brokerVariables, databaseVariables } from '../../connections.ts';
-import { readEdits, type Skipped } from '../../dead-letters/corrections.ts';
+import { readCorrection } from '../../dead-letters/correction.ts';
+import type { Skipped } from '../../dead-letters/corrections.ts';
 import { dryRun } from '../../dead-letters/dry-run.ts';
 import { readCount, readPercent, readRate } from '../../dead-letters/input.ts';
 import { replay } from '../../dead-letters/replay.ts';
@@ -81,11 +82,15 @@ async function run(ids: string[], options: ReplayOptions): Promise<void> {
   await withDatabase(config, { ...deadSession, poolSize: POOL }, async (database) => {
     const operator = await signIn(database.sql, config);
     await expectKnown(database.sql, request.selected);
-    const selection = await selectForReplay(database.sql, request.filter, request);
-    if (selection.problem !== null) throw new ConfigError(`--${selection.problem}`);
+    const feeds = new Feeds(feedsIn(config.SOURCES_FILE));
+    const selection = await selectForReplay(database.sql, request.filter, request, feeds);
+    const { prepared } = selection;
+    if (prepared.kind === 'refused') throw new ConfigError(`--${prepared.problem}`);
+    for (const line of prepared.said) complain(line);
+    const order = { ...request, correction: prepared.correction, operator };
     const isDone = options.dryRun
-      ? await runDry(database, config, request, selection)
-      : await runReplay(database, config, { ...request, operator }, selection);
+      ? await runDry(database, config, order, selection, feeds)
+      : await runReplay(database, config, order, selection);
     // What an option would include was asked for and is not done.
     finish(isDone && selection.excluded.every(({ needs }) => needs === undefined));
   });
@@ -98,7 +103,7 @@ function readRequest(ids: string[], options: ReplayOptions) {
   return fromOptions(() => ({
     selected,
     filter: replayFilter(selected, unverified === true),
-    edits: readEdits(set),
+    correction: readCorrection({ set }),
     why: why ?? null,
     limit: readCount('limit', limit) ?? null,
     rate: readRate('rate', rate) ?? null,
@@ -123,11 +128,11 @@ function withOptions({ id, why, needs }: Excluded): Skipped {
 async function runDry(
   database: Database,
   config: ReplayConfig,
-  { edits, isJson }: Request,
+  { correction, isJson }: Request,
   { ids, excluded }: ReplaySelection,
+  feeds: Feeds,
 ): Promise<boolean> {
-  const feeds = new Feeds(feedsIn(config.SOURCES_FILE));
-  const result = await dryRun(ids, edits, database, config, feeds);
+  const result = await dryRun(ids, correction, database, config, feeds);
   const { rows, skipped } = result;
   const leftOut = excluded.map(withOptions);
   if (isJson) printJson({ rows, leftAlone: skipped, left_out: leftOut });

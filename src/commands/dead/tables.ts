@@ -1,6 +1,5 @@
 import { bothValues, correctionOf, readableRecord, senderOf, timeOf } from '../../dead-letters/format.ts';
 import type { DeadLetterView } from '../../dead-letters/history.ts';
-import { unsendable } from '../../domain/kept.ts';
 import { shorten } from '../../domain/text.ts';
 import { counted } from '../../plural.ts';
 import { printLine, printTable } from '../print.ts';
@@ -8,7 +7,7 @@ import { printLine, printTable } from '../print.ts';
 /** Prints everything that is known about a dead letter. */
 export function printDeadLetter(found: DeadLetterView): void {
   const { deadLetter, call, history, stored } = found;
-  printSummary(deadLetter);
+  printSummary(found);
   if (call === null && deadLetter.source === null) {
     printLine('');
     printLine('The body cannot be read:');
@@ -27,17 +26,16 @@ export function printDeadLetter(found: DeadLetterView): void {
   );
 }
 
-function printSummary(deadLetter: DeadLetterView['deadLetter']): void {
-  const { id, reason, status, responses, error, source, deaths, replays, altered, edits } = deadLetter;
+function printSummary({ deadLetter, problem }: DeadLetterView): void {
+  const { id, reason, status, responses, error, source, deaths, replays, altered, mended } = deadLetter;
   printLine(`dead letter ${id}: ${reason}, ${status}`);
   for (const { code, key, message } of responses)
     printLine(`  answered ${code} ${key === '' ? '' : `${key}: `}${message}`);
   if (error !== null) printLine(`  error: ${error}`);
   if (source !== null) printLine(`  record of the feed ${source}`);
   printLine(`  ${senderOf(deadLetter)}, ${counted(deaths, 'death')}, ${counted(replays, 'replay')}`);
-  const problem = unsendable(altered, edits);
-  // An unreadable body cannot be corrected.
-  const hint = altered.includes('') ? '' : ' (use --set)';
+  if (mended) printLine('  the body was replaced by an operator');
+  const hint = altered.includes('') ? ' (use --body)' : ' (use --set)';
   if (problem !== null) printLine(`  cannot be replayed: ${problem}${hint}`);
 }
 

@@ -8,6 +8,8 @@ export interface DeadLetterDetail extends DeadLetterSummary {
   properties: Record<string, string | null>;
   differences: Difference[] | null;
   error: string | null;
+  /** The text with which an operator replaced the body; null if it stands as it came. */
+  mended_body: string | null;
 }
 
 export const eventNames = [
@@ -44,7 +46,7 @@ export interface StoredCall {
 
 const READ = statement(
   'dead-letters.read',
-  `select ${summaryColumns}, d.properties, d.differences, d.error from dead_letters d where d.id = $1::bigint`,
+  `select ${summaryColumns}, d.properties, d.differences, d.error, d.mended_body from dead_letters d where d.id = $1::bigint`,
 );
 
 /** Undefined if there is no such dead letter. */

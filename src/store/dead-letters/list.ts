@@ -1,3 +1,4 @@
+import type { Edits } from '../../domain/kept.ts';
 import type { DeadReason } from '../../domain/outcome.ts';
 import type { DeadLetterStatus } from '../../domain/record.ts';
 import type { ResponseEntry } from '../../domain/reply.ts';
@@ -28,7 +29,7 @@ export interface DeadLetterSummary {
   body: string;
   /** What was masked or cut besides the password: parameter names, '' for the body as a whole. */
   altered: string[];
-  edits: Record<string, string>;
+  edits: Edits;
   deaths: number;
   replays: number;
   first_dead_at: Date;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Edits } from '../../domain/kept.ts';
 import type { DeadReason } from '../../domain/outcome.ts';
 import { type DeadLetterStatus, deadLetterStatuses } from '../../domain/record.ts';
 import { type Sql, statement, unprepared } from '../sql.ts';
@@ -14,6 +15,8 @@ export interface Replayable {
   /** The feed that it came by; null for a call of the contract. */
   source: string | null;
   body: string;
+  /** The text with which an operator replaced the body; null if it stands as it came. */
+  mendedBody: string | null;
   /** What was masked or cut besides the password: parameter names, '' for the body as a whole. */
   altered: string[];
   properties: {
@@ -24,7 +27,7 @@ export interface Replayable {
     routingKey?: string;
     traceparent?: string;
   };
-  edits: Record<string, string>;
+  edits: Edits;
   submittedBy: string | null;
   verified: boolean;
   replays: number;
@@ -44,8 +47,8 @@ export async function selectIds(sql: Sql, filter: DeadLetterFilter, limit: numbe
 
 const READ_REPLAYABLE = statement(
   'dead-letters.read-replayable',
-  `select d.id::text as id, d.reason, d.status, d.uniqueid, d.scustomer, d.source, d.body, d.altered, d.verified,
-     d.properties, d.edits,
+  `select d.id::text as id, d.reason, d.status, d.uniqueid, d.scustomer, d.source, d.body,
+     d.mended_body as "mendedBody", d.altered, d.verified, d.properties, d.edits,
      d.submitted_by as "submittedBy", d.replays
    from unnest($1::bigint[]) as wanted(id) join dead_letters d using (id)`,
 );
@@ -61,7 +64,8 @@ export interface Mark {
   id: string;
   /** As read: a row that has changed since is not marked. */
   replays: number;
-  edits: Record<string, string>;
+  edits: Edits;
+  mendedBody: string | null;
   status: DeadLetterStatus;
   /** Hex. */
   tokenHash: string;
@@ -76,11 +80,13 @@ const MARK = statement(
   `
 with wanted as materialized (
   select w.* from unnest($4::bigint[]) as given(id)
-  join json_to_recordset($1::json) as w(id bigint, replays int, edits jsonb, status text, "tokenHash" text) using (id)),
+  join json_to_recordset($1::json) as w(id bigint, replays int, edits jsonb, "mendedBody" text, status text,
+    "tokenHash" text) using (id)),
 marked as (
   update dead_letters d set status = 'replaying', replays = d.replays + 1, closed_at = null
   from wanted w
   where d.id = w.id and d.status = w.status and d.replays = w.replays and d.edits = w.edits
+    and d.mended_body is not distinct from w."mendedBody"
   returning d.id, d.replays, d.reason, d.responses, w."tokenHash" as token_hash),
 told as (
   insert into dead_letter_events (dead_letter, event, by, why, attempt, seal, detail)
