@@ -23,6 +23,8 @@ grant select, insert, update on dead_letters, dead_letter_events to :"role";
 grant usage on sequence dead_letters_id_seq, dead_letter_events_id_seq to :"role";
 grant select, insert, update on replays, replay_letters to :"role";
 grant select, insert on activity to :"role";
+-- To count refused sign-ins in a row that is there.
+grant update (detail) on activity to :"role";
 grant usage on sequence replays_id_seq, activity_id_seq to :"role";
 grant select, insert, update, delete on console_sessions, console_attempts, console_addresses to :"role";
 grant execute on function settle_assert(boolean, text), letter_digest(bytea) to :"role";

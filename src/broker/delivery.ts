@@ -14,6 +14,7 @@ export interface Delivery {
   /** The header of a replay, which has its one-time token; '' if it is not a text, undefined without it. */
   readonly replayHeader: string | undefined;
   readonly exchange: string;
+  /** The broker may have delivered it before, to this queue's consumers or to those of the queue that it died in. */
   readonly redelivered: boolean;
   readonly deaths: Deaths;
   /** The sender's wall clock, milliseconds since 1970, if it set `timestamp`. */
@@ -65,6 +66,7 @@ export function toDelivery(message: ConsumeMessage, epoch: number): Delivery {
   const { content, fields } = message;
   const properties: MessageProperties & GuardedProperties = message.properties;
   const headers: Readonly<Record<string, unknown>> = properties.headers ?? NO_HEADERS;
+  const deaths = deathsOf(headers);
   const note = properties[NOTE];
   const correlationBytes = properties[ECHO];
   return {
@@ -82,8 +84,8 @@ export function toDelivery(message: ConsumeMessage, epoch: number): Delivery {
     unreadable: note?.problem ? `invalid message headers: ${note.problem}` : undefined,
     replayHeader: replayHeaderOf(headers[REPLAY_HEADER]),
     exchange: fields.exchange,
-    redelivered: fields.redelivered,
-    deaths: deathsOf(headers),
+    redelivered: fields.redelivered || deaths.redeliveries > 0,
+    deaths,
     sentAt: sentAtOf(properties.timestamp),
     receivedAt: Date.now(),
     receivedTick: performance.now(),

@@ -81,7 +81,7 @@ export async function serveConsole(options: ConsoleOptions): Promise<BoundedServ
 
 /** Handles one request: assets, sign-in and sign-out here, everything else by its route. */
 function createHandler({ context, describe, log }: ConsoleOptions, jobs: Jobs) {
-  const signIn = createSignIn(context.sql, log);
+  const signIn = createSignIn(context.sql, log, describe);
 
   async function handleSignedIn(
     method: 'GET' | 'POST',

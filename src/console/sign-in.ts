@@ -1,7 +1,14 @@
 import { DUMMY_HASH, verifyPassword } from '../auth/password.ts';
 import type { ClientAddress } from '../ops/client.ts';
 import { readCandidate } from '../store/sessions.ts';
-import { clearAttempts, countAttempt, countSuccess, uncount } from '../store/sign-in.ts';
+import {
+  clearAttempts,
+  countAttempt,
+  countSuccess,
+  recordRefusal,
+  type SignInAttempt,
+  uncount,
+} from '../store/sign-in.ts';
 import type { Sql } from '../store/sql.ts';
 import { HashTurns } from './hash-turns.ts';
 import { html } from './html.ts';
@@ -18,7 +25,11 @@ const CLEAR_EVERY_MS = 60_000;
  * Handles sign-ins. An attempt is counted in the database before anything else, so that replicas share the limits. The
  * password is verified in a queue, and the session is only started if the user has not changed meanwhile.
  */
-export function createSignIn(sql: Sql, log: (fields: object, message: string) => void) {
+export function createSignIn(
+  sql: Sql,
+  log: (fields: object, message: string) => void,
+  describe: (error: unknown) => string,
+) {
   const turns = new HashTurns();
   let clearedAt = Number.NEGATIVE_INFINITY;
 
@@ -26,6 +37,11 @@ export function createSignIn(sql: Sql, log: (fields: object, message: string) =>
     if (performance.now() - clearedAt < CLEAR_EVERY_MS) return;
     clearedAt = performance.now();
     await clearAttempts(sql);
+  }
+
+  /** Waited for by nobody: a known name would take longer than an unknown one. */
+  function noteRefusal(attempt: SignInAttempt): void {
+    recordRefusal(sql, attempt).catch((error: unknown) => log({ act: 'sign-in refused' }, describe(error)));
   }
 
   return async function signIn(
@@ -55,7 +71,10 @@ export function createSignIn(sql: Sql, log: (fields: object, message: string) =>
       isRight && isShort && user !== undefined ? await startSession(sql, user, isHttps) : undefined;
     // An unknown name is not logged: it may be a password in the wrong field.
     log({ username: user?.username ?? null, address, signedIn: cookie !== undefined }, 'sign-in');
-    if (cookie === undefined) return signInPage(401, 'Invalid username or password.');
+    if (cookie === undefined) {
+      if (user !== undefined) noteRefusal({ ...claim, username: user.username });
+      return signInPage(401, 'Invalid username or password.');
+    }
     await countSuccess(sql, claim);
     return { kind: 'redirect', to: '/', cookie };
   };

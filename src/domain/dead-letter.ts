@@ -33,6 +33,8 @@ export interface DeadLetter {
   /** SHA-256 (hex) of the body as received, without its password: the same content again is the same dead letter. */
   digest: string;
   properties: KeptProperties;
+  /** Its switch has sent it just now: the broker has not delivered it before. */
+  isNew?: boolean;
 }
 
 const IDENTIFIER_MAX = 255;

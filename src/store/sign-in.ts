@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { activityOf } from './activity.ts';
 import { type Sql, statement } from './sql.ts';
 
 /** Attempts within five minutes: of one user from one address, from one address, of one user from new addresses. */
@@ -59,14 +60,37 @@ export async function countAttempt(sql: Sql, attempt: SignInAttempt): Promise<At
 
 const REMEMBER_ADDRESS = statement(
   'sign-in.remember-address',
-  `insert into console_addresses (username, address) values ($1, $2)
+  `with noted as (${activityOf('signed in', { who: '$1', program: `'console'`, detail: `jsonb_build_object('address', $2::text)` }, '')})
+   insert into console_addresses (username, address) values ($1, $2)
    on conflict (username, address) do update set last_at = now()`,
 );
 
-/** After a right password the user's count at this address is zero, and the attempt is taken out of the other two. */
+/**
+ * After a right password the user's count at this address is zero, and the attempt is taken out of the other two. The
+ * activity has the sign-in.
+ */
 export async function countSuccess(sql: Sql, attempt: SignInAttempt): Promise<void> {
   await giveBack(sql, attempt, true);
   await sql(REMEMBER_ADDRESS, [attempt.username, attempt.address]);
+}
+
+const RECORD_REFUSAL = statement(
+  'sign-in.record-refusal',
+  `with again as (
+    update activity set detail = detail || jsonb_build_object('count', (detail ->> 'count')::int + 1)
+    where id = (select max(id) from activity where who = $1 and act = 'sign-in refused' and detail ->> 'address' = $2
+      and at > now() - interval '1 minute')
+    returning id)
+  ${activityOf(
+    'sign-in refused',
+    { who: '$1', program: `'console'`, detail: `jsonb_build_object('address', $2::text, 'count', 1)` },
+    'where not exists (select from again)',
+  )}`,
+);
+
+/** Records that a user of this name was refused, once a minute and address with how often, so that nobody floods the activity. */
+export async function recordRefusal(sql: Sql, { username, address }: SignInAttempt): Promise<void> {
+  await sql(RECORD_REFUSAL, [username, address]);
 }
 
 /** Takes back an attempt whose password was never checked, because too many were waiting. */

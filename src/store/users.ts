@@ -1,4 +1,5 @@
 import type { Confinement } from '../domain/confinement.ts';
+import { activityOf } from './activity.ts';
 import { type Sql, statement } from './sql.ts';
 
 /** A row of `users` as authentication needs it. */
@@ -53,16 +54,28 @@ export interface UserChange extends Partial<Lists> {
   mayChangeRole?: boolean;
 }
 
+/** Users are made and changed on a command line, where nobody signs in. */
+const byCommand = { who: 'null', program: `'command'` };
+
+/** The activity says what it was before only of the role: nothing else of it opens a door. */
+const changeDetail = `jsonb_strip_nulls(jsonb_build_object('user', username, 'role', role,
+  'role_before', (select nullif(before.role, upserted.role) from before), 'machines', machines, 'customers', customers,
+  'every_seconds', every_seconds))`;
+
 const UPSERT = statement(
   'users.upsert',
-  `insert into users as u (username, password_hash, role, machines, customers, every_seconds)
+  `with before as materialized (select role from users where username = $1),
+   upserted as (insert into users as u (username, password_hash, role, machines, customers, every_seconds)
    values ($1, $2, $3, $4::text[], $5::int[], $9::int)
    on conflict (username) do update set password_hash = excluded.password_hash, role = excluded.role, active = true,
      updated_at = now(), machines = case when $6 then excluded.machines else u.machines end,
      customers = case when $7 then excluded.customers else u.customers end,
      every_seconds = case when $10 then excluded.every_seconds else u.every_seconds end
    where u.role = excluded.role or $8
-   returning username`,
+   returning username, role, machines, customers, every_seconds),
+   added as (${activityOf('user added', { ...byCommand, detail: changeDetail }, 'from upserted where not exists (select from before)')}),
+   changed as (${activityOf('user changed', { ...byCommand, detail: changeDetail }, 'from upserted where exists (select from before)')})
+   select username from upserted`,
 );
 
 /**
@@ -116,7 +129,9 @@ export function listUsers(sql: Sql): Promise<ListedUser[]> {
 
 const DISABLE = statement(
   'users.disable',
-  'update users set active = false, updated_at = now() where username = $1 returning username',
+  `with disabled as (update users set active = false, updated_at = now() where username = $1 returning username),
+   noted as (${activityOf('user disabled', { ...byCommand, detail: `jsonb_build_object('user', username)` }, 'from disabled')})
+   select username from disabled`,
 );
 
 /** Disables a user. False if there is none of this name. */

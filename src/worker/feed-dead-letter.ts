@@ -5,7 +5,7 @@ import { Failure } from '../sources/failure.ts';
 import type { Feed } from '../sources/feed.ts';
 import { type Mapped, mapRecord } from '../sources/map.ts';
 import { isSameCall, maskRecord } from '../sources/mask.ts';
-import { decode, type KeepingRules, type Request } from './request.ts';
+import { decode, isNew, type KeepingRules, type Request } from './request.ts';
 
 /**
  * What a dead letter keeps of a record: its text, for a replay maps it again. The record is mapped here once more, because
@@ -29,12 +29,8 @@ export function feedDeadLetterFor(
   }
   const mapped = mapRecord(feed, decoded.text);
   const kept = keptRecord(feed, decoded.text, mapped);
-  return deadLetterOfRecord(
-    request,
-    { ...facts, fields: fieldsOf(mapped), hasMoney: hasMoney(mapped), kept },
-    request.properties,
-    isVerified,
-  );
+  const told = { ...facts, fields: fieldsOf(mapped), hasMoney: hasMoney(mapped), kept };
+  return { ...deadLetterOfRecord(request, told, request.properties, isVerified), isNew: isNew(request) };
 }
 
 /** The same of bytes alone: mapping the record may be what ends workers. */

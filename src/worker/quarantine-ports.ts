@@ -48,7 +48,7 @@ export function quarantinePorts(options: QuarantineOptions): QuarantinePorts {
         async (within): Promise<Outcome> => {
           const [outcome] = await persist(within, [submission], billing);
           if (outcome === undefined) return { kind: 'failed', reason: 'poison', error: 'was not persisted' };
-          await closeTried(within, keyOf(deadLetter), outcome);
+          await closeTried(within, keyOf(deadLetter), outcome, submission.uniqueid);
           return outcome;
         },
         { timeoutMs: TRANSACTION_TIMEOUT_MS },

@@ -13,6 +13,8 @@ export interface Request {
   properties: RequestProperties;
   /** What is wrong with its headers, for which its body is not read; undefined where nothing is. */
   unreadable?: string | undefined;
+  /** The broker may have delivered it before, so that its switch need not have sent it again. */
+  redelivered?: boolean;
 }
 
 /** Text, or what is wrong with the bytes; `text` is then the best reading there is, for the dead letter. */
@@ -85,9 +87,16 @@ export interface KeepingRules {
 export function deadLetterFor(request: Request, rules: KeepingRules, isVerified: boolean): DeadLetter {
   const decoded = decode(asAscii(request), rules.maxBodyBytes);
   const body = parseDecoded(decoded);
-  return body.kind === 'fields' && decoded.kind === 'text'
-    ? deadLetterOf(decoded, body.fields, request.properties, isVerified)
-    : deadLetterOfBytes(request, body.fields, request.properties, rules.keptBodyBytes);
+  const deadLetter =
+    body.kind === 'fields' && decoded.kind === 'text'
+      ? deadLetterOf(decoded, body.fields, request.properties, isVerified)
+      : deadLetterOfBytes(request, body.fields, request.properties, rules.keptBodyBytes);
+  return { ...deadLetter, isNew: isNew(request) };
+}
+
+/** Whether its switch has sent it just now. What comes from nowhere but a queue's first delivery is not. */
+export function isNew({ redelivered }: Request): boolean {
+  return redelivered === false;
 }
 
 /** Without its charset where every byte is ASCII, which is the same text in whatever charset was declared. */

@@ -95,7 +95,7 @@ function tryOnce(
     async (sql): Promise<Outcome> => {
       const [outcome] = await persist(sql, [submission], billing);
       if (outcome?.kind === 'accepted' || outcome?.kind === 'duplicate')
-        await resolveWaiting(sql, deadLetter.id);
+        await resolveWaiting(sql, deadLetter.id, submission.uniqueid);
       return outcome ?? { kind: 'failed', reason: 'failed', error: 'was not persisted' };
     },
     { timeoutMs: TRANSACTION_TIMEOUT_MS },

@@ -2,9 +2,11 @@ import { request } from 'node:http';
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hashPassword } from '../../src/auth/password.ts';
+import { readActivity } from '../../src/store/activity.ts';
 import { openSession, readCandidate, sessionUser } from '../../src/store/sessions.ts';
 import { clearAttempts, countAttempt, countSuccess } from '../../src/store/sign-in.ts';
 import { upsertUser } from '../../src/store/users.ts';
+import { until } from '../support/broker.ts';
 import { PASSWORD } from '../support/operators.ts';
 import { type BillingDatabase, billingDatabase } from '../support/persisting.ts';
 import { startProcess, type WorkerProcess } from '../support/worker.ts';
@@ -112,6 +114,40 @@ async function cli(args: readonly string[], input = ''): Promise<void> {
   process.child.stdin?.end(input);
   expect(await process.ended).toBe(0);
 }
+
+describe('the activity', () => {
+  const activityOf = (username: string) => readActivity(db.sql, { who: username, limit: 10 });
+
+  it('has who signed in and who was refused, the latter once a minute and address with how often', async () => {
+    const [username, address, other] = [await newUser(), newAddress(), newAddress()];
+    for (const from of [address, address, other])
+      expect((await signIn(username, 'wrong', from)).status).toBe(401);
+    await until(async () => (await activityOf(username)).length === 2);
+    expect((await signIn(username, PASSWORD, address)).status).toBe(303);
+    expect(await activityOf(username)).toMatchObject([
+      { act: 'signed in', program: 'console', detail: { address } },
+      { act: 'sign-in refused', program: 'console', detail: { address: other, count: 1 } },
+      { act: 'sign-in refused', program: 'console', detail: { address, count: 2 } },
+    ]);
+  });
+
+  it('has no names that nobody has: one may be a password in the wrong field', async () => {
+    const before = await readActivity(db.sql, { limit: 1 });
+    const username = await newUser();
+    expect((await signIn('my-secret-canary', 'wrong', newAddress())).status).toBe(401);
+    expect((await signIn(username, 'wrong', newAddress())).status).toBe(401);
+    await until(async () => (await activityOf(username)).length === 1);
+    const since = await readActivity(db.sql, { limit: 100 });
+    expect(
+      since
+        .slice(
+          0,
+          since.findIndex(({ id }) => id === before[0]?.id),
+        )
+        .map(({ who }) => who),
+    ).toEqual([username, null]);
+  });
+});
 
 describe('a session ends for good', () => {
   it.each<[string, (username: string) => Promise<unknown>]>([

@@ -10,7 +10,18 @@ import { readConsequences } from '../../src/store/dead-letters/consequences.ts';
 import { readEvents } from '../../src/store/dead-letters/history.ts';
 import { readPage } from '../../src/store/dead-letters/list.ts';
 import { readProblems } from '../../src/store/dead-letters/problems.ts';
-import { type BillingDatabase, billingDatabase, type Parameters } from '../support/persisting.ts';
+import { recordReplays } from '../../src/store/dead-letters/record.ts';
+import { closeTried } from '../../src/store/dead-letters/tried.ts';
+import { resolveWaiting } from '../../src/store/dead-letters/waiting.ts';
+import { persist } from '../../src/store/persist/persist.ts';
+import { BILLING } from '../support/billing.ts';
+import {
+  admitted,
+  type BillingDatabase,
+  billingDatabase,
+  delivered,
+  type Parameters,
+} from '../support/persisting.ts';
 
 let db: BillingDatabase;
 
@@ -89,5 +100,108 @@ describe('discarding', () => {
       { who: 'boss', act: 'reopened', program: 'console', detail: { count: 3, why: 'tests' } },
       { who: 'boss', act: 'discarded', program: 'console', detail: { count: 3, why: 'tests' } },
     ]);
+  });
+});
+
+describe('a discarded dead letter', () => {
+  const discard = (forGood: boolean) =>
+    discardDeadLetters(db.sql, {}, { by: 'boss', why: 'tests', program: 'command', forGood });
+  const sent = (redelivered: boolean, parameters: Parameters = {}) =>
+    persist(db.sql, [delivered(refused('again', parameters), { redelivered })], BILLING);
+  const now = () =>
+    db.rows(`select status, deaths::text, (reopened_at is null)::text as untouched, (closed_at is null)::text as open
+      from dead_letters where verified`);
+  const events = () => db.rows('select event, by from dead_letter_events order by id');
+
+  it('opens when its switch sends the call again, and says so in its history', async () => {
+    await sent(false);
+    await discard(false);
+    await sent(false);
+    expect(await now()).toEqual([{ status: 'dead', deaths: '2', untouched: 'false', open: 'true' }]);
+    expect(await events()).toEqual([
+      { event: 'discarded', by: 'boss' },
+      { event: 'reopened', by: null },
+    ]);
+    expect((await readPage(db.sql, {}, 1)).deadLetters[0]?.reopened_at).toBeInstanceOf(Date);
+  });
+
+  it.each<[string, () => Promise<unknown>]>([
+    ['the broker delivers its message again', () => sent(true)],
+    ['somebody else claims to send it again', () => sent(false, { auth_password: 'wrong' })],
+    ['its switch only asks for validation', () => sent(false, { validation: 1 })],
+    ['another call dies', () => db.persist([refused('other')])],
+  ])('stays discarded when %s', async (_what, happen) => {
+    await sent(false);
+    await discard(false);
+    await happen();
+    expect((await now())[0]).toMatchObject({ status: 'discarded', untouched: 'true', open: 'false' });
+  });
+
+  it('stays discarded for good whoever sends the call, until an operator reopens it', async () => {
+    await sent(false);
+    await discard(true);
+    await sent(false);
+    expect(await now()).toMatchObject([{ status: 'discarded', deaths: '2' }]);
+    expect(await reopenDeadLetters(db.sql, {}, { by: 'boss', why: 'a mistake', program: 'command' })).toEqual(
+      {
+        kind: 'done',
+        count: 1,
+      },
+    );
+    await discard(false);
+    await sent(false);
+    expect(await now()).toMatchObject([{ status: 'dead', deaths: '3' }]);
+  });
+
+  it('that was merged into another stays closed, for operators and for its switch', async () => {
+    await sent(false);
+    await db.execute(`update dead_letters set reason = 'poison'`);
+    const { digest } = admitted(refused('again')).deadLetter();
+    await closeTried(db.sql, { reason: 'poison', digest }, { kind: 'rejected', errors: [] }, null);
+    expect(await reopenDeadLetters(db.sql, {}, { by: 'boss', why: 'why', program: 'command' })).toEqual({
+      kind: 'done',
+      count: 0,
+    });
+    await db.execute(`update dead_letters set reason = 'rejected'`);
+    await sent(false);
+    expect(await now()).toMatchObject([{ status: 'discarded', deaths: '2' }]);
+  });
+});
+
+describe('no dead letter becomes resolved whose call is not stored', () => {
+  const status = async () => (await db.rows('select status from dead_letters')).map((row) => row.status);
+  const { digest } = admitted(refused('lost')).deadLetter();
+
+  it.each<[string, (id: string, uniqueid: string) => Promise<void>]>([
+    [
+      'as the result of a replay',
+      (id, uniqueid) =>
+        recordReplays(db.sql, [
+          { id, digest, attempt: 1, uniqueid, by: 'boss', outcome: { kind: 'accepted' } },
+        ]),
+    ],
+    [
+      'after it was tried',
+      (_id, uniqueid) => closeTried(db.sql, { reason: 'rejected', digest }, { kind: 'duplicate' }, uniqueid),
+    ],
+    ['after it waited for a row', (id, uniqueid) => resolveWaiting(db.sql, id, uniqueid)],
+  ])('%s', async (what, resolve) => {
+    await db.persist([refused('lost'), { uniqueid: 'there' }]);
+    if (what.includes('replay'))
+      await db.execute(`update dead_letters set status = 'replaying', replays = 1`);
+    const [before] = await status();
+    const [{ id = '' } = {}] = await db.rows('select id::text from dead_letters');
+    await expect(resolve(id ?? '', 'lost')).rejects.toThrow('is not stored');
+    expect(await status()).toEqual([before]);
+    await resolve(id ?? '', 'there');
+    expect(await status()).toEqual(['resolved']);
+  });
+
+  it('also where its call has been pruned since', async () => {
+    await db.persist([refused('lost')]);
+    await db.execute(`insert into past_calls (uniqueid, fingerprint) values ('past', '\\x00')`);
+    const [{ id = '' } = {}] = await db.rows('select id::text from dead_letters');
+    await resolveWaiting(db.sql, id ?? '', 'past');
+    expect(await status()).toEqual(['resolved']);
   });
 });

@@ -3,6 +3,7 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { verifyPassword } from '../../src/auth/password.ts';
+import { readActivity } from '../../src/store/activity.ts';
 import { type Database, openDatabase } from '../../src/store/database.ts';
 import { readUsers } from '../../src/store/users.ts';
 import { migratedServices } from '../support/stack.ts';
@@ -79,6 +80,32 @@ describe('user add', () => {
     const changed = await user(['add', 'switch', '--role', 'operator', '--change-role'], 'battery staple');
     expect(changed.code).toBe(0);
     expect(await stored('switch')).toMatchObject({ role: 'operator', active: true });
+  });
+
+  test('is on record in the activity, as is every change, without the password', async () => {
+    await database.prisma.activity.deleteMany();
+    await user(['add', 'switch', '--role', 'system', '--machine', 'm-1'], 'correct horse');
+    await user(['add', 'switch', '--role', 'operator'], 'battery staple');
+    await user(['add', 'switch', '--role', 'operator', '--change-role', '--any-machine'], 'battery staple');
+    await user(['disable', 'switch']);
+    await user(['disable', 'nobody']);
+    const made = { who: null, program: 'command' };
+    const activity = await readActivity(database.sql, { limit: 10 });
+    expect(activity).toMatchObject([
+      { ...made, act: 'user disabled', detail: { user: 'switch' } },
+      {
+        ...made,
+        act: 'user changed',
+        detail: { user: 'switch', role: 'operator', role_before: 'system' },
+      },
+      { ...made, act: 'user added', detail: { user: 'switch', role: 'system', machines: ['m-1'] } },
+    ]);
+    expect(activity).toHaveLength(3);
+    expect(JSON.stringify(activity)).not.toMatch(/horse|staple|argon/);
+    const [, second] = activity;
+    expect(await readActivity(database.sql, { limit: 1, before: second?.id })).toEqual(activity.slice(2));
+    expect(await readActivity(database.sql, { limit: 9, acts: ['user changed'] })).toEqual([second]);
+    expect(await readActivity(database.sql, { limit: 9, until: new Date(0) })).toEqual([]);
   });
 
   test('confines a user to machines and customers, and leaves that alone until told otherwise', async () => {

@@ -38,7 +38,7 @@ export async function takeQuarantined(
       process.request('transaction', async () => {
         const [outcome] = await persist(within, [submission], BILLING);
         if (outcome === undefined) return { kind: 'failed', reason: 'poison', error: 'was not persisted' };
-        await closeTried(within, { reason: 'poison', digest }, outcome);
+        await closeTried(within, { reason: 'poison', digest }, outcome, submission.uniqueid);
         return outcome;
       }),
     waitFor: (deadLetter, row) =>

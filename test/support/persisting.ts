@@ -20,9 +20,14 @@ export const minimal: Parameters = {
 
 /** A message as the worker admits it, with a verifier that knows one switch and one viewer. */
 export function admitted(parameters: Parameters): Admitted {
+  return delivered(parameters, {});
+}
+
+/** The same, with what the broker says of its delivery. */
+export function delivered(parameters: Parameters, delivery: { redelivered?: boolean }): Admitted {
   const body = Buffer.from(JSON.stringify({ ...minimal, ...parameters }));
   const result = admit(
-    { body, bytes: body.length, properties: NO_PROPERTIES },
+    { body, bytes: body.length, properties: NO_PROPERTIES, ...delivery },
     {
       maxBodyBytes: 65_536,
       keptBodyBytes: 4096,

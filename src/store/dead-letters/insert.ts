@@ -4,25 +4,33 @@ import { type DeadReason, deadReasonOf, type Outcome } from '../../domain/outcom
 import { type ResponseEntry, responsesTo } from '../../domain/reply.ts';
 import { clean, cut, shorten } from '../../domain/text.ts';
 
-/** For json_to_recordset: the dead letters of a batch. */
-export const deadLetterRecord = `reason text, uniqueid text, scustomer int, machine text, submitted_by text, verified boolean,
-  responses jsonb, body text, altered text[], digest text, properties jsonb, differences jsonb, error text, deaths int,
-  cost numeric, currency char(3), waits_for text, source text, answer_key text, search_keys text[]`;
-
 /** A digest as it is stored: keyed by the database, so that nobody can test passwords against it. */
 export const keyed = (digest: string) => `letter_digest(decode(${digest}, 'hex'))`;
 
+const RECORD = `reason text, uniqueid text, scustomer int, machine text, submitted_by text, verified boolean,
+  responses jsonb, body text, altered text[], digest text, properties jsonb, differences jsonb, error text, deaths int,
+  cost numeric, currency char(3), waits_for text, source text, answer_key text, search_keys text[], is_new boolean`;
+
+/** The dead letters of a batch, as JSON. */
+export const lettersIn = (json: string) =>
+  `select letter.*, ${keyed('digest')} as keyed from json_to_recordset(${json}::json) as letter(${RECORD})`;
+
+/** Of a row that is there already: it was discarded, and not for good, and its switch sends the call again. */
+const IS_SENT_AGAIN = `d.status = 'discarded' and not d.closed_for_good
+      and (excluded.reason, excluded.digest) in (select reason, keyed from letter where is_new and verified)`;
+
 /**
  * Inserts the dead letters of a batch, ordered by key so that two workers cannot deadlock. A dead letter that exists
- * already has died again: a resolved one is reopened, a discarded one stays discarded, and one that is being replayed
- * keeps its mark. A message of an unverified sender only adds to the deaths: it reopens and changes nothing.
+ * already has died again: a resolved one is reopened, a discarded one only if its switch sends the call again, and one
+ * that is being replayed keeps its mark. A message of an unverified sender only adds to the deaths: it reopens and changes
+ * nothing.
  */
 export const insertDeadLetters = `
   insert into dead_letters as d (reason, uniqueid, scustomer, machine, submitted_by, verified, responses, body, altered,
     digest, properties, differences, error, deaths, cost, currency, waits_for, source, answer_key, search_keys)
   select reason, uniqueid, scustomer, machine, submitted_by, verified, responses, body, altered, keyed, properties,
     differences, error, deaths, cost, currency, waits_for, source, answer_key, search_keys
-  from (select letter.*, ${keyed('digest')} as keyed from letter) as letter order by reason, keyed
+  from letter order by reason, keyed
   on conflict (reason, digest) do update set
     deaths = d.deaths + excluded.deaths,
     verified = d.verified or excluded.verified,
@@ -35,9 +43,10 @@ export const insertDeadLetters = `
     properties = case when excluded.verified then excluded.properties else d.properties end,
     waits_for = case when excluded.verified then coalesce(excluded.waits_for, d.waits_for) else d.waits_for end,
     tried_at = case when excluded.waits_for is null then d.tried_at end,
-    status = case when excluded.verified and d.status = 'resolved' then 'dead' else d.status end,
-    closed_at = case when excluded.verified and d.status = 'resolved' then null else d.closed_at end
-  returning id`;
+    status = case when excluded.verified and d.status = 'resolved' or ${IS_SENT_AGAIN} then 'dead' else d.status end,
+    closed_at = case when excluded.verified and d.status = 'resolved' or ${IS_SENT_AGAIN} then null else d.closed_at end,
+    reopened_at = case when ${IS_SENT_AGAIN} then now() else d.reopened_at end
+  returning id, reopened_at = now() as is_reopened`;
 
 interface DeadLetterRow {
   reason: DeadReason;
@@ -60,6 +69,7 @@ interface DeadLetterRow {
   source: string | null;
   answer_key: string;
   search_keys: readonly string[];
+  is_new: boolean;
 }
 
 /** The first parameter that a reply names, '' if it names none. */
@@ -86,10 +96,13 @@ export class DeadLetterRows {
     const reason = deadReasonOf(outcome, validationOnly);
     const kept = reason === null ? null : deadLetter();
     if (reason === null || kept === null) return;
-    const { submittedBy, searchKeys, ...content } = kept;
+    const { submittedBy, searchKeys, isNew = false, ...content } = kept;
     const key = `${reason} ${content.digest}`;
     const before = this.#rows.get(key);
-    if (before !== undefined) before.deaths += 1;
+    if (before !== undefined) {
+      before.deaths += 1;
+      before.is_new ||= kept.verified && isNew;
+    }
     if (before !== undefined && !(kept.verified && !before.verified)) return;
     const responses = responsesTo(outcome);
     this.#rows.set(key, {
@@ -97,6 +110,7 @@ export class DeadLetterRows {
       reason,
       submitted_by: submittedBy,
       search_keys: searchKeys,
+      is_new: isNew,
       responses,
       answer_key: answerKeyOf(responses),
       differences: outcome.kind === 'conflict' ? outcome.differences.map(shortened) : null,

@@ -2,6 +2,7 @@ import { codeOf, deadReasonOf, isStored, type Outcome } from '../../domain/outco
 import { responsesTo } from '../../domain/reply.ts';
 import { type Sql, statement } from '../sql.ts';
 import { answerKeyOf } from './insert.ts';
+import { isKnownCall } from './known.ts';
 
 /** The result of one replay. */
 export interface ReplayResult {
@@ -9,6 +10,8 @@ export interface ReplayResult {
   /** Of the body as received, hex. Together with a reason it identifies a row. */
   digest: string;
   attempt: number;
+  /** Of the call, as it would be stored. */
+  uniqueid: string | null;
   /** The operator. */
   by: string;
   outcome: Outcome;
@@ -17,7 +20,8 @@ export interface ReplayResult {
 /**
  * Rows and their history, in one statement. There is one row per reason and content, so if another row has the new reason
  * for the same content already, that one counts the death, and this one is discarded as merged into it. The list of ids
- * is for the planner, as in mark.ts.
+ * is for the planner, as in mark.ts. A row is resolved only if its call is found among the stored or pruned ones, whatever
+ * the worker believes.
  */
 const RECORD = statement(
   'persist.record-replays',
@@ -25,7 +29,7 @@ const RECORD = statement(
 with result as materialized (
   select r.*, own.verified, other.id as other
   from unnest($2::bigint[]) as given(id)
-  join json_to_recordset($1::json) as r(id bigint, digest text, attempt int, by text, stored boolean,
+  join json_to_recordset($1::json) as r(id bigint, digest text, attempt int, by text, stored boolean, uniqueid text,
     reason text, code text, responses jsonb, answer_key text, differences jsonb, error text) using (id)
   join dead_letters own on own.id = r.id
   left join lateral (
@@ -58,7 +62,8 @@ told as (
     'responses', case when reason is not null then responses end))
   from result)
 select settle_assert((select count(*) from moved) = (select count(*) from result), 'another worker persisted a replay')
-  as held`,
+  and settle_assert(not exists (select from result r where r.reason is null and not ${isKnownCall('r.uniqueid')}),
+    'the call of a replay is not stored') as held`,
 );
 
 /**
@@ -86,10 +91,10 @@ function distinct(results: readonly ReplayResult[]): { first: ReplayResult[]; re
 }
 
 /** The columns that a result changes; few if the call is stored. */
-function rowOf({ id, attempt, by, digest, outcome }: ReplayResult) {
+function rowOf({ id, attempt, uniqueid, by, digest, outcome }: ReplayResult) {
   const persisted = { id, attempt, by, code: codeOf(outcome), stored: outcome.kind === 'accepted' };
   // Only a stored call resolves its row. After any other answer the row stays open.
-  if (isStored(outcome)) return persisted;
+  if (isStored(outcome)) return { ...persisted, uniqueid };
   const responses = responsesTo(outcome);
   const reason = deadReasonOf(outcome, false) ?? 'failed';
   return {

@@ -1,6 +1,7 @@
 import { type DeadReason, deadReasonOf, isStored, type Outcome } from '../../domain/outcome.ts';
 import { type Sql, statement } from '../sql.ts';
 import { keyed } from './insert.ts';
+import { isKnownCall } from './known.ts';
 
 /** Identifies a row: there is one per reason and content. */
 export interface DeadLetterKey {
@@ -24,8 +25,11 @@ export async function markTried(sql: Sql, { reason, digest }: DeadLetterKey): Pr
 const RESOLVE_TRIED = statement(
   'dead-letters.resolve-tried',
   `
-  update dead_letters set status = 'resolved', closed_at = now()
-  where reason = $1 and digest = ${keyed('$2')} and status = 'dead' returning id`,
+  with known as materialized (select ${isKnownCall('$3::text')} as holds),
+  resolved as (
+    update dead_letters d set status = 'resolved', closed_at = now() from known
+    where d.reason = $1 and d.digest = ${keyed('$2')} and d.status = 'dead' and known.holds)
+  select settle_assert(holds, 'the call of a dead letter is not stored') as held from known`,
 );
 
 /** Closes a dead letter that died again for another reason, with a reference to the dead letter of that reason, if any. */
@@ -41,13 +45,17 @@ const MERGE_TRIED = statement(
   from merged m returning id`,
 );
 
-/** Closes a dead letter whose message was tried: resolved if its call is stored, else merged. */
+/**
+ * Closes a dead letter whose message was tried: resolved if its call is stored, else merged. Throws what the database
+ * throws: CDR01 if the call is said to be stored and is not.
+ */
 export async function closeTried(
   sql: Sql,
   { reason, digest }: DeadLetterKey,
   outcome: Outcome,
+  uniqueid: string | null,
 ): Promise<void> {
-  if (isStored(outcome)) await sql(RESOLVE_TRIED, [reason, digest]);
+  if (isStored(outcome)) await sql(RESOLVE_TRIED, [reason, digest, uniqueid]);
   else await sql(MERGE_TRIED, [reason, digest, deadReasonOf(outcome, false) ?? outcome.kind]);
 }
 

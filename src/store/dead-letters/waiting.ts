@@ -2,6 +2,7 @@ import { customerRow, invoiceRow } from '../../domain/held.ts';
 import { lockedRows } from '../persist/row-locks.ts';
 import { type Sql, statement } from '../sql.ts';
 import { keyed } from './insert.ts';
+import { isKnownCall } from './known.ts';
 
 /** A dead letter of a call that waited too long for a locked row. */
 export interface WaitingDeadLetter {
@@ -68,13 +69,16 @@ export async function goOnWaiting(sql: Sql, id: string): Promise<void> {
 
 const RESOLVE = statement(
   'dead-letters.resolve-waiting',
-  `update dead_letters set status = 'resolved', closed_at = now()
-   where id = $1::bigint and status = 'dead' returning id`,
+  `with known as materialized (select ${isKnownCall('$2::text')} as holds),
+   resolved as (
+     update dead_letters d set status = 'resolved', closed_at = now() from known
+     where d.id = $1::bigint and d.status = 'dead' and known.holds)
+   select settle_assert(holds, 'the call of a dead letter is not stored') as held from known`,
 );
 
-/** Resolves a dead letter whose call has been stored. */
-export async function resolveWaiting(sql: Sql, id: string): Promise<void> {
-  await sql(RESOLVE, [id]);
+/** Resolves a dead letter whose call has been stored. Throws what the database throws: CDR01 if it is not. */
+export async function resolveWaiting(sql: Sql, id: string, uniqueid: string | null): Promise<void> {
+  await sql(RESOLVE, [id, uniqueid]);
 }
 
 const WAIT_FOR = statement(

@@ -77,7 +77,7 @@ export async function persistReplays(
     persisted.set(plan, outcome);
     if (plan.claim === undefined) continue;
     if (outcome.kind === 'held') held.set(plan.claim.id, outcome);
-    else results.set(plan.claim.id, resultOf(plan.claim, outcome));
+    else results.set(plan.claim.id, resultOf(plan.claim, plan.of.uniqueid, outcome));
   }
   await recordReplays(sql, [...results.values()]);
   const outcomes = plans.map((plan): PersistResult | undefined => {
@@ -105,8 +105,12 @@ async function persistKept(
   }
 }
 
-function resultOf({ id, digest, replays, by }: ReplayClaim, outcome: Outcome): ReplayResult {
-  return { id, digest, attempt: replays, by, outcome };
+function resultOf(
+  { id, digest, replays, by }: ReplayClaim,
+  uniqueid: string | null,
+  outcome: Outcome,
+): ReplayResult {
+  return { id, digest, attempt: replays, uniqueid, by, outcome };
 }
 
 /** The JSON that CLAIM builds. Not checked for each batch: a test checks it (test/integration/json-shapes.test.ts). */

@@ -1,4 +1,4 @@
-import { type DeadLetterRows, deadLetterRecord, insertDeadLetters } from '../dead-letters/insert.ts';
+import { type DeadLetterRows, insertDeadLetters, lettersIn } from '../dead-letters/insert.ts';
 import { isOpen } from '../open-invoices.ts';
 import { forgetStatements } from '../prisma.ts';
 import { type Sql, statement } from '../sql.ts';
@@ -65,8 +65,9 @@ export const WRITE_CALLS = statement('persist.write-calls', writeWith({ kept: ''
 export const WRITE = statement(
   'persist.write',
   writeWith({
-    kept: `letter as materialized (select * from json_to_recordset($4::json) as letter(${deadLetterRecord})),
-dead as (${insertDeadLetters}),`,
+    kept: `letter as materialized (${lettersIn('$4')}),
+dead as (${insertDeadLetters}),
+told as (insert into dead_letter_events (dead_letter, event) select id, 'reopened' from dead where is_reopened),`,
     checked: `settle_moved('dead letters that the database leaves out without an error:',
     array(select (select count(*) from letter)::int - count(*)::int from dead
       having count(*) <> (select count(*) from letter))) as letters,`,
