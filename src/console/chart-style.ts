@@ -9,7 +9,7 @@ export const chartCss = `
 .chart .grid { stroke: currentColor; stroke-opacity: .3; vector-effect: non-scaling-stroke; }
 .chart .whole { fill: transparent; }
 .chart g:hover .whole, .chart g.marked .whole { fill: currentColor; fill-opacity: .18; }
-.chart-times { grid-template-columns: 4rem repeat(4, minmax(0, 1fr)); gap: 0; font-size: .75rem; }
+.chart-times { grid-template-columns: 4.4rem repeat(4, minmax(0, 1fr)); gap: 0; font-size: .75rem; }
 .chart-times::before { content: ''; }
 .chart-times span { border-left: 1px solid currentColor; padding-left: .25rem; }
 .chart-reader[hidden] { display: none; }
@@ -17,6 +17,8 @@ export const chartCss = `
 .chart-reader output { grid-column: 1 / -1; min-height: 1.5em; }
 .chart-table { max-height: 20rem; overflow: auto; }
 .chart-table table { width: auto; }
-.renewal { display: flex; flex-wrap: wrap; gap: .6rem; align-items: center; font-size: .9rem; }
+.renewal { display: flex; flex-wrap: wrap; gap: .6rem; align-items: center; justify-content: end; font-size: .9rem; margin: 0; }
+.renewal button { min-height: 2rem; padding: .1rem .6rem; }
+@media (min-width: 40rem) { .renewal { margin-top: -2.6rem; } }
 @media (forced-colors: active) { .chart svg.bars { fill: CanvasText; forced-color-adjust: none; color: CanvasText; } .chart g:hover .whole, .chart g.marked .whole { fill: Highlight; fill-opacity: .5; } }
 `;

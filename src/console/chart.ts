@@ -1,5 +1,6 @@
 import plur from 'plur';
 import { type Html, html } from './html.ts';
+import { grouped } from './values.ts';
 
 /** One row of bars: what is counted, and its counts from the earliest to the latest; null for one that is not known yet. */
 export interface Series {
@@ -91,11 +92,6 @@ function textAt({ at, series }: Chart, index: number): string {
 const numberOf = (count: number | null) => (count === null ? 'not counted yet' : grouped(count));
 
 const clock = (time: Date) => time.toISOString().slice(11, 16);
-
-/** 12345 → 12,345 */
-export function grouped(count: number): string {
-  return count.toLocaleString('en-US');
-}
 
 const capital = (text: string) => `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
 

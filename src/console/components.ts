@@ -15,15 +15,22 @@ export interface Column<Row> {
  * them for one that is laid out otherwise.
  *
  * @param caption what it shows, for readers who do not see it
+ * @param isNarrow with so few and short columns that it stays a table on a phone
  */
-export function table<Row>(caption: string, columns: readonly Column<Row>[], rows: readonly Row[]): Html {
+export function table<Row>(
+  caption: string,
+  columns: readonly Column<Row>[],
+  rows: readonly Row[],
+  isNarrow = false,
+): Html {
+  const labelOf = ({ name }: Column<Row>) => !isNarrow && html` data-label="${name}"`;
   const classOf = ({ kind, isWide }: Column<Row>) =>
     [kind, isWide && 'wide'].filter((name) => name).join(' ');
   const cell = (column: Column<Row>, row: Row) =>
     column.kind === 'head'
-      ? html`<th scope="row" role="rowheader" class="${classOf(column)}" data-label="${column.name}"><span>${column.of(row)}</span></th>`
-      : html`<td role="cell" class="${classOf(column)}" data-label="${column.name}">${cellOf(column.of(row))}</td>`;
-  return html`<div class="scroll"><table role="table"><caption class="unseen">${caption}</caption>
+      ? html`<th scope="row" role="rowheader" class="${classOf(column)}"${labelOf(column)}><span>${column.of(row)}</span></th>`
+      : html`<td role="cell" class="${classOf(column)}"${labelOf(column)}>${cellOf(column.of(row))}</td>`;
+  return html`<div class="scroll"><table role="table"${isNarrow && html` class="narrow"`}><caption class="unseen">${caption}</caption>
 <thead role="rowgroup"><tr role="row">${columns.map(
     (column) =>
       html`<th scope="col" role="columnheader" class="${classOf(column)}">${column.kind === 'tick' ? html`<span class="unseen">${column.name}</span>` : column.name}</th>`,

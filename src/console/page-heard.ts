@@ -1,14 +1,26 @@
-import { timeOf } from '../dead-letters/format.ts';
 import { everyText } from '../domain/every.ts';
 import { countOf, type Gap } from '../domain/sequence.ts';
 import { type HeardState, isLate } from '../store/heard/read.ts';
 import { agoText } from './ago.ts';
+import { type Column, empty, table } from './components.ts';
 import { type Html, html } from './html.ts';
 import { renewal } from './live.ts';
 import type { ConsoleResponse } from './respond.ts';
+import { grouped, timeAt } from './values.ts';
 
 const GAPS_SHOWN = 10;
-const COLUMNS = ['kind', 'name', 'last heard (UTC)', 'ago', 'expected every', 'records', 'gaps'];
+const COLUMNS: readonly Column<HeardState>[] = [
+  { name: 'kind', of: ({ kind }) => kind },
+  { name: 'name', kind: 'head', of: ({ name }) => name },
+  { name: 'last heard (UTC)', of: ({ lastAt }) => (lastAt === null ? 'never' : timeAt(lastAt)) },
+  { name: 'ago', of: agoOf },
+  {
+    name: 'expected every',
+    of: ({ everySeconds }) => (everySeconds === null ? '' : everyText(everySeconds)),
+  },
+  { name: 'records', kind: 'number', of: ({ records }) => grouped(records) },
+  { name: 'gaps', of: numbersOf },
+];
 
 /** When each feed and each switch was heard of last, and which of its numbers are missing. */
 export function heardPage(states: readonly HeardState[]): ConsoleResponse {
@@ -19,25 +31,14 @@ export function heardPage(states: readonly HeardState[]): ConsoleResponse {
     body: html`${renewal}
 <div data-live>
 <p>${late === 0 ? 'None is late.' : html`<b class="dead">${late}</b> ${late === 1 ? 'is' : 'are'} late: silent for longer than expected.`}</p>
-${table(states)}
+${states.length === 0 ? empty('None was heard of, and none is expected.') : table('Feeds and switches', COLUMNS, states)}
 </div>`,
   };
 }
 
-function table(states: readonly HeardState[]): Html {
-  if (states.length === 0) return html`<p>None was heard of, and none is expected.</p>`;
-  return html`<div class="scroll"><table>
-<thead><tr>${COLUMNS.map((name) => html`<th scope="col">${name}</th>`)}</tr></thead>
-<tbody>${states.map(row)}</tbody></table></div>`;
-}
-
-function row(state: HeardState): Html {
-  const { kind, name, lastAt, agoSeconds, everySeconds, records } = state;
-  return html`<tr><td>${kind}</td><th scope="row">${name}</th>
-<td>${lastAt === null ? 'never' : timeOf(lastAt)}</td>
-<td>${agoSeconds !== null && agoText(agoSeconds)}${isLate(state) && html` <b class="dead">late</b>`}</td>
-<td>${everySeconds === null ? '' : everyText(everySeconds)}</td>
-<td class="number">${records}</td><td>${numbersOf(state)}</td></tr>`;
+function agoOf(state: HeardState): Html {
+  const { agoSeconds } = state;
+  return html`${agoSeconds !== null && agoText(agoSeconds)}${isLate(state) && html` <b class="dead">late</b>`}`;
 }
 
 function numbersOf({ kind, isNamed, sequence, isStopped, gaps }: HeardState): Html | string {

@@ -1,14 +1,16 @@
 import plur from 'plur';
 import type { HeardState } from '../store/heard/read.ts';
 import { isLate } from '../store/heard/read.ts';
-import type { AtStake, OpenMachine, OpenReason } from '../store/overview.ts';
+import type { OpenMachine, OpenReason } from '../store/overview.ts';
 import type { Bucket } from '../store/throughput.ts';
 import { agoText } from './ago.ts';
-import { chart, grouped } from './chart.ts';
+import { chart } from './chart.ts';
+import { type Column, empty, table } from './components.ts';
 import { type Html, html } from './html.ts';
 import { renewal } from './live.ts';
 import type { OverviewState, QueueDepths, Unit } from './overview-source.ts';
 import type { ConsoleResponse } from './respond.ts';
+import { grouped, money } from './values.ts';
 
 export interface OverviewView {
   state: OverviewState;
@@ -55,7 +57,7 @@ ${chart({
 <section aria-labelledby="statuses"><h2 id="statuses">All dead letters</h2><ul class="numbers">${statuses.map(
       ({ status, count }) =>
         html`<li><b>${grouped(count)}</b> <a href="/dead-letters?status=${status}">${status}</a></li>`,
-    )}</ul>${statuses.length === 0 && html`<p>None.</p>`}</section>
+    )}</ul>${statuses.length === 0 && empty('None.')}</section>
 </div>`,
   };
 }
@@ -81,51 +83,70 @@ ${
 }
 
 function reasonTable(rows: readonly OpenReason[], now: Date): Html {
-  if (rows.length === 0) return html`<p>None is open.</p>`;
-  return html`<div class="scroll"><table>
-<thead><tr><th scope="col">reason</th><th scope="col" class="number">open</th><th scope="col" class="number">last hour</th><th scope="col">oldest</th><th scope="col">money at stake</th></tr></thead>
-<tbody>${rows.map(
-    ({ reason, count, lastHour, oldest, atStake, unverified }) =>
-      html`<tr><th scope="row"><a href="/dead-letters?status=dead&amp;reason=${reason}">${reason}</a></th>
-<td class="number">${grouped(count)}</td><td class="number">${grouped(lastHour)}</td><td>${age(oldest, now)}</td><td>${stake(atStake)}${
-        unverified > 0 && html` <small>${grouped(unverified)} of unknown senders not counted</small>`
-      }</td></tr>`,
-  )}</tbody></table></div>`;
-}
-
-function stake(atStake: readonly AtStake[]): string {
-  return atStake.map(({ currency, cost }) => `${cost} ${currency}`).join(', ') || 'none';
+  if (rows.length === 0) return empty('None is open.');
+  const columns: Column<OpenReason>[] = [
+    {
+      name: 'reason',
+      kind: 'head',
+      of: ({ reason }) => html`<a href="/dead-letters?status=dead&amp;reason=${reason}">${reason}</a>`,
+    },
+    ...counts(now),
+    { name: 'money at stake', of: stakeOf },
+  ];
+  return table('Open dead letters by reason', columns, rows);
 }
 
 function machineTable(rows: readonly OpenMachine[], inAll: number, now: Date): Html {
-  if (rows.length === 0) return html`<p>None is open.</p>`;
+  if (rows.length === 0) return empty('None is open.');
+  const nameOf = ({ machine }: OpenMachine) =>
+    machine === null
+      ? 'not readable'
+      : html`<a href="/dead-letters?status=dead&amp;machine=${encodeURIComponent(machine)}">${machine}</a>`;
+  const columns: Column<OpenMachine>[] = [{ name: 'machine', kind: 'head', of: nameOf }, ...counts(now)];
   return html`${inAll > rows.length && html`<p>The ${rows.length} machines with the most, of ${grouped(inAll)}.</p>`}
-<div class="scroll"><table>
-<thead><tr><th scope="col">machine</th><th scope="col" class="number">open</th><th scope="col" class="number">last hour</th><th scope="col">oldest</th></tr></thead>
-<tbody>${rows.map(
-    ({ machine, count, lastHour, oldest }) =>
-      html`<tr><th scope="row">${machine === null ? 'not readable' : html`<a href="/dead-letters?status=dead&amp;machine=${encodeURIComponent(machine)}">${machine}</a>`}</th>
-<td class="number">${grouped(count)}</td><td class="number">${grouped(lastHour)}</td><td>${age(oldest, now)}</td></tr>`,
-  )}</tbody></table></div>`;
+${table('Open dead letters by machine', columns, rows, true)}`;
+}
+
+/** The columns that both tables have. */
+function counts(now: Date): Column<Pick<OpenReason, 'count' | 'lastHour' | 'oldest'>>[] {
+  return [
+    { name: 'open', kind: 'number', of: ({ count }) => grouped(count) },
+    { name: 'last hour', kind: 'number', of: ({ lastHour }) => grouped(lastHour) },
+    { name: 'oldest', kind: 'number', of: ({ oldest }) => age(oldest, now) },
+  ];
+}
+
+function stakeOf({ atStake, unverified }: OpenReason): Html {
+  const amounts = atStake.map(
+    ({ currency, cost }, index) => html`${index > 0 && ', '}${money(cost, currency, currency)}`,
+  );
+  return html`${amounts.length === 0 ? 'none' : amounts}${
+    unverified > 0 && html` <small>${grouped(unverified)} of unknown senders not counted</small>`
+  }`;
 }
 
 function queueTable(queues: QueueDepths): Html {
   if (queues.kind === 'unknown')
     return html`<p class="problem">The broker is not reachable: ${queues.problem}</p>`;
-  return html`<div class="scroll"><table>
-<thead><tr><th scope="col">queue</th><th scope="col" class="number">waiting</th><th scope="col" class="number">consumers</th></tr></thead>
-<tbody>${queues.queues.map(
-    ({ name, depth }) =>
-      html`<tr><th scope="row">${name}</th>${
-        depth === null
-          ? html`<td colspan="2">does not exist, or this user may not ask</td>`
-          : html`<td class="number">${grouped(depth.ready)}</td><td class="number">${depth.consumers}</td>`
-      }</tr>`,
-  )}</tbody></table></div>`;
+  const columns: Column<(typeof queues.queues)[number]>[] = [
+    { name: 'queue', kind: 'head', of: ({ name }) => name },
+    {
+      name: 'waiting',
+      kind: 'number',
+      of: ({ depth }) => (depth === null ? 'unknown' : grouped(depth.ready)),
+    },
+    { name: 'consumers', kind: 'number', of: ({ depth }) => depth?.consumers ?? 'unknown' },
+  ];
+  const missing = queues.queues.filter(({ depth }) => depth === null).map(({ name }) => name);
+  return html`${
+    missing.length > 0 &&
+    html`<p class="problem">${missing.join(', ')}: no such queue, or this user may not ask. <code>cdr-ingest doctor</code> says which.</p>`
+  }
+${table('Queues', columns, queues.queues, true)}`;
 }
 
 function feeds(heard: readonly HeardState[]): Html {
-  if (heard.length === 0) return html`<p>None was heard of, and none is expected.</p>`;
+  if (heard.length === 0) return empty('None was heard of, and none is expected.');
   const late = heard.filter(isLate);
   return html`<p>${grouped(heard.length)} heard of or expected, ${late.length === 0 ? 'none late' : `${late.length} late`}: <a href="/feeds">when each was heard last</a>.</p>
 ${

@@ -54,7 +54,7 @@ p time .local, li time .local { display: inline; }
 progress { width: 100%; height: 1.6rem; accent-color: var(--accent); }
 pre { background: var(--raised); border: 1px solid var(--line); border-radius: .35rem; padding: .8rem; overflow-x: auto; white-space: pre-wrap; overflow-wrap: anywhere; }
 dl.facts { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .25rem 1rem; margin: 1rem 0; } dl.facts dt { color: var(--muted); } dl.facts dd { margin: 0; }
-@media (max-width: 40rem) { dl.facts { grid-template-columns: minmax(0, 1fr); } dl.facts dd { margin-bottom: .4rem; } main { padding: 0 .75rem 3rem; } }
+@media (max-width: 40rem) { dl.facts { grid-template-columns: minmax(0, 1fr); } dl.facts dd { margin-bottom: .4rem; } main { padding: 0 .75rem 3rem; } .numbers { gap: .5rem; } .numbers li { flex: 1 1 8rem; padding: .5rem .75rem; } }
 @media (prefers-reduced-motion: no-preference) { a, button, summary { transition: background-color .12s; } }
 @media (prefers-reduced-motion: reduce) { *, ::before, ::after { animation: none !important; transition: none !important; scroll-behavior: auto !important; } }
 @media (forced-colors: active) { .badge, .notice, .numbers li, header nav a[aria-current] { border: 1px solid CanvasText; } :focus-visible { outline-color: Highlight; } }

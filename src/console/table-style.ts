@@ -12,7 +12,9 @@ td.text { min-width: 8rem; overflow-wrap: anywhere; }
 td.tick, th.tick { width: 2.75rem; }
 tbody tr:hover { background: var(--raised); } tr:has(input:checked) { background: var(--soft); }
 tr.differs { background: var(--bad-soft); }
+table.narrow th { overflow-wrap: anywhere; }
 @media (max-width: 40rem) {
+  table.narrow :is(th, td) { padding: .35rem .3rem; } table.narrow thead th { white-space: normal; overflow-wrap: normal; }
   .wide { display: none; }
   table:has(td[data-label]), table:has(td[data-label]) :is(tbody, tr, td, tbody th) { display: block; }
   table:has(td[data-label]) thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }

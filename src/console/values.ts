@@ -19,3 +19,8 @@ export function customerLink(id: number | null, name: string | null): Html | nul
   if (id === null) return null;
   return html`<a href="/dead-letters/list?customer=${id}">${name ?? `customer ${id}`}</a>${name !== null && ` (${id})`}`;
 }
+
+/** 12345 → 12,345 */
+export function grouped(count: number): string {
+  return count.toLocaleString('en-US');
+}

@@ -66,7 +66,7 @@ async function untilMain(pattern: RegExp): Promise<void> {
 
 describe('the overview', () => {
   it('shows open dead letters by reason, with the age of the oldest and the money at stake', async () => {
-    expect(await rowOf(/^rejected/)).toMatch(/^rejected\s*12\s*12\s*3h\s*4\.2 USD/);
+    expect(await rowOf(/^rejected/)).toMatch(/^rejected\s*12\s*12\s*3h\s*4\.20 USD/);
     expect(await main()).toMatch(/13 open dead letters.*3h since the oldest died/);
     await page.getByRole('link', { name: 'rejected', exact: true }).click();
     expect(new URL(page.url()).search).toContain('reason=rejected');

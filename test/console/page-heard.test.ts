@@ -40,7 +40,8 @@ async function page(): Promise<string> {
 describe('the page of feeds and switches', () => {
   /** The cells of one row as text. */
   const row = (text: string, name: string) =>
-    (text.split('<tr>').find((each) => each.includes(`>${name}<`)) ?? '')
+    (text.split('<tr ').find((each) => each.includes(`>${name}<`)) ?? '')
+      .replace(/^[^>]*>/, '')
       .replaceAll(/<[^>]*>/g, '|')
       .split(/[|\s]*\|[|\s]*/)
       .filter((cell) => cell !== '');
@@ -67,7 +68,7 @@ describe('the page of feeds and switches', () => {
       '20m',
       'late',
       '15m',
-      '1204',
+      '1,204',
       '11',
       `missing: 1 more, ${missing}`,
     ]);
