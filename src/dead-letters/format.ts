@@ -34,7 +34,7 @@ function storedValues({ call, source }: NonNullable<DeadLetterView['stored']>): 
 }
 
 function valueIn(fields: object, name: string): unknown {
-  return Reflect.get(fields, name);
+  return Object.hasOwn(fields, name) ? Reflect.get(fields, name) : undefined;
 }
 
 function textOf(value: unknown): string {

@@ -1,8 +1,7 @@
 import type { Fields } from '../domain/body.ts';
 import { type Cdr, type Difference, differences, toCdr } from '../domain/cdr.ts';
+import { parameters } from '../domain/contract.ts';
 import { countingBody, keptFields, unsendable, withEdits } from '../domain/kept.ts';
-import { printable } from '../domain/printable.ts';
-import { shorten, shown } from '../domain/text.ts';
 import { validate } from '../domain/validate.ts';
 import {
   type DeadLetterDetail,
@@ -10,9 +9,13 @@ import {
   readDeadLetter,
   readEvents,
   readStored,
+  replaysWith,
   type StoredCall,
 } from '../store/dead-letters/history.ts';
 import type { Sql } from '../store/sql.ts';
+import { type HistoryEntry, historyOf } from './history-entries.ts';
+
+export type { HistoryEntry } from './history-entries.ts';
 
 /** A dead letter with everything that `show` and its page in the console tell. */
 export interface DeadLetterView {
@@ -22,19 +25,24 @@ export interface DeadLetterView {
   history: HistoryEntry[];
   /** The call that is stored under the same uniqueid. */
   stored: StoredCall | null;
+  /** When it took place, as the call says with its corrections; else as it is stored. */
+  times: Times;
+  /** The replays and dry runs that have it, latest first. */
+  inReplays: number[];
+  /** It was closed because it had died of another reason too, which another dead letter has, if one; null if it was not. */
+  merged: { into: number | null } | null;
   /** Why it cannot be replayed as it is, in one line; null if it can. */
   problem: string | null;
   /** Between the stored call and this one with its corrections. */
   differences: Difference[];
 }
 
-/** One line of a history. */
-export interface HistoryEntry {
-  at: Date;
-  event: DeadLetterEvent['event'];
-  by: string | null;
-  why: string | null;
-  text: string;
+/** Null for what cannot be read. */
+export interface Times {
+  start: Date | null;
+  end: Date | null;
+  /** In seconds. */
+  duration: number | null;
 }
 
 /** Reads a dead letter, its history and the call stored under its uniqueid; undefined if there is no such dead letter. */
@@ -47,8 +55,9 @@ export async function readDeadLetterView(
   if (deadLetter === undefined) return undefined;
   const uniqueid = deadLetter.edits.uniqueid ?? deadLetter.uniqueid;
   const { body, altered } = countingBody({ ...deadLetter, mendedBody: deadLetter.mended_body });
-  const [events, stored] = await Promise.all([
+  const [events, inReplays, stored] = await Promise.all([
     readEvents(sql, id),
+    replaysWith(sql, id),
     uniqueid === null ? undefined : readStored(sql, uniqueid),
   ]);
   const call = altered.includes('') || deadLetter.source !== null ? null : keptFields(body);
@@ -57,6 +66,9 @@ export async function readDeadLetterView(
     call,
     history: historyOf(deadLetter, events),
     stored: stored ?? null,
+    times: timesIn(call === null ? (stored?.call ?? {}) : withEdits(call, deadLetter.edits)),
+    inReplays,
+    merged: mergedOf(deadLetter, events),
     problem: unsendable(altered, deadLetter.edits),
     differences: stored === undefined ? [] : differencesTo(stored, deadLetter, call, systemCurrency),
   };
@@ -78,87 +90,27 @@ function cdrOf(fields: Fields, systemCurrency: string): Cdr | null {
   return validation.kind === 'valid' ? toCdr(validation.parameters, systemCurrency) : null;
 }
 
-/**
- * The recorded events, and what only the row knows: the first refusal, the latest of further refusals without a replay
- * in between, and a retry by the worker itself.
- */
-function historyOf(deadLetter: DeadLetterDetail, events: readonly DeadLetterEvent[]): HistoryEntry[] {
-  const { reason, responses, status, deaths, first_dead_at, last_dead_at, closed_at } = deadLetter;
-  const entry = (at: Date, event: HistoryEntry['event'], text: string): HistoryEntry => ({
-    at,
-    event,
-    by: null,
-    why: null,
-    text,
-  });
-  // A replay overwrites reason and responses; the event that starts it has those before.
-  const before = events.find(({ event }) => event === 'replayed')?.detail;
-  const history = [
-    entry(
-      first_dead_at,
-      'died',
-      answerText(String(before?.reason ?? reason), before?.responses ?? responses),
-    ),
-    ...events.map((event) => ({
-      at: event.at,
-      event: event.event,
-      by: event.by,
-      why: event.why,
-      text: textOf(event),
-    })),
-  ];
-  const replayedDeaths = events.filter(({ event }) => event === 'died' || event === 'merged').length;
-  const otherDeaths = deaths - replayedDeaths;
-  const diedInReplay = events.some(({ event, at }) => event === 'died' && at >= last_dead_at);
-  if (otherDeaths > 1 && !diedInReplay)
-    history.push(
-      entry(last_dead_at, 'died', `received and refused again, ${otherDeaths} deaths without a replay`),
-    );
-  const hasResolved = events.some(({ event }) => event === 'resolved');
-  if (status === 'resolved' && !hasResolved && closed_at !== null)
-    history.push(entry(closed_at, 'resolved', 'retried alone by the worker'));
-  return history.sort((one, other) => one.at.getTime() - other.at.getTime());
+/** Without an end, a call ends when it starts. */
+function timesIn(fields: Fields | Cdr): Times {
+  const { start, end } = parameters.shape;
+  const read = start.safeParse(fields.start);
+  if (!read.success) return { start: null, end: null, duration: null };
+  const ended = end.safeParse(fields.end);
+  const from = read.data;
+  const given = ended.success ? (ended.data ?? from) : null;
+  const to = given === null || given < from ? null : given;
+  return {
+    start: new Date(from * 1000),
+    end: to === null ? null : new Date(to * 1000),
+    duration: to === null ? null : to - from,
+  };
 }
 
-function textOf({ event, attempt, detail }: DeadLetterEvent): string {
-  switch (event) {
-    case 'edited':
-      return editText(detail);
-    case 'replayed':
-      return `attempt ${attempt}`;
-    case 'died':
-      return `attempt ${attempt}: ${answerText(String(detail.reason), detail.responses)}`;
-    case 'resolved':
-      return `attempt ${attempt}: ${detail.stored ? 'stored' : 'already stored with the same content'}, ${detail.code}`;
-    case 'merged':
-      return attempt === null
-        ? `retried alone by the worker: ${detail.reason}${detail.into ? `, kept as dead letter ${detail.into}` : ''}`
-        : `attempt ${attempt}: ${detail.reason}, merged into dead letter ${detail.into}`;
-    case 'discarded':
-    case 'reopened':
-      return '';
-    default:
-      return event satisfies never;
-  }
-}
-
-function editText({ set, body }: DeadLetterEvent['detail']): string {
-  const changes = Object.entries((set ?? {}) as Record<string, { from?: unknown; to: string | null }>).map(
-    ([name, { from, to }]) =>
-      `${shortName(name)}: ${from == null ? 'none' : shown(from)} → ${to === null ? 'taken out' : shown(to)}`,
-  );
-  return [...(body === undefined ? [] : ['body replaced']), ...changes].join(', ');
-}
-
-/** A name that a sender made up may be as long as its body. */
-function shortName(name: string): string {
-  return printable(shorten(name, 40));
-}
-
-function answerText(reason: string, responses: unknown): string {
-  const list = Array.isArray(responses)
-    ? (responses as { code: string; key: string; message: string }[])
-    : [];
-  const texts = list.map(({ code, key, message }) => `${code} ${key === '' ? '' : `${key}: `}${message}`);
-  return [reason, ...texts].join('; ');
+function mergedOf(
+  { status }: DeadLetterDetail,
+  events: readonly DeadLetterEvent[],
+): DeadLetterView['merged'] {
+  const last = events.at(-1);
+  if (status !== 'discarded' || last?.event !== 'merged') return null;
+  return { into: typeof last.detail.into === 'number' ? last.detail.into : null };
 }

@@ -26,21 +26,25 @@ export function nextAttempt(row: Replayable, token: string): { mark: Mark; messa
   const { id, replays, edits, mendedBody, status, properties, uniqueid } = row;
   const { body: text, contentType } = replayBody(row);
   const body = Buffer.from(text);
-  const { routingKey = '', replyTo = null, correlationId, messageId, traceparent } = properties;
+  const { replyTo = null, correlationId, messageId, traceparent } = properties;
   return {
     mark: { id, replays, edits, mendedBody, status, tokenHash: tokenHashOf(token, body) },
     message: {
       body,
       replayHeader: writeReplayHeader({ deadLetter: id, attempt: replays + 1, token }),
       contentType,
-      // An unroutable call had a mistyped routing key: it gets the right one.
-      routingKey: /^cdrs\.create(\.|$)/.test(routingKey) ? routingKey : 'cdrs.create',
+      routingKey: routingKeyOf(properties),
       replyTo,
       // The same fallbacks as in the first reply.
       correlationId: correlationId || messageId || uniqueid,
       ...(traceparent !== undefined && { traceparent }),
     },
   };
+}
+
+/** What a replay is sent with. An unroutable call had a mistyped routing key: it gets the right one. */
+export function routingKeyOf({ routingKey = '' }: Replayable['properties']): string {
+  return /^cdrs\.create(\.|$)/.test(routingKey) ? routingKey : 'cdrs.create';
 }
 
 /** A record is mapped again by the worker, so that mending the sources file mends what died of it. */

@@ -1,3 +1,5 @@
+import { parameters } from '../domain/contract.ts';
+import { countingBody, keptFields } from '../domain/kept.ts';
 import type { Replayable } from '../store/dead-letters/mark.ts';
 import type { FeedLookup } from '../worker/feeds.ts';
 import { type Correction, whyNeeded } from './correction.ts';
@@ -44,7 +46,7 @@ export function prepareCorrection(
   if (mended.kind === 'refused') return refused(`body: ${mended.problem}`);
   const { uniqueid, said } = mended;
   const isAnother = uniqueid !== null && uniqueid !== row.uniqueid;
-  if (isAnother && row.uniqueid !== null && row.reason !== 'conflict')
+  if (isAnother && !mayGetAnother(row))
     return refused(
       `body: has the uniqueid ${uniqueid}, but dead letter ${row.id} is of ${row.uniqueid}; only a conflict may get another`,
     );
@@ -53,12 +55,19 @@ export function prepareCorrection(
   return { kind: 'ready', correction: { ...others, set, body: mended.body }, said };
 }
 
-/** Null if these rows may get another uniqueid: a conflict may, and what has none. */
-function uniqueidProblem(rows: readonly Pick<Replayable, 'id' | 'reason' | 'uniqueid'>[]): string | null {
-  const other = rows.find(({ reason, uniqueid }) => reason !== 'conflict' && uniqueid !== null);
+/** Null if these rows may get another uniqueid. */
+function uniqueidProblem(rows: readonly Replayable[]): string | null {
+  const other = rows.find((row) => !mayGetAnother(row));
   if (other !== undefined)
     return `set: uniqueid can only be set for a conflict, but ${other.id} is ${other.reason}`;
   return rows.length > 1 ? 'set: uniqueid can only be set for one dead letter at a time' : null;
+}
+
+/** A conflict, or a call whose own uniqueid no call can be stored under: it has none, or one that is not valid. */
+function mayGetAnother(row: Replayable): boolean {
+  if (row.reason === 'conflict' || row.uniqueid === null) return true;
+  const fields = row.source === null ? keptFields(countingBody(row).body) : null;
+  return fields !== null && !parameters.shape.uniqueid.safeParse(fields.uniqueid).success;
 }
 
 /** The part of a correction that names a parameter. */

@@ -201,6 +201,7 @@ describe('a correction that is about to be kept', () => {
     });
     expect(ready(set, conflict)?.set).toEqual({ uniqueid: 'u-2' });
     expect(ready(set, letter({ uniqueid: null }))?.set).toEqual({ uniqueid: 'u-2' });
+    expect(ready(set, letter({}, { uniqueid: 'u-\u0001' }))?.set).toEqual({ uniqueid: 'u-2' });
   });
 
   it('has a body as it is kept: JSON without credentials, whatever it was written as', () => {

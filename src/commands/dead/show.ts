@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { readConfig } from '../../config.ts';
 import { databaseVariables } from '../../connections.ts';
 import { readDeadLetterView } from '../../dead-letters/history.ts';
+import { nextSteps } from '../../dead-letters/next-steps.ts';
 import { withDatabase } from '../database.ts';
 import { CommandError } from '../exit.ts';
 import { addUsage } from '../help.ts';
@@ -34,8 +35,9 @@ async function show(id: string, { json }: { json?: boolean }): Promise<void> {
   await withDatabase(config, deadSession, async ({ sql }) => {
     const found = await readDeadLetterView(sql, only, config.SYSTEM_CURRENCY);
     if (found === undefined) throw new CommandError(`there is no dead letter ${only}`);
-    const { deadLetter, ...rest } = found;
-    if (json) printJson({ ...deadLetter, ...rest });
-    else printDeadLetter(found);
+    const { deadLetter, inReplays, merged, ...rest } = found;
+    const more = { in_replays: inReplays, merged_into: merged?.into ?? null, next_steps: nextSteps(found) };
+    if (json) printJson({ ...deadLetter, ...rest, ...more });
+    else printDeadLetter(found, config.SYSTEM_CURRENCY);
   });
 }

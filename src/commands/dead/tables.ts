@@ -1,24 +1,29 @@
-import { bothValues, correctionOf, readableRecord, senderOf, timeOf } from '../../dead-letters/format.ts';
+import {
+  bothValues,
+  correctionOf,
+  moneyOf,
+  readableRecord,
+  senderOf,
+  timeOf,
+} from '../../dead-letters/format.ts';
 import type { DeadLetterView } from '../../dead-letters/history.ts';
-import { shorten } from '../../domain/text.ts';
+import { nextSteps } from '../../dead-letters/next-steps.ts';
+import { shorten, shown } from '../../domain/text.ts';
 import { counted } from '../../plural.ts';
 import { printLine, printTable } from '../print.ts';
 
 /** Prints everything that is known about a dead letter. */
-export function printDeadLetter(found: DeadLetterView): void {
+export function printDeadLetter(found: DeadLetterView, systemCurrency: string): void {
   const { deadLetter, call, history, stored } = found;
-  printSummary(found);
-  if (call === null && deadLetter.source === null) {
-    printLine('');
-    printLine('The body cannot be read:');
-    printLine(shorten(deadLetter.body, 2000));
-  } else printCall(found);
+  printSummary(found, systemCurrency);
+  if (call === null && deadLetter.source === null) printText('The body cannot be read:', deadLetter.body);
+  else printCall(found);
   if (deadLetter.source !== null) printRecord(deadLetter);
-  if (stored !== null) {
-    const { submitted_by, replayed_by, received_at, charged, customer_currency } = stored;
-    const by = replayed_by === null ? submitted_by : `${submitted_by}, replayed by ${replayed_by}`;
-    printLine(`stored ${timeOf(received_at)} from ${by}; charged ${charged} ${customer_currency}`);
-  }
+  else if (deadLetter.mended) printText('The body as it came:', deadLetter.body);
+  if (stored !== null) printStored(stored);
+  printLine('');
+  printLine('What can be done next:');
+  for (const step of nextSteps(found)) printLine(`  - ${step}`);
   printLine('');
   printTable(
     ['when (UTC)', 'event', 'by', 'details', 'why'],
@@ -26,7 +31,10 @@ export function printDeadLetter(found: DeadLetterView): void {
   );
 }
 
-function printSummary({ deadLetter, problem }: DeadLetterView): void {
+function printSummary(
+  { deadLetter, problem, times, inReplays }: DeadLetterView,
+  systemCurrency: string,
+): void {
   const { id, reason, status, responses, error, source, deaths, replays, altered, mended } = deadLetter;
   printLine(`dead letter ${id}: ${reason}, ${status}`);
   for (const { code, key, message } of responses)
@@ -35,14 +43,48 @@ function printSummary({ deadLetter, problem }: DeadLetterView): void {
   if (source !== null) printLine(`  record of the feed ${source}`);
   printLine(`  ${senderOf(deadLetter)}, ${counted(deaths, 'death')}, ${counted(replays, 'replay')}`);
   if (mended) printLine('  the body was replaced by an operator');
+  const { scustomer, customer_name, cost, currency, properties } = deadLetter;
+  if (scustomer !== null)
+    printLine(
+      `  customer ${scustomer}${customer_name === null ? ', who does not exist' : ` (${customer_name})`}`,
+    );
+  if (times.start !== null) printLine(`  ${callTimeOf(times)}`);
+  if (cost !== null)
+    printLine(
+      `  costs ${moneyOf(cost, currency, systemCurrency)}${deadLetter.verified ? '' : ', as it claims'}`,
+    );
+  if (properties.routingKey) printLine(`  sent with the routing key ${shown(properties.routingKey)}`);
+  if (inReplays.length > 0) printLine(`  in the replays and dry runs ${inReplays.join(', ')}`);
   const hint = altered.includes('') ? ' (use --body)' : ' (use --set)';
   if (problem !== null) printLine(`  cannot be replayed: ${problem}${hint}`);
 }
 
-/** The record as its switch wrote it. */
-function printRecord({ body }: DeadLetterView['deadLetter']): void {
+function callTimeOf({ start, end, duration }: DeadLetterView['times']): string {
+  const from = start === null ? '' : timeOf(start);
+  return end === null ? `started ${from} UTC` : `from ${from} to ${timeOf(end)} UTC, ${duration} s`;
+}
+
+function printText(title: string, text: string): void {
   printLine('');
-  for (const line of readableRecord(body).split('\n')) printLine(line);
+  printLine(title);
+  printLine(shorten(text, 2000));
+}
+
+function printStored(stored: NonNullable<DeadLetterView['stored']>): void {
+  const { submitted_by, replayed_by, received_at, tax, charged, customer_currency, call, invoice } = stored;
+  const by = replayed_by === null ? submitted_by : `${submitted_by}, replayed by ${replayed_by}`;
+  const of = stored.customer_name === null ? '' : ` (${stored.customer_name})`;
+  printLine(
+    `stored ${timeOf(received_at)} from ${by}; charged ${charged} ${customer_currency} to customer ${call.scustomer}${of}`,
+  );
+  const on = invoice === null ? 'on no invoice' : `on invoice ${invoice}`;
+  printLine(`  cost ${call.cost} ${call.currency}, tax ${tax} ${call.currency}, ${on}`);
+}
+
+/** The record as its switch wrote it, or as an operator did in its place. */
+function printRecord({ body, mended_body }: DeadLetterView['deadLetter']): void {
+  printLine('');
+  for (const line of readableRecord(mended_body ?? body).split('\n')) printLine(line);
 }
 
 /** The call as it arrived, what was corrected, and the stored call beside it; ≠ marks what differs. */

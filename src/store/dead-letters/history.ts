@@ -10,6 +10,10 @@ export interface DeadLetterDetail extends DeadLetterSummary {
   error: string | null;
   /** The text with which an operator replaced the body; null if it stands as it came. */
   mended_body: string | null;
+  /** For `failed`: the row whose holder kept the call from being stored. */
+  waits_for: string | null;
+  /** When a worker tried it once more by itself. */
+  tried_at: Date | null;
 }
 
 export const eventNames = [
@@ -40,13 +44,24 @@ export interface StoredCall {
   submitted_by: string;
   replayed_by: string | null;
   received_at: Date;
+  /** Sum of the taxes, in the call's currency. */
+  tax: string;
+  /** What the customer's balance fell by. */
   charged: string;
   customer_currency: string;
+  /** Null for a customer that is gone. */
+  customer_name: string | null;
+  /** The invoice that took the call, or that it named; null for none. */
+  invoice: number | null;
+  invoice_cost: string;
+  invoice_tax: string;
+  invoice_currency: string | null;
 }
 
 const READ = statement(
   'dead-letters.read',
-  `select ${summaryColumns}, d.properties, d.differences, d.error, d.mended_body from dead_letters d where d.id = $1::bigint`,
+  `select ${summaryColumns}, d.properties, d.differences, d.error, d.mended_body, d.waits_for, d.tried_at
+   from dead_letters d where d.id = $1::bigint`,
 );
 
 /** Undefined if there is no such dead letter. */
@@ -67,8 +82,10 @@ export async function readEvents(sql: Sql, id: string): Promise<DeadLetterEvent[
 
 const STORED = statement(
   'dead-letters.stored-call',
-  `select submitted_by, replayed_by, received_at, trim_scale(charged)::text as charged, customer_currency
-   from cdrs where uniqueid = $1`,
+  `select s.submitted_by, s.replayed_by, s.received_at, trim_scale(s.tax)::text as tax, trim_scale(s.charged)::text as charged,
+     s.customer_currency, c.name as customer_name, s.invoice, trim_scale(s.invoice_cost)::text as invoice_cost,
+     trim_scale(s.invoice_tax)::text as invoice_tax, s.invoice_currency
+   from cdrs s left join customers c on c.id = s.scustomer where s.uniqueid = $1`,
 );
 
 /** The call stored under a uniqueid; undefined if there is none. */
@@ -78,4 +95,18 @@ export async function readStored(sql: Sql, uniqueid: string): Promise<StoredCall
   return stored === undefined || row === undefined
     ? undefined
     : { call: stored.cdr, source: stored.source, ...row };
+}
+
+/** Replays and dry runs that are shown of one dead letter. */
+const REPLAYS_MAX = 20;
+
+const IN_REPLAYS = statement(
+  'dead-letters.in-replays',
+  `select replay::float8 as id from replay_letters where dead_letter = $1::bigint order by replay desc limit ${REPLAYS_MAX}`,
+);
+
+/** The ids of the replays and dry runs that have it, latest first. */
+export async function replaysWith(sql: Sql, id: string): Promise<number[]> {
+  const rows = await sql<{ id: number }>(IN_REPLAYS, [id]);
+  return rows.map((row) => row.id);
 }
