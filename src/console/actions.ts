@@ -2,31 +2,16 @@ import { type Correction, readCorrection } from '../dead-letters/correction.ts';
 import { correctionsFor } from '../dead-letters/corrections.ts';
 import { expectStorable, InvalidInput, readCount, readPercent, readRate } from '../dead-letters/input.ts';
 import { prepareCorrection } from '../dead-letters/prepare-correction.ts';
-import { readSelection, replayFilter, selectForReplay } from '../dead-letters/selection.ts';
-import { discardDeadLetters } from '../store/dead-letters/close.ts';
+import { replayFilter, selectForReplay } from '../dead-letters/selection.ts';
 import { correctDeadLetters } from '../store/dead-letters/edit.ts';
-import type { DeadLetterFilter } from '../store/dead-letters/list.ts';
 import { readReplayable } from '../store/dead-letters/mark.ts';
 import { isStillOperator } from '../store/sessions.ts';
 import type { ConsoleContext } from './context.ts';
 import type { Jobs } from './jobs.ts';
-import { type FilterText, filterNames } from './page-dead-letters.ts';
 import { dryRunPage } from './page-replays.ts';
 import type { ConsoleResponse } from './respond.ts';
+import { selectionIn } from './selection.ts';
 import type { Session } from './session.ts';
-
-/** The filters in a query string or a form; empty ones are left out. */
-export function filterTextOf(parameters: URLSearchParams): FilterText {
-  const entries = filterNames.flatMap((name) => {
-    const value = parameters.get(name);
-    return value === null || value === '' ? [] : [[name, value] as const];
-  });
-  return Object.fromEntries(entries);
-}
-
-function selectionIn(form: URLSearchParams): DeadLetterFilter {
-  return readSelection({ ...filterTextOf(form), ids: form.getAll('id') }, new Date());
-}
 
 function correctionIn(form: URLSearchParams): Correction {
   const name = form.get('name');
@@ -57,19 +42,6 @@ export async function correct(
   if (corrected.size < corrections.length)
     throw new InvalidInput('changed by someone else in the meantime; reload and try again');
   return { kind: 'redirect', to: `/dead-letters/${ids[0] ?? ''}` };
-}
-
-/** Discards the selected dead letters. */
-export async function discard(
-  { sql }: ConsoleContext,
-  form: URLSearchParams,
-  { username }: Session,
-): Promise<ConsoleResponse> {
-  const filter = selectionIn(form);
-  await discardDeadLetters(sql, filter, { by: username, why: whyIn(form), program: 'console' });
-  const [id, ...others] = filter.ids ?? [];
-  const isOne = id !== undefined && others.length === 0;
-  return { kind: 'redirect', to: isOne ? `/dead-letters/${id}` : '/dead-letters' };
 }
 
 /** Shows what a replay would do. */

@@ -1,3 +1,4 @@
+import { listScript } from './list-script.ts';
 import { liveScript } from './live-script.ts';
 import { timeScript } from './page-script.ts';
 
@@ -26,4 +27,4 @@ if (job) {
   };
   follow();
 }
-${timeScript}${liveScript}`;
+${timeScript}${listScript}${liveScript}`;

@@ -1,94 +1,130 @@
-import { answerOf, moneyOf, timeOf } from '../dead-letters/format.ts';
+import { answerOf } from '../dead-letters/format.ts';
 import { editableNames } from '../domain/kept.ts';
-import { deadReasons } from '../domain/outcome.ts';
-import { deadLetterStatuses } from '../domain/record.ts';
 import type { DeadLetterSummary } from '../store/dead-letters/list.ts';
-import { type Cursor, cursorText } from '../store/dead-letters/sort.ts';
-import { fieldValue, type Html, html } from './html.ts';
-import { type ConsoleResponse, csrfField } from './respond.ts';
+import { type Cursor, cursorText, type Sort, sorts } from '../store/dead-letters/sort.ts';
+import { badge, type Column, empty, notice, pagination, table } from './components.ts';
+import { filterForm } from './filter-form.ts';
+import { type Html, html } from './html.ts';
+import { actionBar, rowForm } from './list-actions.ts';
+import { searchForm, totalsLine } from './list-parts.ts';
+import type { ConsoleResponse } from './respond.ts';
+import { type FilterText, OPEN_STATUSES, queryOf } from './selection.ts';
 import type { Session } from './session.ts';
-
-/** The filters of the list, with the names of the command line's options. */
-export const filterNames = [
-  'reason',
-  'status',
-  'code',
-  'key',
-  'customer',
-  'machine',
-  'uniqueid',
-  'source',
-  'since',
-  'until',
-] as const;
-export type FilterText = Partial<Record<(typeof filterNames)[number], string>>;
+import type { Totals } from './totals.ts';
+import { customerLink, money, timeAt } from './values.ts';
 
 export interface ListPage {
   deadLetters: readonly DeadLetterSummary[];
   next: Cursor | undefined;
+  /** Whether this is not the first page. */
+  isLater: boolean;
+  sort: Sort;
   filter: FilterText;
+  totals: Totals;
+  /** How many have just been opened again, to be said above the list; null if nobody came here from that. */
+  reopened: string | null;
   systemCurrency: string;
 }
 
-export function deadLettersPage(
-  { deadLetters, next, filter, systemCurrency }: ListPage,
-  session: Session,
-): ConsoleResponse {
-  const more = new URLSearchParams(filter);
-  if (next !== undefined) more.set('after', cursorText(next));
+/** Dead letters one by one, with what can be done with them. */
+export function deadLettersPage(list: ListPage, session: Session): ConsoleResponse {
+  const { deadLetters, next, isLater, sort, filter, totals, reopened, systemCurrency } = list;
+  const first = isLater ? pathOf(filter, sort) : undefined;
   return {
     kind: 'page',
-    title: 'Dead letters',
-    body: html`${filterForm(filter)}
-${deadLetters.length === 0 ? html`<p>None.</p>` : table(deadLetters, systemCurrency)}
-${next && html`<p><a href="/dead-letters?${more.toString()}" rel="next">Next page</a></p>`}
-${deadLetters.length > 0 && session.role === 'operator' && selectionForms(filter, session)}`,
+    title: titleOf(filter),
+    body: html`${reopened !== null && notice('done', html`<p>Opened again: ${reopened}.</p>`)}
+${searchForm(filter.search)}
+${filterForm(filter, sort)}
+${totalsLine(totals, wordsOf(filter))}
+${
+  deadLetters.length === 0
+    ? empty(nothingIn(filter))
+    : html`${actionBar({ filter, shown: deadLetters, totals, path: pathOf(filter, sort) }, session)}
+${sortLinks(filter, sort)}
+${table('Dead letters', columnsOf(session, systemCurrency), deadLetters)}
+${pagination(first, next === undefined ? undefined : pathOf(filter, sort, next))}`
+}`,
   };
 }
 
-function filterForm(filter: FilterText): Html {
-  const choice = (name: 'reason' | 'status', options: readonly string[]) => html`<label>${name}
-<select name="${name}"><option value="">any</option>
-${options.map((option) => html`<option ${option === filter[name] && 'selected'}>${option}</option>`)}</select></label>`;
-  const text = (name: keyof FilterText, hint: string) =>
-    html`<label>${name} <input name="${name}" value="${fieldValue(filter[name])}" placeholder="${hint}"></label>`;
-  return html`<form class="filters" method="get" action="/dead-letters" role="search">
-${choice('status', deadLetterStatuses)} ${choice('reason', deadReasons)}
-${text('code', '400')} ${text('key', 'scustomer')} ${text('customer', '123')} ${text('machine', '')}
-${text('uniqueid', '')} ${text('source', '')} ${text('since', '2h')} ${text('until', '')}
-<button class="main">Show</button></form>`;
+function pathOf(filter: FilterText, sort: Sort, after?: Cursor): string {
+  const query = queryOf(filter);
+  if (sort !== 'latest') query.set('sort', sort);
+  if (after !== undefined) query.set('after', cursorText(after));
+  return `/dead-letters/list?${query.toString()}`;
 }
 
-function table(deadLetters: readonly DeadLetterSummary[], systemCurrency: string): Html {
-  return html`<div class="scroll"><table>
-<thead><tr><th scope="col">id</th><th scope="col">last died (UTC)</th><th scope="col">reason</th><th scope="col">status</th>
-<th scope="col">uniqueid</th><th scope="col">customer</th><th scope="col" class="wide">machine</th><th scope="col" class="wide">source</th><th scope="col">reply</th>
-<th scope="col">cost</th><th scope="col" class="wide">deaths</th></tr></thead>
-<tbody>${deadLetters.map(
-    (
-      deadLetter,
-    ) => html`<tr><td><a href="/dead-letters/${deadLetter.id}">${deadLetter.id}</a></td><td>${timeOf(deadLetter.last_dead_at)}</td>
-<td>${deadLetter.reason}</td><td class="${deadLetter.status}">${deadLetter.status}</td><td>${deadLetter.uniqueid}</td><td class="number">${deadLetter.scustomer}</td>
-<td class="wide">${deadLetter.machine}</td><td class="wide">${deadLetter.source}</td><td>${answerOf(deadLetter)}</td>
-<td class="number">${moneyOf(deadLetter.cost, deadLetter.currency, systemCurrency)}</td><td class="number wide">${deadLetter.deaths}</td></tr>`,
-  )}</tbody></table></div>`;
+function titleOf({ reason, answer_key: key, search }: FilterText): string {
+  if (search !== undefined) return `Dead letters: ${search}`;
+  if (reason === undefined) return 'Dead letters';
+  return `Dead letters: ${reason}${key ? ` of ${key}` : ''}`;
 }
 
-/** Actions on everything that the filters select, on all pages of the list. */
-function selectionForms(filter: FilterText, session: Session): Html {
-  const hidden = Object.entries(filter).map(
-    ([name, value]) => html`<input type="hidden" name="${name}" value="${fieldValue(value)}">`,
-  );
-  return html`<h2>All matching dead letters</h2>
-<form class="act" method="post" action="/dry-run">${csrfField(session)}${hidden}${correctionFields()}${replayOptions()}${unverifiedField()}
-<button>Dry run</button> <button class="main" formaction="/replay">Replay</button></form>
-<form class="act" method="post" action="/discard">${csrfField(session)}${hidden}
-<label>why <input name="why" required></label> <button class="danger">Discard</button></form>`;
+/** What the totals are of. */
+function wordsOf({ status = '', ...filter }: FilterText): string {
+  const which = status === OPEN_STATUSES ? 'open' : status.replaceAll(',', ' or ');
+  const isFiltered = Object.keys(filter).length > 0;
+  return [which, isFiltered && 'in this selection'].filter((word) => word).join(' ') || 'in all';
+}
+
+function nothingIn(filter: FilterText): Html {
+  const { status, ...rest } = filter;
+  if (status === undefined)
+    return html`There is none. <a href="/dead-letters">The problems that are open</a>`;
+  return html`None is ${status === OPEN_STATUSES ? 'open' : status.replaceAll(',', ' or ')}.
+<a href="/dead-letters/list?${queryOf({ ...rest }).toString()}&amp;status=">Look among all of them</a>`;
+}
+
+const SORT_NAMES: Readonly<Record<Sort, string>> = {
+  latest: 'latest death first',
+  oldest: 'oldest death first',
+  cost: 'highest cost first',
+  customer: 'by customer',
+};
+
+function sortLinks(filter: FilterText, sort: Sort): Html {
+  return html`<nav class="sorts" aria-label="Order of the list"><span>Order:</span>${sorts.map(
+    (name) =>
+      html` <a href="${pathOf(filter, name)}" ${name === sort && html`aria-current="true"`}>${SORT_NAMES[name]}</a>`,
+  )}</nav>`;
+}
+
+function columnsOf(session: Session, systemCurrency: string): Column<DeadLetterSummary>[] {
+  const tick: Column<DeadLetterSummary> = {
+    name: 'choose',
+    kind: 'tick',
+    of: ({ id }) =>
+      html`<input type="checkbox" name="tick" value="${id}" form="${rowForm}" aria-label="Choose dead letter ${id}">`,
+  };
+  return [
+    ...(session.role === 'operator' ? [tick] : []),
+    { name: 'id', of: ({ id }) => html`<a href="/dead-letters/${id}">${id}</a>` },
+    { name: 'last died (UTC)', of: ({ last_dead_at }) => timeAt(last_dead_at) },
+    { name: 'reason', of: ({ reason, status }) => html`${reason} ${badge(status)}` },
+    { name: 'uniqueid', kind: 'text', of: ({ uniqueid }) => uniqueid },
+    { name: 'customer', of: ({ scustomer, customer_name }) => customerLink(scustomer, customer_name) },
+    { name: 'machine', kind: 'text', isWide: true, of: ({ machine }) => machine },
+    { name: 'source', isWide: true, of: ({ source }) => source },
+    { name: 'reply', kind: 'text', of: replyOf },
+    { name: 'cost', kind: 'number', of: (deadLetter) => costOf(deadLetter, systemCurrency) },
+    { name: 'deaths', kind: 'number', isWide: true, of: ({ deaths }) => deaths },
+  ];
+}
+
+function replyOf(deadLetter: DeadLetterSummary): Html {
+  const { routing_key } = deadLetter;
+  return html`${answerOf(deadLetter)}${routing_key !== null && html`, sent to <code>${routing_key}</code>`}`;
+}
+
+/** The cost of a call of an unknown sender is only what somebody says. */
+function costOf({ cost, currency, verified }: DeadLetterSummary, systemCurrency: string): Html {
+  return html`${money(cost, currency, systemCurrency)}${cost !== null && !verified && html`<br><small>sender unknown</small>`}`;
 }
 
 /** Dead letters of unverified senders are replayed only if the operator vouches for them. */
 export function unverifiedField(): Html {
-  return html`<label><input type="checkbox" name="unverified" value="1"> include unverified senders</label>`;
+  return html`<label class="tick"><input type="checkbox" name="unverified" value="1"> include unverified senders</label>`;
 }
 
 /** One parameter to correct, or none. */
@@ -96,10 +132,4 @@ export function correctionFields(): Html {
   return html`<label>correct <select name="name"><option value="">nothing</option>
 ${editableNames.map((name) => html`<option>${name}</option>`)}</select></label>
 <label>to <input name="value"></label> <label>why <input name="why"></label>`;
-}
-
-function replayOptions(): Html {
-  return html`<label>limit <input name="limit" inputmode="numeric" placeholder="all"></label>
-<label>rate (calls/s) <input name="rate" inputmode="decimal" placeholder="unlimited"></label>
-<label>abort above % refused <input name="abort_over" inputmode="decimal" placeholder="never"></label>`;
 }

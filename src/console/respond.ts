@@ -1,4 +1,6 @@
 import type { ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { jsonText } from '../domain/printable.ts';
 import { notice } from './components.ts';
 import { type Html, html } from './html.ts';
@@ -11,6 +13,8 @@ export type ConsoleResponse =
   /** 303 unless said otherwise: the browser continues with GET. 308 keeps the method and the form. */
   | { kind: 'redirect'; to: string; status?: 303 | 308; cookie?: string }
   | { kind: 'json'; value: unknown }
+  /** To be saved under a name. It is read as fast as it is taken. */
+  | { kind: 'file'; type: string; name: string; chunks: AsyncIterable<string> }
   | { kind: 'text'; type: string; text: string; status?: number };
 
 /** No inline or foreign code, no frames; forms and requests only to the console itself. */
@@ -30,7 +34,11 @@ export interface Visit {
 }
 
 /** Writes a response. `visit` is shown in the header of a page; undefined for somebody who is not signed in. */
-export function send(target: ServerResponse, response: ConsoleResponse, visit: Visit | undefined): void {
+export async function send(
+  target: ServerResponse,
+  response: ConsoleResponse,
+  visit: Visit | undefined,
+): Promise<void> {
   switch (response.kind) {
     case 'page':
       target
@@ -58,6 +66,14 @@ export function send(target: ServerResponse, response: ConsoleResponse, visit: V
         .writeHead(response.status ?? 200, { ...HEADERS, 'content-type': response.type })
         .end(response.text);
       return;
+    case 'file':
+      target.writeHead(200, {
+        ...HEADERS,
+        'content-type': response.type,
+        'content-disposition': `attachment; filename="${response.name}"`,
+      });
+      // The connection ends early where the rest cannot be read, so that nobody takes a part for the whole.
+      return await pipeline(Readable.from(response.chunks), target);
     default:
       response satisfies never;
   }

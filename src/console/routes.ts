@@ -1,18 +1,12 @@
-import { readSelection } from '../dead-letters/selection.ts';
-import { readPage } from '../store/dead-letters/list.ts';
-import { cursorOf } from '../store/dead-letters/sort.ts';
 import { readHeard } from '../store/heard/read.ts';
-import { discard, filterTextOf } from './actions.ts';
-import { deadLettersPage } from './page-dead-letters.ts';
 import { heardPage } from './page-heard.ts';
 import { overviewPage, unitOf } from './page-overview.ts';
 import { type ConsoleResponse, errorPage } from './respond.ts';
 import { type ConsoleRequest, NOT_FOUND, type Route } from './route.ts';
 import { activityRoutes } from './routes-activity.ts';
 import { callRoutes } from './routes-call.ts';
+import { listRoutes } from './routes-lists.ts';
 import { replayRoutes } from './routes-replays.ts';
-
-const PAGE = 50;
 
 /** Every page and every action. Whatever changes something is a POST, which only operators may send. */
 const routes: readonly Route[] = [
@@ -30,12 +24,7 @@ const routes: readonly Route[] = [
     path: /^\/feeds$/,
     handle: async ({ context }) => heardPage(await readHeard(context.sql)),
   },
-  { method: 'GET', path: /^\/dead-letters$/, handle: list },
-  {
-    method: 'POST',
-    path: /^\/discard$/,
-    handle: ({ context, form, session }) => discard(context, form, session),
-  },
+  ...listRoutes,
   ...callRoutes,
   ...activityRoutes,
   ...replayRoutes,
@@ -59,16 +48,4 @@ function movedTo({ pathname, search }: URL): string | undefined {
   if (pathname === '/rehearse') return '/dry-run';
   const [, rest] = /^\/letters((?:\/\d{1,18})?)$/.exec(pathname) ?? [];
   return rest === undefined ? undefined : `/dead-letters${rest}${search}`;
-}
-
-async function list({ url, context, session }: ConsoleRequest): Promise<ConsoleResponse> {
-  const { searchParams } = url;
-  // Without a status in the query, the list shows what needs attention.
-  const filter = searchParams.has('status')
-    ? filterTextOf(searchParams)
-    : { ...filterTextOf(searchParams), status: 'dead' };
-  const selection = readSelection(filter, new Date());
-  const after = cursorOf(searchParams.get('after'), 'latest');
-  const page = await readPage(context.sql, selection, PAGE, { after });
-  return deadLettersPage({ ...page, filter, systemCurrency: context.systemCurrency }, session);
 }

@@ -56,19 +56,19 @@ export async function serveConsole(options: ConsoleOptions): Promise<BoundedServ
       const { address } = client;
       log({ address }, 'X-Forwarded-For of this address is ignored: see CONSOLE_TRUSTED_PROXIES');
     }
-    handle(request, client).then(
-      (handled) => send(response, handled.response, handled.visit),
-      (error: unknown) => {
-        if (request.destroyed && !request.complete) return response.destroy();
-        log({ path: request.url?.split('?')[0] }, describe(error));
-        // The user may not be signed in, so the page tells no details.
-        send(
-          response,
-          errorPage(500, 'Internal error', 'The console is not available at the moment.'),
-          undefined,
-        );
-      },
-    );
+    const fail = (error: unknown): Handled => {
+      if (!request.destroyed || request.complete) log({ path: request.url?.split('?')[0] }, describe(error));
+      // The user may not be signed in, so the page tells no details.
+      return { response: errorPage(500, 'Internal error', 'The console is not available at the moment.') };
+    };
+    handle(request, client)
+      .catch(fail)
+      .then((handled) => send(response, handled.response, handled.visit))
+      // Only a file can fail while it is sent. Its reader sees the connection break off.
+      .catch((error: unknown) => {
+        if (!hasGone(error)) log({ path: request.url?.split('?')[0] }, describe(error));
+        response.destroy();
+      });
   });
   return {
     port: server.port,
@@ -125,6 +125,11 @@ function createHandler({ context, describe, log }: ConsoleOptions, jobs: Jobs) {
     const visit = { session, path: url.pathname };
     return { visit, response: await handleSignedIn(isPost ? 'POST' : 'GET', url, form, session, client) };
   };
+}
+
+/** Whether a file was not read to its end. */
+function hasGone(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ERR_STREAM_PREMATURE_CLOSE';
 }
 
 /** Undefined for a target that is not a path, such as `*` or another host, or that cannot be parsed. */

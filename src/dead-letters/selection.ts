@@ -32,6 +32,8 @@ export interface SelectionText {
   source?: string | undefined;
   since?: string | undefined;
   until?: string | undefined;
+  /** Of those closed by one act: its time. */
+  closedAt?: string | undefined;
 }
 
 /**
@@ -55,12 +57,19 @@ export function readSelection(text: SelectionText, now: Date): DeadLetterFilter 
   if (text.source !== undefined) filter.source = sourceOf(text.source);
   if (text.since) filter.since = readTime('since', text.since, now);
   if (text.until) filter.until = readTime('until', text.until, now);
+  if (text.closedAt) filter.closedAt = closedAtOf(text.closedAt);
   return filter;
 }
 
 function idOf(text: string): string {
   if (/^\d{1,18}$/.test(text)) return text;
   throw new InvalidInput(`id: expected a whole number, got ${JSON.stringify(text)}`);
+}
+
+/** To the microsecond, as `Closed.at` is. */
+function closedAtOf(text: string): string {
+  if (/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/.test(text) && !Number.isNaN(Date.parse(text))) return text;
+  throw new InvalidInput(`closed_at: expected the time of an act, got ${JSON.stringify(text)}`);
 }
 
 function list<Item extends string>(

@@ -81,15 +81,15 @@ describe('discarding', () => {
     const closing = { by: 'boss', why: 'tests', program: 'console', expected: shown.fingerprint } as const;
     expect(await discardDeadLetters(db.sql, {}, closing)).toEqual({ kind: 'changed' });
     const again = await readConsequences(db.sql, discardable({}), 'USD');
-    expect(await discardDeadLetters(db.sql, {}, { ...closing, expected: again.fingerprint })).toEqual({
-      kind: 'done',
-      count: 3,
-    });
-    const undo = await readConsequences(db.sql, reopenable({}), 'USD');
-    expect(await reopenDeadLetters(db.sql, {}, { ...closing, expected: undo.fingerprint })).toEqual({
-      kind: 'done',
-      count: 3,
-    });
+    const closed = await discardDeadLetters(db.sql, {}, { ...closing, expected: again.fingerprint });
+    expect(closed).toEqual({ kind: 'done', count: 3, at: expect.any(String) });
+    await db.persist([refused('d')]);
+    await discardDeadLetters(db.sql, {}, { ...closing, expected: undefined, by: 'somebody else' });
+    const { at: closedAt = '' } = closed as { at?: string };
+    const undo = await readConsequences(db.sql, reopenable({ closedAt }), 'USD');
+    expect(
+      await reopenDeadLetters(db.sql, { closedAt }, { ...closing, expected: undo.fingerprint }),
+    ).toMatchObject({ kind: 'done', count: 3 });
     const { deadLetters } = await readPage(db.sql, { uniqueid: 'a' }, 5);
     expect(deadLetters).toMatchObject([
       { status: 'dead', closed_at: null, customer_name: null, answer_key: 'scustomer' },
@@ -100,6 +100,7 @@ describe('discarding', () => {
     ]);
     expect(await readActivity(db.sql, { limit: 5 })).toMatchObject([
       { who: 'boss', act: 'reopened', program: 'console', detail: { count: 3, why: 'tests' } },
+      { who: 'somebody else', act: 'discarded', program: 'console', detail: { count: 1, why: 'tests' } },
       { who: 'boss', act: 'discarded', program: 'console', detail: { count: 3, why: 'tests' } },
     ]);
   });

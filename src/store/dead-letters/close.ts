@@ -14,8 +14,11 @@ export interface Closing {
   expected?: string | undefined;
 }
 
-/** `changed`: the dead letters are not those that were shown, and nothing was done. */
-export type Closed = { kind: 'done'; count: number } | { kind: 'changed' };
+/**
+ * `at` is the `closed_at` of all that were discarded, to the microsecond, so that this act can be undone. `changed`: the dead
+ * letters are not those that were shown, and nothing was done.
+ */
+export type Closed = { kind: 'done'; count: number; at: string } | { kind: 'changed' };
 
 /** What can be discarded of a selection: the dead ones. For `readConsequences`, so that it shows what will be done. */
 export function discardable(filter: DeadLetterFilter): DeadLetterFilter {
@@ -80,10 +83,11 @@ async function close(sql: Sql, filter: DeadLetterFilter, change: Change): Promis
       select id, '${change.act}', ${place(1)}, ${place(2)}, ${change.forGood ? `'{"for_good": true}'` : `'{}'`} from changed
       returning id),
     noted as (${activityOf(change.act, { who: place(1), program: place(3), detail }, 'from changed having count(*) > 0')})
-    select (select holds from shown) as holds, (select count(*)::int from told) as count`,
+    select (select holds from shown) as holds, (select count(*)::int from told) as count,
+      to_char(now() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as at`,
   );
   const noted = { ...shownFilter(filter), ...(change.forGood && { for_good: true }) };
-  const [row] = await sql<{ holds: boolean; count: number }>(statement, [
+  const [row] = await sql<{ holds: boolean; count: number; at: string }>(statement, [
     ...values,
     change.by,
     change.why,
@@ -91,10 +95,10 @@ async function close(sql: Sql, filter: DeadLetterFilter, change: Change): Promis
     change.expected ?? null,
     JSON.stringify(noted),
   ]);
-  return row?.holds === true ? { kind: 'done', count: row.count } : { kind: 'changed' };
+  return row?.holds === true ? { kind: 'done', count: row.count, at: row.at } : { kind: 'changed' };
 }
 
 /** A selection as the activity keeps it: without ids, which may be thousands, and without what every such act has. */
-function shownFilter({ ids, statuses, mayReopen, ...filter }: DeadLetterFilter) {
+function shownFilter({ ids, statuses, mayReopen, closedAt, ...filter }: DeadLetterFilter) {
   return Object.keys(filter).length === 0 ? {} : { filter };
 }

@@ -27,6 +27,8 @@ export interface DeadLetterFilter {
   /** Time of the last death: `since` inclusive, `until` exclusive. */
   since?: Date;
   until?: Date;
+  /** Closed by one act, which has one time (`Closed.at`). */
+  closedAt?: string;
   /** Discarded by an operator, not merged into another dead letter. */
   mayReopen?: true;
 }
@@ -83,6 +85,7 @@ const CONDITIONS: readonly [
   ['verified', (p) => `d.verified = ${p}::boolean`, (value) => value],
   ['since', (p) => `d.last_dead_at >= ${p}::timestamptz`, (value) => value],
   ['until', (p) => `d.last_dead_at < ${p}::timestamptz`, (value) => value],
+  ['closedAt', (p) => `d.closed_at = ${p}::timestamptz`, (value) => value],
   [
     'mayReopen',
     (p) => `${p}::boolean and d.status = 'discarded' and (select e.event from dead_letter_events e

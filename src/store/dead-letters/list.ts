@@ -97,14 +97,18 @@ export async function readPage(
   return { deadLetters: shown.map(({ by, ...deadLetter }) => deadLetter), next };
 }
 
-/** How many dead letters match. */
-export async function countDeadLetters(sql: Sql, filter: DeadLetterFilter): Promise<number> {
+/** How many dead letters match; counts no further than `atMost`. */
+export async function countDeadLetters(
+  sql: Sql,
+  filter: DeadLetterFilter,
+  atMost: number | null = null,
+): Promise<number> {
   const { text, values } = conditionOf(filter);
   const count = unprepared(
     'dead-letters.count',
-    `select count(*)::int as count from dead_letters d where ${text}`,
+    `select count(*)::int as count from (select from dead_letters d where ${text} limit $${values.length + 1}::int) as found`,
   );
-  const [row] = await sql<{ count: number }>(count, values);
+  const [row] = await sql<{ count: number }>(count, [...values, atMost]);
   return row?.count ?? 0;
 }
 

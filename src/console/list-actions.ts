@@ -1,0 +1,35 @@
+import type { DeadLetterSummary } from '../store/dead-letters/list.ts';
+import { grouped } from './chart.ts';
+import { type Html, html } from './html.ts';
+import { csrfField } from './respond.ts';
+import { type FilterText, hiddenFields, queryOf } from './selection.ts';
+import type { Session } from './session.ts';
+import type { Totals } from './totals.ts';
+
+/** The form that the ticks of the rows belong to. */
+export const rowForm = 'chosen';
+
+export interface ActionBar {
+  filter: FilterText;
+  shown: readonly DeadLetterSummary[];
+  /** Of all that the filter selects, on all pages. */
+  totals: Totals;
+  /** Of this list, to come back to. */
+  path: string;
+}
+
+/** What can be done with the rows of a list. It stands above them and stays in sight. */
+export function actionBar({ filter, shown, totals, path }: ActionBar, session: Session): Html {
+  const inAll = `${totals.isMore ? 'more than ' : ''}${grouped(totals.count)}`;
+  const exportLink = html`<a class="button" href="/dead-letters.csv?${queryOf(filter).toString()}" download>Export all ${inAll} as CSV</a>`;
+  if (session.role !== 'operator') return html`<div class="bar">${exportLink}</div>`;
+  return html`<form class="bar" id="${rowForm}" method="post" action="/dry-run">${csrfField(session)}${hiddenFields(filter)}
+<input type="hidden" name="back" value="${path}"><input type="hidden" name="page_ids" value="${shown.map(({ id }) => id).join(',')}">
+<label>With <select name="scope" data-scope>
+<option value="ticked" data-text="the ticked">the ticked ones</option>
+<option value="page">all ${grouped(shown.length)} on this page</option>
+<option value="all">all ${inAll} of this selection</option></select></label>
+${totals.unverified > 0 && html`<label class="tick"><input type="checkbox" name="unverified" value="1"> I vouch for unknown senders</label>`}
+<button class="main">Dry run…</button> <button class="danger" formaction="/discard">Discard…</button>
+<button formaction="/reopen">Reopen…</button> ${exportLink}</form>`;
+}
