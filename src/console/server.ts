@@ -6,9 +6,18 @@ import { css, js } from './assets.ts';
 import type { ConsoleContext } from './context.ts';
 import { readForm } from './form.ts';
 import { Jobs } from './jobs.ts';
+import { localPath } from './local-path.ts';
 import { type ConsoleResponse, errorPage, send, type Visit } from './respond.ts';
 import { route } from './routes.ts';
-import { endSession, endSessionOf, isOwnForm, isSameSite, readSession, type Session } from './session.ts';
+import {
+  endSession,
+  endSessionOf,
+  hasCookie,
+  isOwnForm,
+  isSameSite,
+  readSession,
+  type Session,
+} from './session.ts';
 import { createSignIn, signInPage } from './sign-in.ts';
 
 export interface ConsoleOptions {
@@ -115,13 +124,13 @@ function createHandler({ context, describe, log }: ConsoleOptions, jobs: Jobs) {
     if (sent?.kind === 'refused') return { response: refusedForm(sent.status) };
     const form = sent?.form ?? new URLSearchParams();
     if (url.pathname === '/sign-in') {
-      const response = isPost ? await signIn(form, client) : signInPage(200, null);
+      const response = isPost ? await signIn(form, client) : askedToSignIn(url);
       // A new session replaces the one before.
       if (response.kind === 'redirect') await endSessionOf(context.sql, request, client.isHttps);
       return { response };
     }
     const session = await readSession(context.sql, request, client.isHttps);
-    if (session === undefined) return { response: signedOut(url) };
+    if (session === undefined) return { response: signedOut(request, url) };
     const visit = { session, path: url.pathname };
     return { visit, response: await handleSignedIn(isPost ? 'POST' : 'GET', url, form, session, client) };
   };
@@ -151,8 +160,30 @@ function refusedForm(status: 413 | 415): ConsoleResponse {
     : errorPage(status, 'Refused', 'Unsupported form.');
 }
 
-/** People are sent to the sign-in page; the script of a page reloads it on 401. */
-function signedOut({ pathname }: URL): ConsoleResponse {
-  if (!pathname.endsWith('.json')) return { kind: 'redirect', to: '/sign-in' };
-  return { kind: 'text', status: 401, type: 'text/plain', text: 'signed out\n' };
+/** The sign-in page, for somebody who was sent there or came by himself. */
+function askedToSignIn({ searchParams }: URL): ConsoleResponse {
+  const next = localPath(searchParams.get('next')) ?? '/';
+  return signInPage({ next, hasEnded: searchParams.has('ended') });
+}
+
+/**
+ * People are sent to the sign-in page, and from there to where they wanted to go; the script of a page reloads it on 401. A form
+ * is not sent again after somebody has signed in, perhaps as somebody else: the page that it was on is shown.
+ */
+function signedOut(request: IncomingMessage, url: URL): ConsoleResponse {
+  if (url.pathname.endsWith('.json'))
+    return { kind: 'text', status: 401, type: 'text/plain', text: 'signed out\n' };
+  const wanted = request.method === 'POST' ? pageOf(request) : localPath(`${url.pathname}${url.search}`);
+  const query = new URLSearchParams({
+    ...(wanted !== undefined && wanted !== '/' && { next: wanted }),
+    ...(hasCookie(request) && { ended: '1' }),
+  }).toString();
+  return { kind: 'redirect', to: query === '' ? '/sign-in' : `/sign-in?${query}` };
+}
+
+/** The page of the console that a form was on. */
+function pageOf({ headers: { referer = '', host } }: IncomingMessage): string | undefined {
+  if (!URL.canParse(referer) || new URL(referer).host !== host) return undefined;
+  const { pathname, search } = new URL(referer);
+  return localPath(`${pathname}${search}`);
 }

@@ -35,6 +35,11 @@ export async function endSession(sql: Sql, { idHash }: Session, isHttps: boolean
   return cookieOf('', 0, isHttps);
 }
 
+/** Whether a request has, or had, a session. */
+export function hasCookie({ headers }: IncomingMessage): boolean {
+  return (headers.cookie ?? '').includes(`${COOKIE}=`);
+}
+
 /** Ends the session that a request belongs to, if any. */
 export async function endSessionOf(sql: Sql, { headers }: IncomingMessage, isHttps: boolean): Promise<void> {
   const id = sessionIdIn(headers.cookie ?? '', isHttps);

@@ -10,8 +10,10 @@ import {
   uncount,
 } from '../store/sign-in.ts';
 import type { Sql } from '../store/sql.ts';
+import { notice } from './components.ts';
 import { HashTurns } from './hash-turns.ts';
-import { html } from './html.ts';
+import { fieldValue, html } from './html.ts';
+import { localPath } from './local-path.ts';
 import type { ConsoleResponse } from './respond.ts';
 import { startSession } from './session.ts';
 
@@ -52,11 +54,14 @@ export function createSignIn(
       (form.get('username') ?? '').replaceAll('\0', '\uFFFD'),
       form.get('password') ?? '',
     ];
+    const next = localPath(form.get('next')) ?? '/';
+    const refuse = (status: number, message: string, retryAfter?: number) =>
+      signInPage({ status, next, problem: message, ...(retryAfter !== undefined && { retryAfter }) });
     const claim = { username, address };
     await clear();
     const attempt = await countAttempt(sql, claim);
     if (attempt.kind === 'blocked')
-      return signInPage(429, 'Too many attempts. Try again in five minutes.', BLOCKED_SECONDS);
+      return refuse(429, 'Too many attempts. Try again in five minutes.', BLOCKED_SECONDS);
     const user = await readCandidate(sql, username);
     const isShort = Buffer.byteLength(password) <= PASSWORD_MAX_BYTES;
     // An unknown user takes as long as a known one: its password is verified against a hash that nothing matches.
@@ -65,7 +70,7 @@ export function createSignIn(
     );
     if (isRight === null) {
       await uncount(sql, claim);
-      return signInPage(503, 'Too many sign-ins at the moment. Try again in a few seconds.', BUSY_SECONDS);
+      return refuse(503, 'Too many sign-ins at the moment. Try again in a few seconds.', BUSY_SECONDS);
     }
     const cookie =
       isRight && isShort && user !== undefined ? await startSession(sql, user, isHttps) : undefined;
@@ -73,22 +78,41 @@ export function createSignIn(
     log({ username: user?.username ?? null, address, signedIn: cookie !== undefined }, 'sign-in');
     if (cookie === undefined) {
       if (user !== undefined) noteRefusal({ ...claim, username: user.username });
-      return signInPage(401, 'Invalid username or password.');
+      return refuse(401, 'Invalid username or password.');
     }
     await countSuccess(sql, claim);
-    return { kind: 'redirect', to: '/', cookie };
+    return { kind: 'redirect', to: next, cookie };
   };
 }
 
-/** @param retryAfter seconds */
-export function signInPage(status: number, message: string | null, retryAfter?: number): ConsoleResponse {
+export interface SignInPage {
+  status?: number;
+  /** Where the user wanted to go. */
+  next: string;
+  /** Why an attempt failed. */
+  problem?: string;
+  /** There was a session, which has ended. */
+  hasEnded?: boolean;
+  /** Seconds. */
+  retryAfter?: number;
+}
+
+export function signInPage({
+  status = 200,
+  next,
+  problem,
+  hasEnded,
+  retryAfter,
+}: SignInPage): ConsoleResponse {
   return {
     kind: 'page',
     status,
     title: 'Sign in',
     ...(retryAfter !== undefined && { retryAfter }),
-    body: html`${message && html`<p role="alert" class="problem">${message}</p>`}
+    body: html`${problem !== undefined && notice('problem', html`<p>${problem}</p>`)}
+${hasEnded === true && notice('info', html`<p>Your session has ended. Sign in again to go on where you were.</p>`)}
 <form class="act" method="post" action="/sign-in">
+${next !== '/' && html`<input type="hidden" name="next" value="${fieldValue(next)}">`}
 <label>Username <input name="username" autocomplete="username" required autofocus></label>
 <label>Password <input name="password" type="password" autocomplete="current-password" required></label>
 <button class="main">Sign in</button></form>`,
