@@ -31,7 +31,8 @@ export async function askBefore(
   { context, form, session }: ConsoleRequest,
 ): Promise<ConsoleResponse> {
   const filter = frozen(selectedIn(form), new Date());
-  return confirmPage(await confirmationOf(context, act, filter, backIn(form, filter)), session);
+  const confirmation = await confirmationOf(context, act, filter, backIn(form, filter));
+  return confirmPage({ ...confirmation, typed: { why: form.get('why') ?? '', forGood: false } }, session);
 }
 
 /** The second step. Throws InvalidInput. */
@@ -99,7 +100,7 @@ async function confirmationOf(
 }
 
 /** A selection by filter ends now; one by ids is what it is. */
-function frozen(filter: FilterText, now: Date): FilterText {
+export function frozen(filter: FilterText, now: Date): FilterText {
   const { since, until } = readFilter(filter, now);
   if (filter.id !== undefined) return filter;
   const end = until ?? now;
@@ -107,7 +108,7 @@ function frozen(filter: FilterText, now: Date): FilterText {
 }
 
 /** Where the form came from; without that the dead letter itself, or the list of what it selects. */
-function backIn(form: URLSearchParams, filter: FilterText): string {
+export function backIn(form: URLSearchParams, filter: FilterText): string {
   const [id, ...others] = filter.id ?? [];
   if (id !== undefined && others.length === 0 && !form.has('back')) return `/dead-letters/${id}`;
   return localPath(form.get('back')) ?? `/dead-letters/list?${queryOf(filter).toString()}`;

@@ -1,10 +1,10 @@
 import type { DeadLetterSummary } from '../store/dead-letters/list.ts';
-import { grouped } from './chart.ts';
 import { type Html, html } from './html.ts';
 import { csrfField } from './respond.ts';
 import { type FilterText, hiddenFields, queryOf } from './selection.ts';
 import type { Session } from './session.ts';
 import type { Totals } from './totals.ts';
+import { grouped } from './values.ts';
 
 /** The form that the ticks of the rows belong to. */
 export const rowForm = 'chosen';
@@ -31,5 +31,6 @@ export function actionBar({ filter, shown, totals, path }: ActionBar, session: S
 <option value="all">all ${inAll} of this selection</option></select></label>
 ${totals.unverified > 0 && html`<label class="tick"><input type="checkbox" name="unverified" value="1"> I vouch for unknown senders</label>`}
 <button class="main">Dry run…</button> <button class="danger" formaction="/discard">Discard…</button>
+<button formaction="/replay/ask">Replay…</button>
 <button formaction="/reopen">Reopen…</button> ${exportLink}</form>`;
 }

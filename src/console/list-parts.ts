@@ -1,9 +1,8 @@
 import { counted } from '../plural.ts';
 import type { Money } from '../store/dead-letters/list.ts';
-import { grouped } from './chart.ts';
 import { fieldValue, type Html, html } from './html.ts';
 import type { Totals } from './totals.ts';
-import { money } from './values.ts';
+import { grouped, money } from './values.ts';
 
 /** Finds dead letters of every status by what callers and customers name when they ask. */
 export function searchForm(search: string | undefined): Html {

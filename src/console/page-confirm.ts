@@ -1,13 +1,12 @@
 import { counted } from '../plural.ts';
 import type { Consequences, CustomerShare } from '../store/dead-letters/consequences.ts';
-import { grouped } from './chart.ts';
 import { type Column, empty, facts, notice, table } from './components.ts';
 import { fieldValue, type Html, html } from './html.ts';
 import { atStake, nounOf } from './list-parts.ts';
 import { type ConsoleResponse, csrfField } from './respond.ts';
 import { type FilterText, hiddenFields } from './selection.ts';
 import type { Session } from './session.ts';
-import { customerLink, money, timeAt } from './values.ts';
+import { customerLink, grouped, money, timeAt } from './values.ts';
 
 /** What closes dead letters, and what undoes it. */
 export type ClosingAct = 'discard' | 'reopen';

@@ -69,7 +69,7 @@ function actions({ deadLetter, problem }: DeadLetterView, session: Session): Htm
   const hidden = html`${csrfField(session)}<input type="hidden" name="id" value="${id}">
 <input type="hidden" name="reason" value="${reason}">`;
   const discard = html`<form class="act" method="post" action="/discard">${hidden}
-<label>why <input name="why" required></label> <button class="danger">Discard</button></form>`;
+<button class="danger">Discard…</button></form>`;
   return html`<h2>Actions</h2>
 ${!verified && html`<p class="problem">Sender not verified: the credentials were missing or wrong, or could not be checked. If you replay this call, you vouch for it.</p>`}
 ${reason === 'forbidden' && html`<p class="problem">The sender may not submit this call.</p>`}

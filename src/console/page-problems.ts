@@ -1,12 +1,11 @@
 import type { Problem } from '../store/dead-letters/problems.ts';
-import { grouped } from './chart.ts';
 import { type Column, empty, table } from './components.ts';
 import { type Html, html } from './html.ts';
 import { atStake, searchForm, totalsLine } from './list-parts.ts';
 import type { ConsoleResponse } from './respond.ts';
 import { queryOf } from './selection.ts';
 import { totalsOf } from './totals.ts';
-import { timeAt } from './values.ts';
+import { grouped, timeAt } from './values.ts';
 
 /** The open dead letters by problem: where somebody who is called at night looks first. */
 export function problemsPage(problems: readonly Problem[]): ConsoleResponse {

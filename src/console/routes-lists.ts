@@ -3,6 +3,7 @@ import { recordActivity } from '../store/activity.ts';
 import { readPage } from '../store/dead-letters/list.ts';
 import { readProblems } from '../store/dead-letters/problems.ts';
 import { cursorOf, isSort } from '../store/dead-letters/sort.ts';
+import { askBeforeReplay } from './ask-replay.ts';
 import { askBefore, closeAsShown, showDiscarded } from './closing.ts';
 import { deadLettersPage } from './page-dead-letters.ts';
 import { problemsPage } from './page-problems.ts';
@@ -26,6 +27,7 @@ export const listRoutes: readonly Route[] = [
   { method: 'POST', path: /^\/discard$/, handle: (request) => askBefore('discard', request) },
   { method: 'POST', path: /^\/discard\/confirm$/, handle: (request) => closeAsShown('discard', request) },
   { method: 'GET', path: /^\/discarded$/, handle: showDiscarded },
+  { method: 'POST', path: /^\/replay\/ask$/, handle: askBeforeReplay },
   { method: 'POST', path: /^\/reopen$/, handle: (request) => askBefore('reopen', request) },
   { method: 'POST', path: /^\/reopen\/confirm$/, handle: (request) => closeAsShown('reopen', request) },
 ];

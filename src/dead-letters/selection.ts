@@ -41,7 +41,8 @@ export interface SelectionText {
  * ('' selects what came by no feed). Throws InvalidInput.
  */
 export function readSelection(text: SelectionText, now: Date): DeadLetterFilter {
-  for (const [name, part] of Object.entries(text)) if (typeof part === 'string') expectStorable(name, part);
+  for (const [name, part] of Object.entries(text))
+    if (typeof part === 'string') expectStorable(nameInUrls(name), part);
   const filter: DeadLetterFilter = {};
   if (text.ids !== undefined && text.ids.length > 0) filter.ids = text.ids.map(idOf);
   if (text.reason) filter.reasons = list<DeadReason>('reason', text.reason, isReason, deadReasons);
@@ -59,6 +60,11 @@ export function readSelection(text: SelectionText, now: Date): DeadLetterFilter 
   if (text.until) filter.until = readTime('until', text.until, now);
   if (text.closedAt) filter.closedAt = closedAtOf(text.closedAt);
   return filter;
+}
+
+/** `answerKey` is `answer_key` to those who type it. */
+function nameInUrls(name: string): string {
+  return name.replace(/[A-Z]/g, (capital) => `_${capital.toLowerCase()}`);
 }
 
 function idOf(text: string): string {

@@ -99,12 +99,15 @@ describe('the console in a browser', () => {
 
   it('lists by filters', async () => {
     await page.getByRole('link', { name: 'Dead letters', exact: true }).click();
+    await page.getByRole('link', { name: 'All open dead letters' }).click();
     expect(await page.locator('tbody tr').count()).toBe(50);
-    await page.getByLabel('key', { exact: true }).fill('scustomer');
+    await page.getByText('Filter: open').click();
+    await page.getByLabel('Parameter in the reply').fill('scustomer');
     await page.getByRole('button', { name: 'Show' }).click();
     expect(await page.locator('tbody tr').count()).toBe(40);
     await picture('console-list');
-    await page.getByLabel('customer', { exact: true }).fill('nobody');
+    await page.getByText('Filter: open').click();
+    await page.getByLabel('Customer', { exact: true }).fill('nobody');
     await page.getByRole('button', { name: 'Show' }).click();
     expect(await page.getByRole('alert').textContent()).toContain('ID of a customer');
   });
@@ -127,7 +130,7 @@ describe('the console in a browser', () => {
     await page.goto(`${origin}/dead-letters/${id}`);
     await page.getByLabel('correct').selectOption('scustomer');
     await page.getByLabel('to', { exact: true }).fill('1');
-    await page.getByLabel('why').first().fill('the switch was set up wrong');
+    await page.getByLabel('why').fill('the switch was set up wrong');
     await page.getByRole('button', { name: 'Save the correction' }).click();
     expect(await page.locator('table').last().textContent()).toMatch(
       /edited.*boss.*4711 → "1".*set up wrong/s,
@@ -148,9 +151,12 @@ describe('the console in a browser', () => {
   it('replays a selection with live progress, using the keyboard only', async () => {
     await site.db.execute(`insert into customers (id, name, currency) values (4711, 'Harbour Hotel', 'EUR')`);
     await page.goto(`${origin}/dead-letters?key=scustomer`);
-    await page.getByLabel('rate (calls/s)').focus();
+    await page.getByLabel('With').selectOption('all');
+    await page.getByRole('button', { name: 'Replay…' }).focus();
+    await page.keyboard.press('Enter');
+    await page.getByLabel('Calls per second').focus();
     await page.keyboard.type('8');
-    await page.getByRole('button', { name: 'Replay' }).focus();
+    await page.getByRole('button', { name: 'Replay 39 dead letters' }).focus();
     await page.keyboard.press('Enter');
     await page.locator('h1', { hasText: 'Replay in progress' }).waitFor();
     const resolved = page.locator('[data-value="resolved"]');
@@ -165,8 +171,11 @@ describe('the console in a browser', () => {
   it('discards with a reason', async () => {
     const [id = ''] = await site.ids(`uniqueid = '1764075700.0'`);
     await page.goto(`${origin}/dead-letters/${id}`);
-    await page.getByLabel('why').last().fill('a test of the switch');
     await page.getByRole('button', { name: 'Discard' }).click();
+    await page.getByLabel('Reason for this').fill('a test of the switch');
+    await page.getByRole('button', { name: 'Discard 1 dead letter' }).click();
+    await page.getByRole('button', { name: 'Undo' }).waitFor();
+    await page.goto(`${origin}/dead-letters/${id}`);
     expect(await page.locator('main').textContent()).toMatch(/discarded.*a test of the switch/s);
   });
 

@@ -87,11 +87,11 @@ describe('a session', () => {
   it('ends with sign-out, with the next sign-in, with the user, and with time', async () => {
     const boss = await signedIn('boss');
     await post('/sign-out', { csrf: boss.csrf }, boss);
-    expect((await get('/', boss)).headers.get('location')).toBe('/sign-in');
+    expect((await get('/', boss)).headers.get('location')).toBe('/sign-in?ended=1');
 
     const before = await signedIn('boss');
     await post('/sign-in', { username: 'boss', password: PASSWORD }, before);
-    expect((await get('/', before)).headers.get('location')).toBe('/sign-in');
+    expect((await get('/', before)).headers.get('location')).toBe('/sign-in?ended=1');
 
     const leaver = await signedIn('leaver');
     await db.execute(`update users set active = false where username = 'leaver'`);
@@ -103,8 +103,12 @@ describe('a session', () => {
   });
 
   it('is required for every page, and a made-up cookie does not count', async () => {
-    for (const path of ['/', '/dead-letters', '/dead-letters/1', '/replays', '/replays/x']) {
-      expect((await get(path)).headers.get('location')).toBe('/sign-in');
+    for (const path of [
+      ...['/', '/dead-letters', '/dead-letters/list', '/dead-letters.csv', '/dead-letters/1'],
+      ...['/discarded', '/replays', '/replays/x', '/activity'],
+    ]) {
+      const to = path === '/' ? '/sign-in' : `/sign-in?next=${encodeURIComponent(path)}`;
+      expect((await get(path)).headers.get('location')).toBe(to);
       expect((await get(path, { cookie: `cdr_desk=${'A'.repeat(43)}` })).status).toBe(303);
     }
     expect((await get('/replays/x.json')).status).toBe(401);
@@ -129,20 +133,22 @@ describe('a form', () => {
   it('is refused from another site, and without the token of its session', async () => {
     const boss = await signedIn('boss');
     const { cookie, csrf } = boss;
-    const form = { id: '1', why: 'x', csrf };
+    const shown = await (await post('/discard', { id: '1', csrf }, { cookie, origin })).text();
+    const expected = /name="expected" value="([^"]+)"/.exec(shown)?.[1] ?? '';
+    const form = { id: '1', why: 'x', csrf, expected };
     const foreign: Headers[] = [
       { origin: 'https://evil.example' },
       { 'sec-fetch-site': 'cross-site' },
       { origin: 'null' },
     ];
     for (const headers of foreign)
-      expect((await post('/discard', form, { cookie, ...headers })).status).toBe(403);
-    expect((await post('/discard', { ...form, csrf: '' }, { cookie })).status).toBe(403);
+      expect((await post('/discard/confirm', form, { cookie, ...headers })).status).toBe(403);
+    expect((await post('/discard/confirm', { ...form, csrf: '' }, { cookie })).status).toBe(403);
     expect(
-      (await post('/discard', { ...form, csrf: (await signedIn('boss')).csrf }, { cookie })).status,
+      (await post('/discard/confirm', { ...form, csrf: (await signedIn('boss')).csrf }, { cookie })).status,
     ).toBe(403);
     expect(await db.rows('select status from dead_letters')).toEqual([{ status: 'dead' }]);
-    expect((await post('/discard', form, { cookie, origin })).status).toBe(303);
+    expect((await post('/discard/confirm', form, { cookie, origin })).status).toBe(303);
     expect(await db.rows('select status from dead_letters')).toEqual([{ status: 'discarded' }]);
   });
 
@@ -153,23 +159,34 @@ describe('a form', () => {
   });
 });
 
-it.each(['uniqueid', 'machine', 'key', 'customer', 'reason', 'since', 'after', 'status'])(
-  'a filter value that cannot be stored is refused, or ignored in a cursor: %s',
-  async (name) => {
-    const { cookie } = await signedIn('boss');
-    for (const value of ['%00', '%ff%00', '%ed%a0%80%00']) {
-      const response = await get(`/dead-letters?${name}=${value}`, { cookie });
-      expect(response.status).toBe(name === 'after' ? 200 : 400);
-      if (name !== 'after') expect(await response.text()).toContain(`${name}: expected`);
-    }
-  },
-);
+it.each([
+  'search',
+  'closed_at',
+  'uniqueid',
+  'machine',
+  'key',
+  'customer',
+  'reason',
+  'since',
+  'after',
+  'status',
+])('a filter value that cannot be stored is refused, or ignored in a cursor: %s', async (name) => {
+  const { cookie } = await signedIn('boss');
+  for (const value of ['%00', '%ff%00', '%ed%a0%80%00']) {
+    const response = await get(`/dead-letters?${name}=${value}`, { cookie });
+    expect(response.status).toBe(name === 'after' ? 200 : 400);
+    if (name !== 'after') expect(await response.text()).toContain(`${name}: expected`);
+  }
+});
 
 it.each([
   ['/correct', { id: '1', name: 'note', value: 'a\0', why: 'x' }],
   ['/correct', { id: '1', name: 'note', value: 'a', why: 'x\0' }],
   ['/correct', { id: '1', name: 'validation', value: '1', why: 'x' }],
-  ['/discard', { id: '1', why: '\0x' }],
+  ['/discard/confirm', { id: '1', why: '\0x' }],
+  ['/reopen', { search: '\0' }],
+  ['/discard', { scope: 'page', page_ids: '1,\0' }],
+  ['/discard', { scope: 'ticked' }],
   ['/discard', { machine: '\0', why: 'x' }],
   ['/dry-run', { id: '1', name: 'note', value: '\0' }],
   ['/replay', { id: '1', name: 'note', value: '\0' }],
@@ -253,7 +270,9 @@ it('allows no inline or foreign code and no frames, and nothing is cached', asyn
     '/sign-in',
     '/',
     '/dead-letters',
+    '/dead-letters/list',
     '/dead-letters/1',
+    '/discarded?closed_at=2026-11-28T07:00:00.000000Z',
     '/replays',
     '/nowhere',
     '/dead-letters?customer=x',

@@ -149,6 +149,7 @@ describe('a discarded dead letter', () => {
       {
         kind: 'done',
         count: 1,
+        at: expect.any(String),
       },
     );
     await discard(false);
@@ -164,6 +165,7 @@ describe('a discarded dead letter', () => {
     expect(await reopenDeadLetters(db.sql, {}, { by: 'boss', why: 'why', program: 'command' })).toEqual({
       kind: 'done',
       count: 0,
+      at: expect.any(String),
     });
     await db.execute(`update dead_letters set reason = 'rejected'`);
     await sent(false);
