@@ -131,7 +131,7 @@ function editsOf(
 export const UNREADABLE = 'the body cannot be read, so no parameter can be corrected: replace the body';
 
 /** Empty means its default, as if it were not there. */
-function isAbsent(fields: Fields, name: string): boolean {
+export function isAbsent(fields: Fields, name: string): boolean {
   return !Object.hasOwn(fields, name) || fields[name] === '';
 }
 

@@ -3,6 +3,7 @@ import { isForgeable } from '../domain/outcome.ts';
 import type { ResponseEntry } from '../domain/reply.ts';
 import { shown } from '../domain/text.ts';
 import { NO_CORRECTION, whyNeeded } from './correction.ts';
+import { isAbsent } from './corrections.ts';
 import type { DeadLetterView } from './history.ts';
 import { routingKeyOf } from './message.ts';
 import { nearest } from './nearest.ts';
@@ -155,13 +156,13 @@ const PLAIN_NAME = /^\w{1,64}$/;
 
 function unknownParameterSteps(key: string, view: StepsView): string[] {
   const isPlain = PLAIN_NAME.test(key);
-  const free = parameterNames.filter((name) => view.call === null || !Object.hasOwn(view.call, name));
+  const free = parameterNames.filter((name) => isAbsent(view.call ?? {}, name));
   const near = isPlain ? nearest(key, free) : null;
   return [
     ...(near === null
       ? []
       : [`Give ${key} its right name: ${replayCommand(view, `--rename ${key}=${near} --why "…"`)}`]),
-    `Or take it out: ${replayCommand(view, `--unset ${isPlain ? key : 'NAME'}`)}`,
+    `${near === null ? `The contract has no ${isPlain ? key : 'such parameter'}. Take` : 'Or take'} it out: ${replayCommand(view, `--unset ${isPlain ? key : 'NAME'}`)}`,
     'If the switch is meant to send it, name it in IGNORED_PARAMETERS of the workers.',
   ];
 }

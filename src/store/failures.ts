@@ -1,3 +1,5 @@
+import { describeSqlState, oneLine } from './failure-words.ts';
+
 /**
  * What a failure of the database says about its cause, and the only words for it, in metrics and logs too:
  *
@@ -43,37 +45,6 @@ const OUTAGE = new Set([
   'XX001', // corrupted data
   'XX002', // corrupted index
 ]);
-
-/** Primary messages of these classes name tables, constraints, roles or hosts, never values of a call. */
-const SAFE_CLASSES = new Set([
-  '08',
-  '0A',
-  '23',
-  '25',
-  '26',
-  '28',
-  '3D',
-  '3F',
-  '40',
-  '42',
-  '53',
-  '55',
-  '57',
-  '58',
-  'CD',
-]);
-
-/** What to say for class 22, whose own messages quote the value. */
-const DATA_EXCEPTIONS: Record<string, string> = {
-  '22001': 'text too long',
-  '22003': 'number out of range',
-  '22007': 'not a date',
-  '22008': 'date out of range',
-  '22012': 'division by zero',
-  '22021': 'character not in repertoire',
-  '22P02': 'text does not match its type',
-  '22P05': 'character that cannot be stored',
-};
 
 /** The adapter's names for failures without an SQLSTATE. */
 const CONNECTION_KINDS: Record<string, string> = {
@@ -146,7 +117,7 @@ export function sqlStateOf(error: unknown): string {
   return causeOf(error)?.sqlState ?? textField(error, 'code');
 }
 
-/** One line for logs and operators that shows no value of a call and no password. */
+/** One line for logs and operators that shows no password, and no value of a call except where an operator's own trigger quotes it. */
 export function describeFailure(error: unknown): string {
   if (error instanceof ShownFailure) return error.message;
   const cause = causeOf(error);
@@ -164,11 +135,6 @@ function bySqlState(state: string): FailureKind {
   const isIn = (set: ReadonlySet<string>) => set.has(state) || set.has(state.slice(0, 2));
   if (state === STALE || state === UNMOVED || isIn(COLLISION)) return 'collision';
   return isIn(OUTAGE) ? 'outage' : 'message';
-}
-
-function describeSqlState(state: string, message: string): string {
-  const text = SAFE_CLASSES.has(state.slice(0, 2)) ? oneLine(message) : DATA_EXCEPTIONS[state];
-  return text === undefined ? `SQLSTATE ${state}` : `${text} (SQLSTATE ${state})`;
 }
 
 function describeKind({ kind, address, reason }: Cause): string {
@@ -212,8 +178,4 @@ function field(value: unknown, name: string): unknown {
 function textField(value: unknown, name: string): string {
   const found = field(value, name);
   return typeof found === 'string' ? found : '';
-}
-
-function oneLine(text: string): string {
-  return text.replace(/\s+/g, ' ').trim();
 }

@@ -313,9 +313,17 @@ describe('what a message may have caused is isolated', () => {
     );
   });
 
-  test('what a trigger of somebody else raises', async () => {
-    const raised = `do $$ begin raise exception '${SECRET}'; end $$`;
-    await expectFailure('message', /^SQLSTATE P0001$/, connect().$executeRawUnsafe(raised));
+  test('what a trigger of somebody else raises, in its own words, without a password or anything that a terminal obeys', async () => {
+    const raise = (words: string) =>
+      connect().$executeRawUnsafe(`do $$ begin raise exception e'${words}'; end $$`);
+    await expectFailure('message', /^boom: 7 \(SQLSTATE P0001\)$/, raise('boom:\\n 7'));
+    await expectFailure(
+      'message',
+      /^see http:\/\/me:\*{3}@host \(SQLSTATE P0001\)$/,
+      raise(`see http://me:${SECRET}@host`),
+    );
+    await expectFailure('message', /^red\\u001b\[0m \(SQLSTATE P0001\)$/, raise('red\\x1b[0m'));
+    await expectFailure('message', /^x{199}… \(SQLSTATE P0001\)$/, raise('x'.repeat(500)));
   });
 
   test('wrong arguments to Prisma', async () => {

@@ -101,6 +101,7 @@ it('keeps what was delivered too often as poison first, then stores it and resol
 
 it.each([
   ['only asks', 'asked', { validation: 1 }, '201', []],
+  ['is refused', 'refused', { scustomer: 999 }, '400', ['rejected dead']],
   ['has a wrong password', 'forged', { auth_password: 'wrong' }, '401', ['unauthenticated dead']],
   [
     'only asks with a wrong password',
