@@ -19,6 +19,7 @@ import { connectionSettings } from './broker.ts';
 import { databaseProblem, withDatabase } from './database.ts';
 import { EXIT } from './exit.ts';
 import { addUsage } from './help.ts';
+import { complain, isWatched } from './print.ts';
 import { onStopSignal } from './signals.ts';
 
 const variables = [
@@ -88,10 +89,21 @@ async function serve(config: ConsoleConfig, database: Database): Promise<void> {
   const stopped = new Promise<void>((resolve) => {
     onStopSignal(() => resolve());
   });
-  log.info({ host: config.CONSOLE_HOST, port: server.port }, 'serving the console');
+  const address = addressOf(config.CONSOLE_HOST, server.port);
+  log.info({ host: config.CONSOLE_HOST, port: server.port, address }, 'serving the console');
+  if (isWatched()) complain(`Open ${address} in a browser; Ctrl-C stops the console.`);
   await stopped;
   await server.close();
   await queues.close();
+}
+
+/** Where a browser on this machine finds the console: an address that listens everywhere is none to go to. */
+function addressOf(host: string, port: number): string {
+  const name = new Map([
+    ['0.0.0.0', '127.0.0.1'],
+    ['::', '[::1]'],
+  ]).get(host);
+  return `http://${name ?? (host.includes(':') ? `[${host}]` : host)}:${port}`;
 }
 
 /** The feeds of the file as it is now. Throws InvalidInput where it is wrong. */

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type OperatorSite, openOperatorSite } from '../support/operators.ts';
-import { onTerminal } from '../support/terminal.ts';
+import { answering, onTerminal } from '../support/terminal.ts';
 
 let site: OperatorSite;
 
@@ -68,12 +68,12 @@ describe('dead discard', () => {
 
   it('on a terminal asks, and leaves everything as it is unless the answer is yes', async () => {
     const id = await dead('asked-1', { cost: '7' });
-    const refused = await onTerminal(['dead', 'discard', id, '--why', 'x'], site.environment, ['n']);
+    const refused = await onTerminal(['dead', 'discard', id, '--why', 'x'], site.environment, answering('n'));
     expect(refused.output).toContain('at stake: 7 USD');
     expect(refused.output).toContain('Discard 1 dead letter? [y/N]');
     expect(refused.code).toBe(1);
     expect(await statusOf(id)).toBe('dead');
-    const agreed = await onTerminal(['dead', 'discard', id, '--why', 'x'], site.environment, ['y']);
+    const agreed = await onTerminal(['dead', 'discard', id, '--why', 'x'], site.environment, answering('y'));
     expect(agreed.code).toBe(0);
     expect(await statusOf(id)).toBe('discarded');
   });
@@ -81,9 +81,11 @@ describe('dead discard', () => {
   it('discards nothing where one of the dead letters has died again since it was shown', async () => {
     const id = await dead('changed-1', { machine: 'm-changed' });
     const args = ['dead', 'discard', '--machine', 'm-changed', '--why', 'x'];
-    const { code, output } = await onTerminal(args, site.environment, ['y'], async () => {
-      await dead('changed-1', { machine: 'm-changed' });
-    });
+    const { code, output } = await onTerminal(
+      args,
+      site.environment,
+      answering('y', () => dead('changed-1', { machine: 'm-changed' })),
+    );
     expect(output).toContain('changed');
     expect(code).toBe(1);
     expect(await statusOf(id)).toBe('dead');
@@ -93,9 +95,13 @@ describe('dead discard', () => {
     const id = await dead('later-1', { machine: 'm-later' });
     const args = ['dead', 'discard', '--machine', 'm-later', '--why', 'x'];
     let later = '';
-    const { code } = await onTerminal(args, site.environment, ['y'], async () => {
-      later = await dead('later-2', { machine: 'm-later' });
-    });
+    const { code } = await onTerminal(
+      args,
+      site.environment,
+      answering('y', async () => {
+        later = await dead('later-2', { machine: 'm-later' });
+      }),
+    );
     expect(code).toBe(0);
     expect([await statusOf(id), await statusOf(later)]).toEqual(['discarded', 'dead']);
   });

@@ -158,7 +158,7 @@ describe('a replay', () => {
     expect((await site.dead(['replay', other, ...set, '--why', 'x'])).code).toBe(2);
     expect((await site.dead(['replay', id, ...set, '--why', 'the switch counts from 1'])).code).toBe(0);
     expect(await storedAs('taken-1b')).toMatchObject([{ cost: '2' }]);
-    await site.dead(['discard', other]);
+    await site.dead(['discard', other, '--why', 'a test call', '--yes']);
   });
 
   it('corrects a mistyped routing key', async () => {
@@ -250,7 +250,7 @@ describe('who may replay', () => {
     ['nobody', { CDR_USERNAME: '', CDR_PASSWORD: '' }, 2, /CDR_USERNAME is missing/],
   ])('is not %s', async (_, environment, exit, says) => {
     const open = await site.ids(`status = 'dead'`);
-    for (const command of [['replay'], ['discard', '--all']]) {
+    for (const command of [['replay'], ['discard', '--all', '--why', 'x', '--yes']]) {
       const { code, stderr } = await site.dead(command, environment);
       expect({ code, says: says.test(stderr), secret: /wrong-one/.test(stderr) }).toEqual({
         code: exit,

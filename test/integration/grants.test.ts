@@ -172,10 +172,13 @@ describe('a worker with only the minimum grants', () => {
     expect({ ...tried, stdout: '' }).toEqual({ code: 0, stderr: '', stdout: '' });
     expect((await dead('replay', '--uniqueid', 'refused')).code).toBe(0);
     expect(await deadLetterOf('refused')).toEqual(['rejected resolved']);
-    expect((await dead('discard', '--uniqueid', 'past', '--why', 'known')).code).toBe(0);
+    expect((await dead('discard', '--uniqueid', 'past', '--why', 'known', '--yes')).code).toBe(0);
+    expect((await dead('reopen', '--uniqueid', 'past', '--why', 'no', '--yes')).code).toBe(0);
     expect((await dead('list')).code).toBe(0);
+    expect((await dead('list', '--group-by', 'problem')).code).toBe(0);
+    expect((await dead('log')).code).toBe(0);
     expect((await dead('show', '1')).code).toBe(0);
-    expect((await dead('export')).code).toBe(0);
+    expect(await dead('export', '--format', 'csv')).toMatchObject({ code: 0, stderr: '' });
   });
 
   it.each([

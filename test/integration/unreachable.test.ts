@@ -75,6 +75,8 @@ describe('with no server on the port', () => {
     [['dead', 'show', '1']],
     [['dead', 'export']],
     [['dead', 'discard', '1']],
+    [['dead', 'reopen', '1']],
+    [['dead', 'log']],
     [['dead', 'prune', '--older-than', '90d']],
     [['dead', 'replay', '1']],
   ])('`%s` names the database in one line, and has read the variables of its help', async (args) => {

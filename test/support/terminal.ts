@@ -3,38 +3,58 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
 const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
-/** How every question of a command ends. */
-const QUESTION = '[y/N]';
 const LIMIT_MS = 60_000;
 
+/** What to type once this text is there. */
+export interface Step {
+  shown: string;
+  /** The keys; or what happens before they are typed, given all that was shown. */
+  type: string | ((output: string) => Promise<string>);
+}
+
+export const CTRL_C = '\x03';
+
 /**
- * Runs a command on a terminal of its own, which `script` of util-linux makes, and answers each of its questions.
- *
- * @param beforeAnswer what happens while a question waits
+ * Runs a command of the product on a terminal of its own, which `script` of util-linux makes, and types what the steps say,
+ * one after the other.
  */
 export async function onTerminal(
   args: readonly string[],
   environment: Record<string, string>,
-  answers: readonly string[],
-  beforeAnswer: () => Promise<void> = async () => undefined,
+  steps: readonly Step[],
 ): Promise<{ output: string; code: number | null }> {
   const command = `exec ${[process.execPath, CLI, ...args].map(quoted).join(' ')}`;
   const env = { PATH: process.env.PATH ?? '', TERM: 'dumb', ...environment };
   const child = spawn('script', ['-qec', command, '/dev/null'], { env, stdio: ['pipe', 'pipe', 'inherit'] });
   const timer = setTimeout(() => child.kill('SIGKILL'), LIMIT_MS);
-  let output = '';
-  let asked = 0;
+  let [output, next, read] = ['', 0, 0];
+  let problem: unknown;
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
     output += chunk;
-    const questions = output.split(QUESTION).length - 1;
-    for (; asked < questions; asked += 1) {
-      const answer = answers[asked] ?? '';
-      void beforeAnswer().then(() => child.stdin.write(`${answer}\r`));
+    for (let step = steps[next]; step !== undefined; step = steps[next]) {
+      const at = output.indexOf(step.shown, read);
+      if (at < 0) return;
+      [read, next] = [at + step.shown.length, next + 1];
+      const { type } = step;
+      const keys = typeof type === 'string' ? Promise.resolve(type) : type(output);
+      keys.then(
+        (typed) => child.stdin.write(typed),
+        (error: unknown) => {
+          problem = error;
+          child.kill('SIGKILL');
+        },
+      );
     }
   });
   const [code] = (await once(child, 'close')) as [number | null];
   clearTimeout(timer);
+  if (problem !== undefined) throw problem;
   return { output: output.replaceAll('\r\n', '\n'), code };
+}
+
+/** Answers the question of a command, after something has happened meanwhile. */
+export function answering(answer: 'y' | 'n', meanwhile: () => Promise<unknown> = async () => {}): Step[] {
+  return [{ shown: '[y/N]', type: () => meanwhile().then(() => `${answer}\r`) }];
 }
 
 function quoted(word: string): string {
