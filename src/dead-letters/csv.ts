@@ -1,4 +1,4 @@
-import { printableLines } from '../domain/printable.ts';
+import { printable, printableLines } from '../domain/printable.ts';
 
 /** What a cell holds: a number or a time that spreadsheets may read as one, or text that must stay as it is. */
 export type CellKind = 'value' | 'text';
@@ -43,13 +43,16 @@ function quoted(cell: string): string {
   return /[",;\t\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell;
 }
 
-/** A cell that no spreadsheet runs as a formula. */
+/** A cell for programs, that no spreadsheet runs as a formula either. */
 export function harmlessCell(text: string): string {
-  const safe = FORMULA.test(text) ? `'${text}` : text;
-  return printableLines(safe).replace(FORMULA_AFTER_SEMICOLON, "$1'");
+  return withoutFormula(text, printableLines);
 }
 
-/** The same, and text stays to the character what it is when a spreadsheet opens the file. */
+/** A cell for spreadsheets: on one line, and text is to the character what it was when the file is opened. */
 export function spreadsheetCell(text: string, kind: CellKind): string {
-  return kind === 'text' && CHANGED.test(text) ? `'${text}` : harmlessCell(text);
+  return kind === 'text' && CHANGED.test(text) ? `'${text}` : withoutFormula(text, printable);
+}
+
+function withoutFormula(text: string, print: (text: string) => string): string {
+  return print(FORMULA.test(text) ? `'${text}` : text).replace(FORMULA_AFTER_SEMICOLON, "$1'");
 }

@@ -63,7 +63,7 @@ const COLUMNS = {
   answer: text(({ deadLetter }) => responsesOf(deadLetter)),
   error: text(({ error }) => error),
   routing_key: text(({ routing_key }) => routing_key),
-  body: text(({ deadLetter }) => deadLetter.body),
+  body: text(({ deadLetter, mended_body }) => mended_body ?? deadLetter.body),
 } satisfies Record<string, Column>;
 
 export type ExportColumn = keyof typeof COLUMNS;
@@ -86,19 +86,12 @@ function isExportColumn(name: string): name is ExportColumn {
 
 export function exportRow(
   deadLetter: DeadLetterSummary,
-  { customer_name, routing_key, error, stored }: Omit<ExportDetail, 'id'>,
+  detail: Omit<ExportDetail, 'id'>,
   systemCurrency: string,
 ): ExportRow {
-  const call = deadLetter.source === null ? (keptFields(deadLetter.body) ?? {}) : {};
-  return {
-    deadLetter,
-    call: withEdits(call, deadLetter.edits),
-    customer_name,
-    routing_key,
-    error,
-    stored,
-    systemCurrency,
-  };
+  const body = detail.mended_body ?? deadLetter.body;
+  const call = deadLetter.source === null ? (keptFields(body) ?? {}) : {};
+  return { ...detail, deadLetter, call: withEdits(call, deadLetter.edits), systemCurrency };
 }
 
 /** A column's value as text; times in ISO 8601, UTC. */

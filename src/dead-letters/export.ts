@@ -98,7 +98,7 @@ export async function exportRows(
     page.map(({ id }) => id),
   );
   // A row that was pruned since the page was read has none.
-  const none = { customer_name: null, routing_key: null, error: null, stored: null };
+  const none = { customer_name: null, routing_key: null, error: null, mended_body: null, stored: null };
   return page.map((letter) => exportRow(letter, details.get(letter.id) ?? none, systemCurrency));
 }
 

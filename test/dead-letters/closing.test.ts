@@ -105,6 +105,15 @@ describe('dead discard', () => {
     expect(code).toBe(0);
     expect([await statusOf(id), await statusOf(later)]).toEqual(['discarded', 'dead']);
   });
+
+  it('for good keeps it closed when its switch sends the call again', async () => {
+    const [open, closed] = [await dead('good-1'), await dead('good-2')];
+    await site.dead(['discard', open, '--why', 'x', '--yes']);
+    await site.dead(['discard', closed, '--why', 'x', '--yes', '--for-good']);
+    await dead('good-1');
+    await dead('good-2');
+    expect([await statusOf(open), await statusOf(closed)]).toEqual(['dead', 'discarded']);
+  });
 });
 
 describe('dead reopen', () => {

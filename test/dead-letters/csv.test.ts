@@ -57,6 +57,10 @@ describe('a cell of text', () => {
     expect(spreadsheetCell('x; "@SUM(1)', 'text')).toBe(`x; "'@SUM(1)`);
   });
 
+  it('stays on one line, so that no line begins with what a caller chose', () => {
+    expect(spreadsheetCell('two\n=1+1', 'text')).toBe('two\\n=1+1');
+  });
+
   it('for programs has an apostrophe only where a formula would begin', () => {
     expect(['0049', '1700000000.10', '=1'].map(harmlessCell)).toEqual(['0049', '1700000000.10', `'=1`]);
   });

@@ -21,8 +21,13 @@ afterAll(async () => {
   await site?.close();
 });
 
+/** For each command of the page. */
+const COMMAND_MS = 15_000;
+
 describe('docs/dead-letters.md', () => {
-  it('shows commands that do what they say, in their order', async () => {
+  it('shows commands that do what they say, in their order', {
+    timeout: commands.length * COMMAND_MS,
+  }, async () => {
     expect(commands.length).toBeGreaterThan(8);
     const results = [];
     for (const args of commands) {

@@ -174,6 +174,7 @@ describe('a worker with only the minimum grants', () => {
     expect(await deadLetterOf('refused')).toEqual(['rejected resolved']);
     expect((await dead('discard', '--uniqueid', 'past', '--why', 'known', '--yes')).code).toBe(0);
     expect((await dead('reopen', '--uniqueid', 'past', '--why', 'no', '--yes')).code).toBe(0);
+    expect((await dead('discard', '--uniqueid', 'past', '--why', 'known', '--yes')).code).toBe(0);
     expect((await dead('list')).code).toBe(0);
     expect((await dead('list', '--group-by', 'problem')).code).toBe(0);
     expect((await dead('log')).code).toBe(0);

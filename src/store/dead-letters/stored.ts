@@ -8,6 +8,8 @@ export interface ExportDetail {
   routing_key: string | null;
   /** The database's own words about a call that it refused. */
   error: string | null;
+  /** What an operator wrote in place of the body. */
+  mended_body: string | null;
   /** The call as it is stored, of a resolved dead letter; null for others, and once the call is pruned. */
   stored: StoredAmounts | null;
 }
@@ -34,7 +36,7 @@ export interface StoredAmounts {
 
 const DETAILS = statement(
   'dead-letters.export-details',
-  `select d.id::float8 as id, c.name as customer_name, d.properties ->> 'routingKey' as routing_key, d.error,
+  `select d.id::float8 as id, c.name as customer_name, d.properties ->> 'routingKey' as routing_key, d.error, d.mended_body,
      case when s.uniqueid is not null then jsonb_build_object('uniqueid', s.uniqueid, 'callid', s.callid,
        'start', extract(epoch from s.start)::bigint, 'end', extract(epoch from s."end")::bigint,
        'snumber', s.snumber, 'cnumber', s.cnumber, 'dnumber', s.dnumber, 'scustomer', s.scustomer,
