@@ -32,6 +32,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'dead-letters': [
     'domain',
     'retry.ts',
+    'plural.ts',
     'config.ts',
     'billing-rules.ts',
     'connections.ts',
@@ -40,7 +41,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'store',
     'worker',
   ],
-  console: ['domain', 'plural.ts', 'ops', 'auth', 'store', 'dead-letters'],
+  console: ['domain', 'retry.ts', 'plural.ts', 'ops', 'auth', 'store', 'dead-letters'],
   commands: [
     ...[
       'domain',

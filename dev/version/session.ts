@@ -6,7 +6,12 @@ import { discardDeadLetters } from '../../src/store/dead-letters/close.ts';
 import { correctDeadLetters, pruneDeadLetters } from '../../src/store/dead-letters/edit.ts';
 import { readDeadLetter, readEvents, readStored } from '../../src/store/dead-letters/history.ts';
 import { groupDeadLetters, readPage } from '../../src/store/dead-letters/list.ts';
-import { markReplaying, readFinished, readReplayable, selectIds } from '../../src/store/dead-letters/mark.ts';
+import {
+  markReplaying,
+  readFinished,
+  readReplayable,
+  selectLetters,
+} from '../../src/store/dead-letters/mark.ts';
 import { readOpenDeadLetters } from '../../src/store/dead-letters/open.ts';
 import { closeTried, markTried, verifyDeadLetter } from '../../src/store/dead-letters/tried.ts';
 import {
@@ -19,12 +24,16 @@ import { readOverview } from '../../src/store/overview.ts';
 import { attemptsOn } from '../../src/store/persist/attempts.ts';
 import { prunePages } from '../../src/store/prune.ts';
 import { reconcile } from '../../src/store/reconcile.ts';
+import { createReplay } from '../../src/store/replays/create.ts';
 import { closeSession, openSession, readCandidate, sessionUser } from '../../src/store/sessions.ts';
 import { countAttempt, countSuccess } from '../../src/store/sign-in.ts';
 import type { Sql } from '../../src/store/sql.ts';
 import { Throughput } from '../../src/store/throughput.ts';
 import { disableUser, readUsers, upsertUser } from '../../src/store/users.ts';
 import { type Admitted, admit } from '../../src/worker/admission.ts';
+
+/** Always the same, so that recordings differ only where statements do. */
+const RUNNER = '00000000-0000-4000-8000-000000000001';
 
 const RULES: BillingRules = { systemCurrency: 'USD', openStatuses: ['open'] };
 
@@ -180,7 +189,17 @@ async function replayAndDiscard(database: Database, turn: number): Promise<void>
     ['worse', { peer: 96 }],
   ] as const) {
     const uniqueid = `${name}-${turn}`;
-    const ids = await selectIds(sql, { uniqueid, statuses: ['dead'] }, 10);
+    const letters = await selectLetters(sql, { uniqueid, statuses: ['dead'] }, 10);
+    const order = {
+      program: 'command' as const,
+      operator: 'boss',
+      why: 'a reason',
+      filter: {},
+      correction: {},
+    };
+    const limits = { rate: null, abortOver: null };
+    const id = await createReplay(sql, { ...order, ...limits }, letters, 'running', RUNNER);
+    const ids = letters.map((letter) => letter.id);
     for (const row of await readReplayable(sql, ids)) {
       const edits = Object.fromEntries(Object.entries(call).map(([key, value]) => [key, String(value)]));
       await correctDeadLetters(
@@ -201,7 +220,7 @@ async function replayAndDiscard(database: Database, turn: number): Promise<void>
         },
       );
       const mark = { ...row, edits, tokenHash: row.id.padStart(64, '0') };
-      await markReplaying(sql, [mark], 'boss', 'a reason');
+      await markReplaying(sql, { id, runner: RUNNER }, [mark]);
       const attempt = row.replays + 1;
       const replay = { deadLetter: row.id, attempt, tokenHash: mark.tokenHash };
       await persist(database, [{ ...submission({ ...call, uniqueid }), replay }]);

@@ -7,10 +7,10 @@ import { brokerOf, brokerVariables, databaseVariables } from '../connections.ts'
 import type { ConsoleContext } from '../console/context.ts';
 import { createOverviewSource } from '../console/overview-source.ts';
 import { serveConsole } from '../console/server.ts';
-import { dryRun } from '../dead-letters/dry-run.ts';
+import { runDryRun } from '../dead-letters/dry-run.ts';
 import { InvalidInput } from '../dead-letters/input.ts';
-import { replay } from '../dead-letters/replay.ts';
-import { BrokerError, openReplayPublisher } from '../dead-letters/replay-publisher.ts';
+import { openReplayPublisher } from '../dead-letters/replay-publisher.ts';
+import { runReplay } from '../dead-letters/run.ts';
 import { createLogger } from '../ops/logger.ts';
 import { feedsIn } from '../sources-file.ts';
 import { type Database, describeFailure, expectAnswer } from '../store/database.ts';
@@ -118,21 +118,17 @@ function feedsOf({ SOURCES_FILE }: ConsoleConfig): Feeds {
 function contextOf(config: ConsoleConfig, database: Database, queues: QueueWatch): ConsoleContext {
   return {
     sql: database.sql,
+    database,
     systemCurrency: config.SYSTEM_CURRENCY,
     overview: createOverviewSource(database.sql, config.SYSTEM_CURRENCY, () => queues.read()),
     // The file is read each time: it may have been mended since.
     feeds: () => feedsOf(config),
-    dryRun: async (ids, correction) => await dryRun(ids, correction, database, config, feedsOf(config)),
-    replay: async (ids, order, stop, onProgress) => {
-      const { publish, close } = await openReplayPublisher(brokerOf(config));
-      try {
-        const settings = { sql: database.sql, maxBodyBytes: config.MAX_BODY_BYTES };
-        return await replay(ids, order, { ...settings, publish, stop, onProgress });
-      } catch (error) {
-        throw error instanceof BrokerError ? error : new Error(describeFailure(error), { cause: error });
-      } finally {
-        await close();
-      }
+    openPublisher: () => openReplayPublisher(brokerOf(config)),
+    runDryRun: async (run, stop) =>
+      await runDryRun(run, { database, config, feeds: feedsOf(config), stop, onProgress: () => undefined }),
+    runReplay: async (run, { publish, close }, stop) => {
+      const settings = { database, publish, maxBodyBytes: config.MAX_BODY_BYTES };
+      await runReplay(run, { ...settings, stop, onProgress: () => undefined }).finally(close);
     },
   };
 }

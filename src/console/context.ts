@@ -1,22 +1,22 @@
-import type { Correction } from '../dead-letters/correction.ts';
-import type { DryRun } from '../dead-letters/dry-run.ts';
 import type { KnownFeeds } from '../dead-letters/prepare-correction.ts';
-import type { ReplayOrder, ReplayProgress } from '../dead-letters/replay.ts';
+import type { ReplayPublisher } from '../dead-letters/replay-publisher.ts';
+import type { Database } from '../store/database.ts';
+import type { Run } from '../store/replays/create.ts';
 import type { Sql } from '../store/sql.ts';
 import type { OverviewSource } from './overview-source.ts';
 
 /** What the pages need of the rest of the system: the same functions that the commands call. */
 export interface ConsoleContext {
   sql: Sql;
+  database: Pick<Database, 'sql' | 'transaction'>;
   systemCurrency: string;
   overview: OverviewSource;
   /** The feeds of the sources file as it is now. Throws InvalidInput where it is wrong. */
   feeds: () => KnownFeeds;
-  dryRun: (ids: readonly string[], correction: Correction) => Promise<DryRun>;
-  replay: (
-    ids: readonly string[],
-    order: ReplayOrder,
-    stop: AbortSignal,
-    onProgress: (progress: ReplayProgress) => void,
-  ) => Promise<ReplayProgress>;
+  /** Throws BrokerError if no broker can be reached. */
+  openPublisher: () => Promise<ReplayPublisher>;
+  /** Runs a dry run to its end. */
+  runDryRun: (run: Run, stop: AbortSignal) => Promise<unknown>;
+  /** Runs a replay to its end, and closes the publisher. */
+  runReplay: (run: Run, publisher: ReplayPublisher, stop: AbortSignal) => Promise<unknown>;
 }

@@ -1,5 +1,5 @@
+import type { Background } from './background.ts';
 import type { ConsoleContext } from './context.ts';
-import type { Jobs } from './jobs.ts';
 import { type ConsoleResponse, errorPage } from './respond.ts';
 import type { Session } from './session.ts';
 
@@ -9,7 +9,7 @@ export interface ConsoleRequest {
   form: URLSearchParams;
   session: Session;
   context: ConsoleContext;
-  jobs: Jobs;
+  background: Background;
 }
 
 /** One page or one action. */

@@ -3,9 +3,9 @@ import { InvalidInput } from '../dead-letters/input.ts';
 import { type BoundedServer, serveBounded } from '../ops/bounded-server.ts';
 import { type ClientAddress, clientOf, trustedProxies } from '../ops/client.ts';
 import { css, js } from './assets.ts';
+import { Background } from './background.ts';
 import type { ConsoleContext } from './context.ts';
 import { readForm } from './form.ts';
-import { Jobs } from './jobs.ts';
 import { localPath } from './local-path.ts';
 import { type ConsoleResponse, errorPage, send, type Visit } from './respond.ts';
 import { route } from './routes.ts';
@@ -39,14 +39,15 @@ interface Handled {
 
 const PER_SECOND = 100;
 const REQUEST_MS = 10_000;
-/** A dry run of thousands of calls takes minutes until the first byte. */
-const SILENT_MS = 600_000;
+const SILENT_MS = 60_000;
+/** How long the end of the console waits for replays in flight. */
+const STOP_MS = 10_000;
 
 /** Serves the console. Rejects if it cannot listen on the port. */
 export async function serveConsole(options: ConsoleOptions): Promise<BoundedServer> {
   const { host, port, describe, log } = options;
-  const jobs = new Jobs();
-  const handle = createHandler(options, jobs);
+  const background = new Background();
+  const handle = createHandler(options, background);
   const isTrusted = trustedProxies(options.trustedProxies);
   const bounds = {
     host,
@@ -82,14 +83,13 @@ export async function serveConsole(options: ConsoleOptions): Promise<BoundedServ
   return {
     port: server.port,
     close: async () => {
-      for (const job of jobs.all) job.stop.abort();
-      await server.close();
+      await Promise.all([background.stop(STOP_MS), server.close()]);
     },
   };
 }
 
 /** Handles one request: assets, sign-in and sign-out here, everything else by its route. */
-function createHandler({ context, describe, log }: ConsoleOptions, jobs: Jobs) {
+function createHandler({ context, describe, log }: ConsoleOptions, background: Background) {
   const signIn = createSignIn(context.sql, log, describe);
 
   async function handleSignedIn(
@@ -104,7 +104,7 @@ function createHandler({ context, describe, log }: ConsoleOptions, jobs: Jobs) {
     if (method === 'POST' && url.pathname === '/sign-out')
       return { kind: 'redirect', to: '/sign-in', cookie: await endSession(context.sql, session, isHttps) };
     try {
-      return await route(method, { url, form, session, context, jobs });
+      return await route(method, { url, form, session, context, background });
     } catch (error) {
       if (error instanceof InvalidInput) return errorPage(400, 'Invalid request', error.message);
       log({ path: url.pathname }, describe(error));

@@ -3,54 +3,99 @@ import type { Config } from '../config.ts';
 import type { BillingRules } from '../domain/charge.ts';
 import { ignoredNames } from '../domain/ignored.ts';
 import { countingBody } from '../domain/kept.ts';
-import { amount, plain, ZERO } from '../domain/money.ts';
 import { codeOf, type Outcome } from '../domain/outcome.ts';
-import { type ResponseEntry, responsesTo } from '../domain/reply.ts';
+import { responsesTo } from '../domain/reply.ts';
 import type { Database } from '../store/database.ts';
 import { type Replayable, readReplayable } from '../store/dead-letters/mark.ts';
-import { persistAndRollBack } from '../store/persist/dry-run.ts';
+import { describeFailure } from '../store/failures.ts';
+import { type MovedCall, persistAndLook, rollingBack } from '../store/persist/dry-run.ts';
+import type { Run } from '../store/replays/create.ts';
+import { type LetterToTry, readToTry } from '../store/replays/letters.ts';
+import { readReplayRow } from '../store/replays/read.ts';
+import {
+  endReplay,
+  type ReplayCounts,
+  recordTried,
+  skipLetters,
+  type TriedLetter,
+} from '../store/replays/run.ts';
 import { retrying } from '../store/retrying.ts';
+import type { Sql } from '../store/sql.ts';
 import type { FeedLookup } from '../worker/feeds.ts';
 import { admitKept, type ReplayRules } from '../worker/replay-admission.ts';
-import type { Correction } from './correction.ts';
+import { asSelected } from './chunk.ts';
+import { type Correction, correctionOnRecord } from './correction.ts';
 import { type Skipped, withCorrections } from './corrections.ts';
+import { Heartbeat } from './heartbeat.ts';
+import { partsOf, transactionsOf } from './portions.ts';
 
-/** What a replay would do. `--json` prints it as it is. */
-export interface DryRun {
-  rows: DryRunRow[];
-  skipped: Skipped[];
+export interface DryRunContext {
+  database: Pick<Database, 'sql' | 'transaction'>;
+  config: Pick<Config, (typeof billingVariables)[number] | 'MAX_BODY_BYTES' | 'IGNORED_PARAMETERS'>;
+  /** Of the sources file that records are mapped with. */
+  feeds: Pick<FeedLookup, 'feedNamed'>;
+  /** When aborted, the dry run ends incomplete. Its reason, if that is text, says why on its row. */
+  stop: AbortSignal;
+  onProgress: (progress: DryRunProgress) => void;
 }
 
-/** What a dead letter would become, and what its call would be charged. */
-export interface DryRunRow {
-  id: string;
-  uniqueid: string | null;
-  becomes: Outcome['kind'];
-  code: string;
-  responses: ResponseEntry[];
-  charged: string | null;
-  currency: string | null;
-  customer: number | null;
+export interface DryRunProgress {
+  selected: number;
+  tried: number;
+  skipped: number;
 }
 
-/** Rows that one transaction persists; it locks their customers until it is rolled back. */
-const CHUNK = 200;
 const TIMEOUT_MS = 60_000;
 
 /**
- * Does what a replay would do, in transactions that are rolled back. Rows that share a uniqueid are persisted in one
- * transaction, so that the second of them meets the first.
+ * Does what a replay would do, in transactions that are rolled back, and writes down what each letter would become and
+ * what its call would be charged. Letters that share a uniqueid are persisted in one transaction, so that the second of
+ * them meets the first. However many they are, only a few messages are in memory at a time.
  *
- * @param feeds of the sources file that records are mapped with
+ * Resolves with whether it is complete. Rejects with what the database throws.
  */
-export async function dryRun(
-  ids: readonly string[],
-  correction: Correction,
-  database: Database,
-  config: Pick<Config, (typeof billingVariables)[number] | 'MAX_BODY_BYTES' | 'IGNORED_PARAMETERS'>,
-  feeds: Pick<FeedLookup, 'feedNamed'>,
-): Promise<DryRun> {
-  const rules: ReplayRules = {
+export async function runDryRun(run: Run, context: DryRunContext): Promise<boolean> {
+  const { database, config, feeds, stop, onProgress } = context;
+  const { sql } = database;
+  const row = await readReplayRow(sql, run.id);
+  if (row === undefined) throw new Error(`there is no dry run ${run.id}`);
+  const progress: DryRunProgress = { selected: row.selected, tried: 0, skipped: 0 };
+  const heartbeat = new Heartbeat(sql, run, () => countsOf(progress));
+  const end = async (state: 'tried' | 'failed', problem: string | null) => {
+    await heartbeat.stop();
+    await retrying(() => endReplay(sql, run, countsOf(progress), state, problem));
+  };
+  const trial: Trial = {
+    id: run.id,
+    database,
+    correction: correctionOnRecord(row.correction),
+    billing: billingRulesOf(config),
+    rules: rulesOf(config, feeds),
+  };
+  try {
+    for (const letters of transactionsOf(await readToTry(sql, run.id))) {
+      if (stop.aborted || heartbeat.halt !== null) {
+        await end('failed', typeof stop.reason === 'string' ? stop.reason : null);
+        return false;
+      }
+      const { tried, skipped } = await retrying(() => tryLetters(letters, trial));
+      progress.tried += tried;
+      progress.skipped += skipped;
+      onProgress(progress);
+    }
+    await end('tried', null);
+    return true;
+  } catch (error) {
+    // If not even this can be written, its silence says that it was interrupted.
+    await end('failed', describeFailure(error)).catch(() => undefined);
+    throw error;
+  } finally {
+    await heartbeat.stop();
+  }
+}
+
+function rulesOf(config: DryRunContext['config'], feeds: DryRunContext['feeds']): ReplayRules {
+  return {
     maxBodyBytes: config.MAX_BODY_BYTES,
     // A dry run keeps nothing.
     keptBodyBytes: 0,
@@ -59,97 +104,81 @@ export async function dryRun(
     feeds,
     program: 'command',
   };
-  const { rows, skipped } = withCorrections(await readReplayable(database.sql, ids), correction);
-  const results: DryRunRow[] = [];
-  const billing = billingRulesOf(config);
-  for (const chunk of chunksOf(rows)) results.push(...(await persistChunk(chunk, database, rules, billing)));
-  const order = new Map(ids.map((id, index) => [id, index]));
-  results.sort((one, other) => (order.get(one.id) ?? 0) - (order.get(other.id) ?? 0));
-  return { rows: results, skipped };
 }
 
-async function persistChunk(
-  rows: readonly Replayable[],
-  database: Database,
-  rules: ReplayRules,
-  billing: BillingRules,
-): Promise<DryRunRow[]> {
+function countsOf({ tried, skipped }: DryRunProgress): ReplayCounts {
+  return { tried, skipped, sent: 0, resolved: 0, refused: 0, takenOver: 0 };
+}
+
+/** What the letters of one dry run are tried with. */
+interface Trial {
+  /** Of the dry run. */
+  id: string;
+  database: Pick<Database, 'sql' | 'transaction'>;
+  correction: Correction;
+  billing: BillingRules;
+  rules: ReplayRules;
+}
+
+/** Tries some letters in one transaction, and then writes down what they came to. */
+async function tryLetters(letters: readonly LetterToTry[], trial: Trial) {
+  const skipped: Skipped[] = [];
+  const { database, id } = trial;
+  const work = async (sql: Sql) => {
+    const tried: TriedLetter[] = [];
+    for (const part of partsOf(letters)) tried.push(...(await tryPart(part, sql, trial, skipped)));
+    return tried;
+  };
+  const tried = await rollingBack(database, work, TIMEOUT_MS);
+  await recordTried(database.sql, id, tried);
+  await skipLetters(database.sql, id, skipped);
+  return { tried: tried.length, skipped: skipped.length };
+}
+
+async function tryPart(
+  letters: readonly LetterToTry[],
+  sql: Sql,
+  { correction, rules, billing }: Trial,
+  skipped: Skipped[],
+): Promise<TriedLetter[]> {
+  const ids = letters.map(({ id }) => id);
+  const unchanged = asSelected(letters, await readReplayable(sql, ids), skipped);
+  const { rows, skipped: unsendable } = withCorrections(unchanged, correction);
+  skipped.push(...unsendable);
   const submissions = rows.map(({ properties, ...row }) => {
     const kept = { ...row, ...countingBody(row), contentType: properties.contentType ?? null };
     // No dead letter is written: the row itself is one.
     return { ...admitKept(kept, rules), deadLetter: () => null };
   });
-  const { outcomes, moved } = await retrying(() =>
-    persistAndRollBack(database, submissions, billing, TIMEOUT_MS),
-  );
-  const charges = new Map(moved.map(({ uniqueid, ...charge }) => [uniqueid, charge]));
-  return rows.flatMap(({ id, ...row }, index): DryRunRow[] => {
-    const outcome = outcomes[index];
-    const submission = submissions[index];
+  const { outcomes, moved } = await persistAndLook(sql, submissions, billing);
+  const moves = new Map(moved.map((move) => [move.uniqueid, move]));
+  return rows.flatMap((row, index) => {
+    const [outcome, submission] = [outcomes[index], submissions[index]];
     if (outcome === undefined || submission === undefined) return [];
     const uniqueid = submission.kind === 'call' ? submission.call.cdr.uniqueid : row.uniqueid;
-    const charge = outcome.kind === 'accepted' ? charges.get(uniqueid ?? '') : undefined;
-    return [
-      {
-        id,
-        uniqueid,
-        becomes: outcome.kind,
-        code: codeOf(outcome),
-        responses: responsesTo(outcome),
-        charged: charge?.charged ?? null,
-        currency: charge?.currency ?? null,
-        customer: charge?.customer ?? null,
-      },
-    ];
+    return [triedLetter(row, uniqueid, outcome, moves.get(uniqueid ?? ''))];
   });
 }
 
-/** Chunks that keep the rows of one uniqueid together, in the order in which a replay would send them. */
-function chunksOf(rows: readonly Replayable[]): Replayable[][] {
-  const groups = new Map<string, Replayable[]>();
-  for (const row of rows) {
-    const uniqueid = row.edits.uniqueid ?? row.uniqueid;
-    const key = uniqueid ? `uniqueid ${uniqueid}` : `id ${row.id}`;
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [row]);
-    else group.push(row);
-  }
-  const chunks: Replayable[][] = [];
-  for (const group of groups.values()) {
-    const chunk = chunks.at(-1);
-    if (chunk !== undefined && chunk.length < CHUNK) chunk.push(...group);
-    else chunks.push(group);
-  }
-  return chunks;
-}
-
-/** What would be charged to one customer in one currency. */
-export interface ChargeSum {
-  customer: number;
-  currency: string;
-  calls: number;
-  charged: string;
-}
-
-/** Exact sums of what would be charged, by customer and currency. */
-export function chargesOf(rows: readonly DryRunRow[]): ChargeSum[] {
-  const sums = new Map<string, { customer: number; currency: string; calls: number; sum: typeof ZERO }>();
-  for (const { customer, currency, charged } of rows) {
-    if (customer === null || currency === null || charged === null) continue;
-    const key = `${customer} ${currency}`;
-    const before = sums.get(key) ?? { customer, currency, calls: 0, sum: ZERO };
-    sums.set(key, { ...before, calls: before.calls + 1, sum: before.sum.plus(amount(charged)) });
-  }
-  return [...sums.values()]
-    .sort((one, other) => one.customer - other.customer)
-    .map(({ sum, ...rest }) => ({ ...rest, charged: plain(sum) }));
-}
-
-/** How many would become what, most frequent first. */
-export function countsOf(rows: readonly DryRunRow[]): { becomes: string; count: number }[] {
-  const counts = new Map<string, number>();
-  for (const { becomes } of rows) counts.set(becomes, (counts.get(becomes) ?? 0) + 1);
-  return [...counts]
-    .map(([becomes, count]) => ({ becomes, count }))
-    .sort((one, other) => other.count - one.count);
+function triedLetter(
+  { id }: Replayable,
+  uniqueid: string | null,
+  outcome: Outcome,
+  move: MovedCall | undefined,
+): TriedLetter {
+  const moved = outcome.kind === 'accepted' ? move : undefined;
+  return {
+    id,
+    uniqueid,
+    becomes: outcome.kind,
+    code: codeOf(outcome),
+    answer: JSON.stringify(responsesTo(outcome)),
+    charged: moved?.charged ?? null,
+    currency: moved?.currency ?? null,
+    customer: moved?.customer ?? null,
+    invoice: moved?.invoice ?? null,
+    uninvoiced: moved?.uninvoiced ?? false,
+    billed: moved?.billed ?? null,
+    billed_currency: moved?.billedCurrency ?? null,
+  };
 }

@@ -1,38 +1,24 @@
 import { sleep } from '../retry.ts';
-import { correctDeadLetters } from '../store/dead-letters/edit.ts';
-import {
-  type FinishedAttempt,
-  markReplaying,
-  type Replayable,
-  readFinished,
-  readReplayable,
-} from '../store/dead-letters/mark.ts';
+import { type FinishedAttempt, readFinished } from '../store/dead-letters/mark.ts';
+import type { ChosenLetter, Run } from '../store/replays/create.ts';
 import { retrying } from '../store/retrying.ts';
-import type { Sql } from '../store/sql.ts';
-import type { Correction } from './correction.ts';
-import { type Skipped, withCorrections } from './corrections.ts';
-import { isTooLarge, newToken, nextAttempt, type ReplayMessage } from './message.ts';
-import { capacity, hasTooManyFailures, type Limits } from './pace.ts';
+import { type ChunkContext, markChunk, type ReplayOrder } from './chunk.ts';
+import type { Halt } from './heartbeat.ts';
+import type { ReplayMessage } from './message.ts';
+import { capacity, hasTooManyFailures } from './pace.ts';
 
-/** What an operator asks for. */
-export interface ReplayOrder extends Limits {
-  operator: string;
-  why: string | null;
-  correction: Correction;
-}
-
-export interface ReplayContext {
-  sql: Sql;
+export interface ReplayContext extends ChunkContext {
   /** Resolves when the broker has confirmed all messages. */
   publish: (messages: readonly ReplayMessage[]) => Promise<void>;
-  /** The worker's limit (MAX_BODY_BYTES). */
-  maxBodyBytes: number;
-  /** When aborted, nothing more is sent; the replays in flight are waited for. */
+  /**
+   * When aborted, nothing more is sent; the replays in flight are waited for. Its reason, if that is text, says why on
+   * the replay's row.
+   */
   stop: AbortSignal;
   onProgress: (progress: ReplayProgress) => void;
 }
 
-/** The numbers of a replay, and its summary in the end. `--json` prints it as it is. */
+/** The numbers of a replay, and its summary in the end. */
 export interface ReplayProgress {
   selected: number;
   sent: number;
@@ -41,7 +27,7 @@ export interface ReplayProgress {
   dead: number;
   /** Replayed again by someone else before they were finished. */
   takenOver: number;
-  skipped: Skipped[];
+  skipped: number;
   /** Finished replays by the code of their reply. */
   byCode: Record<string, number>;
   /** Why it stopped before everything was sent. */
@@ -54,55 +40,60 @@ const IDLE_MS = 30;
 /** Rows that one poll looks at, and the pause after it for each of them that is not finished. */
 const POLL_ROWS = 1000;
 const PAUSE_MS_PER_ROW = 0.3;
-const CHANGED = 'changed by someone else in the meantime';
+
+/** What `sendLetters` works on. */
+export interface Sending {
+  run: Run;
+  order: ReplayOrder;
+  /** Still to be sent, in this order. */
+  letters: readonly ChosenLetter[];
+  /** Where the replay stands before this; changed as it goes on. */
+  progress: ReplayProgress;
+  /** Whether somebody has asked to stop, or another process has taken the replay over. */
+  halted: () => Halt | null;
+}
 
 /**
  * Replays dead letters: chunk by chunk they are corrected, marked with a new attempt and published; then their rows are
- * polled until the worker has finished with them. Resolves with the summary. Rejects with BrokerError or with what the
- * database throws.
+ * polled until the worker has finished with them. Rejects with BrokerError or with what the database throws.
  *
- * Results come from the database alone, so a replay may be killed at any time: its rows stay `replaying`, and the next
- * replay gives them a new attempt, which makes messages of the old one worthless.
+ * Results come from the database alone, so a replay may be killed at any time: its rows stay `replaying`, and whoever
+ * resumes it gives them a new attempt, which makes messages of the old one worthless.
  */
-export async function replay(
-  ids: readonly string[],
-  order: ReplayOrder,
-  context: ReplayContext,
-): Promise<ReplayProgress> {
-  return await new ReplayRun(ids, order, context).run();
+export async function sendLetters(sending: Sending, context: ReplayContext): Promise<void> {
+  await new Sender(sending, context).run();
 }
 
-class ReplayRun {
+class Sender {
+  readonly #run: Run;
   readonly #order: ReplayOrder;
   readonly #context: ReplayContext;
-  readonly #waiting: string[];
+  readonly #halted: () => Halt | null;
+  readonly #waiting: ChosenLetter[];
   /** Attempts by dead letter: marked and not known to be finished, longest unpolled first. */
   readonly #inFlight = new Map<string, number>();
   readonly #chunks = new Set<Promise<void>>();
   /** Rows of these chunks that are not marked yet. */
   #preparing = 0;
   #failure: unknown;
+  /** The database lets this process mark nothing more. */
+  #isOver = false;
   readonly #startedAt = performance.now();
   #nextPollAt = this.#startedAt;
   readonly #progress: ReplayProgress;
+  /** Of this process: limits are about what it sends, not about what was sent before it. */
+  readonly #own = { sent: 0, resolved: 0, dead: 0 };
 
-  constructor(ids: readonly string[], order: ReplayOrder, context: ReplayContext) {
+  constructor({ run, order, letters, progress, halted }: Sending, context: ReplayContext) {
+    this.#run = run;
     this.#order = order;
     this.#context = context;
-    this.#waiting = [...ids];
-    this.#progress = {
-      selected: ids.length,
-      sent: 0,
-      resolved: 0,
-      dead: 0,
-      takenOver: 0,
-      skipped: [],
-      byCode: {},
-      ended: null,
-    };
+    this.#halted = halted;
+    this.#waiting = [...letters];
+    this.#progress = progress;
   }
 
-  async run(): Promise<ReplayProgress> {
+  async run(): Promise<void> {
     while (this.#isUnfinished()) {
       this.#progress.ended = this.#reasonToEnd() ?? this.#progress.ended;
       const chunk = this.#waiting.splice(0, this.#capacity());
@@ -113,7 +104,7 @@ class ReplayRun {
     }
     await Promise.all(this.#chunks);
     if (this.#failure !== undefined) throw this.#failure;
-    return this.#progress;
+    this.#context.onProgress(this.#progress);
   }
 
   #isUnfinished(): boolean {
@@ -122,20 +113,20 @@ class ReplayRun {
   }
 
   #reasonToEnd(): ReplayProgress['ended'] {
-    if (this.#context.stop.aborted) return 'stopped';
-    return hasTooManyFailures(this.#order, this.#progress) ? 'too many failures' : null;
+    if (this.#context.stop.aborted || this.#halted() !== null || this.#isOver) return 'stopped';
+    return hasTooManyFailures(this.#order, this.#own) ? 'too many failures' : null;
   }
 
   #capacity(): number {
     if (this.#progress.ended !== null || this.#chunks.size >= LANES) return 0;
-    const counts = { ...this.#progress, preparing: this.#preparing, inFlight: this.#inFlight.size };
+    const counts = { ...this.#own, preparing: this.#preparing, inFlight: this.#inFlight.size };
     return capacity(this.#order, counts, performance.now() - this.#startedAt);
   }
 
   /** Sends a chunk in the background. */
-  #begin(ids: readonly string[]): void {
-    this.#preparing += ids.length;
-    const chunk: Promise<void> = this.#send(ids)
+  #begin(letters: readonly ChosenLetter[]): void {
+    this.#preparing += letters.length;
+    const chunk: Promise<void> = this.#send(letters)
       .catch((error: unknown) => {
         this.#failure ??= error;
       })
@@ -143,57 +134,27 @@ class ReplayRun {
     this.#chunks.add(chunk);
   }
 
-  async #send(ids: readonly string[]): Promise<void> {
-    const { sql, publish } = this.#context;
-    const rows = await retrying(() => readReplayable(sql, ids));
-    const messages = await this.#mark(await this.#correct(rows));
-    this.#preparing -= ids.length;
-    await publish(messages);
-  }
-
-  /** Stores the corrections, so that they are on record before anything is sent. Returns the corrected rows. */
-  async #correct(found: readonly Replayable[]): Promise<Replayable[]> {
-    const { operator, why, correction } = this.#order;
-    const { rows, corrections, skipped } = withCorrections(found, correction);
-    this.#progress.skipped.push(...skipped);
-    if (corrections.length === 0) return rows;
-    const { sql } = this.#context;
-    const stored = await retrying(() =>
-      correctDeadLetters(sql, corrections, { by: operator, why, program: null }),
+  async #send(letters: readonly ChosenLetter[]): Promise<void> {
+    const { messages, sent, skipped, isOver } = await markChunk(
+      letters,
+      this.#run,
+      this.#order,
+      this.#context,
     );
-    const changed = new Set(corrections.flatMap(({ id }) => (stored.has(id) ? [] : [id])));
-    for (const id of changed) this.#skip(id, CHANGED);
-    return rows.filter(({ id }) => !changed.has(id));
-  }
-
-  /** Gives each row a new attempt with a one-time token. Returns the messages of the rows that were still unchanged. */
-  async #mark(rows: readonly Replayable[]): Promise<ReplayMessage[]> {
-    const { sql, maxBodyBytes } = this.#context;
-    const { operator, why } = this.#order;
-    const attempts = rows.map((row) => nextAttempt(row, newToken()));
-    const small = attempts.filter(({ mark, message }) => {
-      if (!isTooLarge(message, maxBodyBytes)) return true;
-      this.#skip(mark.id, `larger than ${maxBodyBytes} bytes`);
-      return false;
-    });
-    const marks = small.map(({ mark }) => mark);
-    const marked = await retrying(() => markReplaying(sql, marks, operator, why));
-    return small.flatMap(({ mark: { id, replays }, message }) => {
-      if (!marked.has(id)) {
-        this.#skip(id, CHANGED);
-        return [];
-      }
-      this.#inFlight.set(id, replays + 1);
-      this.#progress.sent += 1;
-      return [message];
-    });
+    for (const { id, attempt } of sent) this.#inFlight.set(id, attempt);
+    this.#own.sent += sent.length;
+    this.#progress.sent += sent.length;
+    this.#progress.skipped += skipped;
+    this.#preparing -= letters.length;
+    this.#isOver ||= isOver;
+    await this.#context.publish(messages);
   }
 
   /** Looks which of the oldest replays in flight are finished; the worker finishes those first. */
   async #poll(): Promise<void> {
     const oldest = [...this.#inFlight].slice(0, POLL_ROWS);
     const attempts = oldest.map(([id, attempt]) => ({ id, attempt }));
-    const { sql } = this.#context;
+    const { sql } = this.#context.database;
     const finished = attempts.length === 0 ? [] : await retrying(() => readFinished(sql, attempts));
     for (const [id, attempt] of oldest) {
       this.#inFlight.delete(id);
@@ -213,12 +174,9 @@ class ReplayRun {
       progress.takenOver += 1;
       return;
     }
-    if (status === 'resolved') progress.resolved += 1;
-    else progress.dead += 1;
+    const result = status === 'resolved' ? 'resolved' : 'dead';
+    progress[result] += 1;
+    this.#own[result] += 1;
     progress.byCode[code] = (progress.byCode[code] ?? 0) + 1;
-  }
-
-  #skip(id: string, why: string): void {
-    this.#progress.skipped.push({ id, why });
   }
 }

@@ -9,7 +9,8 @@ import {
 } from '../domain/record.ts';
 import { isFeedName } from '../sources/schema.ts';
 import type { DeadLetterFilter } from '../store/dead-letters/list.ts';
-import { type Replayable, readReplayable, selectIds } from '../store/dead-letters/mark.ts';
+import { type Replayable, readReplayable, selectLetters } from '../store/dead-letters/mark.ts';
+import type { ChosenLetter } from '../store/replays/create.ts';
 import type { Sql } from '../store/sql.ts';
 import type { Correction } from './correction.ts';
 import type { Skipped } from './corrections.ts';
@@ -159,7 +160,7 @@ export type Excluded = Skipped & Exclusion;
 
 /** The frozen selection of a replay. */
 export interface ReplaySelection {
-  ids: string[];
+  letters: ChosenLetter[];
   /** Dead letters that were named by id but are excluded. */
   excluded: Excluded[];
   /** The correction as it may be made, or why it may not be made of this selection. */
@@ -178,7 +179,8 @@ export async function selectForReplay(
   { correction, why, limit }: { correction: Correction; why: string | null; limit: number | null },
   feeds: KnownFeeds,
 ): Promise<ReplaySelection> {
-  const ids = await selectIds(sql, filter, limit);
+  const letters = await selectLetters(sql, filter, limit);
+  const ids = letters.map(({ id }) => id);
   const prepared = prepareCorrection(await readReplayable(sql, ids.slice(0, 2)), correction, why, feeds);
   const selected = new Set(ids);
   // With a limit a named one may only be beyond it.
@@ -187,5 +189,5 @@ export async function selectForReplay(
     const exclusion = exclusionOf(row);
     return exclusion === null ? [] : [{ id: row.id, ...exclusion }];
   });
-  return { ids, excluded, prepared };
+  return { letters, excluded, prepared };
 }

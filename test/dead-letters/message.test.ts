@@ -20,6 +20,7 @@ const row: Replayable = {
   submittedBy: 'switch',
   verified: true,
   replays: 2,
+  seen: '',
 };
 const sent = (change: Partial<Replayable>) => nextAttempt({ ...row, ...change }, TOKEN).message;
 

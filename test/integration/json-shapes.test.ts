@@ -6,11 +6,12 @@ import { nothingHeld } from '../../src/domain/held.ts';
 import type { FeedOfCall } from '../../src/domain/lookup.ts';
 import { deadReasons } from '../../src/domain/outcome.ts';
 import { deadLetterStatuses } from '../../src/domain/record.ts';
-import { markReplaying, readReplayable } from '../../src/store/dead-letters/mark.ts';
+import { readReplayable } from '../../src/store/dead-letters/mark.ts';
 import { type Found, type FoundWithKeys, lookUp } from '../../src/store/persist/look-up.ts';
 import { persistReplays, type ReplayClaim } from '../../src/store/persist/replays.ts';
 import type { Sql, Statement } from '../../src/store/sql.ts';
 import { BILLING } from '../support/billing.ts';
+import { markAsBoss } from '../support/marking.ts';
 import { admitted, type BillingDatabase, billingDatabase, type Parameters } from '../support/persisting.ts';
 
 let db: BillingDatabase;
@@ -117,11 +118,9 @@ it('the claims of replays are the JSON that their type declares, before they are
   const ids = (await db.rows('select id::text from dead_letters order by id')).map(({ id }) => id ?? '');
   const rows = await readReplayable(db.sql, ids);
   const tokenHash = '0'.repeat(64);
-  await markReplaying(
+  await markAsBoss(
     db.sql,
     rows.map((row) => ({ ...row, tokenHash })),
-    'boss',
-    null,
   );
   const replays = rows.map(({ id, body, replays }) => ({
     ...admitted(JSON.parse(body) as Record<string, unknown>),

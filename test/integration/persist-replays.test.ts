@@ -4,13 +4,14 @@ import { nothingHeld } from '../../src/domain/held.ts';
 import { tokenHashOf } from '../../src/domain/replay-header.ts';
 import { asDecided, type Submission } from '../../src/domain/submission.ts';
 import { classifyFailure } from '../../src/store/database.ts';
-import { markReplaying, readReplayable } from '../../src/store/dead-letters/mark.ts';
+import { readReplayable } from '../../src/store/dead-letters/mark.ts';
 import { persistReplays, persistWithReplays } from '../../src/store/persist/replays.ts';
 import type { Sql } from '../../src/store/sql.ts';
 import type { Admitted } from '../../src/worker/admission.ts';
 import { quarantineReplay } from '../../src/worker/quarantine.ts';
 import { admitReplay } from '../../src/worker/replay-admission.ts';
 import { BILLING } from '../support/billing.ts';
+import { markAsBoss } from '../support/marking.ts';
 import { keysOfFeeds, ofFeed } from '../support/of-feed.ts';
 import { admitted, type BillingDatabase, billingDatabase } from '../support/persisting.ts';
 import { NO_PROPERTIES } from '../support/requests.ts';
@@ -42,7 +43,7 @@ async function replayOf(parameters: Record<string, unknown>): Promise<Admitted> 
   const token = randomBytes(32).toString('base64url');
   const call = { machine: 'm', start: 1_700_000_000, scustomer: 1, ...parameters };
   const body = Buffer.from(JSON.stringify(call));
-  await markReplaying(db.sql, [{ ...row, tokenHash: tokenHashOf(token, body) }], 'boss', null);
+  await markAsBoss(db.sql, [{ ...row, tokenHash: tokenHashOf(token, body) }]);
   const rules = {
     maxBodyBytes: 10_000,
     keptBodyBytes: 4096,
@@ -166,7 +167,7 @@ describe('a replay', () => {
       (await db.rows('select id::text from dead_letters'))[0]?.id ?? '',
     ]);
     if (row === undefined) throw new Error('there should be a letter');
-    await markReplaying(db.sql, [{ ...row, tokenHash: '00'.repeat(32) }], 'boss', null);
+    await markAsBoss(db.sql, [{ ...row, tokenHash: '00'.repeat(32) }]);
     expect(await persistBatch([older])).toEqual(['superseded']);
     expect(await deadLetters()).toMatchObject([{ status: 'replaying', replays: '2' }]);
     expect(await stored()).toEqual([]);

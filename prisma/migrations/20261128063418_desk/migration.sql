@@ -42,6 +42,7 @@ CREATE TABLE "replay_letters" (
     "replays" INTEGER NOT NULL,
     "seen" TEXT NOT NULL,
     "skipped" TEXT,
+    "uniqueid" TEXT,
     "becomes" TEXT,
     "code" TEXT,
     "answer" TEXT,
@@ -50,8 +51,10 @@ CREATE TABLE "replay_letters" (
     "customer" INTEGER,
     "invoice" INTEGER,
     "uninvoiced" BOOLEAN NOT NULL DEFAULT false,
+    "billed" DECIMAL(24,6),
+    "billed_currency" CHAR(3),
 
-    CONSTRAINT "replay_letters_pkey" PRIMARY KEY ("replay","dead_letter")
+    CONSTRAINT "replay_letters_pkey" PRIMARY KEY ("replay","position")
 );
 
 -- CreateTable

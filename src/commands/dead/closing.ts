@@ -5,11 +5,11 @@ import { counted } from '../../plural.ts';
 import type { Closed, Closing } from '../../store/dead-letters/close.ts';
 import { type Consequences, readConsequences } from '../../store/dead-letters/consequences.ts';
 import { countDeadLetters, type DeadLetterFilter } from '../../store/dead-letters/list.ts';
-import { selectIds } from '../../store/dead-letters/mark.ts';
+import { selectLetters } from '../../store/dead-letters/mark.ts';
 import type { Sql } from '../../store/sql.ts';
 import { withDatabase } from '../database.ts';
 import { CommandError } from '../exit.ts';
-import { complain, confirm, printJson, printLine } from '../print.ts';
+import { complain, confirm, isWatched, printJson, printLine } from '../print.ts';
 import { printConsequences } from './consequences.ts';
 import { expectKnown, expectSelective, reasonIn, type SelectionOptions, selectionOf } from './options.ts';
 import { deadSession, operatorVariables, signIn } from './session.ts';
@@ -84,7 +84,7 @@ async function frozen(
   { SYSTEM_CURRENCY }: Pick<Config, 'SYSTEM_CURRENCY'>,
 ): Promise<Wanted> {
   const selected = await countDeadLetters(sql, filter);
-  const ids = await selectIds(sql, act.within(filter), null);
+  const ids = (await selectLetters(sql, act.within(filter), null)).map(({ id }) => id);
   const shown = { ...filter, ids };
   const consequences = await readConsequences(sql, act.within(shown), SYSTEM_CURRENCY);
   return { filter: shown, ids, leftAlone: Math.max(0, selected - ids.length), consequences };
@@ -96,7 +96,7 @@ async function isAgreed(
   { yes, isJson }: { yes: boolean; isJson: boolean },
 ): Promise<boolean> {
   const subject = counted(consequences.count, 'dead letter');
-  if (!yes && !(process.stdin.isTTY && process.stderr.isTTY))
+  if (!yes && !(process.stdin.isTTY && isWatched()))
     throw new ConfigError(
       `--yes: expected, because nobody can be asked here; ${subject} would be ${participle}`,
     );

@@ -7,6 +7,7 @@ import { registerLog } from './log.ts';
 import { registerPrune } from './prune.ts';
 import { registerReopen } from './reopen.ts';
 import { registerReplay } from './replay.ts';
+import { registerReplays, registerStop } from './replays.ts';
 import { registerShow } from './show.ts';
 
 /** `dead`: what operators do with calls that could not be stored. */
@@ -25,6 +26,8 @@ export function registerDead(program: Command): void {
   registerList(dead);
   registerShow(dead);
   registerReplay(dead);
+  registerReplays(dead);
+  registerStop(dead);
   registerDiscard(dead);
   registerReopen(dead);
   registerPrune(dead);

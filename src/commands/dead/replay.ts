@@ -1,186 +1,171 @@
 import type { Command } from 'commander';
-import { billingVariables } from '../../billing-rules.ts';
 import { ConfigError, readConfig } from '../../config.ts';
-import { brokerOf, brokerVariables, databaseVariables } from '../../connections.ts';
+import { brokerOf } from '../../connections.ts';
 import { readCorrection } from '../../dead-letters/correction.ts';
-import type { Skipped } from '../../dead-letters/corrections.ts';
-import { dryRun } from '../../dead-letters/dry-run.ts';
-import { readCount, readPercent, readRate } from '../../dead-letters/input.ts';
-import { replay } from '../../dead-letters/replay.ts';
-import { BrokerError, openReplayPublisher } from '../../dead-letters/replay-publisher.ts';
-import {
-  type Excluded,
-  type ReplaySelection,
-  replayFilter,
-  selectForReplay,
-} from '../../dead-letters/selection.ts';
+import { expectStorable, readCount, readPercent, readRate } from '../../dead-letters/input.ts';
+import type { Limits } from '../../dead-letters/pace.ts';
+import { prepareReplay, resumeReplay, startReplay } from '../../dead-letters/prepare.ts';
+import type { ReplayPublisher } from '../../dead-letters/replay-publisher.ts';
+import { replayFilter, selectForReplay } from '../../dead-letters/selection.ts';
 import { feedsIn } from '../../sources-file.ts';
 import type { Database } from '../../store/database.ts';
+import { readConsequences } from '../../store/dead-letters/consequences.ts';
+import { readDryRunSums } from '../../store/replays/sums.ts';
 import { Feeds } from '../../worker/feeds.ts';
 import { withDatabase } from '../database.ts';
 import { CommandError, finish } from '../exit.ts';
 import { addUsage } from '../help.ts';
-import { complain, printJson } from '../print.ts';
-import { onStopSignal } from '../signals.ts';
-import { addSelection, expectKnown, fromOptions, type SelectionOptions, selectionOf } from './options.ts';
-import { openProgress } from './progress.ts';
-import { printDryRun, printReplay } from './results.ts';
-import { deadSession, operatorVariables, signIn } from './session.ts';
-
-const variables = [
-  ...databaseVariables,
-  ...brokerVariables,
-  ...operatorVariables,
-  ...billingVariables,
-  'MAX_BODY_BYTES',
-  'IGNORED_PARAMETERS',
-  'SOURCES_FILE',
-] as const;
+import { complain, confirm, isWatched } from '../print.ts';
+import { printConsequences } from './consequences.ts';
+import { addSelection, expectKnown, expectSelective, fromOptions, selectionOf } from './options.ts';
+import { bodyIn, expectAlone, idOfReplay, type ReplayOptions, repeated } from './replay-options.ts';
+import { printSums, withOptions } from './results.ts';
+import { openPublisher, type ReplayConfig, replayVariables, runDry, runHere } from './run-replay.ts';
+import { deadSession, signIn } from './session.ts';
 
 const POOL = 4;
 
 /** `dead replay`: publishes dead letters again, in the operator's name. */
 export function registerReplay(dead: Command): void {
   const command = addSelection(dead.command('replay'))
-    .description('Replay dead letters; if interrupted, rerun the same command to continue')
+    .description('Replay dead letters; if interrupted, rerun the same command to continue, or --resume it')
+    .option('--all', 'replay every dead letter that can be; needed without ids and filters')
     .option('--dry-run', 'only show what each would become and what would be charged')
-    .option('--set <name=value>', 'correct a parameter; may be repeated', (pair, pairs: string[] = []) => [
-      ...pairs,
-      pair,
-    ])
+    .option('--dry-run-id <id>', 'replay exactly what this dry run has tried')
+    .option('--resume <id>', 'go on with a replay that was stopped, failed or was interrupted')
+    .option('--set <name=value>', 'correct a parameter; may be repeated', repeated)
+    .option('--rename <old=new>', 'rename a parameter, keeping its value; may be repeated', repeated)
+    .option('--unset <name>', 'take a parameter out; may be repeated', repeated)
+    .option('--body <file>', 'replace the body by this text; - reads standard input')
     .option('--unverified', 'include calls whose sender was not verified; you answer for them')
     .option('--why <text>', 'reason, kept in the history')
     .option('--limit <count>', 'maximum dead letters, the oldest deaths first')
     .option('--rate <count/s>', 'maximum per second, such as 50/s')
     .option('--abort-over <percent>', 'stop when more than this percentage is refused, such as 5%')
+    .option('--yes', 'do not ask, as without a terminal')
     .option('--json', 'print JSON')
     .action(run);
   addUsage(command, {
     examples: [
       'cdr-ingest dead replay --key scustomer --dry-run',
-      'cdr-ingest dead replay --key scustomer --rate 50/s --abort-over 5%',
+      'cdr-ingest dead replay --dry-run-id 7 --rate 50/s --abort-over 5%',
       'cdr-ingest dead replay 42 --set scustomer=123 --why "typo in the switch"',
+      'cdr-ingest dead replay --key cots --rename cots=cost --why "typo in the switch" --dry-run',
+      'cdr-ingest dead replay --resume 7',
     ],
-    environment: variables,
+    environment: replayVariables,
   });
 }
 
-interface ReplayOptions extends SelectionOptions {
-  set?: string[];
-  why?: string;
-  unverified?: boolean;
-  limit?: string;
-  rate?: string;
-  abortOver?: string;
-  dryRun?: boolean;
-  json?: boolean;
-}
-
 async function run(ids: string[], options: ReplayOptions): Promise<void> {
+  if (options.dryRunId !== undefined || options.resume !== undefined) return await goOn(ids, options);
   const request = readRequest(ids, options);
-  const config = readConfig(variables);
+  const config = readConfig(replayVariables);
   await withDatabase(config, { ...deadSession, poolSize: POOL }, async (database) => {
-    const operator = await signIn(database.sql, config);
-    await expectKnown(database.sql, request.selected);
+    const { sql } = database;
+    const operator = await signIn(sql, config);
+    await expectKnown(sql, request.selected);
     const feeds = new Feeds(feedsIn(config.SOURCES_FILE));
-    const selection = await selectForReplay(database.sql, request.filter, request, feeds);
-    const { prepared } = selection;
+    const { letters, excluded, prepared } = await selectForReplay(sql, request.filter, request, feeds);
     if (prepared.kind === 'refused') throw new ConfigError(`--${prepared.problem}`);
     for (const line of prepared.said) complain(line);
-    const order = { ...request, correction: prepared.correction, operator };
-    const isDone = options.dryRun
-      ? await runDry(database, config, order, selection, feeds)
-      : await runReplay(database, config, order, selection);
+    const order = { ...request, correction: prepared.correction, operator, program: 'command' as const };
+    const asked = { leftOut: excluded.map(withOptions), isJson: request.isJson };
+    if (options.dryRun) {
+      const tried = await prepareReplay(database, { letters }, order, 'dry run');
+      finish(await runDry(database, config, tried, feeds, asked));
+    } else {
+      const shown = letters.map(({ id }) => id);
+      await expectAgreement(database, config, shown, options);
+      const claim = () => prepareReplay(database, { letters }, order, 'replay');
+      finish(await withPublisher(config, (publisher) => runHere(database, config, publisher, claim, asked)));
+    }
     // What an option would include was asked for and is not done.
-    finish(isDone && selection.excluded.every(({ needs }) => needs === undefined));
+    if (excluded.some(({ needs }) => needs !== undefined)) finish(false);
+  });
+}
+
+/** Replays a dry run, or resumes a replay. */
+async function goOn(ids: string[], options: ReplayOptions): Promise<void> {
+  const { dryRunId, resume, json: isJson = false } = options;
+  expectAlone(ids, options);
+  const id = idOfReplay(dryRunId === undefined ? 'resume' : 'dry-run-id', dryRunId ?? resume ?? '');
+  const limits = limitsIn(options);
+  const config = readConfig(replayVariables);
+  await withDatabase(config, { ...deadSession, poolSize: POOL }, async (database) => {
+    const claimant = { operator: await signIn(database.sql, config), program: 'command' as const };
+    if (dryRunId !== undefined && mayAsk(options)) {
+      printSums(await readDryRunSums(database.sql, id));
+      await ask(`Replay what dry run ${id} has tried?`);
+    }
+    const claim = () =>
+      dryRunId === undefined
+        ? resumeReplay(database, id, claimant)
+        : startReplay(database, id, { ...claimant, ...limits });
+    const asked = { leftOut: [], isJson };
+    finish(await withPublisher(config, (publisher) => runHere(database, config, publisher, claim, asked)));
   });
 }
 
 /** What the command line asks for. Throws ConfigError. */
 function readRequest(ids: string[], options: ReplayOptions) {
-  const { set = [], why, unverified, limit, rate, abortOver, dryRun: _dryRun, json, ...filters } = options;
-  const selected = selectionOf(ids, filters);
+  const { set, rename, unset, body, why, unverified = false, limit, all, json } = options;
+  const selected = selectionOf(ids, options);
+  expectSelective(selected, all);
+  const text = body === undefined ? {} : { body: bodyIn(body) };
+  return fromOptions(() => {
+    if (why !== undefined) expectStorable('why', why);
+    return {
+      selected,
+      filter: replayFilter(selected, unverified),
+      unverified,
+      correction: readCorrection({ set: set ?? [], rename: rename ?? [], unset: unset ?? [], ...text }),
+      why: why?.trim() || null,
+      limit: readCount('limit', limit) ?? null,
+      ...limitsIn(options),
+      isJson: json === true,
+    };
+  });
+}
+
+function limitsIn({ rate, abortOver }: ReplayOptions): Limits {
   return fromOptions(() => ({
-    selected,
-    filter: replayFilter(selected, unverified === true),
-    correction: readCorrection({ set }),
-    why: why ?? null,
-    limit: readCount('limit', limit) ?? null,
     rate: readRate('rate', rate) ?? null,
     abortOver: readPercent('abort-over', abortOver) ?? null,
-    isJson: json === true,
   }));
 }
 
-type Request = ReturnType<typeof readRequest>;
-type ReplayConfig = ReturnType<typeof readConfig<(typeof variables)[number]>>;
-
-/** Says why a dead letter is excluded, and with which options it would be included. */
-function withOptions({ id, why, needs }: Excluded): Skipped {
-  const options = [
-    ...(needs?.reason === undefined ? [] : [`--reason ${needs.reason}`]),
-    ...(needs?.unverified ? ['--unverified'] : []),
-  ];
-  return { id, why: options.length === 0 ? why : `${why}; add ${options.join(' ')}` };
+function mayAsk({ yes = false, json = false }: ReplayOptions): boolean {
+  return !yes && !json && process.stdin.isTTY && isWatched();
 }
 
-/** Returns whether all selected dead letters would be resolved. */
-async function runDry(
-  database: Database,
-  config: ReplayConfig,
-  { correction, isJson }: Request,
-  { ids, excluded }: ReplaySelection,
-  feeds: Feeds,
-): Promise<boolean> {
-  const result = await dryRun(ids, correction, database, config, feeds);
-  const { rows, skipped } = result;
-  const leftOut = excluded.map(withOptions);
-  if (isJson) printJson({ rows, leftAlone: skipped, left_out: leftOut });
-  else printDryRun(result, leftOut);
-  return skipped.length === 0 && rows.every(({ code }) => code === '204');
-}
-
-/** Returns whether all selected dead letters were resolved. */
-async function runReplay(
+/** On a terminal: shows whose calls these are and how much money they are about, and asks. */
+async function expectAgreement(
   { sql }: Database,
+  { SYSTEM_CURRENCY }: ReplayConfig,
+  ids: readonly string[],
+  options: ReplayOptions,
+): Promise<void> {
+  if (ids.length === 0 || !mayAsk(options)) return;
+  printConsequences(await readConsequences(sql, { ids }, SYSTEM_CURRENCY), 'replayed');
+  await ask('Replay them? A dry run (--dry-run) would say what becomes of each.');
+}
+
+async function ask(question: string): Promise<void> {
+  if (await confirm(question)) return;
+  complain('Nothing was done.');
+  throw new CommandError('not replayed: the question was not answered with yes');
+}
+
+/** Nothing is on record of a replay for which there is no broker. */
+async function withPublisher<Result>(
   config: ReplayConfig,
-  order: Request & { operator: string },
-  { ids, excluded }: ReplaySelection,
-): Promise<boolean> {
-  const publisher = await openReplayPublisher(brokerOf(config)).catch((error: unknown) => {
-    throw brokerFailure(error, 'check AMQP_URL: amqp://user:password@host:5672/vhost');
-  });
-  const stop = new AbortController();
-  const bar = openProgress(ids.length);
-  const ignoreSignals = onStopSignal(() => {
-    complain('');
-    complain('stopping; waiting for replays in flight (Ctrl-C again to quit now)');
-    // What has no result yet stays `replaying`, and the same command takes it up again.
-    stop.abort();
-  });
+  work: (publisher: ReplayPublisher) => Promise<Result>,
+): Promise<Result> {
+  const publisher = await openPublisher(brokerOf(config));
   try {
-    const settings = { sql, maxBodyBytes: config.MAX_BODY_BYTES, stop: stop.signal };
-    const progress = await replay(ids, order, {
-      ...settings,
-      publish: publisher.publish,
-      onProgress: bar.update,
-    });
-    bar.stop();
-    const { skipped, ...counts } = progress;
-    const leftOut = excluded.map(withOptions);
-    if (order.isJson) printJson({ ...counts, leftAlone: skipped, left_out: leftOut });
-    else printReplay(progress, leftOut);
-    const unsent = progress.selected - progress.sent - skipped.length;
-    return progress.dead === 0 && progress.takenOver === 0 && unsent === 0;
-  } catch (error) {
-    throw brokerFailure(error, 'what was not sent stays "replaying": rerun the command to continue');
+    return await work(publisher);
   } finally {
-    bar.stop();
-    ignoreSignals();
     await publisher.close();
   }
-}
-
-function brokerFailure(error: unknown, advice: string): unknown {
-  return error instanceof BrokerError ? new CommandError(`${error.message}; ${advice}`) : error;
 }

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Edits } from '../../domain/kept.ts';
 import type { DeadReason } from '../../domain/outcome.ts';
 import { type DeadLetterStatus, deadLetterStatuses } from '../../domain/record.ts';
+import { type ChosenLetter, type Run, seenNow } from '../replays/create.ts';
 import { type Sql, statement, unprepared } from '../sql.ts';
 import { conditionOf, type DeadLetterFilter } from './filter.ts';
 
@@ -31,25 +32,30 @@ export interface Replayable {
   submittedBy: string | null;
   verified: boolean;
   replays: number;
+  /** `seenNow`: whether it is still as it was selected. */
+  seen: string;
 }
 
-/** The selected ids, oldest death first. Frozen: what dies later is not in it. */
-export async function selectIds(sql: Sql, filter: DeadLetterFilter, limit: number | null): Promise<string[]> {
+/** The selected dead letters as they are now, oldest death first. Frozen: what dies later is not among them. */
+export async function selectLetters(
+  sql: Sql,
+  filter: DeadLetterFilter,
+  limit: number | null,
+): Promise<ChosenLetter[]> {
   const { text, values } = conditionOf(filter);
   const select = unprepared(
-    'dead-letters.select-ids',
-    `select d.id::text as id from dead_letters d where ${text} order by d.last_dead_at, d.id
-     limit $${values.length + 1}::int`,
+    'dead-letters.select',
+    `select d.id::text as id, d.replays, ${seenNow} as seen from dead_letters d where ${text}
+     order by d.last_dead_at, d.id limit $${values.length + 1}::int`,
   );
-  const rows = await sql<{ id: string }>(select, [...values, limit]);
-  return rows.map(({ id }) => id);
+  return await sql<ChosenLetter>(select, [...values, limit]);
 }
 
 const READ_REPLAYABLE = statement(
   'dead-letters.read-replayable',
   `select d.id::text as id, d.reason, d.status, d.uniqueid, d.scustomer, d.source, d.body,
      d.mended_body as "mendedBody", d.altered, d.verified, d.properties, d.edits,
-     d.submitted_by as "submittedBy", d.replays
+     d.submitted_by as "submittedBy", d.replays, ${seenNow} as seen
    from unnest($1::bigint[]) as wanted(id) join dead_letters d using (id)`,
 );
 
@@ -78,40 +84,39 @@ export interface Mark {
 const MARK = statement(
   'dead-letters.mark-replaying',
   `
-with wanted as materialized (
-  select w.* from unnest($4::bigint[]) as given(id)
+with own as materialized (
+  select id, operator, why from replays where id = $3::bigint and runner = $4::uuid and state = 'running' and stop_by is null),
+wanted as materialized (
+  select w.* from unnest($2::bigint[]) as given(id)
   join json_to_recordset($1::json) as w(id bigint, replays int, edits jsonb, "mendedBody" text, status text,
     "tokenHash" text) using (id)),
 marked as (
   update dead_letters d set status = 'replaying', replays = d.replays + 1, closed_at = null
   from wanted w
   where d.id = w.id and d.status = w.status and d.replays = w.replays and d.edits = w.edits
-    and d.mended_body is not distinct from w."mendedBody"
+    and d.mended_body is not distinct from w."mendedBody" and exists (select from own)
   returning d.id, d.replays, d.reason, d.responses, w."tokenHash" as token_hash),
 told as (
   insert into dead_letter_events (dead_letter, event, by, why, attempt, seal, detail)
-  select id, 'replayed', $2, $3, replays, decode(token_hash, 'hex'), jsonb_build_object('reason', reason, 'responses', responses)
-  from marked returning dead_letter)
-select array(select dead_letter::text from told) as ids`,
+  select m.id, 'replayed', own.operator, own.why, m.replays, decode(m.token_hash, 'hex'),
+    jsonb_build_object('reason', m.reason, 'responses', m.responses, 'replay', own.id)
+  from marked m, own returning dead_letter)
+select exists (select from own) as "isOwn", array(select dead_letter::text from told) as ids`,
 );
 
 /**
  * Marks rows `replaying` with a new attempt and its token hash, to be called before anything is sent. Returns the ids
- * of the rows that were still as read.
+ * of the rows that were still as read; null, with nothing marked, if this process may not go on with the replay: somebody
+ * has asked it to stop, or another process has taken it over.
  */
 export async function markReplaying(
   sql: Sql,
+  { id, runner }: Run,
   marks: readonly Mark[],
-  by: string,
-  why: string | null,
-): Promise<Set<string>> {
-  const [row] = await sql<{ ids: string[] }>(MARK, [
-    JSON.stringify(marks),
-    by,
-    why,
-    marks.map((mark) => mark.id),
-  ]);
-  return new Set(row?.ids);
+): Promise<Set<string> | null> {
+  const ids = marks.map((mark) => mark.id);
+  const [row] = await sql<{ isOwn: boolean; ids: string[] }>(MARK, [JSON.stringify(marks), ids, id, runner]);
+  return row?.isOwn === true ? new Set(row.ids) : null;
 }
 
 const finishedAttempts = z.array(
