@@ -111,9 +111,8 @@ async function goOn(ids: string[], options: ReplayOptions): Promise<void> {
 function readRequest(ids: string[], options: ReplayOptions) {
   const { set, rename, unset, body, why, unverified = false, limit, all, json } = options;
   const selected = selectionOf(ids, options);
-  expectSelective(selected, all);
   const text = body === undefined ? {} : { body: bodyIn(body) };
-  return fromOptions(() => {
+  const request = fromOptions(() => {
     if (why !== undefined) expectStorable('why', why);
     return {
       selected,
@@ -126,6 +125,8 @@ function readRequest(ids: string[], options: ReplayOptions) {
       isJson: json === true,
     };
   });
+  expectSelective(selected, all);
+  return request;
 }
 
 function limitsIn({ rate, abortOver }: ReplayOptions): Limits {
