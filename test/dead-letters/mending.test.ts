@@ -4,7 +4,8 @@ import { correctionsFor } from '../../src/dead-letters/corrections.ts';
 import { newToken, nextAttempt } from '../../src/dead-letters/message.ts';
 import { prepareCorrection } from '../../src/dead-letters/prepare-correction.ts';
 import { correctDeadLetters } from '../../src/store/dead-letters/edit.ts';
-import { markReplaying, readReplayable } from '../../src/store/dead-letters/mark.ts';
+import { readReplayable } from '../../src/store/dead-letters/mark.ts';
+import { markAsBoss } from '../support/marking.ts';
 import { type OperatorSite, openOperatorSite, PASSWORD } from '../support/operators.ts';
 
 let site: OperatorSite;
@@ -115,7 +116,7 @@ describe('a body that cannot be read', () => {
     if (row === undefined) throw new Error('no such dead letter');
     const { mark } = nextAttempt(row, newToken());
     await site.db.execute(`update dead_letters set mended_body = '{"uniqueid":"text-4"}' where id = ${id}`);
-    expect(await markReplaying(site.db.sql, [mark], 'boss', null)).toEqual(new Set());
+    expect(await markAsBoss(site.db.sql, [mark])).toEqual(new Set());
   });
 
   it('leaves its password nowhere', async () => {
