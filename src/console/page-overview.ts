@@ -99,7 +99,7 @@ function reasonTable(rows: readonly OpenReason[], now: Date): Html {
 function machineTable(rows: readonly OpenMachine[], inAll: number, now: Date): Html {
   if (rows.length === 0) return empty('None is open.');
   const nameOf = ({ machine }: OpenMachine) =>
-    machine === null
+    machine === null || machine === ''
       ? 'not readable'
       : html`<a href="/dead-letters?status=dead&amp;machine=${encodeURIComponent(machine)}">${machine}</a>`;
   const columns: Column<OpenMachine>[] = [{ name: 'machine', kind: 'head', of: nameOf }, ...counts(now)];
