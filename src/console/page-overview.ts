@@ -56,7 +56,7 @@ ${chart({
 <section aria-labelledby="feeds"><h2 id="feeds">Feeds and switches</h2>${feeds(heard)}</section>
 <section aria-labelledby="statuses"><h2 id="statuses">All dead letters</h2><ul class="numbers">${statuses.map(
       ({ status, count }) =>
-        html`<li><b>${grouped(count)}</b> <a href="/dead-letters?status=${status}">${status}</a></li>`,
+        html`<li><b>${grouped(count)}</b> <a href="/dead-letters/list?status=${status}">${status}</a></li>`,
     )}</ul>${statuses.length === 0 && empty('None.')}</section>
 </div>`,
   };
@@ -71,7 +71,7 @@ function tiles({ reasons, queues, heard }: OverviewState, now: Date): Html {
   const late = heard.filter(isLate).length;
   return html`<ul class="numbers">
 <li><b class="${open === 0 ? 'resolved' : 'dead'}">${grouped(open)}</b> <a href="/dead-letters">open ${plur('dead letter', open)}</a></li>
-${oldest !== undefined && html`<li><b>${age(oldest, now)}</b> since the oldest died</li>`}
+${oldest !== undefined && html`<li><b>${age(oldest, now)}</b> <a href="/dead-letters/list?sort=oldest">since the oldest died</a></li>`}
 ${
   calls
     ? html`<li><b>${grouped(calls.ready)}</b> ${plur('call', calls.ready)} waiting in ${QUEUE_OF_CALLS}</li>
@@ -88,7 +88,7 @@ function reasonTable(rows: readonly OpenReason[], now: Date): Html {
     {
       name: 'reason',
       kind: 'head',
-      of: ({ reason }) => html`<a href="/dead-letters?status=dead&amp;reason=${reason}">${reason}</a>`,
+      of: ({ reason }) => html`<a href="/dead-letters/list?reason=${reason}">${reason}</a>`,
     },
     ...counts(now),
     { name: 'money at stake', of: stakeOf },
@@ -101,7 +101,7 @@ function machineTable(rows: readonly OpenMachine[], inAll: number, now: Date): H
   const nameOf = ({ machine }: OpenMachine) =>
     machine === null || machine === ''
       ? 'not readable'
-      : html`<a href="/dead-letters?status=dead&amp;machine=${encodeURIComponent(machine)}">${machine}</a>`;
+      : html`<a href="/dead-letters/list?machine=${encodeURIComponent(machine)}">${machine}</a>`;
   const columns: Column<OpenMachine>[] = [{ name: 'machine', kind: 'head', of: nameOf }, ...counts(now)];
   return html`${inAll > rows.length && html`<p>The ${rows.length} machines with the most, of ${grouped(inAll)}.</p>`}
 ${table('Open dead letters by machine', columns, rows, true)}`;
