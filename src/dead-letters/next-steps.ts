@@ -179,9 +179,12 @@ function conflictSteps(view: StepsView): string[] {
 }
 
 function failedSteps(view: StepsView): string[] {
-  const { waits_for, tried_at, error } = view.deadLetter;
+  const { waits_for, tried_at, error, mended, edits } = view.deadLetter;
+  const isCorrected = mended || Object.keys(edits).length > 0;
   const cause = error === null ? '' : ` (${error})`;
   if (waits_for === null) return [`The database would not take it${cause}: mend that, then replay it.`];
+  if (isCorrected)
+    return [`It waits for ${waits_for}${cause}, and was corrected: only a replay sends it again.`];
   if (tried_at === null)
     return [
       `It waits for ${waits_for}${cause}: end what holds it, and a worker tries the call again by itself, once.`,

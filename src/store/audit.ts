@@ -45,7 +45,7 @@ const ON_RECORD = statement(
   left join lateral (select fingerprint from known_calls where uniqueid = wanted.call limit 1) as known on true
   left join lateral (
     select bool_or(is_open) as dead, bool_or(status = 'discarded') as discarded,
-      bool_or(status = 'resolved' and edits <> '{}') as corrected
+      bool_or(status = 'resolved' and (edits <> '{}' or mended_body is not null)) as corrected
     from dead_letters where uniqueid = wanted.letter and (source = $3 or source is null)) as letters on true
   order by position`,
 );

@@ -11,6 +11,7 @@ import { withCorrections } from '../../src/dead-letters/corrections.ts';
 import { InvalidInput } from '../../src/dead-letters/input.ts';
 import { prepareCorrection } from '../../src/dead-letters/prepare-correction.ts';
 import type { Replayable } from '../../src/store/dead-letters/mark.ts';
+import { feedIn } from '../sources/feeds.ts';
 
 const CALL = { uniqueid: 'u-1', scustomer: 9, cots: '1.50', colour: 'red' };
 
@@ -22,6 +23,15 @@ function letter(change: Partial<Replayable> = {}, call: object = CALL): Replayab
     ...change,
   } as Replayable;
 }
+
+const FEED = feedIn(`fs:
+  exchange: cdrs.from.fs
+  as: switch-fs
+  machines: [m]
+  format: json
+  skip: { kind: [test] }
+  call: { uniqueid: id, machine: host, start: { from: begin, time: s }, scustomer: account }
+`);
 
 const noFeeds = { feedNamed: () => undefined };
 const correct = (text: CorrectionText, row = letter()) => withCorrections([row], readCorrection(text));
@@ -236,6 +246,31 @@ describe('a correction that is about to be kept', () => {
     expect(prepared({ body }, [letter({ uniqueid: null }), letter()])).toMatchObject({
       problem: expect.stringContaining('one dead letter at a time'),
     });
+  });
+
+  it('has a record in the form of its feed, without its password', () => {
+    const feeds = { feedNamed: (name: string) => (name === 'fs' ? FEED : undefined) };
+    const record = letter({ source: 'fs', body: 'garbage', uniqueid: null, altered: [''] });
+    const given = (body: string) => prepareCorrection([record], readCorrection({ body }), 'because', feeds);
+    expect(
+      given('{"id":"u-3","host":"m","begin":"1","account":"1","kind":"call","password":"s3cret"}'),
+    ).toEqual({
+      kind: 'ready',
+      correction: {
+        ...NO_CORRECTION,
+        set: { uniqueid: 'u-3' },
+        body: '{"id":"u-3","host":"m","begin":"1","account":"1","kind":"call","password":"***"}',
+      },
+      said: [],
+    });
+    expect(given('{"id":"u-3","host":"m","account":"1","kind":"call"}')).toMatchObject({
+      kind: 'ready',
+      said: [expect.stringMatching(/^not mapped yet: start: /)],
+    });
+    expect(given('uniqueid=u-3')).toMatchObject({
+      problem: expect.stringContaining('no record of the feed fs'),
+    });
+    expect(given('{"id":"u-3","kind":"test"}')).toMatchObject({ problem: expect.stringContaining('skips') });
   });
 
   it('has no body for the record of a feed that nobody can read here', () => {

@@ -10,7 +10,7 @@ function steps(letter: Partial<Letter>, view: Partial<Omit<StepsView, 'deadLette
   const deadLetter = {
     ...{ id: 7, reason: 'rejected', status: 'dead', uniqueid: 'u-1', source: null, verified: true },
     ...{ responses: [], error: null, waits_for: null, tried_at: null, altered: [], properties: {} },
-    ...{ closed_for_good: false, ...letter },
+    ...{ closed_for_good: false, mended: false, edits: {}, ...letter },
   } as unknown as Letter;
   const empty = { call: {}, stored: null, differences: [], problem: null, merged: null };
   return nextSteps({ deadLetter, ...empty, ...view }).join('\n');
@@ -77,6 +77,7 @@ describe('what can be done next', () => {
   it('with a failed call names what holds it, or what the database said', () => {
     const locked = { reason: 'failed', waits_for: 'customer 104', error: 'process 12 holds it' } as const;
     expect(steps(locked)).toMatch(/waits for customer 104 \(process 12 holds it\).*by itself, once/);
+    expect(steps({ ...locked, edits: { cost: '1' } })).toContain('only a replay sends it again');
     expect(steps({ ...locked, tried_at: new Date(0) })).toContain('in vain');
     expect(steps({ reason: 'failed', error: 'boom (SQLSTATE P0001)' })).toContain('(boom (SQLSTATE P0001))');
   });

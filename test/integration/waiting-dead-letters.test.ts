@@ -84,3 +84,26 @@ it('a record that waited is mapped by its feed; one of a feed that this worker d
     { uniqueid: 'known', source: 'fs', submitted_by: 'switch-fs' },
   ]);
 });
+
+it('a dead letter that an operator has corrected is left to him: what came must not be charged any more', async () => {
+  await db.execute('truncate dead_letters, dead_letter_events, cdrs');
+  await waiting('set', {});
+  await db.execute(`update dead_letters set edits = '{"cost":"1"}' where uniqueid = 'set'`);
+  await waiting('rewritten', {});
+  await db.execute(`update dead_letters set mended_body = '{}' where uniqueid = 'rewritten'`);
+  await waiting('as-it-came', {});
+  const rules = { maxBodyBytes: 10_000, keptBodyBytes: 4096, ignored: new Set<string>() };
+  const trying = tryWaitingDeadLetters({
+    database: db,
+    rules: { ...rules, systemCurrency: 'USD', feeds: new Feeds([FEED]), program: 'worker' },
+    billing: BILLING,
+    everyMs: 20,
+    log: pino({ level: 'silent' }),
+  });
+  const stored = () => db.rows('select uniqueid from cdrs');
+  // The oldest of a row comes first: when the last is stored, the others have had their turn.
+  await until(async () => (await stored()).some(({ uniqueid }) => uniqueid === 'as-it-came')).finally(
+    trying.stop,
+  );
+  expect(await stored()).toEqual([{ uniqueid: 'as-it-came' }]);
+});

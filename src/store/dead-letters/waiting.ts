@@ -16,13 +16,14 @@ export interface WaitingDeadLetter {
   submittedBy: string;
 }
 
-/** The oldest dead letter of each row, of feeds that this worker knows. */
+/** The oldest dead letter of each row, of feeds that this worker knows. One that was corrected waits for its operator's replay. */
 const WAITING = statement(
   'dead-letters.waiting',
   `
   select distinct on (waits_for) id::text as id, waits_for as row, source, body, submitted_by as "submittedBy"
   from dead_letters
   where waits_for is not null and tried_at is null and status = 'dead' and verified and altered = '{}'
+    and edits = '{}' and mended_body is null
     and submitted_by is not null and (source is null or source = any($1::text[]))
   order by waits_for, id limit 100`,
 );
@@ -49,7 +50,7 @@ export async function waitingDeadLetters(sql: Sql, sources: readonly string[]): 
 const BEGIN = statement(
   'dead-letters.begin-trying',
   `update dead_letters set tried_at = now() where id = $1::bigint and tried_at is null and status = 'dead'
-   returning id`,
+   and edits = '{}' and mended_body is null returning id`,
 );
 
 /** Marks a dead letter as tried, in a transaction of its own, so that a call that crashes workers does so once. False if it was tried before. */
