@@ -11,9 +11,10 @@ import { createLogger } from '../src/ops/logger.ts';
 import { type Database, openDatabase } from '../src/store/database.ts';
 import { migrate } from '../src/store/migrate.ts';
 import { upsertUser } from '../src/store/users.ts';
-import { startWorker, type Worker, workerVariables } from '../src/worker/worker.ts';
+import { startWorker, workerVariables } from '../src/worker/worker.ts';
 import { type Sample, sampleCalls } from './samples/calls.ts';
 import { sampleRecords } from './samples/freeswitch.ts';
+import { whatNext } from './samples/next.ts';
 import { startStack } from './stack.ts';
 
 /**
@@ -74,7 +75,10 @@ async function main(): Promise<void> {
       await Promise.race([worker.consuming, worker.failure]);
       await runSample(database, stack.amqpUrl, passwords);
       if (!isOnce) {
-        tellWhatNext(stack.databaseUrl, stack.amqpUrl, worker, passwords.switch);
+        const { databaseUrl, amqpUrl } = stack;
+        const { port } = worker;
+        const { switch: switchPassword, operator: operatorPassword } = passwords;
+        say(whatNext({ databaseUrl, amqpUrl, port, sources: SOURCES, switchPassword, operatorPassword }));
         await Promise.race([until(interrupted.signal), worker.failure]);
       }
     } finally {
@@ -88,6 +92,7 @@ async function main(): Promise<void> {
 
 interface Passwords {
   switch: string;
+  operator: string;
   viewer: string;
 }
 
@@ -97,10 +102,12 @@ async function seed({ prisma, sql }: Database): Promise<Passwords> {
     await prisma.$executeRawUnsafe(statement);
   const passwords = {
     switch: randomBytes(9).toString('base64url'),
+    operator: randomBytes(9).toString('base64url'),
     viewer: randomBytes(9).toString('base64url'),
   };
   const users = [
     ['switch', 'system', passwords.switch],
+    ['operator', 'operator', passwords.operator],
     ['auditor', 'viewer', passwords.viewer],
     // In whose name the feed's calls are stored: nobody signs in with its password.
     [FEED.user, 'system', randomBytes(24).toString('base64url')],
@@ -175,21 +182,6 @@ async function balances({ prisma }: Database) {
       },
     ]),
   );
-}
-
-function tellWhatNext(databaseUrl: string, amqpUrl: string, worker: Worker, password: string): void {
-  say(`
-The worker keeps consuming. Ctrl-C stops it and removes both servers. In another terminal:
-
-  export DATABASE_URL='${databaseUrl}'
-  export AMQP_URL='${amqpUrl}'
-  export CDR_USERNAME=switch CDR_PASSWORD='${password}'
-  node dist/cli.js publish dev/samples/more.jsonl     # three more calls, one of them wrong
-  export SOURCES_FILE=${SOURCES}         # a feed of FreeSWITCH; of others: docs/connect
-  node dist/cli.js source test dev/samples/freeswitch.jsonl                   # what FreeSWITCH's events become
-  node dist/cli.js publish --source fs-ams-1 dev/samples/freeswitch.jsonl     # sends them as FreeSWITCH does
-  curl http://127.0.0.1:${worker.port}/metrics                  # also /livez and /readyz
-  psql "$DATABASE_URL" -c 'select id, reason, uniqueid, responses from dead_letters'`);
 }
 
 function until(signal: AbortSignal): Promise<void> {

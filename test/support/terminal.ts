@@ -14,17 +14,28 @@ export interface Step {
 
 export const CTRL_C = '\x03';
 
-/**
- * Runs a command of the product on a terminal of its own, which `script` of util-linux makes, and types what the steps say,
- * one after the other.
- */
+export interface Ended {
+  output: string;
+  code: number | null;
+}
+
+/** Runs a command of the product on a terminal, and types what the steps say, one after the other. */
 export async function onTerminal(
   args: readonly string[],
   environment: Record<string, string>,
   steps: readonly Step[],
-): Promise<{ output: string; code: number | null }> {
-  const command = `exec ${[process.execPath, CLI, ...args].map(quoted).join(' ')}`;
-  const env = { PATH: process.env.PATH ?? '', TERM: 'dumb', ...environment };
+): Promise<Ended> {
+  return await nodeOnTerminal([CLI, ...args], { PATH: process.env.PATH ?? '', ...environment }, steps);
+}
+
+/** The same with any program of Node. The terminal is one that `script` of util-linux makes. */
+export async function nodeOnTerminal(
+  args: readonly string[],
+  environment: NodeJS.ProcessEnv,
+  steps: readonly Step[],
+): Promise<Ended> {
+  const command = `exec ${[process.execPath, ...args].map(quoted).join(' ')}`;
+  const env = { ...environment, TERM: 'dumb' };
   const child = spawn('script', ['-qec', command, '/dev/null'], { env, stdio: ['pipe', 'pipe', 'inherit'] });
   const timer = setTimeout(() => child.kill('SIGKILL'), LIMIT_MS);
   let [output, next, read] = ['', 0, 0];
