@@ -29,12 +29,12 @@ export interface CustomerShare {
 
 const CUSTOMERS_SHOWN = 20;
 
-/** A hash of a row as it is, of fixed meaning whatever the time zone of the session. */
-export const rowMark = `hashtextextended(concat_ws(' ', d.id, d.replays, d.edits::text, d.mended_body,
-  extract(epoch from d.last_dead_at)), 0)`;
+/** A hash of a row as it is. */
+export const rowMark =
+  'hash_record_extended(row(d.id, d.replays, d.edits, d.mended_body, d.last_dead_at), 0)';
 
-/** The fingerprint of rows whose column `mark` is `rowMark`: their number and the sum of their hashes. */
-export const fingerprintOf = `count(*) || '-' || coalesce(sum(mark::numeric), 0)`;
+/** The fingerprint of rows whose column `mark` is `rowMark`: their number and all their hashes in one. */
+export const fingerprintOf = `count(*) || '-' || coalesce(bit_xor(mark), 0)`;
 
 /**
  * What an act on the selected dead letters is about. A filter that also has `until` leaves out what dies from then on, so that

@@ -40,15 +40,12 @@ export const answerKey = `coalesce(d.answer_key, d.responses -> 0 ->> 'key', '')
 const NAME_MIN = 2;
 
 /**
- * The ids that a search finds, each part from its own index; as an array, so that the planner takes the few of them by
- * primary key, whatever it believes about how many there are. Rows of versions before have no search keys, only a
- * uniqueid.
+ * Each part has its index, so that PostgreSQL combines what they find (BitmapOr). Rows of versions before have no search
+ * keys, only a uniqueid.
  */
-const searched = (p: string) => `d.id = any(array(
-  select s.id from dead_letters s where s.search_keys @> array[${p}::json ->> 'key']
-  union select s.id from dead_letters s where s.uniqueid = ${p}::json ->> 'uniqueid'
-  union select (${p}::json ->> 'id')::bigint
-  union select s.id from customers c join dead_letters s on s.scustomer = c.id where c.name ilike ${p}::json ->> 'name'))`;
+const searched = (p: string) => `(d.search_keys @> array[${p}::json ->> 'key']
+  or d.uniqueid = ${p}::json ->> 'uniqueid' or d.id = (${p}::json ->> 'id')::bigint
+  or d.scustomer = any(array(select c.id from customers c where c.name ilike ${p}::json ->> 'name')))`;
 
 function searchFor(search: string) {
   const text = search.trim();
@@ -100,7 +97,7 @@ export function conditionOf(filter: DeadLetterFilter): Condition {
   const isOpen = opennessOf(filter.statuses);
   const parts = CONDITIONS.flatMap(([name, write, encode]) => {
     const value = filter[name];
-    if (value === undefined) return [];
+    if (value === undefined || (name === 'statuses' && isAllOpen(filter.statuses))) return [];
     const [only, ...more] = name === 'reasons' || name === 'statuses' ? (filter[name] ?? []) : [];
     if (only !== undefined && more.length === 0) {
       values.push(only);
@@ -111,6 +108,13 @@ export function conditionOf(filter: DeadLetterFilter): Condition {
   });
   const all = [...isOpen, ...parts];
   return { text: all.length === 0 ? 'true' : all.join(' and '), values };
+}
+
+/** Then `is_open` says it all. */
+function isAllOpen(statuses: DeadLetterFilter['statuses'] = []): boolean {
+  return (
+    new Set(statuses).size === openStatuses.length && statuses.every((one) => openStatuses.includes(one))
+  );
 }
 
 /** The index has `is_open` instead of `status`, because every replay changes the status (decision 5). */

@@ -72,11 +72,13 @@ export function pageStatement(
   const [by, id] = [`$${values.length + 1}::${type}`, `$${values.length + 2}::bigint`];
   const rest =
     after === undefined ? '' : `and (${key}, d.id) ${direction === 'desc' ? '<' : '>'} (${by}, ${id})`;
+  const found = `dead_letters d where ${text} ${rest}`;
+  // What a search finds is sorted (`offset` keeps it apart): in the order of an index it would be looked for row by row.
+  const rows = filter.search === undefined ? found : `(select d.* from ${found} offset 0) as d`;
   return {
     page: unprepared(
       'dead-letters.page',
-      `select ${summaryColumns}, (${key})::text as by from dead_letters d where ${text} ${rest}
-       order by ${key} ${direction}, d.id ${direction} limit ${limit}`,
+      `select ${summaryColumns}, (${key})::text as by from ${rows} order by ${key} ${direction}, d.id ${direction} limit ${limit}`,
     ),
     values: after === undefined ? values : [...values, after.by, after.id],
   };
