@@ -46,6 +46,12 @@ export function fieldValue(text: string | undefined): Html {
   return new Html(withReferences(escapeMarkup(text ?? '')));
 }
 
+/** The same for the text of a `textarea`, which has line breaks and tabs. */
+export function areaValue(text: string): Html {
+  const parts = text.split(/([\n\t])/);
+  return new Html(parts.map((part) => (/^[\n\t]$/.test(part) ? part : fieldValue(part).text)).join(''));
+}
+
 /** Text with line breaks, for `pre`. */
 export function preformatted(text: string): Html {
   return new Html(escapeMarkup(printableLines(text)));

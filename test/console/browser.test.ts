@@ -116,7 +116,7 @@ describe('the console in a browser', () => {
     await page.goto(`${origin}/dead-letters?reason=conflict`);
     await page.locator('tbody a').first().click();
     const differing = await page.locator('#call tr.differs th').allTextContents();
-    expect(differing.map((text) => text.trim())).toEqual(['≠ cost', '≠ snumber']);
+    expect(differing.map((text) => text.trim())).toEqual(['differs: ≠ cost', 'differs: ≠ snumber']);
     expect(await page.locator('main').textContent()).toContain('1 death, 0 replays');
     await picture('console-call');
     await page.goto(`${origin}/dead-letters?reason=unauthenticated`);
@@ -128,10 +128,11 @@ describe('the console in a browser', () => {
   it('corrects, dry-runs and replays one call', async () => {
     const [id = ''] = await site.ids(`uniqueid = '1764075600.0'`);
     await page.goto(`${origin}/dead-letters/${id}`);
-    await page.getByLabel('correct').selectOption('scustomer');
-    await page.getByLabel('to', { exact: true }).fill('1');
-    await page.getByLabel('why').fill('the switch was set up wrong');
+    await page.getByRole('link', { name: 'Correct…' }).click();
+    await page.getByLabel('New value of scustomer').fill('1');
+    await page.getByLabel('Reason for the correction').fill('the switch was set up wrong');
     await page.getByRole('button', { name: 'Save the correction' }).click();
+    await page.getByRole('status').filter({ hasText: 'The correction is saved' }).waitFor();
     expect(await page.locator('table').last().textContent()).toMatch(
       /edited.*boss.*4711 → "1".*set up wrong/s,
     );
@@ -141,7 +142,7 @@ describe('the console in a browser', () => {
       await site.db.rows(`select count(*)::text as stored from cdrs where uniqueid = '1764075600.0'`),
     ).toEqual([{ stored: '0' }]);
     await page.goBack();
-    await page.getByRole('button', { name: 'Replay' }).click();
+    await page.getByRole('button', { name: 'Replay…' }).click();
     await page.locator('h1', { hasText: /^Replay$/ }).waitFor();
     expect(
       await site.db.rows(`select replayed_by, scustomer::text from cdrs where uniqueid = '1764075600.0'`),

@@ -81,7 +81,7 @@ it('a record is shown as it came, with a line for each value', async () => {
 
 it('a dry run maps with the file as it is now', async () => {
   expect(await dryRun({})).toContain('field price is missing');
-  expect(await dryRun({ name: 'cost', value: '2.5' })).toContain('2.5 USD');
+  expect(await dryRun({ name: 'cost', value: '2.5', why: 'no price' })).toContain('2.5 USD');
   writeFileSync(join(directory, 'sources.yaml'), SOURCES.replace('cost: price', 'cost: digits'));
   expect(await dryRun({})).toContain('1.5 USD');
   writeFileSync(join(directory, 'sources.yaml'), SOURCES.replace('cost: price', 'cots: price'));

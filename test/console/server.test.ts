@@ -180,9 +180,10 @@ it.each([
 });
 
 it.each([
-  ['/correct', { id: '1', name: 'note', value: 'a\0', why: 'x' }],
-  ['/correct', { id: '1', name: 'note', value: 'a', why: 'x\0' }],
-  ['/correct', { id: '1', name: 'validation', value: '1', why: 'x' }],
+  ['/dead-letters/1/correct', { act: 'save', 'set.note': 'a\0', why: 'x' }],
+  ['/dead-letters/1/correct', { act: 'save', 'set.note': 'a', why: 'x\0' }],
+  ['/dead-letters/1/correct', { act: 'save', 'set.validation': '1', why: 'x' }],
+  ['/dead-letters/1/correct', { act: 'save', body: '\0', why: 'x' }],
   ['/discard/confirm', { id: '1', why: '\0x' }],
   ['/reopen', { search: '\0' }],
   ['/discard', { scope: 'page', page_ids: '1,\0' }],
