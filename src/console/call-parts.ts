@@ -2,6 +2,7 @@ import { bothValues, correctionOf, readableRecord } from '../dead-letters/format
 import type { DeadLetterView } from '../dead-letters/history.ts';
 import { parameters } from '../domain/contract.ts';
 import { withEdits } from '../domain/kept.ts';
+import type { StoredCall } from '../store/dead-letters/history.ts';
 import { facts } from './components.ts';
 import { type Html, html, type Part, preformatted } from './html.ts';
 import { customerLink, money, timeAt } from './values.ts';
@@ -9,7 +10,7 @@ import { customerLink, money, timeAt } from './values.ts';
 type Fact = readonly [name: string, value: Part];
 
 /** What is known of the call, with its corrections, as people say it. */
-export function callFacts({ deadLetter, call }: DeadLetterView, systemCurrency: string): Html {
+export function callFacts({ deadLetter, call, times }: DeadLetterView, systemCurrency: string): Html {
   const fields = call === null ? {} : withEdits(call, deadLetter.edits);
   const text = (name: string) => {
     const value = Reflect.get(fields, name);
@@ -23,9 +24,9 @@ export function callFacts({ deadLetter, call }: DeadLetterView, systemCurrency: 
     ['Callid', text('callid')],
     ['Customer', customerLink(deadLetter.scustomer, deadLetter.customer_name)],
     ['Cost', costOf(deadLetter, systemCurrency)],
-    ['Start', timeOf(text('start'))],
-    ['End', timeOf(text('end'))],
-    ['Duration', durationOf(text('start'), text('end'))],
+    ['Start', times.start && timeAt(times.start)],
+    ['End', times.end && timeAt(times.end)],
+    ['Duration', times.duration === null ? null : durationText(times.duration)],
     ['From number', text('snumber')],
     ['Called number', text('cnumber')],
     ['To number', text('dnumber')],
@@ -48,23 +49,14 @@ function costOf({ cost, currency, verified }: DeadLetterView['deadLetter'], syst
     : html`${amount} <span class="muted">as somebody claims; not counted as money at stake</span>`;
 }
 
-/** A time in Unix seconds; nothing for one that is none. */
-function timeOf(text: string): Html | null {
-  const seconds = secondsOf(text);
-  return seconds === null ? null : timeAt(new Date(seconds * 1000));
-}
-
-function secondsOf(text: string): number | null {
-  return text === '' ? null : (parameters.shape.start.safeParse(text).data ?? null);
-}
-
-/** Hours, minutes and seconds between two times. */
-function durationOf(start: string, end: string): string | null {
-  const [from, to] = [secondsOf(start), secondsOf(end)];
-  if (from === null || to === null || to < from) return null;
-  const [minutes, seconds] = [Math.floor((to - from) / 60), (to - from) % 60];
-  const hours = Math.floor(minutes / 60);
-  const parts = [hours > 0 && `${hours} h`, minutes > 0 && `${minutes % 60} min`, `${seconds} s`];
+/** Seconds as hours, minutes and seconds. */
+function durationText(duration: number): string {
+  const [hours, minutes, seconds] = [
+    Math.floor(duration / 3600),
+    Math.floor(duration / 60) % 60,
+    duration % 60,
+  ];
+  const parts = [hours > 0 && `${hours} h`, hours + minutes > 0 && `${minutes} min`, `${seconds} s`];
   return parts.filter((part) => part !== false).join(' ');
 }
 
@@ -89,26 +81,34 @@ ${cell('received', both.received)}${isCorrected && cell('corrected', correctionO
 
 /** A time stands as the switch sent it, and beside that as people read it. */
 function withTime(name: string, text: string): Part {
-  const time = name === 'start' || name === 'end' ? timeOf(text.replace(/^"(.*)"$/, '$1')) : null;
-  return time === null ? text : html`${text} ${time}`;
+  if (name !== 'start' && name !== 'end') return text;
+  const seconds = parameters.shape.start.safeParse(text.replace(/^"(.*)"$/, '$1')).data;
+  return seconds === undefined ? text : html`${text} ${timeAt(new Date(seconds * 1000))}`;
 }
 
 /** The call that is stored under the same uniqueid, with what it was charged. */
 export function storedFacts({ stored, differences }: DeadLetterView): Html | false {
   if (stored === null) return false;
-  const { call, source, submitted_by, replayed_by, received_at, charged, customer_currency } = stored;
+  const { call, source, submitted_by, replayed_by, received_at, tax, charged, customer_currency } = stored;
   return html`<h2>Stored call</h2>
-${
-  differences.length > 0 &&
-  html`<p>${differences.length === 1 ? 'One parameter differs' : `${differences.length} parameters differ`}: ${differences.map(({ parameter }) => parameter).join(', ')}.</p>`
-}
+${differences.length > 0 && html`<p>It differs in ${differences.map(({ parameter }) => parameter).join(', ')}.</p>`}
 ${facts([
   ['Stored', timeAt(received_at)],
   ['Sent by', source === null ? submitted_by : `${submitted_by}, feed ${source}`],
   ...(replayed_by === null ? [] : ([['Replayed by', replayed_by]] as const)),
+  ['Customer', customerLink(call.scustomer, stored.customer_name)],
   ['Cost', money(call.cost, call.currency, call.currency)],
+  ['Tax', money(tax, call.currency, call.currency)],
   ['Charged', money(charged, customer_currency, customer_currency)],
+  ['Invoice', invoiceText(stored)],
 ])}`;
+}
+
+function invoiceText({ invoice, invoice_cost, invoice_tax, invoice_currency }: StoredCall): Part {
+  if (invoice === null) return 'none';
+  if (invoice_currency === null) return invoice;
+  const gained = (amount: string) => money(amount, invoice_currency, invoice_currency);
+  return html`${invoice}, which gained ${gained(invoice_cost)} and tax ${gained(invoice_tax)}`;
 }
 
 /** What came, as it was kept, and what an operator wrote in its place. */

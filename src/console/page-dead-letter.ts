@@ -1,5 +1,6 @@
 import { senderOf } from '../dead-letters/format.ts';
 import type { DeadLetterView } from '../dead-letters/history.ts';
+import { nextSteps } from '../dead-letters/next-steps.ts';
 import { openStatuses } from '../domain/record.ts';
 import { counted } from '../plural.ts';
 import { callFacts, callTable, rawBody, storedFacts } from './call-parts.ts';
@@ -21,7 +22,7 @@ export function deadLetterPage(
   { view, systemCurrency, done }: DeadLetterPage,
   session: Session,
 ): ConsoleResponse {
-  const { deadLetter, history } = view;
+  const { deadLetter, history, inReplays } = view;
   const { id, reason, status, mended, edits, deaths, replays, error, responses } = deadLetter;
   return {
     kind: 'page',
@@ -32,12 +33,17 @@ export function deadLetterPage(
 <ul>${responses.map(({ code, key, message }) => html`<li><b>${code}</b> ${key && html`<code>${key}</code>: `}${message}</li>`)}</ul>
 ${error && html`<p class="problem">${error}</p>`}
 <h2>What can be done</h2>
+<ul>${nextSteps(view).map((step) => html`<li>${stepOf(step)}</li>`)}</ul>
 ${session.role === 'operator' && actions(view, session)}
 <h2>Call</h2>
 ${callFacts(view, systemCurrency)}
 ${storedFacts(view)}
 ${callTable(view)}
 ${rawBody(view)}
+${
+  inReplays.length > 0 &&
+  html`<p>In replays and dry runs: ${inReplays.map((replay, index) => html`${index > 0 && ', '}<a href="/replays/${replay}">${replay}</a>`)}</p>`
+}
 <h2>History</h2>
 ${table(
   'History',
@@ -53,18 +59,19 @@ ${table(
   };
 }
 
+/** A step in words, with the command that does the same where there is one. */
+function stepOf(step: string): Html {
+  const [, words, command] = /^(.*?)(dead [a-z]+ .*)$/s.exec(step) ?? [];
+  return command === undefined ? html`${step}` : html`${words}<code>cdr-ingest ${command}</code>`;
+}
+
 /** Few and in one place: a dry run first, then the others. Each one that closes or sends asks again on a page of its own. */
-function actions({ deadLetter, problem }: DeadLetterView, session: Session): Html {
-  const { id, reason, status, verified, closed_for_good } = deadLetter;
+function actions({ deadLetter, problem, merged }: DeadLetterView, session: Session): Html {
+  const { id, reason, status, verified } = deadLetter;
   const hidden = html`${csrfField(session)}<input type="hidden" name="id" value="${id}">
 <input type="hidden" name="reason" value="${reason}">`;
-  if (status === 'discarded')
-    return html`<div class="bar">${
-      closed_for_good
-        ? 'Discarded for good: only an operator opens it again.'
-        : 'Its switch opens it again by sending the call once more.'
-    }
-<form method="post" action="/reopen">${hidden}<button>Reopen…</button></form></div>`;
+  if (status === 'discarded' && merged === null)
+    return html`<div class="bar"><form method="post" action="/reopen">${hidden}<button>Reopen…</button></form></div>`;
   if (!openStatuses.includes(status)) return html``;
   return html`${problem !== null && notice('warning', html`<p>Cannot be replayed yet: ${problem}.</p>`)}
 ${!verified && notice('warning', html`<p>Sender not verified: the credentials were missing or wrong, or could not be checked. If you replay this call, you vouch for it, and it is stored in your name.</p>`)}

@@ -1,5 +1,6 @@
 import { readableRecord } from '../dead-letters/format.ts';
 import type { DeadLetterView } from '../dead-letters/history.ts';
+import { nearest } from '../dead-letters/nearest.ts';
 import type { Fields } from '../domain/body.ts';
 import { parameterRow } from '../domain/contract.ts';
 import { editableNames, isEditable, withEdits } from '../domain/kept.ts';
@@ -9,7 +10,6 @@ import { areaValue, fieldValue, type Html, html, preformatted } from './html.ts'
 import { bodyText, enteredIn, fieldName } from './mend-form.ts';
 import { type ConsoleResponse, csrfField } from './respond.ts';
 import type { Session } from './session.ts';
-import { similarNames } from './similar.ts';
 
 /** What a correction would make of a dead letter, before it is saved. */
 export interface MendPreview {
@@ -116,8 +116,8 @@ ${
 /** What a misspelt parameter can be renamed to: what it was probably meant to be comes first. */
 function namesFor(name: string, now: Fields): string[] {
   const free = editableNames.filter((each) => each !== 'uniqueid' && !Object.hasOwn(now, each));
-  const similar = similarNames(name, free);
-  return [...similar, ...free.filter((each) => !similar.includes(each))];
+  const meant = nearest(name, free);
+  return meant === null ? free : [meant, ...free.filter((each) => each !== meant)];
 }
 
 function bodyField({ view, body, form }: MendPage): Html {
