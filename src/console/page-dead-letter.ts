@@ -80,7 +80,7 @@ ${reason === 'forbidden' && notice('warning', html`<p>The sender may not submit 
     !verified &&
     html`<label class="tick"><input type="checkbox" name="unverified" value="1" required> I vouch for this call</label>`
   }
-<button class="main">Dry run</button> <button formaction="/replay">Replay…</button></form>
+<button class="main">Dry run</button> <button formaction="/replay/ask">Replay…</button></form>
 <a class="button" href="/dead-letters/${id}/correct">Correct…</a>
 ${status === 'dead' && html`<form method="post" action="/discard">${hidden}<button class="danger">Discard…</button></form>`}</div>`;
 }

@@ -1,5 +1,4 @@
 import { answerOf } from '../dead-letters/format.ts';
-import { editableNames } from '../domain/kept.ts';
 import type { DeadLetterSummary } from '../store/dead-letters/list.ts';
 import { type Cursor, cursorText, type Sort, sorts } from '../store/dead-letters/sort.ts';
 import { badge, type Column, empty, notice, pagination, table } from './components.ts';
@@ -120,16 +119,4 @@ function replyOf(deadLetter: DeadLetterSummary): Html {
 /** The cost of a call of an unknown sender is only what somebody says. */
 function costOf({ cost, currency, verified }: DeadLetterSummary, systemCurrency: string): Html {
   return html`${money(cost, currency, systemCurrency)}${cost !== null && !verified && html`<br><small>sender unknown</small>`}`;
-}
-
-/** Dead letters of unverified senders are replayed only if the operator vouches for them. */
-export function unverifiedField(): Html {
-  return html`<label class="tick"><input type="checkbox" name="unverified" value="1"> include unverified senders</label>`;
-}
-
-/** One parameter to correct, or none. */
-export function correctionFields(): Html {
-  return html`<label>correct <select name="name"><option value="">nothing</option>
-${editableNames.map((name) => html`<option>${name}</option>`)}</select></label>
-<label>to <input name="value"></label> <label>why <input name="why"></label>`;
 }

@@ -137,13 +137,13 @@ describe('the console in a browser', () => {
       /edited.*boss.*4711 → "1".*set up wrong/s,
     );
     await page.getByRole('button', { name: 'Dry run' }).click();
+    await page.getByText('Nothing was changed').waitFor();
     expect(await page.locator('main').textContent()).toMatch(/Nothing was changed.*0\.35 USD/s);
     expect(
       await site.db.rows(`select count(*)::text as stored from cdrs where uniqueid = '1764075600.0'`),
     ).toEqual([{ stored: '0' }]);
-    await page.goBack();
-    await page.getByRole('button', { name: 'Replay…' }).click();
-    await page.locator('h1', { hasText: /^Replay$/ }).waitFor();
+    await page.getByRole('button', { name: 'Replay this call' }).click();
+    await page.getByText('Done: 1 call resolved').waitFor();
     expect(
       await site.db.rows(`select replayed_by, scustomer::text from cdrs where uniqueid = '1764075600.0'`),
     ).toEqual([{ replayed_by: 'boss', scustomer: '1' }]);
@@ -159,13 +159,13 @@ describe('the console in a browser', () => {
     await page.keyboard.type('8');
     await page.getByRole('button', { name: 'Replay 39 dead letters' }).focus();
     await page.keyboard.press('Enter');
-    await page.locator('h1', { hasText: 'Replay in progress' }).waitFor();
+    await page.locator('[data-replay]').waitFor();
     const resolved = page.locator('[data-value="resolved"]');
     await expect
       .poll(async () => Number(await resolved.textContent()), { timeout: 30_000 })
       .toBeGreaterThan(10);
     await picture('console-replay');
-    await page.locator('h1', { hasText: /^Replay$/ }).waitFor();
+    await page.getByText('Done: 39 calls resolved').waitFor();
     expect(await resolved.textContent()).toBe('39');
   });
 
