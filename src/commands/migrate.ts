@@ -1,14 +1,18 @@
 import type { Command } from 'commander';
 import { ConfigError, readConfig } from '../config.ts';
 import { databaseOf, databaseVariables } from '../connections.ts';
+import { counted } from '../plural.ts';
+import { fillDeadLetters } from '../store/dead-letters/fill.ts';
 import { describeFailure } from '../store/failures.ts';
 import { grant, type Part, parts } from '../store/grants.ts';
 import { migrate } from '../store/migrate.ts';
 import { refuseUnsuitable } from '../store/suitability.ts';
-import { databaseError } from './database.ts';
+import { databaseError, withDatabase } from './database.ts';
 import { CommandError, EXIT } from './exit.ts';
 import { addUsage } from './help.ts';
 import { printJson, printLine } from './print.ts';
+
+const FILLING = { name: 'migrate', statementTimeoutMs: 60_000 };
 
 /** `migrate`: brings the database to the current schema. */
 export function registerMigrate(program: Command): void {
@@ -31,7 +35,8 @@ export function registerMigrate(program: Command): void {
 }
 
 async function run(options: { json?: boolean; grant?: string[] }): Promise<void> {
-  const database = databaseOf(readConfig(databaseVariables));
+  const config = readConfig(databaseVariables);
+  const database = databaseOf(config);
   const grants = (options.grant ?? []).map(grantOf);
   // The schema engine's lock belongs to a session: behind a pooler it would never be released.
   await refuseUnsuitable(database).catch((error: unknown) => {
@@ -45,9 +50,14 @@ async function run(options: { json?: boolean; grant?: string[] }): Promise<void>
       });
     });
   }
-  if (options.json) printJson({ applied, granted: grants }, 0);
-  else if (applied.length === 0) printLine('the database is up to date');
-  else for (const name of applied) printLine(`applied ${name}`);
+  // Not within a migration, which would lock all rows at once.
+  const filled = await withDatabase(config, FILLING, ({ sql }) => fillDeadLetters(sql));
+  if (options.json) printJson({ applied, granted: grants, filled }, 0);
+  else {
+    if (applied.length === 0) printLine('the database is up to date');
+    for (const name of applied) printLine(`applied ${name}`);
+    if (filled > 0) printLine(`${counted(filled, 'older dead letter')} can be searched and grouped now`);
+  }
   // The schema engine leaves a timer of 10 s behind that would keep the process alive.
   process.exit(EXIT.done);
 }

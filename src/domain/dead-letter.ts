@@ -181,7 +181,8 @@ export function searchKey(text: string): string {
   return cut(text.trim().toLowerCase(), IDENTIFIER_MAX);
 }
 
-function searchKeysOf(fields: Fields): string[] {
+/** By what a call is found. */
+export function searchKeysOf(fields: Fields): string[] {
   const keys = SEARCHED.map((name) => searchKey(textOf(fields[name]) ?? ''));
   return [...new Set(keys)].filter((key) => key !== '');
 }

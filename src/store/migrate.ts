@@ -6,11 +6,11 @@ import type { SqlDriverAdapter, SqlQueryable } from '@prisma/driver-adapter-util
 import type { MigrationList, SchemaEngine } from '@prisma/schema-engine-wasm';
 import type { DatabaseTls } from './connection.ts';
 import { DatabaseUrlError } from './database-url.ts';
-import { classifyFailure, describeFailure } from './failures.ts';
+import { describeFailure } from './failures.ts';
+import { MigrationError, query, withLock } from './migration-lock.ts';
 import { type DatabaseAddress, migrationConnection, withSchemaEngine } from './schema-engine.ts';
 
-/** A migration could not be applied, or the wait for another process's migration took too long. */
-export class MigrationError extends Error {}
+export { MigrationError } from './migration-lock.ts';
 
 export interface MigrationSource {
   /** Where schema.prisma and migrations/ are. */
@@ -26,14 +26,12 @@ export interface MigrateOptions extends MigrationSource {
 /** The package's own `prisma/`, from src/store as well as from dist/store. */
 const PRISMA_FOLDER = fileURLToPath(new URL('../../prisma/', import.meta.url));
 const LOCK_TIMEOUT_MS = 300_000;
-/** Not the number that the engine itself locks (72707369), for that lock is taken inside this one. */
-const ADVISORY_LOCK = 72_707_370;
 const EVERYTHING = { externalTables: [], externalEnums: [] };
 
 /**
  * Brings a database to the current schema; several processes may do so at once. Returns the names of the migrations that
  * it applied, in order. A migration is one transaction: if it fails, nothing of it is kept, and the next call tries it
- * again. Throws MigrationError.
+ * again; what an index that is built CONCURRENTLY leaves behind is dropped then. Throws MigrationError.
  */
 export async function migrate(databaseUrl: string, options: MigrateOptions = {}): Promise<string[]> {
   const { folder = PRISMA_FOLDER, lockTimeoutMs = LOCK_TIMEOUT_MS, tls } = options;
@@ -43,6 +41,7 @@ export async function migrate(databaseUrl: string, options: MigrateOptions = {})
   return await withConnection(database, (adapter) =>
     withLock(adapter, lockTimeoutMs, async () => {
       const history = await readHistory(adapter);
+      await dropUnfinishedIndexes(adapter, migrations, history);
       return await withSchemaEngine(database, schema, (engine) => apply(engine, migrations, history));
     }),
   ).catch((error: unknown) => {
@@ -114,6 +113,25 @@ async function apply(engine: SchemaEngine, migrations: MigrationList, history: H
   return applied;
 }
 
+const CONCURRENTLY = /\bcreate\s+(?:unique\s+)?index\s+concurrently\s+"?(\w+)"?/i;
+
+/** An index whose building was interrupted stays, invalid and in the way of the next try. */
+async function dropUnfinishedIndexes(
+  sql: SqlQueryable,
+  { migrationDirectories }: MigrationList,
+  { unfinished }: History,
+): Promise<void> {
+  for (const { path, migrationFile } of migrationDirectories) {
+    const { content } = migrationFile;
+    const [, name] = content.tag === 'ok' ? (CONCURRENTLY.exec(content.value) ?? []) : [];
+    if (name === undefined || !unfinished.includes(path)) continue;
+    const invalid = await sql.queryRaw(
+      query(`select from pg_index where indexrelid = to_regclass('"${name}"') and not indisvalid`),
+    );
+    if (invalid.rows.length > 0) await sql.executeRaw(query(`drop index concurrently "${name}"`));
+  }
+}
+
 /** The engine's code for a database that holds tables but no history of migrations. */
 const NOT_EMPTY = 'P3005';
 
@@ -172,30 +190,6 @@ async function readHistory(sql: SqlQueryable): Promise<History> {
   return { applied: new Set(named(true)), unfinished: named(false) };
 }
 
-/**
- * Does `work` while no other process migrates this database. The lock belongs to an open transaction, so that it also holds
- * behind a pooler and is released when the connection breaks.
- */
-async function withLock<Result>(
-  adapter: SqlDriverAdapter,
-  timeoutMs: number,
-  work: () => Promise<Result>,
-): Promise<Result> {
-  const transaction = await adapter.startTransaction();
-  try {
-    await transaction.executeRaw(query(`set local lock_timeout = ${Math.ceil(timeoutMs)}`));
-    await transaction.executeRaw(query('set local idle_in_transaction_session_timeout = 0'));
-    await transaction.executeRaw(query(`select pg_advisory_xact_lock(${ADVISORY_LOCK})`)).catch((error) => {
-      if (classifyFailure(error) !== 'collision') throw error;
-      throw new MigrationError(`another process has been migrating this database for ${timeoutMs / 1000} s`);
-    });
-    return await work();
-  } finally {
-    await transaction.executeRaw(query('rollback')).catch(() => undefined);
-    await transaction.rollback();
-  }
-}
-
 async function withConnection<Result>(
   database: DatabaseAddress,
   work: (adapter: SqlDriverAdapter) => Promise<Result>,
@@ -206,8 +200,4 @@ async function withConnection<Result>(
   } finally {
     await adapter.dispose();
   }
-}
-
-function query(sql: string) {
-  return { sql, args: [], argTypes: [] };
 }

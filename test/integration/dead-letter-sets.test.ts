@@ -7,6 +7,7 @@ import {
   reopenDeadLetters,
 } from '../../src/store/dead-letters/close.ts';
 import { readConsequences } from '../../src/store/dead-letters/consequences.ts';
+import { fillDeadLetters } from '../../src/store/dead-letters/fill.ts';
 import { readEvents } from '../../src/store/dead-letters/history.ts';
 import { readPage } from '../../src/store/dead-letters/list.ts';
 import { readProblems } from '../../src/store/dead-letters/problems.ts';
@@ -14,6 +15,7 @@ import { recordReplays } from '../../src/store/dead-letters/record.ts';
 import { closeTried } from '../../src/store/dead-letters/tried.ts';
 import { resolveWaiting } from '../../src/store/dead-letters/waiting.ts';
 import { persist } from '../../src/store/persist/persist.ts';
+import { unprepared } from '../../src/store/sql.ts';
 import { BILLING } from '../support/billing.ts';
 import {
   admitted,
@@ -206,5 +208,64 @@ describe('no dead letter becomes resolved whose call is not stored', () => {
     const [{ id = '' } = {}] = await db.rows('select id::text from dead_letters');
     await resolveWaiting(db.sql, id ?? '', 'past');
     expect(await status()).toEqual(['resolved']);
+  });
+});
+
+describe('rows of a version before', () => {
+  const makeOld = () =>
+    db.execute(`update dead_letters set search_keys = null, answer_key = null, closed_for_good = false`);
+
+  it('are grouped and found by uniqueid at once, and by everything else when they have been filled', async () => {
+    await db.persist([refused('Old-1', { callid: 'Sip-1' }), refused('Old-2', { scustomer: 1, peer: 9 })]);
+    await makeOld();
+    expect(await found('Old-1')).toEqual(['Old-1']);
+    expect(await found('sip-1')).toEqual([]);
+    const problems = await readProblems(db.sql, {}, 'USD');
+    expect(problems.map(({ key }) => key).sort()).toEqual(['peer', 'scustomer']);
+    expect(await fillDeadLetters(db.sql)).toBe(2);
+    expect(await found('sip-1')).toEqual(['Old-1']);
+    expect(await readProblems(db.sql, {}, 'USD')).toEqual(problems);
+    expect(await db.rows('select answer_key from dead_letters order by 1')).toEqual([
+      { answer_key: 'peer' },
+      { answer_key: 'scustomer' },
+    ]);
+    expect(await fillDeadLetters(db.sql)).toBe(0);
+  });
+
+  it('that cannot be read have the uniqueid that was found in them', async () => {
+    await persist(db.sql, [admitted(refused('torn'))], BILLING);
+    await makeOld();
+    await db.execute(`update dead_letters set body = '{"uniqueid":"torn",'`);
+    expect(await fillDeadLetters(db.sql)).toBe(1);
+    expect(await db.rows(`select search_keys::text as keys from dead_letters`)).toEqual([{ keys: '{torn}' }]);
+  });
+
+  it('that were merged stay closed for good; those that were discarded do not', async () => {
+    await db.persist([refused('merged'), refused('discarded')]);
+    await db.execute(`update dead_letters set status = 'discarded'`);
+    await db.execute(
+      `insert into dead_letter_events (dead_letter, event) select id, uniqueid from dead_letters`,
+    );
+    await makeOld();
+    await fillDeadLetters(db.sql);
+    expect(
+      await db.rows('select uniqueid, closed_for_good::text as good from dead_letters order by 1'),
+    ).toEqual([
+      { uniqueid: 'discarded', good: 'false' },
+      { uniqueid: 'merged', good: 'true' },
+    ]);
+  });
+
+  it('that somebody has locked are left for the next time', async () => {
+    await db.persist([refused('a'), refused('b')]);
+    await makeOld();
+    await db.transaction(
+      async (within) => {
+        await within(unprepared('test.lock', `select from dead_letters where uniqueid = 'a' for update`), []);
+        expect(await fillDeadLetters(db.sql)).toBe(1);
+      },
+      { timeoutMs: 20_000 },
+    );
+    expect(await fillDeadLetters(db.sql)).toBe(1);
   });
 });

@@ -100,6 +100,18 @@ describe('migrate', () => {
     expect(await query(valid)).toEqual([{ indisvalid: true }]);
   });
 
+  test('builds an index again whose building was interrupted', async () => {
+    const script = 'create unique index concurrently "rates_idx" on currencies ((rate > 0));';
+    const folder = folderWith('29990101000000_index', script);
+    await migrate(url);
+    await query(`insert into currencies (code, rate) values ('USD', 1), ('EUR', 1)`);
+    await expect(migrate(url, { folder })).rejects.toThrow('29990101000000_index');
+    await query(`delete from currencies where code = 'EUR'`);
+    expect(await migrate(url, { folder })).toEqual(['29990101000000_index']);
+    const valid = `select indisvalid from pg_index where indexrelid = 'rates_idx'::regclass`;
+    expect(await query(valid)).toEqual([{ indisvalid: true }]);
+  });
+
   test('tries a migration that failed before again', async () => {
     const bad = folderWith('29990101000000_next', 'select 1 / 0;');
     await expect(migrate(url, { folder: bad })).rejects.toThrow(MigrationError);

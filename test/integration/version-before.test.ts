@@ -55,15 +55,14 @@ async function repeat(statements: readonly Recorded[]): Promise<unknown[]> {
 }
 
 describe('the version before', () => {
-  it('the newest migration is on record (npm run migration -- NAME --by-hand records it)', () => {
+  it('lacks the newest migration (npm run migration -- NAME --by-hand records a version)', () => {
     const recorded = readRecording(readFileSync(FIXTURE, 'utf8')).migrations;
-    // By what the version has, not by name: a migration may have landed after one with a later name, as held_rows did. A
-    // database of that version lacks it alone, and `migrate` applies it after the others.
-    const later = migrations.filter(({ name }) => !recorded.includes(name));
-    expect(later.map(({ name }) => name)).toHaveLength(1);
+    expect(recorded).not.toContain(migrations.at(-1)?.name);
+    const known = migrations.map(({ name }) => name);
+    expect(recorded.filter((name) => !known.includes(name))).toEqual([]);
   });
 
-  it('goes on working on tables full of its rows, during the newest migration and after it', async () => {
+  it('goes on working on tables full of its rows, after the migrations that it lacks', async () => {
     const { migrations: recorded, statements } = readRecording(readFileSync(FIXTURE, 'utf8'));
     const turn = (number: number) => statements.filter((statement) => statement.turn === number);
     const isKnown = ({ name }: Migration) => recorded.includes(name);
