@@ -6,8 +6,8 @@ import { countingBody } from '../domain/kept.ts';
 import { codeOf, type Outcome } from '../domain/outcome.ts';
 import { responsesTo } from '../domain/reply.ts';
 import type { Database } from '../store/database.ts';
-import { type Replayable, readReplayable } from '../store/dead-letters/mark.ts';
-import { describeFailure } from '../store/failures.ts';
+import { readReplayable } from '../store/dead-letters/mark.ts';
+import { classifyFailure, describeFailure } from '../store/failures.ts';
 import { type MovedCall, persistAndLook, rollingBack } from '../store/persist/dry-run.ts';
 import type { Run } from '../store/replays/create.ts';
 import { type LetterToTry, readToTry } from '../store/replays/letters.ts';
@@ -27,7 +27,7 @@ import { asSelected } from './chunk.ts';
 import { type Correction, correctionOnRecord } from './correction.ts';
 import { type Skipped, withCorrections } from './corrections.ts';
 import { Heartbeat } from './heartbeat.ts';
-import { partsOf, transactionsOf } from './portions.ts';
+import { halvesOf, partsOf, transactionsOf } from './portions.ts';
 
 export interface DryRunContext {
   database: Pick<Database, 'sql' | 'transaction'>;
@@ -120,8 +120,29 @@ interface Trial {
   rules: ReplayRules;
 }
 
+/** Tries some letters. What the database itself refuses, by a trigger for instance, is found by dividing them. */
+async function tryLetters(
+  letters: readonly LetterToTry[],
+  trial: Trial,
+): Promise<{ tried: number; skipped: number }> {
+  try {
+    return await tryTogether(letters, trial);
+  } catch (error) {
+    if (classifyFailure(error) !== 'message') throw error;
+    const [only, another] = letters;
+    if (only !== undefined && another === undefined) {
+      await recordTried(trial.database.sql, trial.id, [refusedLetter(only, describeFailure(error))]);
+      return { tried: 1, skipped: 0 };
+    }
+    const [first, second] = halvesOf(letters);
+    const one = await tryLetters(first, trial);
+    const other = await tryLetters(second, trial);
+    return { tried: one.tried + other.tried, skipped: one.skipped + other.skipped };
+  }
+}
+
 /** Tries some letters in one transaction, and then writes down what they came to. */
-async function tryLetters(letters: readonly LetterToTry[], trial: Trial) {
+async function tryTogether(letters: readonly LetterToTry[], trial: Trial) {
   const skipped: Skipped[] = [];
   const { database, id } = trial;
   const work = async (sql: Sql) => {
@@ -156,12 +177,18 @@ async function tryPart(
     const [outcome, submission] = [outcomes[index], submissions[index]];
     if (outcome === undefined || submission === undefined) return [];
     const uniqueid = submission.kind === 'call' ? submission.call.cdr.uniqueid : row.uniqueid;
-    return [triedLetter(row, uniqueid, outcome, moves.get(uniqueid ?? ''))];
+    return [triedLetter(row.id, uniqueid, outcome, moves.get(uniqueid ?? ''))];
   });
 }
 
+/** A letter that the worker would keep as `failed`: told in the words of the database, which its reply would not have. */
+function refusedLetter({ id, uniqueid }: LetterToTry, error: string): TriedLetter {
+  const refused = triedLetter(id, uniqueid, { kind: 'failed', reason: 'failed', error }, undefined);
+  return { ...refused, answer: JSON.stringify([{ code: refused.code, key: '', message: error }]) };
+}
+
 function triedLetter(
-  { id }: Replayable,
+  id: string,
   uniqueid: string | null,
   outcome: Outcome,
   move: MovedCall | undefined,

@@ -29,6 +29,22 @@ export function transactionsOf<Letter extends Pick<LetterToTry, 'id' | 'uniqueid
   return transactions;
 }
 
+/**
+ * Both halves of a transaction that failed, to find the letters at fault; those of one uniqueid stay together as long as
+ * there are others.
+ */
+export function halvesOf<Letter extends Pick<LetterToTry, 'uniqueid'>>(
+  letters: readonly Letter[],
+): [Letter[], Letter[]] {
+  const middle = Math.floor(letters.length / 2);
+  const isBetween = (at: number) =>
+    !letters[at]?.uniqueid || letters[at]?.uniqueid !== letters[at - 1]?.uniqueid;
+  const cuts = letters.map((_, at) => at).filter((at) => at > 0 && isBetween(at));
+  const distance = (at: number) => Math.abs(at - middle);
+  const cut = cuts.reduce((best, at) => (distance(at) < distance(best) ? at : best), cuts[0] ?? middle);
+  return [letters.slice(0, cut), letters.slice(cut)];
+}
+
 /** The parts of a transaction whose messages are in memory at a time. */
 export function partsOf<Letter extends Pick<LetterToTry, 'bytes'>>(letters: readonly Letter[]): Letter[][] {
   const parts: Letter[][] = [];

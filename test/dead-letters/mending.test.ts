@@ -148,6 +148,18 @@ describe('a call that an operator’s own trigger refuses', () => {
     const id = await idOf(`uniqueid = 'boom-1'`);
     const { stdout } = await site.dead(['show', id]);
     expect(stdout).toMatch(/error: .*boom: no calls on holidays \(SQLSTATE P0001\)/);
+    await site.submit({ uniqueid: 'calm-1', scustomer: 999 });
+    const calm = await idOf(`uniqueid = 'calm-1'`);
+    await mend(calm, { set: ['scustomer=1'] });
+    const dry = await site.dead(['replay', id, calm, '--dry-run', '--json']);
+    expect(dry.code).toBe(1);
+    expect(JSON.parse(dry.stdout).rows).toMatchObject([
+      {
+        becomes: 'failed',
+        responses: [{ code: '400', message: expect.stringContaining('boom: no calls on holidays') }],
+      },
+      { becomes: 'accepted', charged: '1.5' },
+    ]);
     await site.db.execute('drop trigger refuse on cdrs');
     expect(await site.deadJson(['replay', id])).toMatchObject({ resolved: 1 });
   });
