@@ -70,8 +70,10 @@ export function callTable(view: DeadLetterView): Html {
   const row = (name: string) => {
     const both = bothValues(view, name);
     const cell = (label: string, text: string) =>
-      html`<td data-label="${label}">${withTime(name, text)}</td>`;
-    return html`<tr class="${differing.has(name) && 'differs'}"><th scope="row">${differing.has(name) && html`<span class="unseen">differs: </span><span aria-hidden="true">≠ </span>`}${name}</th>
+      text === ''
+        ? html`<td></td>`
+        : html`<td data-label="${label}"><span>${withTime(name, text)}</span></td>`;
+    return html`<tr class="${differing.has(name) && 'differs'}"><th scope="row"><span>${differing.has(name) && html`<span class="unseen">differs: </span><span aria-hidden="true">≠ </span>`}${name}</span></th>
 ${cell('received', both.received)}${isCorrected && cell('corrected', correctionOf(view, name))}${stored && cell('stored', both.stored)}</tr>`;
   };
   return html`<div class="scroll"><table id="call"><caption class="unseen">Parameters of the call</caption>

@@ -1,6 +1,7 @@
 import { counted } from '../plural.ts';
+import type { ReplayLetter } from '../store/replays/letters.ts';
 import type { ReplayRow } from '../store/replays/read.ts';
-import { badge, notice } from './components.ts';
+import { badge, type Column, notice } from './components.ts';
 import { type Html, html } from './html.ts';
 import {
   idColumn,
@@ -30,6 +31,12 @@ const WHILE_RUNNING = [
   ['left', 'left'],
 ] as const;
 
+/** Why it was refused or left out. Of the others there is only the reply from before, or from the dry run. */
+const REPLY: Column<ReplayLetter> = {
+  ...replyColumn,
+  of: (letter) => (letter.result === 'refused' || letter.skipped !== null) && replyColumn.of(letter),
+};
+
 /** A replay: how far it is, or what became of it, and how it goes on. */
 export function replayPage(detail: ReplayDetail, session: Session): ConsoleResponse {
   const { row } = detail;
@@ -44,11 +51,14 @@ ${progressBar(row, isRunning ? [...NUMBERS, ...WHILE_RUNNING] : NUMBERS)}
 ${isRunning && row.stop_by === null && replayButton(row, 'stop', 'Stop sending', session)}
 ${resumable && replayButton(row, 'resume', `Resume: send the other ${restOf(row)}`, session)}
 ${orderFacts(row)}
-${lettersList(
-  detail,
-  ['refused', 'skipped', 'waiting', 'taken over', 'resolved'],
-  [idColumn, uniqueidColumn, { name: 'result', of: ({ result }) => badge(result) }, replyColumn],
-)}`,
+${
+  !isRunning &&
+  lettersList(
+    detail,
+    ['refused', 'skipped', 'waiting', 'taken over', 'resolved'],
+    [idColumn, uniqueidColumn, { name: 'result', of: ({ result }) => badge(result) }, REPLY],
+  )
+}`,
   };
 }
 

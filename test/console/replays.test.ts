@@ -108,6 +108,16 @@ describe('a dry run in the console', () => {
     expect(await stored()).toBe(2);
   });
 
+  it('is not believed where the replay was answered otherwise', async () => {
+    await refusedCalls(1);
+    await addCustomer();
+    await dryRun();
+    await site.db.execute(`delete from customers where id = ${customer}`);
+    await page.getByRole('button', { name: 'Replay this call' }).click();
+    await page.getByText('Done: 0 calls resolved, 1 refused again').waitFor();
+    expect(await page.locator('table').last().innerText()).toContain(`customer ${customer} does not exist`);
+  });
+
   it('that is a day old is not replayed', async () => {
     await refusedCalls(1);
     const id = await dryRun();

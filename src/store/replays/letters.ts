@@ -104,7 +104,10 @@ export interface ReplayLetter {
   result: LetterResult;
   /** Why it is left out. */
   skipped: string | null;
-  /** Of a dry run: the outcome, the code of the reply, and the reply. Of a replay null, null and the reply by now. */
+  /**
+   * Of a dry run: the outcome, the code of the reply, and the reply. Of a replay without one null, null and the reply
+   * by now; of one that was refused again, the reply to the replay.
+   */
   becomes: string | null;
   code: string | null;
   responses: ResponseEntry[];
@@ -145,7 +148,8 @@ export async function readReplayLetters(
     'replays.letters',
     `with letter as (${lettersOf} and l.position > $2::int)
      select dead_letter::text as id, position, reason, status, verified, coalesce(uniqueid, own_uniqueid) as uniqueid, result,
-       skipped, becomes, code, coalesce(answer::jsonb, responses, '[]') as responses, trim_scale(letter.charged)::text as charged,
+       skipped, becomes, code,
+       coalesce(case result when 'refused' then responses else answer::jsonb end, responses, '[]') as responses, trim_scale(letter.charged)::text as charged,
        letter.currency, customer, c.name as customer_name, invoice, uninvoiced
      from letter left join customers c on c.id = letter.customer
      where ${only === undefined ? 'true' : ONLY[only]} order by position limit $3::int`,
