@@ -6,10 +6,20 @@ import { notice } from './components.ts';
 import { type Html, html } from './html.ts';
 import type { Session } from './session.ts';
 
+interface Page {
+  kind: 'page';
+  title: string;
+  body: Html;
+  status?: number;
+  /** Seconds. */
+  retryAfter?: number;
+  /** The path to go to at once. Other than with a redirect, the browser then comes from this site. */
+  continueTo?: string;
+}
+
 /** What a request is answered with. */
 export type ConsoleResponse =
-  /** `retryAfter` is in seconds. */
-  | { kind: 'page'; title: string; body: Html; status?: number; retryAfter?: number }
+  | Page
   /** 303 unless said otherwise: the browser continues with GET. 308 keeps the method and the form. */
   | { kind: 'redirect'; to: string; status?: 303 | 308; cookie?: string }
   | { kind: 'json'; value: unknown }
@@ -46,6 +56,7 @@ export async function send(
           ...HEADERS,
           'content-type': 'text/html; charset=utf-8',
           ...(response.retryAfter !== undefined && { 'retry-after': String(response.retryAfter) }),
+          ...(response.continueTo !== undefined && { refresh: `0; url=${response.continueTo}` }),
         })
         .end(layout(response, visit).text);
       return;
@@ -92,7 +103,7 @@ function isAt(page: string, { path }: Visit): boolean {
   return path === page || (page !== '/' && path.startsWith(`${page}/`));
 }
 
-function layout({ title, body }: Extract<ConsoleResponse, { kind: 'page' }>, visit: Visit | undefined): Html {
+function layout({ title, body }: Page, visit: Visit | undefined): Html {
   return html`<!doctype html>
 <html lang="en">
 <head>

@@ -6,19 +6,11 @@ import { css, js } from './assets.ts';
 import { Background } from './background.ts';
 import type { ConsoleContext } from './context.ts';
 import { readForm } from './form.ts';
-import { localPath } from './local-path.ts';
 import { type ConsoleResponse, errorPage, send, type Visit } from './respond.ts';
 import { route } from './routes.ts';
-import {
-  endSession,
-  endSessionOf,
-  hasCookie,
-  isOwnForm,
-  isSameSite,
-  readSession,
-  type Session,
-} from './session.ts';
-import { createSignIn, signInPage } from './sign-in.ts';
+import { endSession, endSessionOf, isOwnForm, isSameSite, readSession, type Session } from './session.ts';
+import { createSignIn } from './sign-in.ts';
+import { askedToSignIn, withoutSession } from './signed-out.ts';
 
 export interface ConsoleOptions {
   host: string;
@@ -130,7 +122,7 @@ function createHandler({ context, describe, log }: ConsoleOptions, background: B
       return { response };
     }
     const session = await readSession(context.sql, request, client.isHttps);
-    if (session === undefined) return { response: signedOut(request, url) };
+    if (session === undefined) return { response: withoutSession(request, url) };
     const visit = { session, path: url.pathname };
     return { visit, response: await handleSignedIn(isPost ? 'POST' : 'GET', url, form, session, client) };
   };
@@ -158,32 +150,4 @@ function refusedForm(status: 413 | 415): ConsoleResponse {
   return status === 413
     ? errorPage(status, 'Form too large', 'The form is larger than the console accepts.')
     : errorPage(status, 'Refused', 'Unsupported form.');
-}
-
-/** The sign-in page, for somebody who was sent there or came by himself. */
-function askedToSignIn({ searchParams }: URL): ConsoleResponse {
-  const next = localPath(searchParams.get('next')) ?? '/';
-  return signInPage({ next, hasEnded: searchParams.has('ended') });
-}
-
-/**
- * People are sent to the sign-in page, and from there to where they wanted to go; the script of a page reloads it on 401. A form
- * is not sent again after somebody has signed in, perhaps as somebody else: the page that it was on is shown.
- */
-function signedOut(request: IncomingMessage, url: URL): ConsoleResponse {
-  if (url.pathname.endsWith('.json'))
-    return { kind: 'text', status: 401, type: 'text/plain', text: 'signed out\n' };
-  const wanted = request.method === 'POST' ? pageOf(request) : localPath(`${url.pathname}${url.search}`);
-  const query = new URLSearchParams({
-    ...(wanted !== undefined && wanted !== '/' && { next: wanted }),
-    ...(hasCookie(request) && { ended: '1' }),
-  }).toString();
-  return { kind: 'redirect', to: query === '' ? '/sign-in' : `/sign-in?${query}` };
-}
-
-/** The page of the console that a form was on. */
-function pageOf({ headers: { referer = '', host } }: IncomingMessage): string | undefined {
-  if (!URL.canParse(referer) || new URL(referer).host !== host) return undefined;
-  const { pathname, search } = new URL(referer);
-  return localPath(`${pathname}${search}`);
 }
