@@ -42,7 +42,8 @@ export async function replayTried(request: ConsoleRequest, id: string): Promise<
 
 /** Goes on with a replay that has ended early, whoever ran it. */
 export async function resume(request: ConsoleRequest, id: string): Promise<ConsoleResponse> {
-  return await startHere(request, () => resumeReplay(request.context.database, id, claimantIn(request)));
+  const order = { ...claimantIn(request), ...limitsIn(request.form) };
+  return await startHere(request, () => resumeReplay(request.context.database, id, order));
 }
 
 /** Stops a replay or a dry run, whichever process runs it. */

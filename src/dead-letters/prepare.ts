@@ -95,17 +95,18 @@ export async function startReplay(
   });
 }
 
-/** Lets a replay go on that was stopped, failed or was interrupted. Throws what the database throws. */
+/**
+ * Lets a replay go on that was stopped, failed or was interrupted; without limits, with its own. Throws what the database
+ * throws.
+ */
 export async function resumeReplay(
   database: Pick<Database, 'sql' | 'transaction'>,
   id: string,
-  claimant: Claimant,
+  order: Claimant & Limits,
 ): Promise<PreparedReplay> {
   return await claiming(database, async (sql) => {
     const run = { id, runner: randomUUID() };
-    return (await claimAgain(sql, run, claimant))
-      ? run
-      : refusalOf(await readReplayRow(sql, id), id, 'resume');
+    return (await claimAgain(sql, run, order)) ? run : refusalOf(await readReplayRow(sql, id), id, 'resume');
   });
 }
 

@@ -228,7 +228,7 @@ it('no password appears in a table, a command, an export or a log', async () => 
   const [id = ''] = await site.ids(`uniqueid = 'a-5'`);
   await site.dead(['replay', id, '--reason', 'unauthenticated', '--unverified', '--set', 'note=x']);
   const outputs: string[] = [];
-  for (const args of [['list'], ['export'], ['replay', '--dry-run', '--json'], ['show', id]]) {
+  for (const args of [['list'], ['export'], ['replay', '--all', '--dry-run', '--json'], ['show', id]]) {
     const { stdout, stderr } = await site.dead(args);
     outputs.push(stdout, stderr);
   }
@@ -237,7 +237,7 @@ it('no password appears in a table, a command, an export or a log', async () => 
   const tables = await site.db.rows(
     `select (select string_agg(d::text, '') from dead_letters d) a, (select string_agg(e::text, '') from dead_letter_events e) b`,
   );
-  const refusal = await runCommand(['dead', 'replay'], {
+  const refusal = await runCommand(['dead', 'replay', '--all'], {
     ...site.environment,
     AMQP_URL: 'amqp://x:y@127.0.0.1:1',
   });

@@ -228,7 +228,7 @@ describe('a call that is not kept as received', () => {
     const all = ['replay', id ?? '', '--unverified'];
     expect(await site.deadJson([...all, '--dry-run'])).toMatchObject({
       rows: [],
-      leftAlone: [{ id, why: expect.stringContaining('only its sender') }],
+      leftAlone: [{ id, why: expect.stringContaining('have its sender send it again') }],
     });
     expect(await site.deadJson(all)).toMatchObject({ sent: 0, leftAlone: [{ id }] });
     expect(await site.deadJson([...all, '--set', 'note=x'])).toMatchObject({ sent: 0, leftAlone: [{ id }] });

@@ -70,7 +70,7 @@ describe('a replay', () => {
 
   it('skips an unverified dead letter until its reason is named and the operator vouches for it', async () => {
     const id = await refused({ uniqueid: 'forged-1', auth_password: 'wrong' });
-    expect(await site.deadJson(['replay'])).toMatchObject({ sent: 0 });
+    expect(await site.deadJson(['replay', '--all'])).toMatchObject({ sent: 0 });
     const named = await site.dead(['replay', id]);
     expect(named).toMatchObject({ code: 1, stdout: expect.stringContaining('--reason unauthenticated') });
     const onlyNamed = await site.dead(['replay', id, '--reason', 'unauthenticated']);
@@ -250,7 +250,10 @@ describe('who may replay', () => {
     ['nobody', { CDR_USERNAME: '', CDR_PASSWORD: '' }, 2, /CDR_USERNAME is missing/],
   ])('is not %s', async (_, environment, exit, says) => {
     const open = await site.ids(`status = 'dead'`);
-    for (const command of [['replay'], ['discard', '--all', '--why', 'x', '--yes']]) {
+    for (const command of [
+      ['replay', '--all'],
+      ['discard', '--all', '--why', 'x', '--yes'],
+    ]) {
       const { code, stderr } = await site.dead(command, environment);
       expect({ code, says: says.test(stderr), secret: /wrong-one/.test(stderr) }).toEqual({
         code: exit,

@@ -3,7 +3,9 @@ import { readConfig } from '../../config.ts';
 import { databaseVariables } from '../../connections.ts';
 import { readTime } from '../../dead-letters/input.ts';
 import { counted } from '../../plural.ts';
+import { countPrunableActivity, pruneActivity } from '../../store/activity.ts';
 import { countPrunable, pruneDeadLetters } from '../../store/dead-letters/edit.ts';
+import { countPrunableReplays, pruneReplays } from '../../store/replays/prune.ts';
 import { withDatabase } from '../database.ts';
 import { addUsage } from '../help.ts';
 import { printJson, printLine } from '../print.ts';
@@ -14,8 +16,13 @@ import { deadSession } from './session.ts';
 export function registerPrune(dead: Command): void {
   const command = dead
     .command('prune')
-    .description('Delete old resolved and discarded dead letters with their history')
-    .requiredOption('--older-than <time>', 'delete those closed longer ago than this, such as 90d')
+    .description(
+      'Delete old resolved and discarded dead letters with their history, old replays and old activity',
+    )
+    .requiredOption(
+      '--older-than <time>',
+      'delete what was closed, ended or done longer ago than this, such as 90d',
+    )
     .option('--dry-run', 'only count them')
     .option('--json', 'print JSON')
     .action(prune);
@@ -35,7 +42,11 @@ async function prune({ olderThan, dryRun: isDryRun = false, json }: PruneOptions
   const before = fromOptions(() => readTime('older-than', olderThan, new Date()));
   await withDatabase(readConfig(databaseVariables), { ...deadSession, poolSize: 1 }, async ({ sql }) => {
     const pruned = await (isDryRun ? countPrunable : pruneDeadLetters)(sql, before);
-    if (json) printJson({ pruned, dry_run: isDryRun });
-    else printLine(`${counted(pruned, 'dead letter')} ${isDryRun ? 'would be pruned' : 'pruned'}`);
+    const replays = await (isDryRun ? countPrunableReplays : pruneReplays)(sql, before);
+    const acts = await (isDryRun ? countPrunableActivity : pruneActivity)(sql, before);
+    if (json) return printJson({ pruned, replays, activity: acts, dry_run: isDryRun });
+    const participle = isDryRun ? 'would be pruned' : 'pruned';
+    printLine(`${counted(pruned, 'dead letter')} ${participle}`);
+    printLine(`${counted(replays, 'replay')} and ${counted(acts, 'row')} of the activity ${participle}`);
   });
 }

@@ -26,17 +26,17 @@ export function repeated(value: string, before: string[] = []): string[] {
 }
 
 /** What may stand beside --dry-run-id and --resume: the rest was settled when the replay was made. */
-const BESIDE_DRY_RUN: ReadonlySet<string> = new Set(['dryRunId', 'rate', 'abortOver', 'yes', 'json']);
-const BESIDE_RESUME: ReadonlySet<string> = new Set(['resume', 'yes', 'json']);
+const BESIDE: ReadonlySet<string> = new Set(['rate', 'abortOver', 'yes', 'json']);
 
 /** Throws ConfigError where --dry-run-id or --resume stands beside what it settles itself. */
 export function expectAlone(ids: readonly string[], options: ReplayOptions): void {
-  const [option, beside] =
-    options.dryRunId === undefined ? ['--resume', BESIDE_RESUME] : ['--dry-run-id', BESIDE_DRY_RUN];
-  const others = Object.keys(options).filter((name) => !beside.has(name));
+  const own = options.dryRunId === undefined ? 'resume' : 'dryRunId';
+  const others = Object.keys(options).filter((name) => name !== own && !BESIDE.has(name));
   const [other] = ids.length > 0 ? ['ids'] : others.map(optionName);
   if (other !== undefined)
-    throw new ConfigError(`${option}: expected without ${other}, which was settled when it was made`);
+    throw new ConfigError(
+      `${optionName(own)}: expected without ${other}, which was settled when it was made`,
+    );
 }
 
 function optionName(name: string): string {

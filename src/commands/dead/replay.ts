@@ -93,15 +93,14 @@ async function goOn(ids: string[], options: ReplayOptions): Promise<void> {
   const limits = limitsIn(options);
   const config = readConfig(replayVariables);
   await withDatabase(config, { ...deadSession, poolSize: POOL }, async (database) => {
-    const claimant = { operator: await signIn(database.sql, config), program: 'command' as const };
+    const operator = await signIn(database.sql, config);
+    const order = { operator, program: 'command' as const, ...limits };
     if (dryRunId !== undefined && mayAsk(options)) {
       printSums(await readDryRunSums(database.sql, id));
       await ask(`Replay what dry run ${id} has tried?`);
     }
     const claim = () =>
-      dryRunId === undefined
-        ? resumeReplay(database, id, claimant)
-        : startReplay(database, id, { ...claimant, ...limits });
+      dryRunId === undefined ? resumeReplay(database, id, order) : startReplay(database, id, order);
     const asked = { leftOut: [], isJson };
     finish(await withPublisher(config, (publisher) => runHere(database, config, publisher, claim, asked)));
   });

@@ -66,6 +66,12 @@ export interface Claimant {
   program: Program;
 }
 
+/** With the limits of `Limits` (dead-letters/pace.ts). */
+export interface LimitedClaimant extends Claimant {
+  rate: number | null;
+  abortOver: number | null;
+}
+
 const started = (act: 'replay started' | 'replay resumed') =>
   activityOf(
     act,
@@ -95,7 +101,7 @@ select count(*)::int as count from claimed`,
 export async function startTried(
   sql: Sql,
   { id, runner }: Run,
-  { operator, program, rate, abortOver }: Claimant & { rate: number | null; abortOver: number | null },
+  { operator, program, rate, abortOver }: LimitedClaimant,
 ): Promise<boolean> {
   const limits = [rate?.toString() ?? null, abortOver?.toString() ?? null];
   const [row] = await sql<{ count: number }>(START, [id, runner, operator, program, ...limits]);
@@ -107,20 +113,25 @@ const RESUME = statement(
   `
 with claimed as (
   update replays r set state = 'running', operator = $3, program = $4, runner = $2::uuid, alive_at = clock_timestamp(),
-    ended_at = null, stop_by = null, problem = null
+    rate = coalesce($5::text::numeric, r.rate), abort_over = coalesce($6::text::numeric, r.abort_over), ended_at = null,
+    stop_by = null, problem = null
   where r.id = $1::bigint and r.started_at is not null and (r.state in ('stopped', 'failed') or ${isInterrupted})
   returning r.*),
 noted as (${started('replay resumed')})
 select count(*)::int as count from claimed`,
 );
 
-/** Lets a replay that has ended early go on in this process. False if it is none that may be resumed. */
+/**
+ * Lets a replay that has ended early go on in this process, with limits in place of its own where they are given. False if it
+ * is none that may be resumed.
+ */
 export async function claimAgain(
   sql: Sql,
   { id, runner }: Run,
-  { operator, program }: Claimant,
+  { operator, program, rate, abortOver }: LimitedClaimant,
 ): Promise<boolean> {
-  const [row] = await sql<{ count: number }>(RESUME, [id, runner, operator, program]);
+  const limits = [rate?.toString() ?? null, abortOver?.toString() ?? null];
+  const [row] = await sql<{ count: number }>(RESUME, [id, runner, operator, program, ...limits]);
   return row?.count === 1;
 }
 

@@ -1,7 +1,7 @@
 import { type Sql, statement } from '../sql.ts';
 
-/** Rows per transaction, so that locks are short. */
-const PRUNED_AT_ONCE = 100;
+/** Replays per transaction; each may have a hundred thousand letters. */
+const PRUNED_AT_ONCE = 10;
 
 const PRUNE = statement(
   'replays.prune',

@@ -1,0 +1,271 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readActivity } from '../../src/store/activity.ts';
+import { until } from '../support/broker.ts';
+import { type OperatorSite, openOperatorSite } from '../support/operators.ts';
+import { answering, onTerminal } from '../support/terminal.ts';
+
+let site: OperatorSite;
+
+beforeAll(async () => {
+  site = await openOperatorSite('replays');
+  await site.db.execute(`insert into customers (id, name, currency) values (5, 'Old Mill Brewery', 'USD')`);
+});
+
+afterAll(async () => {
+  await site?.close();
+});
+
+/** Refused calls as a worker leaves them behind: of a customer that exists by now, or that does not. */
+async function deadLetters(
+  machine: string,
+  count: number,
+  more: Record<string, unknown> = {},
+): Promise<void> {
+  const call = { machine, start: 1_700_000_000, scustomer: 5, cost: '0.5', ...more };
+  await site.db.execute(`insert into dead_letters (reason, uniqueid, scustomer, machine, submitted_by, verified, responses, body,
+      digest, cost)
+    select 'rejected', '${machine}-' || n, ${call.scustomer}, '${machine}', 'switch', true, '[]',
+      ('${JSON.stringify(call)}'::jsonb || jsonb_build_object('uniqueid', '${machine}-' || n))::text,
+      sha256(('${machine}-' || n)::bytea), 0.5
+    from generate_series(1, ${count}) n`);
+}
+
+const count = async (where: string) => (await site.ids(where)).length;
+
+interface DryRunJson {
+  id: string;
+  rows: Record<string, unknown>[];
+  leftAlone: { id: string; why: string }[];
+}
+
+interface ReplayJson {
+  id: string;
+  kind: string;
+  state: string;
+  operator: string;
+  sent: number;
+  resolved: number;
+  letters: { id: string; result: string; skipped: string | null }[];
+}
+
+const replayOf = (id: string) => site.deadJson<ReplayJson>(['replays', id, '--limit', '500']);
+const latest = async () => (await site.deadJson<ReplayJson[]>(['replays']))[0] as ReplayJson;
+
+describe('what a dry run has tried', () => {
+  it('is exactly what is replayed: not what died since, nor what was corrected since', async () => {
+    await deadLetters('tried', 3);
+    const tried = await site.deadJson<DryRunJson>(['replay', '--machine', 'tried', '--dry-run']);
+    expect(tried.rows).toHaveLength(3);
+    await site.db.execute(`update dead_letters set edits = '{"cost": "9"}' where uniqueid = 'tried-2'`);
+    await site.db.execute(`update dead_letters set machine = 'tried' where machine = 'late'`);
+    await deadLetters('late', 1);
+    await site.db.execute(`update dead_letters set machine = 'tried' where machine = 'late'`);
+    expect(await site.deadJson(['replay', '--dry-run-id', tried.id])).toMatchObject({
+      id: tried.id,
+      ...{ selected: 3, sent: 2, resolved: 2 },
+      leftAlone: [{ why: 'changed since it was selected' }],
+    });
+    expect(await site.ids(`machine = 'tried' and status = 'dead'`)).toEqual(
+      await site.ids(`uniqueid in ('tried-2', 'late-1')`),
+    );
+  });
+
+  it('is replayed once: a second start is refused, and names it', async () => {
+    await deadLetters('once', 1);
+    const { id } = await site.deadJson<DryRunJson>(['replay', '--machine', 'once', '--dry-run']);
+    expect((await site.dead(['replay', '--dry-run-id', id])).code).toBe(0);
+    expect(await site.dead(['replay', '--dry-run-id', id])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining(`dry run ${id} has been replayed already: it is done, started by boss`),
+    });
+  });
+
+  it('is refused when it is a day old', async () => {
+    await deadLetters('old', 1);
+    const { id } = await site.deadJson<DryRunJson>(['replay', '--machine', 'old', '--dry-run']);
+    await site.db.execute(`update replays set ended_at = now() - interval '25 hours' where id = ${id}`);
+    expect(await site.dead(['replay', '--dry-run-id', id])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('older than 24 hours'),
+    });
+    expect(await count(`machine = 'old' and replays = 0`)).toBe(1);
+  });
+
+  it('is not limited or corrected again: that was settled when it was made', async () => {
+    for (const more of [['42'], ['--set', 'cost=1'], ['--machine', 'm'], ['--limit', '1'], ['--dry-run']])
+      expect(await site.dead(['replay', '--dry-run-id', '1', ...more])).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining('--dry-run-id: expected without'),
+      });
+  });
+});
+
+describe('a dry run', () => {
+  it('says for each call the invoice that it would go to, and warns where none would take it', async () => {
+    await site.db.execute(`insert into invoices (id, customer, currency, period_start, period_end, status)
+      values (77, 5, 'USD', to_timestamp(1600000000), to_timestamp(1700000001), 'open')`);
+    await deadLetters('billed', 2, { update_invoices: 1 });
+    await deadLetters('unbilled', 2, { update_invoices: 1, start: 1_800_000_000 });
+    const ids = await site.ids(`machine in ('billed', 'unbilled')`);
+    const { rows } = await site.deadJson<DryRunJson>(['replay', ...ids, '--dry-run']);
+    expect(
+      rows.map(({ invoice, uninvoiced, customer_name }) => ({ invoice, uninvoiced, customer_name })),
+    ).toEqual([
+      ...Array(2).fill({ invoice: 77, uninvoiced: false, customer_name: 'Old Mill Brewery' }),
+      ...Array(2).fill({ invoice: null, uninvoiced: true, customer_name: 'Old Mill Brewery' }),
+    ]);
+    const { stdout, code } = await site.dead(['replay', ...ids, '--dry-run']);
+    expect(code).toBe(0);
+    expect(stdout).toContain('5 Old Mill Brewery');
+    expect(stdout).toMatch(/│ 77 +│ 2 +│ 1 USD/);
+    expect(stdout).toContain('WARNING: 2 calls would be on no invoice, though update_invoices is 1: 1 USD');
+    expect(stdout).toMatch(/cdr-ingest dead replay --dry-run-id \d+/);
+    expect(await count(`machine in ('billed', 'unbilled') and status = 'dead' and replays = 0`)).toBe(4);
+  });
+
+  it('exits 1 where any would stay dead', async () => {
+    await deadLetters('stays', 1);
+    await deadLetters('stays-2', 1, { scustomer: 404 });
+    expect((await site.dead(['replay', '--machine', 'stays', '--dry-run'])).code).toBe(0);
+    expect((await site.dead(['replay', '--machine', 'stays-2', '--dry-run'])).code).toBe(1);
+  });
+
+  it('counts no money of senders who are not verified, and says so', async () => {
+    await deadLetters('forged', 1);
+    await site.db.execute(`update dead_letters set verified = false where machine = 'forged'`);
+    const { stdout } = await site.dead(['replay', '--machine', 'forged', '--unverified', '--dry-run']);
+    expect(stdout).toContain(
+      'not counted above: 1 call of unverified senders, who only claim to be theirs: 0.5 USD',
+    );
+    expect(stdout).not.toContain('Old Mill Brewery');
+  });
+});
+
+describe('a running replay', () => {
+  it('keeps another one from the same dead letters, is stopped from elsewhere, and goes on with the rest', async () => {
+    await deadLetters('both', 100);
+    const first = await site.startDead(['replay', '--machine', 'both', '--rate', '2']);
+    await until(async () => (await count(`machine = 'both' and status = 'resolved'`)) > 3);
+    const { id } = await latest();
+    expect(await site.dead(['replay', '--machine', 'both'])).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(
+        new RegExp(
+          `replay ${id}, started by boss, has \\d+ of these dead letters in hand: wait for it, or stop it`,
+        ),
+      ),
+    });
+    expect(await site.dead(['replay', '--resume', id])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining(`it is running, started by boss`),
+    });
+    expect(await site.dead(['stop', id])).toMatchObject({ code: 0 });
+    expect(await first.ended).toBe(1);
+    const stopped = await replayOf(id);
+    expect(stopped).toMatchObject({ kind: 'replay', state: 'stopped', problem: 'stopped by boss' });
+    expect(stopped.resolved).toBe(await count(`machine = 'both' and status = 'resolved'`));
+    expect(stopped.resolved).toBeLessThan(100);
+    expect((await site.dead(['stop', id])).code).toBe(1);
+
+    const faster = ['replay', '--resume', id, '--rate', '1000'];
+    expect(await site.deadJson(faster)).toMatchObject({ id, sent: 100, resolved: 100 });
+    expect(await replayOf(id)).toMatchObject({ state: 'done', sent: 100, resolved: 100 });
+    expect(await site.db.rows(`select count(*)::text as n from cdrs where machine = 'both'`)).toEqual([
+      { n: '100' },
+    ]);
+    expect(await count(`machine = 'both' and replays > 1`)).toBe(0);
+    const acts = await readActivity(site.db.sql, { limit: 5 });
+    expect(
+      acts.map(({ act, who, program, detail }) => ({ act, who, program, replay: detail.replay })),
+    ).toEqual(
+      ['replay ended', 'replay resumed', 'replay ended', 'replay stopped', 'replay started'].map((act) => ({
+        act,
+        ...{ who: 'boss', program: 'command', replay: Number(id) },
+      })),
+    );
+  });
+
+  it('that was killed is interrupted, and is resumed by its number', async () => {
+    await deadLetters('killed', 60);
+    const first = await site.startDead(['replay', '--machine', 'killed', '--rate', '10']);
+    await until(async () => (await count(`machine = 'killed' and status = 'resolved'`)) > 5);
+    first.child.kill('SIGKILL');
+    await first.ended;
+    const { id } = await latest();
+    await until(async () => (await replayOf(id)).state === 'interrupted');
+    expect((await site.dead(['replays'])).stdout).toContain('interrupted');
+    expect(await site.deadJson(['replay', '--resume', id])).toMatchObject({ resolved: 60 });
+    const { letters } = await replayOf(id);
+    expect(new Set(letters.map(({ result }) => result))).toEqual(new Set(['resolved']));
+    expect(await site.db.rows(`select count(*)::text as n from cdrs where machine = 'killed'`)).toEqual([
+      { n: '60' },
+    ]);
+  });
+
+  it('sends nothing more once another process has taken it over', async () => {
+    await deadLetters('taken', 100);
+    const first = await site.startDead(['replay', '--machine', 'taken', '--rate', '2']);
+    await until(async () => (await count(`machine = 'taken' and status = 'resolved'`)) > 3);
+    const { id } = await latest();
+    await site.db.execute(`update replays set runner = gen_random_uuid() where id = ${id}`);
+    const sent = await count(`machine = 'taken' and replays = 1`);
+    expect(await first.ended).toBe(1);
+    expect(await count(`machine = 'taken' and replays = 1`)).toBe(sent);
+    expect(await replayOf(id)).toMatchObject({ state: 'running' });
+  });
+
+  it('leaves corrections as they were when it is resumed: its own are no changes by others', async () => {
+    await deadLetters('mended', 60, { scustomer: 404 });
+    const args = ['--machine', 'mended', '--set', 'scustomer=5', '--why', 'moved', '--rate', '10'];
+    const first = await site.startDead(['replay', ...args]);
+    await until(async () => (await count(`machine = 'mended' and status = 'resolved'`)) > 3);
+    first.child.kill('SIGINT');
+    expect(await first.ended).toBe(1);
+    const { id } = await latest();
+    expect(await site.deadJson(['replay', '--resume', id])).toMatchObject({ resolved: 60, leftAlone: [] });
+  });
+});
+
+describe('on a terminal', () => {
+  it('a replay shows whose money it is about, and asks', async () => {
+    await deadLetters('asked', 2);
+    const args = ['dead', 'replay', '--machine', 'asked'];
+    const no = await onTerminal(args, site.environment, answering('n'));
+    expect(no).toMatchObject({ code: 1, output: expect.stringContaining('2 dead letters to be replayed') });
+    expect(no.output).toContain('5 Old Mill Brewery');
+    expect(no.output).toContain('Nothing was done.');
+    expect(await count(`machine = 'asked' and replays = 0`)).toBe(2);
+    expect((await onTerminal(args, site.environment, answering('y'))).code).toBe(0);
+    expect(await count(`machine = 'asked' and status = 'resolved'`)).toBe(2);
+  });
+});
+
+it('a replay without ids and filters needs --all', async () => {
+  expect(await site.dead(['replay'])).toMatchObject({ code: 2, stderr: expect.stringContaining('--all') });
+});
+
+it('an empty selection is no replay', async () => {
+  const before = await latest();
+  expect(await site.dead(['replay', '--machine', 'nobody'])).toMatchObject({
+    code: 0,
+    stdout: 'nothing to replay\n',
+  });
+  expect(await latest()).toEqual(before);
+});
+
+it('prune removes old replays, with their letters, and old activity', async () => {
+  await site.db.execute(`update replays set ended_at = '2020-01-01', alive_at = '2020-01-01'`);
+  await site.db.execute(`update activity set at = '2020-01-01'`);
+  const expected = await site.deadJson<{ replays: number; activity: number }>([
+    ...['prune', '--older-than', '90d', '--dry-run'],
+  ]);
+  expect(expected.replays).toBeGreaterThan(5);
+  expect(await site.deadJson(['prune', '--older-than', '90d'])).toMatchObject({
+    ...expected,
+    dry_run: false,
+  });
+  const [left] = await site.db.rows(
+    `select (select count(*) from replay_letters)::text as letters, (select count(*) from activity)::text as acts`,
+  );
+  expect(left).toEqual({ letters: '0', acts: '0' });
+});
