@@ -39,7 +39,10 @@ export async function measureReplay(bed: Bed, count: number, seed: number): Prom
     await leaveDeadLetters(client, count, seed + 2);
     const who = { CDR_USERNAME: operator.username, CDR_PASSWORD: operator.password };
     const env = { PATH: process.env.PATH, ...services, ...who };
-    const child = spawn(process.execPath, [CLI, 'dead', 'replay', '--all', '--json'], { env, stdio: 'ignore' });
+    const child = spawn(process.execPath, [CLI, 'dead', 'replay', '--all', '--json'], {
+      env,
+      stdio: 'ignore',
+    });
     // 1: the workload has calls that are refused again.
     const [code] = await once(child, 'exit');
     if (code !== 1) throw new Error(`dead replay ended with ${code}`);
