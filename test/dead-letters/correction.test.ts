@@ -178,7 +178,8 @@ describe('a correction of a dead letter', () => {
       { body: '{"cots":"5"}', rename: ['cots=cost'] },
       letter({ altered: [''], edits: { note: 'x' } }),
     );
-    expect(rows[0]).toMatchObject({ mendedBody: '{"cots":"5"}', edits: { cots: null, cost: '5' } });
+    expect(rows[0]?.mendedBody).toBe('{"cots":"5"}');
+    expect(rows[0]?.edits).toEqual({ cots: null, cost: '5' });
     expect(corrections[0]).toMatchObject({ before: { note: 'x' }, bodyBefore: null, body: '{"cots":"5"}' });
   });
 });
