@@ -27,7 +27,7 @@ header nav a { padding: .35rem .6rem; border-radius: .35rem; text-decoration: no
 header nav a:hover { background: var(--soft); }
 header nav a[aria-current] { font-weight: 600; color: var(--accent); box-shadow: inset 0 -2px var(--accent); }
 header form { display: flex; flex-wrap: wrap; gap: .2rem .6rem; align-items: center; }
-main { padding: 0 1rem 3rem; max-width: 84rem; margin: 0 auto; }
+main { padding: 0 1rem 3rem; max-width: 84rem; margin: 0 auto; overflow-wrap: break-word; }
 h1 { font-size: 1.5rem; line-height: 1.25; margin: 1.2rem 0 .8rem; } h2 { font-size: 1.15rem; margin: 2rem 0 .6rem; }
 a { color: var(--accent); }
 .skip { position: absolute; left: -99rem; } .skip:focus { left: 1rem; top: .5rem; background: var(--page); padding: .3rem .6rem; z-index: 2; }
@@ -54,7 +54,7 @@ p time .local, li time .local { display: inline; }
 progress { width: 100%; height: 1.6rem; accent-color: var(--accent); }
 pre { background: var(--raised); border: 1px solid var(--line); border-radius: .35rem; padding: .8rem; overflow-x: auto; white-space: pre-wrap; overflow-wrap: anywhere; }
 dl.facts { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .25rem 1rem; margin: 1rem 0; } dl.facts dt { color: var(--muted); } dl.facts dd { margin: 0; }
-@media (max-width: 40rem) { dl.facts { grid-template-columns: minmax(0, 1fr); } dl.facts dd { margin-bottom: .4rem; } main { padding: 0 .75rem 3rem; } .numbers { gap: .5rem; } .numbers li { flex: 1 1 8rem; padding: .5rem .75rem; } }
+@media (max-width: 40rem) { dl.facts { grid-template-columns: minmax(0, 1fr); } dl.facts dd { margin-bottom: .4rem; } main { padding: 0 .75rem 3rem; } header { padding: .4rem .75rem; } header form { margin-left: auto; } header nav { order: 1; flex: 1 1 100%; } header nav a { padding: .35rem .5rem; } .numbers { gap: .5rem; } .numbers li { flex: 1 1 8rem; padding: .5rem .75rem; } }
 @media (prefers-reduced-motion: no-preference) { a, button, summary { transition: background-color .12s; } }
 @media (prefers-reduced-motion: reduce) { *, ::before, ::after { animation: none !important; transition: none !important; scroll-behavior: auto !important; } }
 @media (forced-colors: active) { .badge, .notice, .numbers li, header nav a[aria-current] { border: 1px solid CanvasText; } :focus-visible { outline-color: Highlight; } }

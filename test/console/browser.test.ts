@@ -1,14 +1,8 @@
-import { mkdirSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openBrowser } from '../support/browser.ts';
 import { type OperatorSite, openOperatorSite, PASSWORD } from '../support/operators.ts';
 import { startProcess, type WorkerProcess } from '../support/worker.ts';
-
-/** Where pictures go when they are wanted: `SCREENSHOTS=docs/images npm test -- test/console/browser.test.ts`. */
-const PICTURES = process.env.SCREENSHOTS;
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 let site: OperatorSite;
 let consoleProcess: WorkerProcess;
@@ -66,12 +60,6 @@ afterAll(async () => {
   await site?.close();
 });
 
-async function picture(name: string): Promise<void> {
-  if (PICTURES === undefined) return;
-  mkdirSync(`${ROOT}${PICTURES}`, { recursive: true });
-  await page.screenshot({ path: `${ROOT}${PICTURES}/${name}.png` });
-}
-
 async function signIn(username: string, password = PASSWORD): Promise<void> {
   await page.goto(`${origin}/sign-in`);
   await page.getByLabel('Username').fill(username);
@@ -94,7 +82,6 @@ describe('the console in a browser', () => {
   it('shows results per minute, and dead letters by reason and machine', async () => {
     expect(await page.getByRole('row', { name: /^rejected/ }).textContent()).toContain('49');
     expect(await page.getByRole('row', { name: /^pbx-2/ }).count()).toBe(1);
-    await picture('console-overview');
   });
 
   it('lists by filters', async () => {
@@ -105,7 +92,6 @@ describe('the console in a browser', () => {
     await page.getByLabel('Parameter in the reply').fill('scustomer');
     await page.getByRole('button', { name: 'Show' }).click();
     expect(await page.locator('tbody tr').count()).toBe(40);
-    await picture('console-list');
     await page.getByText('Filter: open').click();
     await page.getByLabel('Customer', { exact: true }).fill('nobody');
     await page.getByRole('button', { name: 'Show' }).click();
@@ -118,7 +104,6 @@ describe('the console in a browser', () => {
     const differing = await page.locator('#call tr.differs th').allTextContents();
     expect(differing.map((text) => text.trim())).toEqual(['differs: ≠ cost', 'differs: ≠ snumber']);
     expect(await page.locator('main').textContent()).toContain('1 death, 0 replays');
-    await picture('console-call');
     await page.goto(`${origin}/dead-letters?reason=unauthenticated`);
     await page.locator('tbody a').first().click();
     expect(await page.locator('#call').textContent()).toContain('<script>alert(1)</script>');
@@ -164,7 +149,6 @@ describe('the console in a browser', () => {
     await expect
       .poll(async () => Number(await resolved.textContent()), { timeout: 30_000 })
       .toBeGreaterThan(10);
-    await picture('console-replay');
     await page.getByText('Done: 39 calls resolved').waitFor();
     expect(await resolved.textContent()).toBe('39');
   });
