@@ -1,7 +1,7 @@
 import { type Correction, whyNeeded } from '../dead-letters/correction.ts';
 import { correctionsFor } from '../dead-letters/corrections.ts';
 import { type DeadLetterView, readDeadLetterView } from '../dead-letters/history.ts';
-import { expectStorable, InvalidInput } from '../dead-letters/input.ts';
+import { InvalidInput } from '../dead-letters/input.ts';
 import { prepareCorrection } from '../dead-letters/prepare-correction.ts';
 import { countingBody, keptFields, withEdits } from '../domain/kept.ts';
 import { openStatuses } from '../domain/record.ts';
@@ -9,7 +9,7 @@ import { shown } from '../domain/text.ts';
 import { correctDeadLetters, type RowCorrection } from '../store/dead-letters/edit.ts';
 import { type Replayable, readReplayable } from '../store/dead-letters/mark.ts';
 import type { ConsoleContext } from './context.ts';
-import { correctionIn } from './mend-form.ts';
+import { correctionIn, whyIn } from './mend-form.ts';
 import { type MendPreview, mendPage } from './page-mend.ts';
 import { type ConsoleResponse, errorPage } from './respond.ts';
 import { type ConsoleRequest, NOT_FOUND } from './route.ts';
@@ -96,12 +96,6 @@ function previewOf(row: Replayable, correction: Correction, request: ConsoleRequ
     said,
     needsWhy: whyIn(request.form) === null ? whyNeeded(correction) : [],
   };
-}
-
-function whyIn(form: URLSearchParams): string | null {
-  const why = form.get('why')?.trim() || null;
-  if (why !== null) expectStorable('why', why);
-  return why;
 }
 
 function bodyOf({ deadLetter }: DeadLetterView): string {

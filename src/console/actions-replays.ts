@@ -10,7 +10,7 @@ import {
 import { BrokerError } from '../dead-letters/replay-publisher.ts';
 import { replayFilter, selectForReplay } from '../dead-letters/selection.ts';
 import { isStillOperator } from '../store/sessions.ts';
-import { correctionIn, whyIn } from './actions.ts';
+import { correctionOfManyIn, whyIn } from './mend-form.ts';
 import { type ConsoleResponse, errorPage } from './respond.ts';
 import type { ConsoleRequest } from './route.ts';
 import { selectionIn } from './selection.ts';
@@ -106,7 +106,7 @@ async function wantedIn(request: ConsoleRequest) {
   const { letters, excluded, prepared } = await selectForReplay(
     context.sql,
     replayFilter(selected, unverified),
-    { correction: correctionIn(form), why, limit },
+    { correction: correctionOfManyIn(form), why, limit },
     context.feeds(),
   );
   const [left] = excluded;

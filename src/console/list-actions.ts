@@ -30,7 +30,7 @@ export function actionBar({ filter, shown, totals, path }: ActionBar, session: S
 <option value="page">all ${grouped(shown.length)} on this page</option>
 <option value="all">all ${inAll} of this selection</option></select></label>
 ${totals.unverified > 0 && html`<label class="tick"><input type="checkbox" name="unverified" value="1"> I vouch for unknown senders</label>`}
-<button class="main">Dry run…</button> <button class="danger" formaction="/discard">Discard…</button>
+<button class="main">Dry run…</button> <button formaction="/correct">Correct…</button> <button class="danger" formaction="/discard">Discard…</button>
 <button formaction="/replay/ask">Replay…</button>
 <button formaction="/reopen">Reopen…</button> ${exportLink}</form>`;
 }

@@ -1,5 +1,5 @@
 import { type Correction, readCorrection } from '../dead-letters/correction.ts';
-import { InvalidInput } from '../dead-letters/input.ts';
+import { expectStorable, InvalidInput } from '../dead-letters/input.ts';
 import { printable } from '../domain/printable.ts';
 
 /** What the form of a correction can do to one parameter. */
@@ -50,4 +50,29 @@ function decoded(text: string): string {
   } catch {
     throw new InvalidInput('this form was changed on its way; reload the page and try again');
   }
+}
+
+/**
+ * The correction of many dead letters that a form asks for. Its rows have the names of parameters beside their values; one that
+ * lacks either asks for nothing. Throws InvalidInput.
+ */
+export function correctionOfManyIn(form: URLSearchParams): Correction {
+  const values = form.getAll('set_value');
+  const to = form.getAll('rename_to');
+  return readCorrection({
+    set: form
+      .getAll('set_name')
+      .flatMap((name, row) => (name === '' ? [] : [`${name}=${values[row] ?? ''}`])),
+    rename: form
+      .getAll('rename_from')
+      .flatMap((name, row) => (name === '' || !to[row] ? [] : [`${name}=${to[row]}`])),
+    unset: form.getAll('unset').filter((name) => name !== ''),
+  });
+}
+
+/** The reason that a form gives, null if it gives none. Throws InvalidInput. */
+export function whyIn(form: URLSearchParams): string | null {
+  const why = form.get('why')?.trim() || null;
+  if (why !== null) expectStorable('why', why);
+  return why;
 }

@@ -1,5 +1,6 @@
 import { readDeadLetterView } from '../dead-letters/history.ts';
 import { mend, showMend } from './actions-mend.ts';
+import { showMendMany } from './mend-many.ts';
 import { deadLetterPage } from './page-dead-letter.ts';
 import { NOT_FOUND, type Route } from './route.ts';
 
@@ -8,7 +9,7 @@ const DONE: Readonly<Record<string, string>> = {
   corrected: 'The correction is saved. A dry run shows what becomes of the call now.',
 };
 
-/** The page of one dead letter, and its correction. */
+/** The page of one dead letter, its correction, and that of many. */
 export const callRoutes: readonly Route[] = [
   {
     method: 'GET',
@@ -22,4 +23,5 @@ export const callRoutes: readonly Route[] = [
   },
   { method: 'GET', path: /^\/dead-letters\/(\d{1,18})\/correct$/, handle: showMend },
   { method: 'POST', path: /^\/dead-letters\/(\d{1,18})\/correct$/, handle: mend },
+  { method: 'POST', path: /^\/correct$/, handle: showMendMany },
 ];

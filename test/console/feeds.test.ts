@@ -63,8 +63,15 @@ const post = (path: string, form: Record<string, string>) =>
     redirect: 'manual',
   });
 const page = async (path: string) => await (await fetch(`${origin}${path}`, { headers: { cookie } })).text();
-const dryRun = async (form: Record<string, string>) =>
-  await (await post('/dry-run', { csrf, id: '1', reason: 'rejected', ...form })).text();
+
+/** The page of a dry run when it has ended, or of why there is none. */
+async function dryRun(form: Record<string, string>): Promise<string> {
+  const started = await post('/dry-run', { csrf, id: '1', reason: 'rejected', ...form });
+  const path = started.headers.get('location');
+  if (path === null) return await started.text();
+  await expect.poll(() => page(path), { timeout: 30_000 }).toContain('This is what a replay would do');
+  return await page(path);
+}
 
 it('the list has the feed of each dead letter and selects by it', async () => {
   const of = await page('/dead-letters?source=fs');
@@ -81,9 +88,9 @@ it('a record is shown as it came, with a line for each value', async () => {
 
 it('a dry run maps with the file as it is now', async () => {
   expect(await dryRun({})).toContain('field price is missing');
-  expect(await dryRun({ name: 'cost', value: '2.5', why: 'no price' })).toContain('2.5 USD');
+  expect(await dryRun({ set_name: 'cost', set_value: '2.5', why: 'no price' })).toContain('2.50 USD');
   writeFileSync(join(directory, 'sources.yaml'), SOURCES.replace('cost: price', 'cost: digits'));
-  expect(await dryRun({})).toContain('1.5 USD');
+  expect(await dryRun({})).toContain('1.50 USD');
   writeFileSync(join(directory, 'sources.yaml'), SOURCES.replace('cost: price', 'cots: price'));
   expect(await dryRun({})).toMatch(/sources\.yaml: line \d+, column \d+/);
   expect(await runCommand(['console'], environment())).toMatchObject({ code: 2 });

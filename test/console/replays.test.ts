@@ -108,6 +108,39 @@ describe('a dry run in the console', () => {
     expect(await stored()).toBe(2);
   });
 
+  it('corrects many at once, each of which keeps its own values', async () => {
+    await addCustomer();
+    for (const cots of ['0.11', '0.22', '0.33'])
+      await site.submit({
+        uniqueid: `r-${customer}-${cots}`,
+        scustomer: customer,
+        cost: undefined,
+        cots,
+        colour: 'red',
+      });
+    await page.goto(`${origin}/dead-letters/list?answer_key=cots&customer=${customer}`);
+    await page.getByLabel('With').selectOption('all');
+    await page.getByRole('button', { name: 'Correct…' }).click();
+    await page.getByRole('heading', { level: 1, name: 'Correct 3 dead letters' }).waitFor();
+    expect(await page.getByLabel('Misspelt name').inputValue()).toBe('cots');
+    expect(await page.getByLabel('New name').inputValue()).toBe('cost');
+    await page.getByLabel('Or take out').fill('colour');
+    await page.getByLabel('Set (1)').selectOption('note');
+    await page.getByLabel('to value (1)').fill('misspelt');
+    await page.getByLabel('Reason for the correction').fill('the switch misspells it');
+    await page.getByRole('button', { name: 'Dry run with this correction' }).click();
+    await page.getByText('This is what a replay would do').waitFor();
+    expect(await main()).toContain('3 would be stored and charged');
+    expect(await main()).toContain('renames cots to cost');
+    await page.getByRole('button', { name: 'Replay these 3' }).click();
+    await page.getByText('Done: 3 calls resolved').waitFor();
+    expect(
+      await site.db.rows(
+        `select trim_scale(cost)::text as cost, note from cdrs where scustomer = ${customer} order by cost`,
+      ),
+    ).toEqual(['0.11', '0.22', '0.33'].map((cost) => ({ cost, note: 'misspelt' })));
+  });
+
   it('is not believed where the replay was answered otherwise', async () => {
     await refusedCalls(1);
     await addCustomer();

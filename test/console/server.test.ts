@@ -189,8 +189,8 @@ it.each([
   ['/discard', { scope: 'page', page_ids: '1,\0' }],
   ['/discard', { scope: 'ticked' }],
   ['/discard', { machine: '\0', why: 'x' }],
-  ['/dry-run', { id: '1', name: 'note', value: '\0' }],
-  ['/replay', { id: '1', name: 'note', value: '\0' }],
+  ['/dry-run', { id: '1', set_name: 'note', set_value: '\0' }],
+  ['/replay', { id: '1', set_name: 'note', set_value: '\0' }],
   ['/replay', { id: '1', limit: '\0' }],
 ])('a form value that cannot be stored is refused: %s %j', async (path, form) => {
   const { cookie, csrf } = await signedIn('boss');
