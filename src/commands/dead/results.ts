@@ -11,7 +11,7 @@ import { customerOf } from './consequences.ts';
 
 /** Rows that are printed one by one; `--json` has all. */
 const SHOWN = 50;
-const PAGE = 1000;
+const PAGE = 500;
 
 /** How the result is printed. */
 export interface Printed {
