@@ -1,6 +1,7 @@
 /** Of forms and what is in them. */
 export const controlCss = `
 form.filters, form.act, .row { display: flex; flex-wrap: wrap; gap: .6rem; align-items: end; margin: 1rem 0; }
+form.filters label { flex: 1 1 11rem; } form.filters :is(input, select) { width: 100%; }
 label { display: grid; gap: .15rem; font-size: .9rem; }
 label.tick { display: inline-flex; grid-auto-flow: column; align-items: center; gap: .5rem; min-height: 2.5rem; font-size: 1rem; }
 input, select, textarea, button, .button { font: inherit; padding: .4rem .7rem; border: 1px solid var(--edge); border-radius: .35rem; background: var(--page); color: var(--text); max-width: 100%; min-height: 2.5rem; }
@@ -23,6 +24,8 @@ details { margin: .8rem 0; } summary { cursor: pointer; padding: .35rem 0; min-h
 .sorts a, .pages a { padding: .2rem 0; } .sorts [aria-current] { font-weight: 600; color: inherit; text-decoration: none; }
 @media (max-width: 40rem) {
   form.filters label, form.act label { flex: 1 1 100%; } form.filters input, form.filters select, form.act input:not([type=checkbox], [type=radio]), form.act select { width: 100%; }
-  .bar { position: static; } .bar label, .bar select { width: 100%; } .bar label.tick { width: auto; }
+  .bar label:not(.tick), .bar select { width: 100%; }
 }
+/* Where little fits in, as when everything is shown large, it would hide what it is about. */
+@media (max-height: 34rem) { .bar { position: static; } }
 `;

@@ -50,11 +50,16 @@ function choice(label: string, name: string, options: readonly Option[], chosen:
   )}</select></label>\n`;
 }
 
+/** Of names that are no words. */
+const WORDS: Readonly<Record<string, string>> = {
+  key: 'reply names',
+  answer_key: 'reply first names',
+  closed_at: 'closed at',
+};
+
 /** The filter in words. */
 function summaryOf({ id, status, ...rest }: FilterText): string {
-  const parts = Object.entries(rest).map(
-    ([name, value]) => `${name.replaceAll('_', ' ')} ${value || '(none)'}`,
-  );
+  const parts = Object.entries(rest).map(([name, value]) => `${WORDS[name] ?? name} ${value || 'nothing'}`);
   const which =
     status === undefined ? 'any status' : status === OPEN_STATUSES ? 'open' : status.replaceAll(',', ' or ');
   return [which, ...parts, ...(id === undefined ? [] : [`${id.length} chosen`])].join(', ');

@@ -26,8 +26,12 @@ function sums(amounts: readonly Money[]): Html[] {
 }
 
 /** How many there are and what they are about. */
-export function totalsLine({ count, isMore, unverified, at_stake }: Totals, what: string): Html {
-  return html`<p>${isMore && 'More than '}<b>${nounOf(count)}</b> ${what}; money at stake: ${atStake(at_stake, unverified)}</p>`;
+export function totalsLine(
+  { count, isMore, unverified, at_stake }: Totals,
+  what: string,
+  link: Html | null = null,
+): Html {
+  return html`<p>${isMore && 'More than '}<b>${nounOf(count)}</b> ${what}; money at stake: ${atStake(at_stake, unverified)}${link !== null && html` · ${link}`}</p>`;
 }
 
 export function nounOf(count: number): string {

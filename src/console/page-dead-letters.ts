@@ -27,7 +27,7 @@ export interface ListPage {
 
 /** Dead letters one by one, with what can be done with them. */
 export function deadLettersPage(list: ListPage, session: Session): ConsoleResponse {
-  const { deadLetters, next, isLater, sort, filter, totals, reopened, systemCurrency } = list;
+  const { deadLetters, next, isLater, sort, filter, totals, reopened } = list;
   const first = isLater ? pathOf(filter, sort) : undefined;
   return {
     kind: 'page',
@@ -35,16 +35,21 @@ export function deadLettersPage(list: ListPage, session: Session): ConsoleRespon
     body: html`${reopened !== null && notice('done', html`<p>Opened again: ${reopened}.</p>`)}
 ${searchForm(filter.search)}
 ${filterForm(filter, sort)}
-${totalsLine(totals, wordsOf(filter))}
+${totalsLine(totals, wordsOf(filter), exportLink(list))}
 ${
   deadLetters.length === 0
     ? empty(nothingIn(filter))
-    : html`${actionBar({ filter, shown: deadLetters, totals, path: pathOf(filter, sort) }, session)}
+    : html`${session.role === 'operator' && actionBar({ filter, shown: deadLetters, totals, path: pathOf(filter, sort) }, session)}
 ${sortLinks(filter, sort)}
-${table('Dead letters', columnsOf(session, systemCurrency), deadLetters)}
+${table('Dead letters', columnsOf(list, session), deadLetters)}
 ${pagination(first, next === undefined ? undefined : pathOf(filter, sort, next))}`
 }`,
   };
+}
+
+function exportLink({ deadLetters, filter, sort }: ListPage): Html | null {
+  if (deadLetters.length === 0) return null;
+  return html`<a href="${pathOf(filter, sort).replace('/list', '.csv')}" download>Export as CSV</a>`;
 }
 
 function pathOf(filter: FilterText, sort: Sort, after?: Cursor): string {
@@ -57,7 +62,7 @@ function pathOf(filter: FilterText, sort: Sort, after?: Cursor): string {
 function titleOf({ reason, answer_key: key, search }: FilterText): string {
   if (search !== undefined) return `Dead letters: ${search}`;
   if (reason === undefined) return 'Dead letters';
-  return `Dead letters: ${reason}${key ? ` of ${key}` : ''}`;
+  return `Dead letters: ${reason}${key ? `, ${key}` : ''}`;
 }
 
 /** What the totals are of. */
@@ -89,7 +94,7 @@ function sortLinks(filter: FilterText, sort: Sort): Html {
   )}</nav>`;
 }
 
-function columnsOf(session: Session, systemCurrency: string): Column<DeadLetterSummary>[] {
+function columnsOf({ filter, systemCurrency }: ListPage, session: Session): Column<DeadLetterSummary>[] {
   const tick: Column<DeadLetterSummary> = {
     name: 'choose',
     kind: 'tick',
@@ -100,7 +105,12 @@ function columnsOf(session: Session, systemCurrency: string): Column<DeadLetterS
     ...(session.role === 'operator' ? [tick] : []),
     { name: 'id', of: ({ id }) => html`<a href="/dead-letters/${id}">${id}</a>` },
     { name: 'last died (UTC)', of: ({ last_dead_at }) => timeAt(last_dead_at) },
-    { name: 'reason', of: ({ reason, status }) => html`${reason} ${badge(status)}` },
+    // Where nearly all are dead, only the others are worth a word.
+    {
+      name: 'reason',
+      of: ({ reason, status }) =>
+        html`${reason} ${(filter.status !== OPEN_STATUSES || status !== 'dead') && badge(status)}`,
+    },
     { name: 'uniqueid', kind: 'text', of: ({ uniqueid }) => uniqueid },
     { name: 'customer', of: ({ scustomer, customer_name }) => customerLink(scustomer, customer_name) },
     { name: 'machine', kind: 'text', isWide: true, of: ({ machine }) => machine },

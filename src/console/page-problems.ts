@@ -41,5 +41,5 @@ const COLUMNS: readonly Column<Problem>[] = [
 ];
 
 function problemLink({ reason, key }: Problem): Html {
-  return html`<a href="${problemPath({ reason, key })}">${reason}${key !== '' && html` of <code>${key}</code>`}</a>`;
+  return html`<a href="${problemPath({ reason, key })}">${reason}${key !== '' && html`: <code>${key}</code>`}</a>`;
 }

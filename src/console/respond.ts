@@ -90,17 +90,17 @@ export async function send(
   }
 }
 
-const PAGES = [
+/** The pages, and what belongs to them beside what is below them. */
+const PAGES: readonly (readonly [path: string, name: string, ...others: string[]])[] = [
   ['/', 'Overview'],
-  ['/dead-letters', 'Dead letters'],
-  ['/replays', 'Replays'],
+  ['/dead-letters', 'Dead letters', '/discard', '/discarded', '/reopen', '/correct'],
+  ['/replays', 'Replays', '/dry-run', '/replay'],
   ['/feeds', 'Feeds'],
   ['/activity', 'Activity'],
-] as const;
+];
 
-/** What is below a page belongs to it. */
-function isAt(page: string, { path }: Visit): boolean {
-  return path === page || (page !== '/' && path.startsWith(`${page}/`));
+function isAt(pages: readonly string[], { path }: Visit): boolean {
+  return pages.some((page) => path === page || (page !== '/' && path.startsWith(`${page}/`)));
 }
 
 function layout({ title, body }: Page, visit: Visit | undefined): Html {
@@ -119,7 +119,7 @@ ${visit && html`<script src="/assets/console.js" defer></script>`}
 <strong>cdr-ingest</strong>
 ${
   visit &&
-  html`<nav aria-label="Pages">${PAGES.map(([path, name]) => html`<a href="${path}" ${isAt(path, visit) && html`aria-current="page"`}>${name}</a> `)}</nav>
+  html`<nav aria-label="Pages">${PAGES.map(([path, name, ...others]) => html`<a href="${path}" ${isAt([path, ...others], visit) && html`aria-current="page"`}>${name}</a> `)}</nav>
 <form method="post" action="/sign-out">${csrfField(visit.session)}<span>${visit.session.username} (${visit.session.role})</span> <button>Sign out</button></form>`
 }
 </header>

@@ -2,7 +2,7 @@ import { exported } from '../dead-letters/export.ts';
 import { recordActivity } from '../store/activity.ts';
 import { readPage } from '../store/dead-letters/list.ts';
 import { readProblems } from '../store/dead-letters/problems.ts';
-import { cursorOf, isSort } from '../store/dead-letters/sort.ts';
+import { cursorOf, isSort, type Sort } from '../store/dead-letters/sort.ts';
 import { askBeforeReplay } from './ask-replay.ts';
 import { askBefore, closeAsShown, showDiscarded } from './closing.ts';
 import { deadLettersPage } from './page-dead-letters.ts';
@@ -42,13 +42,17 @@ function listedBy(query: URLSearchParams): FilterText {
   return { ...(!query.has('status') && { status: OPEN_STATUSES }), ...filterTextOf(query) };
 }
 
+function sortIn(query: URLSearchParams): Sort {
+  const asked = query.get('sort') ?? '';
+  return isSort(asked) ? asked : 'latest';
+}
+
 async function list({ url, context, session }: ConsoleRequest): Promise<ConsoleResponse> {
   const { sql, systemCurrency } = context;
   const query = url.searchParams;
   const filter = listedBy(query);
   const selection = readFilter(filter, new Date());
-  const asked = query.get('sort') ?? '';
-  const sort = isSort(asked) ? asked : 'latest';
+  const sort = sortIn(query);
   const after = cursorOf(query.get('after'), sort);
   const [page, totals] = await Promise.all([
     readPage(sql, selection, PAGE, { sort, after }),
@@ -76,6 +80,6 @@ async function exportCsv({ url, context, session }: ConsoleRequest): Promise<Con
     kind: 'file',
     type: 'text/csv; charset=utf-8',
     name: 'dead-letters.csv',
-    chunks: exported(sql, selection, { format: 'csv', systemCurrency }),
+    chunks: exported(sql, selection, { format: 'csv', systemCurrency, sort: sortIn(url.searchParams) }),
   };
 }

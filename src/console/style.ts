@@ -19,7 +19,7 @@ export const css = `
   --warn: #f2c873; --warn-soft: #372c14;
 } }
 * { box-sizing: border-box; }
-html { scroll-padding-top: 5rem; }
+html { scroll-padding-top: 5rem; } @media (max-width: 40rem) { html { scroll-padding-top: 10rem; } }
 body { margin: 0; font: 1rem/1.5 system-ui, sans-serif; color: var(--text); background: var(--page); }
 header { display: flex; flex-wrap: wrap; gap: .25rem 1.5rem; align-items: center; padding: .4rem 1rem; background: var(--raised); border-bottom: 1px solid var(--line); }
 header nav { display: flex; gap: .1rem .4rem; flex: 1; flex-wrap: wrap; }
