@@ -140,7 +140,7 @@ describe('the keyboard alone', () => {
     'finds a problem, discards three of its dead letters with a reason, and undoes that',
     async () => {
       const page = await signedIn(PHONE);
-      await openProblem(page, 'rejected of cots');
+      await openProblem(page, 'rejected: cots');
       for (let ticked = 0; ticked < 3; ticked += 1) {
         await tabTo(page, 'checkbox', /^Choose/, 2 * STOPS, ticked);
         await page.keyboard.press('Space');
@@ -172,7 +172,7 @@ describe('the keyboard alone', () => {
       const open = `responses @> '[{"key": "scustomer"}]' and status = 'dead'`;
       expect((await site.ids(open)).length).toBeGreaterThan(50);
       const page = await signedIn(PHONE);
-      await openProblem(page, 'rejected of scustomer');
+      await openProblem(page, 'rejected: scustomer');
       await tabTo(page, 'combobox', /^With/, STOPS);
       await page.keyboard.press('End');
       await tabTo(page, 'button', 'Dry run…', STOPS);

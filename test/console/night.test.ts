@@ -123,12 +123,12 @@ describe('an operator who is called at night', () => {
   it('finds the problem that most of them have', async () => {
     await page.getByRole('link', { name: 'open dead letters' }).click();
     await heading('Dead letters by problem');
-    expect(await page.getByRole('row').nth(1).textContent()).toMatch(/^rejected of scustomer60/);
+    expect(await page.getByRole('row').nth(1).textContent()).toMatch(/^rejected: scustomer60/);
     await pictures('groups');
   });
 
   it('reads the story of a call beside the stored one', async () => {
-    await page.getByRole('link', { name: 'conflict of uniqueid' }).click();
+    await page.getByRole('link', { name: 'conflict: uniqueid' }).click();
     await page.locator('tbody a').first().click();
     await heading(/^Dead letter \d+$/);
     await pictures('call');
@@ -136,7 +136,7 @@ describe('an operator who is called at night', () => {
 
   it('tries out all of the problem, and sees what would be charged', async () => {
     await page.goto(`${origin}/dead-letters`);
-    await page.getByRole('link', { name: 'rejected of scustomer' }).click();
+    await page.getByRole('link', { name: 'rejected: scustomer' }).click();
     await page.getByLabel('With').selectOption('all');
     await page.getByRole('button', { name: 'Dry run…' }).click();
     await page.getByRole('button', { name: /^Replay/ }).waitFor();
