@@ -110,9 +110,9 @@ describe('with texts that are hostile in every place', () => {
     [['dead', 'show', '3']],
     [['dead', 'export']],
     [['dead', 'export', '--json']],
-    [['dead', 'replay', '--dry-run']],
-    [['dead', 'replay', '--dry-run', '--json']],
-    [['dead', 'replay', '--dry-run', '--unverified']],
+    [['dead', 'replay', '--all', '--dry-run']],
+    [['dead', 'replay', '--all', '--dry-run', '--json']],
+    [['dead', 'replay', '--all', '--dry-run', '--unverified']],
     [['user', 'list']],
     [['user', 'list', '--json']],
   ])('`%s` prints them, and nothing that a terminal obeys', async (args) => {

@@ -122,7 +122,7 @@ describe('over TLS with an authority and client certificates of our own', () => 
     await run(['user', 'add', 'operator', '--role', 'operator'], database(), 'correct horse\n');
     expect(await run(['dead', 'list'], database())).toMatchObject({ code: 0 });
     // Nobody consumes any more: that the replay is sent is all that can be seen.
-    const replay = await startProcess(['dead', 'replay', '--limit', '1'], {
+    const replay = await startProcess(['dead', 'replay', '--all', '--limit', '1'], {
       ...database(),
       ...broker(),
       ...operator,
