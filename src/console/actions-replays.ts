@@ -9,6 +9,7 @@ import {
 } from '../dead-letters/prepare.ts';
 import { BrokerError } from '../dead-letters/replay-publisher.ts';
 import { replayFilter, selectForReplay } from '../dead-letters/selection.ts';
+import { readConsequences } from '../store/dead-letters/consequences.ts';
 import { isStillOperator } from '../store/sessions.ts';
 import { correctionOfManyIn, whyIn } from './mend-form.ts';
 import { type ConsoleResponse, errorPage } from './respond.ts';
@@ -27,6 +28,7 @@ export async function tryOut(request: ConsoleRequest): Promise<ConsoleResponse> 
 
 /** Starts a replay in the background, without a dry run. */
 export async function replayAtOnce(request: ConsoleRequest): Promise<ConsoleResponse> {
+  await expectAsShown(request);
   const { letters, wanted } = await wantedIn(request);
   return await startHere(request, () =>
     prepareReplay(request.context.database, { letters }, wanted, 'replay'),
@@ -79,6 +81,16 @@ async function startHere(
 function expectPrepared(prepared: PreparedReplay) {
   if (prepared.kind === 'prepared') return prepared;
   throw new InvalidInput(prepared.kind === 'nothing' ? 'there is nothing to replay' : prepared.why);
+}
+
+/** Throws InvalidInput where a page has shown what would be replayed, and that has changed since. */
+async function expectAsShown({ context, form }: ConsoleRequest): Promise<void> {
+  const expected = form.get('expected');
+  if (expected === null) return;
+  const { filter } = replayFilter(selectionIn(form), form.get('unverified') === '1');
+  const { fingerprint } = await readConsequences(context.sql, filter, context.systemCurrency);
+  if (fingerprint !== expected)
+    throw new InvalidInput('the dead letters have changed since they were shown: go back and look again');
 }
 
 function mayContinue({ context, session }: ConsoleRequest): () => Promise<boolean> {

@@ -50,6 +50,7 @@ function questionPage(
 ${consequencesOf(consequences)}
 ${left > 0 && notice('info', html`<p>${nounOf(left)} more selected. ${leftOut}</p>`)}
 <form class="act" method="post" action="/replay">${csrfField(session)}${hiddenFields(filter)}
+<input type="hidden" name="expected" value="${consequences.fingerprint}">
 ${isVouchedFor && html`<input type="hidden" name="unverified" value="1">`}
 <label>Limit <input name="limit" inputmode="numeric" placeholder="all"></label>
 <label>Calls per second <input name="rate" inputmode="decimal" placeholder="unlimited"></label>

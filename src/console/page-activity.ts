@@ -62,17 +62,18 @@ function objectOf({ why, ...detail }: Activity['detail']): Html[] {
     .map((part, index) => (index === 0 ? part : html`; ${part}`));
 }
 
-const PAGES: Readonly<Record<string, { path: string; word: string }>> = {
-  dead_letter: { path: '/dead-letters/', word: 'dead letter' },
-  replay: { path: '/replays/', word: 'replay' },
+const PAGES: Readonly<Record<string, { path: string; text: (value: string) => string; form: RegExp }>> = {
+  dead_letter: { path: '/dead-letters/', text: (id) => `dead letter ${id}`, form: /^\d{1,18}$/ },
+  replay: { path: '/replays/', text: (id) => `replay ${id}`, form: /^\d{1,18}$/ },
+  closed_at: { path: '/discarded?closed_at=', text: () => 'look, or undo', form: /^[\dTZ.:-]{27}$/ },
 };
 
 function partOf(name: string, value: unknown): Html | null {
   if (value === null || value === undefined) return null;
   const word = name.replaceAll('_', ' ');
   const page = PAGES[name];
-  if (page !== undefined && /^\d{1,18}$/.test(String(value)))
-    return html`<a href="${page.path}${String(value)}">${page.word} ${String(value)}</a>`;
+  if (page?.form.test(String(value)))
+    return html`<a href="${page.path}${String(value)}">${page.text(String(value))}</a>`;
   if (typeof value !== 'object') return html`${word}: ${String(value)}`;
   const parts = Object.entries(value).map(([key, part]) =>
     Array.isArray(value) ? textOf(part) : `${key} ${textOf(part)}`,

@@ -1,3 +1,4 @@
+import { createServer } from 'node:http';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openBrowser } from '../support/browser.ts';
@@ -162,6 +163,24 @@ describe('the console in a browser', () => {
     await page.getByRole('button', { name: 'Undo' }).waitFor();
     await page.goto(`${origin}/dead-letters/${id}`);
     expect(await page.locator('main').textContent()).toMatch(/discarded.*a test of the switch/s);
+  });
+
+  it('opens a link from another site for somebody who is signed in', async () => {
+    const elsewhere = createServer((_request, response) => {
+      response
+        .setHeader('content-type', 'text/html')
+        .end(`<a href="${origin}/dead-letters?key=cots">alert</a>`);
+    });
+    await new Promise<void>((resolve) => void elsewhere.listen(0, '127.0.0.1', () => resolve()));
+    const address = elsewhere.address();
+    const port = typeof address === 'object' ? address?.port : undefined;
+    // To a browser, another site than 127.0.0.1.
+    await page.goto(`http://localhost:${port}/`);
+    await page.getByRole('link', { name: 'alert' }).click();
+    await page.getByRole('heading', { level: 1, name: 'Dead letters' }).waitFor();
+    expect(new URL(page.url()).search).toBe('?key=cots');
+    elsewhere.close();
+    elsewhere.closeAllConnections();
   });
 
   it('fits a phone without scrolling sideways', async () => {

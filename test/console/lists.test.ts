@@ -156,6 +156,8 @@ describe('discarding', () => {
     expect(answer.status).toBe(303);
     expect(await statuses()).toEqual(['a discarded', 'b discarded', 'before discarded', 'c dead']);
     const result = await (await boss.get(answer.headers.get('location') ?? '')).text();
+    const later = (await (await boss.get('/activity')).text()).match(/\/discarded\?closed_at=[^"]*/g) ?? [];
+    expect(await boss.read(later[0] ?? '')).toContain('Discarded: 2 dead letters');
     expect(readable(result)).toContain('Discarded: 2 dead letters');
     const undone = await boss.post('/reopen/confirm', fieldsOf(result, '/reopen/confirm'));
     expect(undone.headers.get('location')).toBe('/dead-letters/list?reason=rejected&reopened=2');
@@ -244,6 +246,22 @@ describe('discarding', () => {
       expect(markup).not.toContain('evil');
       expect(markup).not.toContain('javascript:');
     }
+  });
+});
+
+describe('a replay without a dry run', () => {
+  it('shows first what it is about, and sends nothing if that has changed', async () => {
+    await db.persist([refused('a'), refused('b'), forged('f')]);
+    const shown = await (await boss.post('/replay/ask', { scope: 'all' })).text();
+    expect(readable(shown)).toContain('Replay 2 dead letters without a dry run?');
+    expect(readable(shown)).toContain('1 dead letter more selected. Not replayed:');
+    await db.execute(`update dead_letters set edits = '{"note":"x"}' where uniqueid = 'a'`);
+    const answer = await boss.post('/replay', fieldsOf(shown, '/replay'));
+    expect([answer.status, readable(await answer.text())]).toEqual([
+      400,
+      expect.stringContaining('changed since they were shown'),
+    ]);
+    expect(await statuses()).toEqual(['a dead', 'b dead', 'f dead']);
   });
 });
 

@@ -15,10 +15,13 @@ export interface Closing {
 }
 
 /**
- * `at` is the `closed_at` of all that were discarded, to the microsecond, so that this act can be undone. `changed`: the dead
+ * `at` is the `closed_at` of all that were discarded, to the microsecond, so that this act can be undone; the activity has it as well. `changed`: the dead
  * letters are not those that were shown, and nothing was done.
  */
 export type Closed = { kind: 'done'; count: number; at: string } | { kind: 'changed' };
+
+/** The time of the statement, of fixed form whatever the time zone of the session. */
+const NOW = `to_char(now() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
 
 /** What can be discarded of a selection: the dead ones. For `readConsequences`, so that it shows what will be done. */
 export function discardable(filter: DeadLetterFilter): DeadLetterFilter {
@@ -70,7 +73,7 @@ async function close(sql: Sql, filter: DeadLetterFilter, change: Change): Promis
   const { text, values } = conditionOf(filter);
   const place = (offset: number) => `$${values.length + offset}::text`;
   const detail = `${place(5)}::jsonb || jsonb_strip_nulls(jsonb_build_object('count', count(*), 'why', ${place(2)},
-    'dead_letter', case count(*) when 1 then min(id) end))`;
+    'dead_letter', case count(*) when 1 then min(id) end${change.act === 'discarded' ? `, 'closed_at', ${NOW}` : ''}))`;
   const statement = unprepared(
     `dead-letters.${change.act === 'discarded' ? 'discard' : 'reopen'}`,
     `with locked as materialized (
@@ -84,7 +87,7 @@ async function close(sql: Sql, filter: DeadLetterFilter, change: Change): Promis
       returning id),
     noted as (${activityOf(change.act, { who: place(1), program: place(3), detail }, 'from changed having count(*) > 0')})
     select (select holds from shown) as holds, (select count(*)::int from told) as count,
-      to_char(now() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as at`,
+      ${NOW} as at`,
   );
   const noted = { ...shownFilter(filter), ...(change.forGood && { for_good: true }) };
   const [row] = await sql<{ holds: boolean; count: number; at: string }>(statement, [
