@@ -64,7 +64,8 @@ describe('the page of who did what', () => {
     expect(rows).toHaveLength(1);
     expect(rows[0]).toContain('"to what"><a href="/replays/7">replay 7</a>');
     expect(rows[0]).toContain('filter: key cots, reasons rejected or failed');
-    const all = (await read('')).rows;
+    // The first one is the user whom this test has made.
+    const all = (await read('')).rows.slice(0, -1);
     const acts = all.map((row) => /data-label="what">([^<]*)/.exec(row)?.[1]);
     expect(acts.slice(-3)).toEqual(['replay started', 'user added', 'discarded']);
     expect(all.at(-1)).toMatch(/href="\/dead-letters\/\d+".*a test of the &lt;switch&gt;.*console/s);
