@@ -5,7 +5,7 @@
 -- The role must exist. What it had before on these objects is taken away first, so that it never has more.
 
 revoke all on users, currencies, customers, taxes, peers, invoices, cdrs, past_calls, past_sums, known_calls, dead_letters,
-  dead_letter_events, letter_keys, console_sessions, console_attempts, console_addresses, customer_keys,
+  dead_letter_events, dead_letter_keys, letter_keys, console_sessions, console_attempts, console_addresses, customer_keys,
   source_rules, heard, sequence_runs, replays, replay_letters, activity, _prisma_migrations from :"role";
 revoke all on sequence dead_letters_id_seq, dead_letter_events_id_seq, customer_keys_id_seq, replays_id_seq,
   activity_id_seq from :"role";
@@ -20,6 +20,7 @@ grant insert on cdrs to :"role";
 grant update (balance, charged, calls) on customers to :"role";
 grant update (calls, cost, tax, total) on invoices to :"role";
 grant select, insert, update on dead_letters, dead_letter_events to :"role";
+grant insert on dead_letter_keys to :"role";
 -- What it hears of feeds and switches, and by which rule each feed makes uniqueids.
 grant select, insert, update on source_rules, heard to :"role";
 grant select, insert, update, delete on sequence_runs to :"role";

@@ -36,7 +36,10 @@ beforeAll(async () => {
       now() - n * interval '10 seconds', now() - n * interval '10 seconds'
     from generate_series(${from}, ${from + PART - 1}) n
     cross join lateral (select (array['scustomer', 'cost', 'peer', 'taxes', 'end'])[1 + n % 5] as key) k`);
-  await db.execute('analyze dead_letters, customers');
+  await db.execute(
+    `insert into dead_letter_keys (key, dead_letter) select key, id from dead_letters, unnest(search_keys) key`,
+  );
+  await db.execute('analyze dead_letters, dead_letter_keys, customers');
 });
 
 afterAll(async () => {

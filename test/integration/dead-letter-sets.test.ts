@@ -7,6 +7,7 @@ import {
   reopenDeadLetters,
 } from '../../src/store/dead-letters/close.ts';
 import { readConsequences } from '../../src/store/dead-letters/consequences.ts';
+import { pruneDeadLetters } from '../../src/store/dead-letters/edit.ts';
 import { fillDeadLetters } from '../../src/store/dead-letters/fill.ts';
 import { readEvents } from '../../src/store/dead-letters/history.ts';
 import { readPage } from '../../src/store/dead-letters/list.ts';
@@ -36,7 +37,7 @@ afterAll(async () => {
 });
 
 beforeEach(async () => {
-  await db.execute('truncate dead_letters, dead_letter_events, activity');
+  await db.execute('truncate dead_letters, dead_letter_events, dead_letter_keys, activity');
 });
 
 /** Calls that are refused: of customers that do not exist, or with a peer that does not. */
@@ -62,6 +63,21 @@ describe('a search', () => {
     expect(await found('+49302')).toEqual(['Call-A']);
     expect(await found('0044303')).toEqual(['Call-A']);
     expect(await found('49301')).toEqual([]);
+  });
+
+  it('finds an id, or a part of the name of a customer, in which nothing is a pattern', async () => {
+    await db.persist([refused('a', { scustomer: 1, peer: 9 }), refused('b', { scustomer: 3, peer: 9 })]);
+    const [{ id = '' } = {}] = await db.rows(`select id::text from dead_letters where uniqueid = 'b'`);
+    expect(await found(` ${id} `)).toEqual(['b']);
+    expect(await found('THR')).toEqual(['b']);
+    for (const pattern of ['t%e', '%', 'o_e', 't', '\\\\']) expect(await found(pattern)).toEqual([]);
+  });
+
+  it('finds nothing any more of what is pruned', async () => {
+    await db.persist([refused('old')]);
+    await discardDeadLetters(db.sql, {}, { by: 'boss', why: 'tests', program: 'command' });
+    expect(await pruneDeadLetters(db.sql, new Date(Date.now() + 60_000))).toBe(1);
+    expect(await db.rows('select key from dead_letter_keys')).toEqual([]);
   });
 });
 
@@ -213,7 +229,8 @@ describe('no dead letter becomes resolved whose call is not stored', () => {
 
 describe('rows of a version before', () => {
   const makeOld = () =>
-    db.execute(`update dead_letters set search_keys = null, answer_key = null, closed_for_good = false`);
+    db.execute(`with gone as (delete from dead_letter_keys)
+      update dead_letters set search_keys = null, answer_key = null, closed_for_good = false`);
 
   it('are grouped and found by uniqueid at once, and by everything else when they have been filled', async () => {
     await db.persist([refused('Old-1', { callid: 'Sip-1' }), refused('Old-2', { scustomer: 1, peer: 9 })]);

@@ -225,6 +225,7 @@ describe('a worker with only the minimum grants', () => {
       'customer_keys select',
       'customers select',
       'dead_letter_events insert select update',
+      'dead_letter_keys insert',
       'dead_letters insert select update',
       'heard insert select update',
       'invoices select',

@@ -6,6 +6,14 @@ ADD COLUMN     "reopened_at" TIMESTAMPTZ(6),
 ADD COLUMN     "search_keys" TEXT[];
 
 -- CreateTable
+CREATE TABLE "dead_letter_keys" (
+    "key" TEXT NOT NULL,
+    "dead_letter" BIGINT NOT NULL,
+
+    CONSTRAINT "dead_letter_keys_pkey" PRIMARY KEY ("key","dead_letter")
+);
+
+-- CreateTable
 CREATE TABLE "replays" (
     "id" BIGSERIAL NOT NULL,
     "state" TEXT NOT NULL,

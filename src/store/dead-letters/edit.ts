@@ -73,9 +73,11 @@ const PRUNED_AT_ONCE = 5000;
 const PRUNE = statement(
   'dead-letters.prune',
   `with old as materialized (
-    select id from dead_letters where status in ('resolved', 'discarded') and coalesce(closed_at, last_dead_at) < $1
+    select id, search_keys from dead_letters where status in ('resolved', 'discarded') and coalesce(closed_at, last_dead_at) < $1
     order by id limit ${PRUNED_AT_ONCE} for update skip locked),
   history as (delete from dead_letter_events e using old where e.dead_letter = old.id),
+  keys as (delete from dead_letter_keys k using old, unnest(old.search_keys) as own
+    where k.key = own and k.dead_letter = old.id),
   gone as (delete from dead_letters d using old where d.id = old.id returning d.id)
   select count(*)::int as count from gone`,
 );

@@ -1,6 +1,7 @@
 import { searchKeysOf } from '../../domain/dead-letter.ts';
 import { keptFields } from '../../domain/kept.ts';
 import { type Sql, statement } from '../sql.ts';
+import { insertKeysOf } from './insert.ts';
 
 /** Rows per transaction, so that locks are short. */
 const FILLED_AT_ONCE = 500;
@@ -31,7 +32,8 @@ const FILL = statement(
       closed_for_good = d.closed_for_good or d.status = 'discarded' and coalesce((select e.event = 'merged'
         from dead_letter_events e where e.dead_letter = d.id and e.event in ('discarded', 'merged')
         order by e.id desc limit 1), false)
-    from locked l where d.id = l.id returning d.id)
+    from locked l where d.id = l.id returning d.id, d.search_keys),
+  found_by as (${insertKeysOf('filled')})
   select count(*)::int as count from filled`,
 );
 

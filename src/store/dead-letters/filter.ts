@@ -43,7 +43,8 @@ const NAME_MIN = 2;
  * Each part has its index, so that PostgreSQL combines what they find (BitmapOr). Rows of versions before have no search
  * keys, only a uniqueid.
  */
-const searched = (p: string) => `(d.search_keys @> array[${p}::json ->> 'key']
+const searched = (p: string) => `(
+  d.id = any(array(select k.dead_letter from dead_letter_keys k where k.key = ${p}::json ->> 'key'))
   or d.uniqueid = ${p}::json ->> 'uniqueid' or d.id = (${p}::json ->> 'id')::bigint
   or d.scustomer = any(array(select c.id from customers c where c.name ilike ${p}::json ->> 'name')))`;
 

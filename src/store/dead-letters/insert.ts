@@ -46,7 +46,12 @@ export const insertDeadLetters = `
     status = case when excluded.verified and d.status = 'resolved' or ${IS_SENT_AGAIN} then 'dead' else d.status end,
     closed_at = case when excluded.verified and d.status = 'resolved' or ${IS_SENT_AGAIN} then null else d.closed_at end,
     reopened_at = case when ${IS_SENT_AGAIN} then now() else d.reopened_at end
-  returning id, reopened_at = now() as is_reopened`;
+  returning id, search_keys, reopened_at = now() as is_reopened`;
+
+/** What these dead letters, or others with `id` and `search_keys`, are found by. */
+export const insertKeysOf = (letters: string) => `
+  insert into dead_letter_keys (key, dead_letter) select key, id from ${letters}, unnest(search_keys) as key
+  on conflict do nothing`;
 
 interface DeadLetterRow {
   reason: DeadReason;

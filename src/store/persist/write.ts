@@ -1,4 +1,4 @@
-import { type DeadLetterRows, insertDeadLetters, lettersIn } from '../dead-letters/insert.ts';
+import { type DeadLetterRows, insertDeadLetters, insertKeysOf, lettersIn } from '../dead-letters/insert.ts';
 import { isOpen } from '../open-invoices.ts';
 import { forgetStatements } from '../prisma.ts';
 import { type Sql, statement } from '../sql.ts';
@@ -67,7 +67,8 @@ export const WRITE = statement(
   writeWith({
     kept: `letter as materialized (${lettersIn('$4')}),
 dead as (${insertDeadLetters}),
-told as (insert into dead_letter_events (dead_letter, event) select id, 'reopened' from dead where is_reopened),`,
+told as (insert into dead_letter_events (dead_letter, event) select id, 'reopened' from dead where is_reopened),
+found_by as (${insertKeysOf('dead')}),`,
     checked: `settle_moved('dead letters that the database leaves out without an error:',
     array(select (select count(*) from letter)::int - count(*)::int from dead
       having count(*) <> (select count(*) from letter))) as letters,`,
