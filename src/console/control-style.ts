@@ -6,7 +6,8 @@ label { display: grid; gap: .15rem; font-size: .9rem; }
 label.tick { display: inline-flex; grid-auto-flow: column; align-items: center; gap: .5rem; min-height: 2.5rem; font-size: 1rem; }
 input, select, textarea, button, .button { font: inherit; padding: .4rem .7rem; border: 1px solid var(--edge); border-radius: .35rem; background: var(--page); color: var(--text); max-width: 100%; min-height: 2.5rem; }
 input[type=checkbox], input[type=radio] { width: 1.5rem; height: 1.5rem; min-height: 0; margin: 0; padding: 0; flex: none; accent-color: var(--accent); }
-fieldset { display: flex; flex-wrap: wrap; gap: .3rem 1rem; align-items: end; margin: .6rem 0; padding: .4rem .8rem .7rem; border: 1px solid var(--line); border-radius: .35rem; min-width: 0; } legend { max-width: 100%; overflow-wrap: anywhere; } fieldset p, fieldset .row { flex-basis: 100%; margin: 0; }
+fieldset { display: flex; flex-wrap: wrap; gap: .3rem 1rem; align-items: end; margin: .6rem 0; padding: .4rem .8rem .7rem; border: 1px solid var(--line); border-radius: .35rem; min-width: 0; } legend { max-width: 100%; overflow-wrap: anywhere; } fieldset label:not(.tick) { flex: 0 1 18rem; min-width: 0; } fieldset label:not(.tick) > :is(input, select) { width: 100%; }
+fieldset p, fieldset .row { flex-basis: 100%; margin: 0; }
 textarea { width: 100%; min-height: 8rem; font-family: ui-monospace, monospace; font-size: .9rem; }
 ::placeholder { color: var(--muted); opacity: 1; }
 button, .button { cursor: pointer; background: var(--soft); display: inline-flex; align-items: center; text-decoration: none; }

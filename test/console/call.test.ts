@@ -68,7 +68,7 @@ describe('the page of one call', () => {
       /Sent by switch Customer Harbour &lt;Hotel&gt; \(1\) Cost 2\.25 USD Tax 0\.00 USD Charged 2\.25 /,
     );
     expect(markup).toMatch(
-      /<tr class="differs"><th scope="row">.*cost<\/th>\s*<td data-label="received">[^<]*3[^<]*<\/td><td data-label="stored">[^<]*2\.25/,
+      /<tr class="differs"><th scope="row">.*cost<\/span><\/th>\s*<td data-label="received"><span>[^<]*3[^<]*<\/span><\/td><td data-label="stored"><span>[^<]*2\.25/,
     );
   });
 
