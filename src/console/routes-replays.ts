@@ -1,5 +1,5 @@
 import { type LettersOnly, readReplayLetters } from '../store/replays/letters.ts';
-import { type ReplayRow, readReplayRow, readReplays } from '../store/replays/read.ts';
+import { type ReplayRow, readReplay, readReplays } from '../store/replays/read.ts';
 import { readDryRunSums } from '../store/replays/sums.ts';
 import { replayAtOnce, replayTried, resume, stop, tryOut } from './actions-replays.ts';
 import { dryRunPage, dryRunProgressPage } from './page-dry-run.ts';
@@ -18,7 +18,7 @@ export const replayRoutes: readonly Route[] = [
     method: 'GET',
     path: /^\/replays\/(\d{1,18})\.json$/,
     handle: async ({ context }, id) => {
-      const row = await readReplayRow(context.sql, id);
+      const row = await readReplay(context.sql, id);
       return row === undefined ? NOT_FOUND : { kind: 'json', value: progressOf(row) };
     },
   },
@@ -26,7 +26,7 @@ export const replayRoutes: readonly Route[] = [
     method: 'GET',
     path: /^\/replays\/(\d{1,18})$/,
     handle: async (request, id) => {
-      const row = await readReplayRow(request.context.sql, id);
+      const row = await readReplay(request.context.sql, id);
       return row === undefined ? NOT_FOUND : await pageOf(row, request);
     },
   },

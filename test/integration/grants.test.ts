@@ -172,6 +172,9 @@ describe('a worker with only the minimum grants', () => {
     expect({ ...tried, stdout: '' }).toEqual({ code: 0, stderr: '', stdout: '' });
     expect((await dead('replay', '--uniqueid', 'refused')).code).toBe(0);
     expect(await deadLetterOf('refused')).toEqual(['rejected resolved']);
+  });
+
+  it('leaves an operator who has only the minimum grants to list, discard and reopen', async () => {
     expect((await dead('discard', '--uniqueid', 'past', '--why', 'known', '--yes')).code).toBe(0);
     expect((await dead('reopen', '--uniqueid', 'past', '--why', 'no', '--yes')).code).toBe(0);
     expect((await dead('discard', '--uniqueid', 'past', '--why', 'known', '--yes')).code).toBe(0);

@@ -10,6 +10,7 @@ import { replayFilter, selectForReplay } from '../../dead-letters/selection.ts';
 import { feedsIn } from '../../sources-file.ts';
 import type { Database } from '../../store/database.ts';
 import { readConsequences } from '../../store/dead-letters/consequences.ts';
+import { readReplayRow } from '../../store/replays/read.ts';
 import { readDryRunSums } from '../../store/replays/sums.ts';
 import { Feeds } from '../../worker/feeds.ts';
 import { withDatabase } from '../database.ts';
@@ -95,7 +96,8 @@ async function goOn(ids: string[], options: ReplayOptions): Promise<void> {
   await withDatabase(config, { ...deadSession, poolSize: POOL }, async (database) => {
     const operator = await signIn(database.sql, config);
     const order = { operator, program: 'command' as const, ...limits };
-    if (dryRunId !== undefined && mayAsk(options)) {
+    const isReady = dryRunId !== undefined && (await readReplayRow(database.sql, id))?.startable === true;
+    if (isReady && mayAsk(options)) {
       printSums(await readDryRunSums(database.sql, id));
       await ask(`Replay what dry run ${id} has tried?`);
     }

@@ -5,7 +5,7 @@ import { timeOf } from '../../dead-letters/format.ts';
 import { readCount } from '../../dead-letters/input.ts';
 import { stopReplay } from '../../dead-letters/prepare.ts';
 import { lettersOnly, type ReplayLetter, readReplayLetters } from '../../store/replays/letters.ts';
-import { type ReplayRow, readReplayRow, readReplays } from '../../store/replays/read.ts';
+import { type ReplayRow, readReplay, readReplays } from '../../store/replays/read.ts';
 import { readDryRunSums } from '../../store/replays/sums.ts';
 import type { Sql } from '../../store/sql.ts';
 import { withDatabase } from '../database.ts';
@@ -64,7 +64,7 @@ async function replays(given: string | undefined, { only, limit, json }: Replays
       else printTable(HEAD, found.map(replayRow));
       return;
     }
-    const row = await readReplayRow(sql, id);
+    const row = await readReplay(sql, id);
     if (row === undefined) throw new CommandError(`there is no replay ${id}`);
     const letters = await readReplayLetters(sql, id, { limit: rows, only: wanted });
     if (json) printJson({ ...row, letters });

@@ -2,6 +2,7 @@ import type { Program } from '../../domain/activity.ts';
 import type { ReplayState } from '../../domain/replay-state.ts';
 import { type Sql, statement } from '../sql.ts';
 import { DRY_RUN_HOURS, isInterrupted } from './claim.ts';
+import { countResults } from './letters.ts';
 
 /** A replay, or a dry run that has not been replayed, by column. */
 export interface ReplayRow {
@@ -48,6 +49,25 @@ const ONE = statement('replays.read-one', `select ${COLUMNS} from replays r wher
 export async function readReplayRow(sql: Sql, id: string): Promise<ReplayRow | undefined> {
   const [row] = await sql<ReplayRow>(ONE, [id]);
   return row;
+}
+
+/**
+ * The same for people: of a replay whose process has gone, the numbers are not those that it wrote last, since workers finish
+ * what it had sent.
+ */
+export async function readReplay(sql: Sql, id: string): Promise<ReplayRow | undefined> {
+  const row = await readReplayRow(sql, id);
+  if (row?.kind !== 'replay' || (row.state !== 'interrupted' && row.state !== 'failed')) return row;
+  const counts = await countResults(sql, id);
+  const { resolved = 0, refused = 0, skipped = 0, replaying = 0, 'taken over': taken_over = 0 } = counts;
+  return {
+    ...row,
+    sent: resolved + refused + taken_over + replaying,
+    resolved,
+    refused,
+    taken_over,
+    skipped,
+  };
 }
 
 const LIST = statement(
