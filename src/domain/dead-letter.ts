@@ -181,6 +181,20 @@ export function searchKey(text: string): string {
   return cut(text.trim().toLowerCase(), IDENTIFIER_MAX);
 }
 
+/** A number as people type it: in groups, with or without the sign of an international one. */
+const TYPED_NUMBER = /^\+?[\d\s()./-]+$/;
+
+/**
+ * The search keys that a text may mean: itself, and of a number the ways in which switches write it (`+31…`, `0031…`, `31…`).
+ */
+export function searchKeysFor(text: string): string[] {
+  const key = searchKey(text);
+  if (!TYPED_NUMBER.test(key)) return [key];
+  const digits = key.replace(/\D/g, '');
+  const international = digits.replace(/^00/, '');
+  return [...new Set([key, digits, international, `+${international}`, `00${international}`])];
+}
+
 /** By what a call is found. */
 export function searchKeysOf(fields: Fields): string[] {
   const keys = SEARCHED.map((name) => searchKey(textOf(fields[name]) ?? ''));

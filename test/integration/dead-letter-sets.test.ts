@@ -62,7 +62,21 @@ describe('a search', () => {
     expect(await found('+49301')).toEqual(['Call-A', 'Call-B']);
     expect(await found('+49302')).toEqual(['Call-A']);
     expect(await found('0044303')).toEqual(['Call-A']);
-    expect(await found('49301')).toEqual([]);
+    expect(await found('4930')).toEqual([]);
+  });
+
+  it('finds a number in each way in which people and switches write it', async () => {
+    await db.persist([
+      refused('plus', { snumber: '+31205550005' }),
+      refused('zeros', { cnumber: '0031205550005' }),
+      refused('bare', { dnumber: '31205550005' }),
+      refused('1765310000.10'),
+      refused('national', { snumber: '0205550005' }),
+    ]);
+    for (const typed of ['+31205550005', '0031205550005', '31205550005', '+31 (20) 555-0005'])
+      expect(await found(typed)).toEqual(['bare', 'plus', 'zeros']);
+    expect(await found('020 555 0005')).toEqual(['national']);
+    expect(await found('1765310000.10')).toEqual(['1765310000.10']);
   });
 
   it('finds an id, or a part of the name of a customer, in which nothing is a pattern', async () => {

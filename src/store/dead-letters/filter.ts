@@ -1,4 +1,4 @@
-import { searchKey } from '../../domain/dead-letter.ts';
+import { searchKeysFor } from '../../domain/dead-letter.ts';
 import type { DeadReason } from '../../domain/outcome.ts';
 import { type DeadLetterStatus, openStatuses } from '../../domain/record.ts';
 
@@ -14,8 +14,8 @@ export interface DeadLetterFilter {
   /** The first parameter that the reply names, '' for none: what problems are grouped by. */
   answerKey?: string;
   /**
-   * A whole uniqueid, callid or number, small and capital letters alike; the id of a dead letter; or a part of its
-   * customer's name.
+   * A whole uniqueid, callid or number, small and capital letters alike, a number also without its `+` or 00; the id of a
+   * dead letter; or a part of its customer's name.
    */
   search?: string;
   customer?: number;
@@ -44,14 +44,15 @@ const NAME_MIN = 2;
  * keys, only a uniqueid.
  */
 const searched = (p: string) => `(
-  d.id = any(array(select k.dead_letter from dead_letter_keys k where k.key = ${p}::json ->> 'key'))
+  d.id = any(array(select k.dead_letter from dead_letter_keys k 
+    where k.key = any(array(select json_array_elements_text(${p}::json -> 'keys')))))
   or d.uniqueid = ${p}::json ->> 'uniqueid' or d.id = (${p}::json ->> 'id')::bigint
   or d.scustomer = any(array(select c.id from customers c where c.name ilike ${p}::json ->> 'name')))`;
 
 function searchFor(search: string) {
   const text = search.trim();
   return JSON.stringify({
-    key: searchKey(text),
+    keys: searchKeysFor(text),
     uniqueid: text,
     id: /^\d{1,18}$/.test(text) ? text : null,
     name: text.length < NAME_MIN ? null : `%${text.replace(/[\\%_]/g, '\\$&')}%`,
