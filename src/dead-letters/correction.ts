@@ -81,6 +81,9 @@ function readRename(pair: string): [from: string, to: string] {
     throw new InvalidInput(
       `rename: expected old=new, where new is a parameter of the call, such as cots=cost, got ${jsonText(pair)}`,
     );
+  // No record keeps this key.
+  if (from === '__proto__')
+    throw new InvalidInput(`rename: __proto__ cannot be renamed: set ${to}, and take __proto__ out`);
   return [expectFree('rename', from), to];
 }
 

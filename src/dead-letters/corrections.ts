@@ -111,7 +111,8 @@ function editsOf(
     return names.length === 0 ? { edits: row.edits, changes: {} } : UNREADABLE;
   }
   const now = withEdits(received, row.edits);
-  const next: Record<string, string | null> = Object.fromEntries(
+  // Names of a sender's own making: not keys of an object, which has some from the start.
+  const next = new Map<string, string | null>(
     unset.filter((name) => Object.hasOwn(now, name)).map((name) => [name, null]),
   );
   const isLeaving = (name: string) => unset.includes(name) || Object.hasOwn(rename, name);
@@ -122,10 +123,10 @@ function editsOf(
     if (value.kind === 'left') return value.why;
     if (!isAbsent(now, to) && !isLeaving(to))
       return `has both ${shown(from)} and ${to}: take one of them out`;
-    next[from] ??= null;
-    next[to] = value.text;
+    if (!next.has(from)) next.set(from, null);
+    next.set(to, value.text);
   }
-  return merged(received, row.edits, now, { ...next, ...set });
+  return merged(received, row.edits, now, { ...Object.fromEntries(next), ...set });
 }
 
 export const UNREADABLE = 'the body cannot be read, so no parameter can be corrected: replace the body';

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { selectionOf } from '../../src/commands/dead/options.ts';
 import { readDeadLetterView } from '../../src/dead-letters/history.ts';
 import { readSelection, type SelectionText } from '../../src/dead-letters/selection.ts';
 import { readPage } from '../../src/store/dead-letters/list.ts';
@@ -63,6 +64,22 @@ describe('dead list', () => {
     [{ since: '2020-01-01T00:00', customer: '700' }, ['a-1']],
   ])('filters by %j', async (text, expected) => {
     expect(await found(text)).toEqual(expected);
+  });
+
+  it.each(['reason', 'status', 'code', 'search', 'customer', 'machine', 'uniqueid', 'since', 'until'])(
+    'refuses --%s without a value: of a variable that is not set it would select everything',
+    (option) => {
+      const refused = `--${option}: expected a value, got ""`;
+      expect(() => selectionOf([], { source: '', key: '', [option]: ' ' })).toThrow(refused);
+    },
+  );
+
+  it('discards nothing where a filter has no value', async () => {
+    const args = ['discard', '--reason', 'rejected', '--machine', '', '--why', 'x', '--yes'];
+    expect(await site.dead(args)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('--machine: expected a value, got ""'),
+    });
   });
 
   it('combines filters and ids, and reads page by page', async () => {

@@ -62,7 +62,7 @@ describe('a correction as it is typed', () => {
 
   it.each([
     ...['cots', 'cots=cot', '=cost', 'cost=cost', 'cots=validation', 'cots=auth_username', '\0=cost'],
-    ...['auth_username=note', 'auth_password=note', 'validation=note', 'uniqueid=note'],
+    ...['auth_username=note', 'auth_password=note', 'validation=note', 'uniqueid=note', '__proto__=cost'],
   ])('renames nothing by %j', (pair) => {
     expect(() => readCorrection({ rename: [pair] })).toThrow(InvalidInput);
   });
@@ -135,6 +135,14 @@ describe('a correction of a dead letter', () => {
     expect(editsAfter({ rename: ['snumber=dnumber', 'dnumber=snumber'] }, swapped)).toEqual({
       dnumber: '1',
       snumber: '2',
+    });
+  });
+
+  it('renames a parameter that has the name of something every object has', () => {
+    const call = { ...CALL, constructor: '1.50' };
+    expect(editsAfter({ rename: ['constructor=cost'] }, letter({}, call))).toEqual({
+      constructor: null,
+      cost: '1.50',
     });
   });
 

@@ -66,6 +66,23 @@ describe('what a dry run has tried', () => {
     );
   });
 
+  it('exits 1 where something that was left out is still dead', async () => {
+    await deadLetters('left', 2);
+    const { id } = await site.deadJson<DryRunJson>(['replay', '--machine', 'left', '--dry-run']);
+    await site.db.execute(`update dead_letters set edits = '{"cost": "9"}' where uniqueid = 'left-1'`);
+    expect((await site.dead(['replay', '--dry-run-id', id])).code).toBe(1);
+    const ids = await site.ids(`machine = 'left' and status = 'dead'`);
+    expect((await site.dead(['replay', ...ids, '--rename', 'colour=note'])).code).toBe(1);
+    expect((await site.dead(['replay', ...ids])).code).toBe(0);
+  });
+
+  it('exits 0 where something was left out because it has been resolved since', async () => {
+    await deadLetters('meanwhile', 2);
+    const { id } = await site.deadJson<DryRunJson>(['replay', '--machine', 'meanwhile', '--dry-run']);
+    await site.dead(['replay', '--uniqueid', 'meanwhile-1']);
+    expect((await site.dead(['replay', '--dry-run-id', id])).code).toBe(0);
+  });
+
   it('is replayed once: a second start is refused, and names it', async () => {
     await deadLetters('once', 1);
     const { id } = await site.deadJson<DryRunJson>(['replay', '--machine', 'once', '--dry-run']);

@@ -28,8 +28,23 @@ export function addSelection(command: Command): Command {
     .option('--until <time>', 'last died before this time: 2h, 7d or ISO 8601');
 }
 
+/** Filters whose empty value says nothing. Of a script's variable that is not set it would select everything. */
+const NEED_VALUE = [
+  'reason',
+  'status',
+  'code',
+  'search',
+  'customer',
+  'machine',
+  'uniqueid',
+  'since',
+  'until',
+] as const satisfies readonly (keyof SelectionOptions)[];
+
 /** Reads a selection. Throws ConfigError if it is invalid. */
 export function selectionOf(ids: readonly string[], options: SelectionOptions): DeadLetterFilter {
+  const empty = NEED_VALUE.find((name) => options[name]?.trim() === '');
+  if (empty !== undefined) throw new ConfigError(`--${empty}: expected a value, got ""`);
   return fromOptions(() => readSelection({ ...options, ids }, new Date()));
 }
 

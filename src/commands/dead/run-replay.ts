@@ -10,6 +10,7 @@ import {
 } from '../../dead-letters/replay-publisher.ts';
 import { runReplay } from '../../dead-letters/run.ts';
 import type { Database } from '../../store/database.ts';
+import { hasLeftOpen } from '../../store/replays/letters.ts';
 import { readReplayRow } from '../../store/replays/read.ts';
 import { readDryRunSums } from '../../store/replays/sums.ts';
 import type { Feeds } from '../../worker/feeds.ts';
@@ -71,7 +72,7 @@ async function endingOf({ sql }: Database, id: string): Promise<string> {
   return `dry run ${id} is not complete: ${row?.problem ?? 'it was stopped'}`;
 }
 
-/** Claims a replay and runs it to its end. Returns whether all its dead letters were resolved. */
+/** Claims a replay and runs it to its end. Returns whether nothing of it is left to an operator. */
 export async function runHere(
   database: Database,
   config: ReplayConfig,
@@ -99,8 +100,9 @@ export async function runHere(
     const progress = await runReplay(run, { ...settings, onProgress: bar.update });
     bar.stop();
     await printReplay(database.sql, { id: run.id, progress }, printed);
-    const { dead, takenOver, sent } = progress;
-    return dead === 0 && takenOver === 0 && progress.selected - sent - progress.skipped === 0;
+    const { dead, takenOver, sent, skipped } = progress;
+    if (dead > 0 || takenOver > 0 || progress.selected > sent + skipped) return false;
+    return skipped === 0 || !(await hasLeftOpen(database.sql, run.id));
   } catch (error) {
     throw brokerFailure(error, `to continue: cdr-ingest dead replay --resume ${run.id}`);
   } finally {

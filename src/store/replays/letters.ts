@@ -79,6 +79,18 @@ export async function countResults(sql: Sql, id: string): Promise<ResultCounts> 
   return row?.counts ?? {};
 }
 
+const LEFT_OPEN = statement(
+  'replays.left-open',
+  `select exists (select from replay_letters l join dead_letters d on d.id = l.dead_letter
+   where l.replay = $1::bigint and l.skipped is not null and d.is_open) as "leftOpen"`,
+);
+
+/** Whether something that a replay left out still waits for an operator. */
+export async function hasLeftOpen(sql: Sql, id: string): Promise<boolean> {
+  const [row] = await sql<{ leftOpen: boolean }>(LEFT_OPEN, [id]);
+  return row?.leftOpen === true;
+}
+
 const CODES = statement(
   'replays.codes',
   `with letter as (${lettersOf})
