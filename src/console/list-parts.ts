@@ -15,7 +15,7 @@ export function searchForm(search: string | undefined): Html {
 /** The money at stake, and how many are left out of it because nobody knows who sent them. */
 export function atStake(amounts: readonly Money[], unverified: number): Html {
   return html`${amounts.length === 0 ? 'none' : sums(amounts)}${
-    unverified > 0 && html` <small>without ${grouped(unverified)} of unknown senders</small>`
+    unverified > 0 && html` <small>not counting ${grouped(unverified)} of unknown senders</small>`
   }`;
 }
 

@@ -46,9 +46,18 @@ export function orderFacts(row: ReplayRow): Html {
   ]);
 }
 
+/** The parts of a selection whose names are not those of the lists. */
+const NAMES: Readonly<Record<string, string>> = {
+  reasons: 'reason',
+  statuses: 'status',
+  answerKey: 'refused for',
+};
+
 function selectionWords(filter: ReplayRow['filter']): string {
   const parts = Object.entries(filter).flatMap(([name, value]) =>
-    value === null || value === '' ? [] : [`${name} ${Array.isArray(value) ? value.join(' or ') : value}`],
+    value === null || value === ''
+      ? []
+      : [`${NAMES[name] ?? name} ${Array.isArray(value) ? value.join(' or ') : value}`],
   );
   return parts.length === 0 ? '' : ` (${parts.join(', ')})`;
 }

@@ -37,12 +37,22 @@ export function nextSteps(view: StepsView): string[] {
       return [
         ...stepsToMend(view),
         ...vouching(view),
-        `To see what would become of it, before the same without --dry-run: ${replayCommand(view, '--dry-run')}`,
-        `To close it without storing the call: dead discard ${id} --why "…"`,
+        `To see what would become of it, changing nothing: ${replayCommand(view, `${tryingWith(view)}--dry-run`)}`,
+        ...(isConflict(view) ? [] : [`To close it without storing the call: dead discard ${id} --why "…"`]),
       ];
     default:
       return status satisfies never;
   }
+}
+
+/** Whether it differs from the call that is stored under its uniqueid: its own steps say how to close it. */
+function isConflict({ deadLetter: { reason }, stored, differences }: StepsView): boolean {
+  return reason === 'conflict' && (stored === null || differences.length > 0);
+}
+
+/** A conflict that is tried as it is stays one. */
+function tryingWith(view: StepsView): string {
+  return isConflict(view) ? `${NEW_UNIQUEID} ` : '';
 }
 
 function mergedStep(into: number | null): string {
@@ -109,6 +119,7 @@ function cannotBeSent(view: StepsView): string[] {
 }
 
 const NEW_BODY = '--body FILE --why "…"';
+const NEW_UNIQUEID = '--set uniqueid=VALUE --why "…"';
 
 function rejectedSteps(view: StepsView): string[] {
   const { source, responses } = view.deadLetter;
@@ -169,12 +180,11 @@ function unknownParameterSteps(key: string, view: StepsView): string[] {
 
 function conflictSteps(view: StepsView): string[] {
   const { id } = view.deadLetter;
-  if (view.stored !== null && view.differences.length === 0)
+  if (!isConflict(view))
     return ['With its corrections it says the same as the stored call: a replay resolves it.'];
   return [
-    `If the stored call is right, it stays as it is: dead discard ${id} --why "…"`,
-    `If both took place under one uniqueid, store this one under another: ${replayCommand(view, '--set uniqueid=VALUE --why "…"')}`,
-    'A replay never changes a stored call.',
+    `If the stored call is right, close this one: dead discard ${id} --why "…"`,
+    `If both took place, store this one as well, under another uniqueid: ${replayCommand(view, NEW_UNIQUEID)}`,
   ];
 }
 

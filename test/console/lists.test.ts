@@ -56,7 +56,7 @@ describe('the first page of dead letters', () => {
     await db.execute(`update dead_letters set last_dead_at = now() - interval '3 hours',
       first_dead_at = now() - interval '2 days' where uniqueid = 'a'`);
     const said = await boss.read('/dead-letters');
-    expect(said).toContain('4 dead letters open; money at stake: 6.00 USD without 1 of unknown senders');
+    expect(said).toContain('4 dead letters open; money at stake: 6.00 USD not counting 1 of unknown senders');
     expect(said).toMatch(/rejected: scustomer 2 5\.00 USD 1 2 /);
     expect(said).toMatch(/rejected: peer 1 1\.00 USD 1 1 /);
     expect(said).toMatch(/unauthenticated/);
@@ -140,7 +140,7 @@ describe('discarding', () => {
     await db.persist([refused('a'), refused('b', { scustomer: 77, peer: 9, currency: 'EUR' }), forged('f')]);
     const said = readable(await ask({ scope: 'all' }));
     expect(said).toContain('Discard 3 dead letters?');
-    expect(said).toContain('Money at stake 2.50 EUR, 2.50 USD without 1 of unknown senders');
+    expect(said).toContain('Money at stake 2.50 EUR, 2.50 USD not counting 1 of unknown senders');
     expect(said).toContain('1 dead letter comes from senders who are not verified');
     expect(said).toMatch(/Old Mill Hotel \(77\) 1 2\.50 EUR/);
     expect(await statuses()).toEqual(['a dead', 'b dead', 'f dead']);

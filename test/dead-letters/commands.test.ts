@@ -223,16 +223,26 @@ describe('dead discard and dead prune', () => {
     });
     expect(await site.deadJson(['replay', '--customer', '700'])).toMatchObject({ selected: 0 });
 
-    expect(await site.deadJson(['prune', '--older-than', '90d'])).toEqual({ pruned: 0, dry_run: false });
+    expect(await site.deadJson(['prune', '--older-than', '90d'])).toMatchObject({
+      pruned: 0,
+      dry_run: false,
+    });
     await site.db.execute(`update dead_letters set closed_at = now() - interval '91 days' where id = ${id}`);
     await site.db.execute(
       `update dead_letters set last_dead_at = now() - interval '91 days' where status = 'dead'`,
     );
     expect(await site.deadJson(['prune', '--older-than', '90d', '--dry-run'])).toEqual({
       pruned: 1,
+      replays: 0,
+      activity: 0,
       dry_run: true,
     });
-    expect(await site.deadJson(['prune', '--older-than', '90d'])).toEqual({ pruned: 1, dry_run: false });
+    expect(await site.deadJson(['prune', '--older-than', '90d'])).toEqual({
+      pruned: 1,
+      replays: 0,
+      activity: 0,
+      dry_run: false,
+    });
     expect(await site.ids(`uniqueid = 'a-1'`)).toEqual([]);
     expect(
       await site.db.rows(`select count(*)::text as left from dead_letter_events where dead_letter = ${id}`),

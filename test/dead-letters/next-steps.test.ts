@@ -55,6 +55,8 @@ describe('what can be done next', () => {
     const text = steps({ reason: 'conflict' }, { stored, differences });
     expect(text).toMatch(/stored call is right.*dead discard 7 --why/);
     expect(text).toContain('dead replay 7 --set uniqueid=VALUE --why');
+    expect(text).toContain('dead replay 7 --set uniqueid=VALUE --why "…" --dry-run');
+    expect(text.match(/dead discard/g)).toHaveLength(1);
     expect(steps({ reason: 'conflict' }, { stored })).toContain('says the same as the stored call');
   });
 

@@ -292,3 +292,16 @@ it('prune removes old replays, with their letters, and old activity', async () =
   );
   expect(left).toEqual({ letters: '0', acts: '0' });
 });
+
+it('prune leaves a replay alone that a process is at work on, however little time is asked for', async () => {
+  const states = await site.db.rows(`insert into replays (state, program, operator, alive_at, ended_at)
+    select state, 'command', 'prune-test', now() - age * interval '1 second', case state when 'done' then now() end
+    from (values ('running', 0), ('trying', 1), ('running', 60), ('done', 0)) as given(state, age) returning id`);
+  expect(states).toHaveLength(4);
+  expect((await site.dead(['prune', '--older-than', '0s'])).code).toBe(0);
+  expect(await site.db.rows(`select state from replays where operator = 'prune-test' order by id`)).toEqual([
+    { state: 'running' },
+    { state: 'trying' },
+  ]);
+  await site.db.execute(`delete from replays where operator = 'prune-test'`);
+});

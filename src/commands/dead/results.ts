@@ -101,14 +101,15 @@ export function printSums({ outcomes, customers, unverified, invoices, uninvoice
     ['would become', 'calls'],
     outcomes.map(({ becomes, count }) => [becomes, count]),
   );
-  printTable(
-    ['customer', 'calls', 'would be charged'],
-    customers.map(({ customer, customer_name, calls, charged, currency }) => [
-      customerOf(customer, customer_name),
-      calls,
-      `${charged} ${currency}`,
-    ]),
-  );
+  if (customers.length > 0)
+    printTable(
+      ['customer', 'calls', 'would be charged'],
+      customers.map(({ customer, customer_name, calls, charged, currency }) => [
+        customerOf(customer, customer_name),
+        calls,
+        `${charged} ${currency}`,
+      ]),
+    );
   if (invoices.length > 0)
     printTable(
       ['invoice', 'calls', 'would gain'],
