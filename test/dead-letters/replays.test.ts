@@ -1,5 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readActivity } from '../../src/store/activity.ts';
+import { markReplaying, type Replayable, readReplayable } from '../../src/store/dead-letters/mark.ts';
+import { createReplay, type Run } from '../../src/store/replays/create.ts';
 import { type ReplayRow, readReplay, readReplays } from '../../src/store/replays/read.ts';
 import { until } from '../support/broker.ts';
 import { type OperatorSite, openOperatorSite } from '../support/operators.ts';
@@ -45,6 +48,20 @@ async function replayOf(id: string): Promise<ReplayRow> {
   if (row === undefined) throw new Error(`no replay ${id}`);
   return row;
 }
+/** A running replay of these dead letters that no process works on. */
+async function runOf(letters: readonly Replayable[]): Promise<Run> {
+  const order = { program: 'command' as const, operator: 'boss', why: null, filter: {}, correction: {} };
+  const runner = randomUUID();
+  const id = await createReplay(
+    site.db.sql,
+    { ...order, rate: null, abortOver: null },
+    letters,
+    'running',
+    runner,
+  );
+  return { id, runner };
+}
+
 const latest = async () => (await readReplays(site.db.sql, { limit: 1 }))[0] as ReplayRow;
 
 describe('what a dry run has tried', () => {
@@ -235,6 +252,24 @@ describe('a running replay', () => {
     expect(await first.ended).toBe(1);
     expect(await count(`machine = 'taken' and replays = 1`)).toBe(sent);
     expect(await replayOf(id)).toMatchObject({ state: 'running' });
+  });
+
+  it.each([
+    ['another process has taken it over', `runner = gen_random_uuid()`],
+    ['somebody has asked it to stop', `stop_by = 'boss'`],
+    ['it was stopped', `state = 'stopped'`],
+  ])('marks nothing from the moment on that %s', async (_, change) => {
+    await deadLetters('fenced', 1);
+    const { sql } = site.db;
+    const ids = await site.ids(`machine = 'fenced'`);
+    const rows = await readReplayable(sql, ids);
+    const run = await runOf(rows);
+    await site.db.execute(`update replays set ${change} where id = ${run.id}`);
+    const marks = rows.map((row) => ({ ...row, tokenHash: '00'.repeat(32) }));
+    expect(await markReplaying(sql, run, marks)).toBeNull();
+    expect(await count(`machine = 'fenced' and replays = 0`)).toBe(1);
+    await site.db.execute(`delete from dead_letters where machine = 'fenced'`);
+    await site.db.execute(`delete from replays where id = ${run.id}`);
   });
 
   it('leaves corrections as they were when it is resumed: its own are no changes by others', async () => {
