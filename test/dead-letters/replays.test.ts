@@ -269,6 +269,7 @@ describe('a running replay', () => {
     expect(await markReplaying(sql, run, marks)).toBeNull();
     expect(await count(`machine = 'fenced' and replays = 0`)).toBe(1);
     await site.db.execute(`delete from dead_letters where machine = 'fenced'`);
+    await site.db.execute(`delete from replay_letters where replay = ${run.id}`);
     await site.db.execute(`delete from replays where id = ${run.id}`);
   });
 
