@@ -3,7 +3,7 @@ import { nothingHeld } from '../../src/domain/held.ts';
 import { asDecided, type Submission } from '../../src/domain/submission.ts';
 import type { Database } from '../../src/store/database.ts';
 import { discardDeadLetters } from '../../src/store/dead-letters/close.ts';
-import { correctDeadLetters, pruneDeadLetters } from '../../src/store/dead-letters/edit.ts';
+import { correctDeadLetters } from '../../src/store/dead-letters/edit.ts';
 import { readDeadLetter, readEvents, readStored } from '../../src/store/dead-letters/history.ts';
 import { groupDeadLetters, readPage } from '../../src/store/dead-letters/list.ts';
 import {
@@ -13,6 +13,7 @@ import {
   selectLetters,
 } from '../../src/store/dead-letters/mark.ts';
 import { readOpenDeadLetters } from '../../src/store/dead-letters/open.ts';
+import { oldDeadLetters } from '../../src/store/dead-letters/prune.ts';
 import { closeTried, markTried, verifyDeadLetter } from '../../src/store/dead-letters/tried.ts';
 import {
   beginTrying,
@@ -20,6 +21,7 @@ import {
   resolveWaiting,
   waitingDeadLetters,
 } from '../../src/store/dead-letters/waiting.ts';
+import { removeOld } from '../../src/store/old-rows.ts';
 import { readOverview } from '../../src/store/overview.ts';
 import { attemptsOn } from '../../src/store/persist/attempts.ts';
 import { prunePages } from '../../src/store/prune.ts';
@@ -232,7 +234,7 @@ async function replayAndDiscard(database: Database, turn: number): Promise<void>
     { uniqueid: `forged-${turn}` },
     { by: 'boss', why: 'garbage', program: 'console' },
   );
-  await pruneDeadLetters(sql, new Date(0));
+  await removeOld(sql, oldDeadLetters, new Date(0));
 }
 
 async function look(sql: Sql, turn: number): Promise<void> {

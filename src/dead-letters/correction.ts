@@ -87,7 +87,7 @@ function readRename(pair: string): [from: string, to: string] {
   return [expectFree('rename', from), to];
 }
 
-/** A name that a dead letter may lose: any but what replays set themselves, and what tells one call from another. */
+/** Throws InvalidInput for a name that must not be renamed or taken out. */
 function expectFree(option: 'rename' | 'unset', name: string): string {
   expectStorable(option, name);
   if (name === '') throw new InvalidInput(`${option}: expected the name of a parameter`);

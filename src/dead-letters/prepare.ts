@@ -89,10 +89,7 @@ export async function startReplay(
   id: string,
   order: Claimant & Limits,
 ): Promise<PreparedReplay> {
-  return await claiming(database, async (sql) => {
-    const run = { id, runner: randomUUID() };
-    return (await startTried(sql, run, order)) ? run : refusalOf(await readReplayRow(sql, id), id, 'start');
-  });
+  return await takeOver(database, id, 'start', (sql, run) => startTried(sql, run, order));
 }
 
 /**
@@ -104,9 +101,19 @@ export async function resumeReplay(
   id: string,
   order: Claimant & Limits,
 ): Promise<PreparedReplay> {
+  return await takeOver(database, id, 'resume', (sql, run) => claimAgain(sql, run, order));
+}
+
+/** @param take false if the row is in no state for it */
+async function takeOver(
+  database: Pick<Database, 'sql' | 'transaction'>,
+  id: string,
+  wanted: 'start' | 'resume',
+  take: (sql: Sql, run: Run) => Promise<boolean>,
+): Promise<PreparedReplay> {
   return await claiming(database, async (sql) => {
     const run = { id, runner: randomUUID() };
-    return (await claimAgain(sql, run, order)) ? run : refusalOf(await readReplayRow(sql, id), id, 'resume');
+    return (await take(sql, run)) ? run : refusalOf(await readReplayRow(sql, id), id, wanted);
   });
 }
 

@@ -1,4 +1,5 @@
 import type { Act, Program } from '../domain/activity.ts';
+import type { OldRows } from './old-rows.ts';
 import { type Sql, statement, unprepared } from './sql.ts';
 
 /** One thing that somebody did. */
@@ -73,33 +74,16 @@ export async function readActivity(
   return await sql<Activity>(read, [before ?? null, limit, ...given.map(([name]) => filter[name])]);
 }
 
-/** Rows per transaction, so that locks are short. */
-const PRUNED_AT_ONCE = 5000;
+const REMOVED_AT_ONCE = 5000;
 
-const PRUNE = statement(
-  'activity.prune',
-  `with old as materialized (select id from activity where at < $1 order by at limit ${PRUNED_AT_ONCE}),
-  gone as (delete from activity a using old where a.id = old.id returning a.id)
-  select count(*)::int as count from gone`,
-);
-
-/** Removes what was done before `before`. Returns how many rows. */
-export async function pruneActivity(sql: Sql, before: Date): Promise<number> {
-  for (let total = 0; ; ) {
-    const [row] = await sql<{ count: number }>(PRUNE, [before]);
-    const count = row?.count ?? 0;
-    total += count;
-    if (count < PRUNED_AT_ONCE) return total;
-  }
-}
-
-const COUNT_PRUNABLE = statement(
-  'activity.count-prunable',
-  'select count(*)::int as count from activity where at < $1',
-);
-
-/** How many rows `pruneActivity` would remove. */
-export async function countPrunableActivity(sql: Sql, before: Date): Promise<number> {
-  const [row] = await sql<{ count: number }>(COUNT_PRUNABLE, [before]);
-  return row?.count ?? 0;
-}
+/** What was done, to be removed when it is old. */
+export const oldActivity: OldRows = {
+  atOnce: REMOVED_AT_ONCE,
+  remove: statement(
+    'activity.prune',
+    `with old as materialized (select id from activity where at < $1 order by at limit ${REMOVED_AT_ONCE}),
+    gone as (delete from activity a using old where a.id = old.id returning a.id)
+    select count(*)::int as count from gone`,
+  ),
+  count: statement('activity.count-prunable', 'select count(*)::int as count from activity where at < $1'),
+};

@@ -7,14 +7,15 @@ import {
   reopenDeadLetters,
 } from '../../src/store/dead-letters/close.ts';
 import { readConsequences } from '../../src/store/dead-letters/consequences.ts';
-import { pruneDeadLetters } from '../../src/store/dead-letters/edit.ts';
 import { fillDeadLetters } from '../../src/store/dead-letters/fill.ts';
 import { readEvents } from '../../src/store/dead-letters/history.ts';
 import { readPage } from '../../src/store/dead-letters/list.ts';
 import { readProblems } from '../../src/store/dead-letters/problems.ts';
+import { oldDeadLetters } from '../../src/store/dead-letters/prune.ts';
 import { recordReplays } from '../../src/store/dead-letters/record.ts';
 import { closeTried } from '../../src/store/dead-letters/tried.ts';
 import { resolveWaiting } from '../../src/store/dead-letters/waiting.ts';
+import { removeOld } from '../../src/store/old-rows.ts';
 import { persist } from '../../src/store/persist/persist.ts';
 import { unprepared } from '../../src/store/sql.ts';
 import { BILLING } from '../support/billing.ts';
@@ -90,7 +91,7 @@ describe('a search', () => {
   it('finds nothing any more of what is pruned', async () => {
     await db.persist([refused('old')]);
     await discardDeadLetters(db.sql, {}, { by: 'boss', why: 'tests', program: 'command' });
-    expect(await pruneDeadLetters(db.sql, new Date(Date.now() + 60_000))).toBe(1);
+    expect(await removeOld(db.sql, oldDeadLetters, new Date(Date.now() + 60_000))).toBe(1);
     expect(await db.rows('select key from dead_letter_keys')).toEqual([]);
   });
 });

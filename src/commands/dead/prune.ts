@@ -3,9 +3,10 @@ import { readConfig } from '../../config.ts';
 import { databaseVariables } from '../../connections.ts';
 import { readTime } from '../../dead-letters/input.ts';
 import { counted } from '../../plural.ts';
-import { countPrunableActivity, pruneActivity } from '../../store/activity.ts';
-import { countPrunable, pruneDeadLetters } from '../../store/dead-letters/edit.ts';
-import { countPrunableReplays, pruneReplays } from '../../store/replays/prune.ts';
+import { oldActivity } from '../../store/activity.ts';
+import { oldDeadLetters } from '../../store/dead-letters/prune.ts';
+import { countOld, removeOld } from '../../store/old-rows.ts';
+import { oldReplays } from '../../store/replays/prune.ts';
 import { withDatabase } from '../database.ts';
 import { addUsage } from '../help.ts';
 import { printJson, printLine } from '../print.ts';
@@ -41,9 +42,10 @@ interface PruneOptions {
 async function prune({ olderThan, dryRun: isDryRun = false, json }: PruneOptions): Promise<void> {
   const before = fromOptions(() => readTime('older-than', olderThan, new Date()));
   await withDatabase(readConfig(databaseVariables), { ...deadSession, poolSize: 1 }, async ({ sql }) => {
-    const pruned = await (isDryRun ? countPrunable : pruneDeadLetters)(sql, before);
-    const replays = await (isDryRun ? countPrunableReplays : pruneReplays)(sql, before);
-    const acts = await (isDryRun ? countPrunableActivity : pruneActivity)(sql, before);
+    const handle = isDryRun ? countOld : removeOld;
+    const pruned = await handle(sql, oldDeadLetters, before);
+    const replays = await handle(sql, oldReplays, before);
+    const acts = await handle(sql, oldActivity, before);
     if (json) return printJson({ pruned, replays, activity: acts, dry_run: isDryRun });
     const participle = isDryRun ? 'would be pruned' : 'pruned';
     printLine(`${counted(pruned, 'dead letter')} ${participle}`);

@@ -15,8 +15,9 @@ export interface Closing {
 }
 
 /**
- * `at` is the `closed_at` of all that were discarded, to the microsecond, so that this act can be undone; the activity has it as well. `changed`: the dead
- * letters are not those that were shown, and nothing was done.
+ * - `done`: `at` is the `closed_at` of all that were discarded, to the microsecond, so that exactly these can be reopened.
+ *   The activity has it as well.
+ * - `changed`: the dead letters are not those that were shown, and nothing was done.
  */
 export type Closed = { kind: 'done'; count: number; at: string } | { kind: 'changed' };
 

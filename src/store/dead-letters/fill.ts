@@ -3,8 +3,8 @@ import { keptFields } from '../../domain/kept.ts';
 import { type Sql, statement } from '../sql.ts';
 import { insertKeysOf } from './insert.ts';
 
-/** Rows per transaction, so that locks are short. */
-const FILLED_AT_ONCE = 500;
+/** Rows per transaction, so that locks are short; their bodies, of 256 KiB at most as a rule, are in memory at once. */
+const FILLED_AT_ONCE = 100;
 
 interface Unfilled {
   id: string;

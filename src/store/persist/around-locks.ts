@@ -150,7 +150,7 @@ class AroundLocks {
     }
   }
 
-  /** How many rows are held from now on that were not, and whether a worker has any of those that the batch needs. */
+  /** `held`: how many rows count as held since this look. `passing`: a worker has one that the batch needs, and only for a moment. */
   async #askWhoHolds(
     error: unknown,
     submissions: readonly Submission[],

@@ -34,6 +34,19 @@ export interface NewReplay {
   abortOver: number | null;
 }
 
+/** The activity of a replay or a dry run, by the state in which it begins. */
+const asked = (act: 'dry run' | 'replay started', state: 'trying' | 'running') =>
+  activityOf(
+    act,
+    {
+      who: 'operator',
+      program: 'program',
+      detail: `jsonb_strip_nulls(jsonb_build_object('replay', id, 'selected', selected, 'why', why,
+        'filter', nullif(filter, '{}'), 'correction', nullif(correction, '{}')))`,
+    },
+    `from created where state = '${state}'`,
+  );
+
 const CREATE = statement(
   'replays.create',
   `
@@ -42,26 +55,8 @@ with created as (
   values ($1, $2, $3, $4, $5::jsonb, $6::jsonb, $7::text::numeric, $8::text::numeric, $9, $10::uuid, clock_timestamp(),
     case $1::text when 'running' then clock_timestamp() end)
   returning *),
-noted as (${activityOf(
-    'dry run',
-    {
-      who: 'operator',
-      program: 'program',
-      detail: `jsonb_strip_nulls(jsonb_build_object('replay', id, 'selected', selected, 'why', why,
-        'filter', nullif(filter, '{}'), 'correction', nullif(correction, '{}')))`,
-    },
-    `from created where state = 'trying'`,
-  )}),
-started as (${activityOf(
-    'replay started',
-    {
-      who: 'operator',
-      program: 'program',
-      detail: `jsonb_strip_nulls(jsonb_build_object('replay', id, 'selected', selected, 'why', why,
-        'filter', nullif(filter, '{}'), 'correction', nullif(correction, '{}')))`,
-    },
-    `from created where state = 'running'`,
-  )})
+noted as (${asked('dry run', 'trying')}),
+started as (${asked('replay started', 'running')})
 select id::text as id from created`,
 );
 
