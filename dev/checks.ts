@@ -1,5 +1,7 @@
 import type { Client } from 'pg';
 import { acts, programs } from '../src/domain/activity.ts';
+import { entryKinds } from '../src/domain/entry.ts';
+import { operations } from '../src/domain/operation.ts';
 import { deadReasons } from '../src/domain/outcome.ts';
 import { deadLetterStatuses } from '../src/domain/record.ts';
 import { replayStates } from '../src/domain/replay-state.ts';
@@ -16,6 +18,10 @@ export interface ListCheck {
 export const listChecks: readonly ListCheck[] = [
   { table: 'dead_letters', column: 'reason', values: deadReasons },
   { table: 'dead_letters', column: 'status', values: deadLetterStatuses },
+  { table: 'dead_letters', column: 'operation', values: operations },
+  { table: 'corrections', column: 'kind', values: entryKinds },
+  { table: 'correction_orders', column: 'operation', values: operations },
+  { table: 'correction_orders', column: 'program', values: programs },
   { table: 'dead_letter_events', column: 'event', values: eventNames },
   { table: 'replays', column: 'state', values: replayStates },
   { table: 'replays', column: 'program', values: programs },

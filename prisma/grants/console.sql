@@ -7,7 +7,8 @@
 
 revoke all on users, currencies, customers, taxes, peers, invoices, cdrs, past_calls, past_sums, known_calls, dead_letters,
   dead_letter_events, dead_letter_keys, letter_keys, console_sessions, console_attempts, console_addresses, customer_keys,
-  source_rules, heard, sequence_runs, replays, replay_letters, activity, _prisma_migrations from :"role";
+  source_rules, heard, sequence_runs, replays, replay_letters, activity, corrections,
+  correction_orders, _prisma_migrations from :"role";
 revoke all on sequence dead_letters_id_seq, dead_letter_events_id_seq, customer_keys_id_seq, replays_id_seq,
   activity_id_seq from :"role";
 
@@ -17,6 +18,8 @@ grant select on _prisma_migrations to :"role";
 grant select on users, currencies, customers, taxes, peers, invoices, cdrs, past_calls, past_sums, known_calls,
   customer_keys, heard, sequence_runs to :"role";
 grant insert on cdrs to :"role";
+grant select, insert on corrections to :"role";
+grant select, insert, update on correction_orders to :"role";
 grant update (balance, charged, calls) on customers to :"role";
 grant update (calls, cost, tax, total) on invoices to :"role";
 grant select, insert, update on dead_letters, dead_letter_events to :"role";

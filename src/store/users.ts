@@ -12,7 +12,7 @@ export interface StoredUser {
   confinement: Confinement | null;
 }
 
-export const ROLES = ['system', 'operator', 'viewer'] as const;
+export const ROLES = ['system', 'commerce', 'operator', 'viewer'] as const;
 export type Role = (typeof ROLES)[number];
 
 /** The columns of a confinement; null allows all. */
