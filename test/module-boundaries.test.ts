@@ -41,7 +41,9 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'store',
     'worker',
   ],
-  console: ['domain', 'retry.ts', 'plural.ts', 'ops', 'auth', 'store', 'dead-letters'],
+  // What operators do with stored calls; reads what they enter as with dead letters.
+  calls: ['domain', 'retry.ts', 'plural.ts', 'broker', 'store', 'worker', 'dead-letters'],
+  console: ['domain', 'retry.ts', 'plural.ts', 'ops', 'auth', 'store', 'dead-letters', 'calls'],
   commands: [
     ...[
       'domain',
@@ -55,7 +57,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
       'sources-file.ts',
       'ops',
     ],
-    ...['auth', 'broker', 'store', 'worker', 'dead-letters', 'console'],
+    ...['auth', 'broker', 'store', 'worker', 'dead-letters', 'calls', 'console'],
   ],
   'cli.ts': ['commands'],
 };

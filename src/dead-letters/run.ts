@@ -1,3 +1,4 @@
+import { BrokerError } from '../broker/operator-publisher.ts';
 import type { ReplayState } from '../domain/replay-state.ts';
 import { describeFailure } from '../store/failures.ts';
 import type { Run } from '../store/replays/create.ts';
@@ -9,7 +10,6 @@ import type { Sql } from '../store/sql.ts';
 import { correctionOnRecord } from './correction.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { type ReplayContext, type ReplayProgress, sendLetters } from './replay.ts';
-import { BrokerError } from './replay-publisher.ts';
 
 /**
  * Runs a replay that was prepared, started or resumed for this process, to its end, and says on its row how it went.

@@ -1,13 +1,10 @@
 import { billingVariables } from '../../billing-rules.ts';
+import { BrokerError } from '../../broker/operator-publisher.ts';
 import type { readConfig } from '../../config.ts';
 import { type brokerOf, brokerVariables, databaseVariables } from '../../connections.ts';
 import { runDryRun } from '../../dead-letters/dry-run.ts';
 import type { PreparedReplay, Refused } from '../../dead-letters/prepare.ts';
-import {
-  BrokerError,
-  openReplayPublisher,
-  type ReplayPublisher,
-} from '../../dead-letters/replay-publisher.ts';
+import { openReplayPublisher, type ReplayPublisher } from '../../dead-letters/replay-publisher.ts';
 import { runReplay } from '../../dead-letters/run.ts';
 import type { Database } from '../../store/database.ts';
 import { hasLeftOpen } from '../../store/replays/letters.ts';
