@@ -14,6 +14,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'retry.ts': [],
   'plural.ts': [],
   'pairs.ts': [],
+  'csv.ts': ['domain'],
+  'input.ts': ['domain'],
   sources: ['domain'],
   config: ['domain'],
   'config.ts': ['domain', 'config'],
@@ -33,6 +35,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'domain',
     'retry.ts',
     'plural.ts',
+    'csv.ts',
+    'input.ts',
     'config.ts',
     'billing-rules.ts',
     'connections.ts',
@@ -41,15 +45,21 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'store',
     'worker',
   ],
-  // What operators do with stored calls; reads what they enter as with dead letters.
-  calls: ['domain', 'retry.ts', 'plural.ts', 'broker', 'store', 'worker', 'dead-letters'],
-  console: ['domain', 'retry.ts', 'plural.ts', 'ops', 'auth', 'store', 'dead-letters', 'calls'],
+  // What operators do with stored calls.
+  calls: [
+    ...['domain', 'retry.ts', 'plural.ts', 'csv.ts', 'input.ts', 'broker', 'store', 'worker'],
+    'dead-letters',
+  ],
+  console: [
+    ...['domain', 'retry.ts', 'plural.ts', 'input.ts', 'ops', 'auth', 'store', 'dead-letters', 'calls'],
+  ],
   commands: [
     ...[
       'domain',
       'retry.ts',
       'plural.ts',
       'pairs.ts',
+      'input.ts',
       'config.ts',
       'billing-rules.ts',
       'connections.ts',

@@ -1,7 +1,7 @@
-import { expectStorable, InvalidInput } from '../dead-letters/input.ts';
 import { type ParameterName, parameterRow, parameters } from '../domain/contract.ts';
 import { jsonText } from '../domain/printable.ts';
 import { shown } from '../domain/text.ts';
+import { expectStorable, InvalidInput } from '../input.ts';
 
 /** What a correction can change of a stored call: its name in the message, and the parameter of the call. */
 const CHANGEABLE = {

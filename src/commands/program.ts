@@ -13,6 +13,7 @@ const COMMANDS: Record<string, () => Promise<Register>> = {
   publish: async () => (await import('./publish/index.ts')).registerPublish,
   source: async () => (await import('./source/index.ts')).registerSource,
   dead: async () => (await import('./dead/index.ts')).registerDead,
+  call: async () => (await import('./call/index.ts')).registerCall,
   console: async () => (await import('./console.ts')).registerConsole,
   reconcile: async () => (await import('./reconcile.ts')).registerReconcile,
   prune: async () => (await import('./prune.ts')).registerPrune,

@@ -1,11 +1,11 @@
 import { type Correction, whyNeeded } from '../dead-letters/correction.ts';
 import { correctionsFor } from '../dead-letters/corrections.ts';
 import { type DeadLetterView, readDeadLetterView } from '../dead-letters/history.ts';
-import { InvalidInput } from '../dead-letters/input.ts';
 import { prepareCorrection } from '../dead-letters/prepare-correction.ts';
 import { countingBody, keptFields, withEdits } from '../domain/kept.ts';
 import { openStatuses } from '../domain/record.ts';
 import { shown } from '../domain/text.ts';
+import { InvalidInput } from '../input.ts';
 import { correctDeadLetters, type RowCorrection } from '../store/dead-letters/edit.ts';
 import { type Replayable, readReplayable } from '../store/dead-letters/mark.ts';
 import type { ConsoleContext } from './context.ts';

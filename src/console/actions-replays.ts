@@ -1,4 +1,3 @@
-import { InvalidInput, readCount, readPercent, readRate } from '../dead-letters/input.ts';
 import type { Limits } from '../dead-letters/pace.ts';
 import {
   type PreparedReplay,
@@ -9,6 +8,7 @@ import {
 } from '../dead-letters/prepare.ts';
 import { BrokerError } from '../dead-letters/replay-publisher.ts';
 import { replayFilter, selectForReplay } from '../dead-letters/selection.ts';
+import { InvalidInput, readCount, readPercent, readRate } from '../input.ts';
 import { readConsequences } from '../store/dead-letters/consequences.ts';
 import { isStillOperator } from '../store/sessions.ts';
 import { correctionOfManyIn, whyIn } from './mend-form.ts';

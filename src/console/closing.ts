@@ -1,4 +1,4 @@
-import { expectStorable } from '../dead-letters/input.ts';
+import { expectStorable } from '../input.ts';
 import {
   type Closed,
   discardable,

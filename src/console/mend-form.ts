@@ -1,6 +1,6 @@
 import { type Correction, readCorrection } from '../dead-letters/correction.ts';
-import { expectStorable, InvalidInput } from '../dead-letters/input.ts';
 import { printable } from '../domain/printable.ts';
+import { expectStorable, InvalidInput } from '../input.ts';
 
 /** What the form of a correction can do to one parameter. */
 export type ParameterAct = 'set' | 'rename' | 'unset';

@@ -1,5 +1,5 @@
-import { expectStorable, InvalidInput, readTime } from '../dead-letters/input.ts';
 import { type Act, acts } from '../domain/activity.ts';
+import { expectStorable, InvalidInput, readTime } from '../input.ts';
 import { type ActivityFilter, readActivity } from '../store/activity.ts';
 import { type ActivityFilterText, activityFilters, activityPage } from './page-activity.ts';
 import type { ConsoleResponse } from './respond.ts';

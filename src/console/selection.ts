@@ -1,6 +1,6 @@
-import { InvalidInput } from '../dead-letters/input.ts';
 import { readSelection, type SelectionText } from '../dead-letters/selection.ts';
 import { openStatuses } from '../domain/record.ts';
+import { InvalidInput } from '../input.ts';
 import type { DeadLetterFilter } from '../store/dead-letters/list.ts';
 import { fieldValue, type Html, html } from './html.ts';
 

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { InvalidInput } from '../dead-letters/input.ts';
+import { InvalidInput } from '../input.ts';
 import { type BoundedServer, serveBounded } from '../ops/bounded-server.ts';
 import { type ClientAddress, clientOf, trustedProxies } from '../ops/client.ts';
 import { css, js } from './assets.ts';

@@ -3,7 +3,7 @@ import { parameters } from '../domain/contract.ts';
 import { isEditable } from '../domain/kept.ts';
 import { jsonText } from '../domain/printable.ts';
 import { shown } from '../domain/text.ts';
-import { expectStorable, InvalidInput } from './input.ts';
+import { expectStorable, InvalidInput } from '../input.ts';
 
 const correction = z.object({
   /** Values by parameter. */

@@ -1,11 +1,11 @@
+import type { CellKind } from '../csv.ts';
 import type { Fields } from '../domain/body.ts';
 import { parameters } from '../domain/contract.ts';
 import { keptFields, withEdits } from '../domain/kept.ts';
+import { InvalidInput } from '../input.ts';
 import type { DeadLetterSummary } from '../store/dead-letters/list.ts';
 import type { ExportDetail } from '../store/dead-letters/stored.ts';
-import type { CellKind } from './csv.ts';
 import { senderOf } from './format.ts';
-import { InvalidInput } from './input.ts';
 
 /** A dead letter as its columns see it. */
 export interface ExportRow extends Omit<ExportDetail, 'id'> {

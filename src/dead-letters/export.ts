@@ -1,9 +1,9 @@
+import { BYTE_ORDER_MARK, csvRow, harmlessCell, spreadsheetCell } from '../csv.ts';
 import { jsonText } from '../domain/printable.ts';
 import { type DeadLetterFilter, type DeadLetterSummary, readPage } from '../store/dead-letters/list.ts';
 import type { Cursor, Sort } from '../store/dead-letters/sort.ts';
 import { readExportDetails } from '../store/dead-letters/stored.ts';
 import type { Sql } from '../store/sql.ts';
-import { BYTE_ORDER_MARK, csvRow, harmlessCell, spreadsheetCell } from './csv.ts';
 import {
   type ExportColumn,
   type ExportRow,

@@ -7,6 +7,7 @@ import {
   isStatus,
   openStatuses,
 } from '../domain/record.ts';
+import { expectStorable, InvalidInput, readTime } from '../input.ts';
 import { isFeedName } from '../sources/schema.ts';
 import type { DeadLetterFilter } from '../store/dead-letters/list.ts';
 import { type Replayable, readReplayable, selectLetters } from '../store/dead-letters/mark.ts';
@@ -14,7 +15,6 @@ import type { ChosenLetter } from '../store/replays/create.ts';
 import type { Sql } from '../store/sql.ts';
 import type { Correction } from './correction.ts';
 import type { Skipped } from './corrections.ts';
-import { expectStorable, InvalidInput, readTime } from './input.ts';
 import { type KnownFeeds, type Prepared, prepareCorrection } from './prepare-correction.ts';
 
 /** A selection as text, from a command line, a form or a URL. */

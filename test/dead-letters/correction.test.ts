@@ -8,8 +8,8 @@ import {
   whyNeeded,
 } from '../../src/dead-letters/correction.ts';
 import { withCorrections } from '../../src/dead-letters/corrections.ts';
-import { InvalidInput } from '../../src/dead-letters/input.ts';
 import { prepareCorrection } from '../../src/dead-letters/prepare-correction.ts';
+import { InvalidInput } from '../../src/input.ts';
 import type { Replayable } from '../../src/store/dead-letters/mark.ts';
 import { feedIn } from '../sources/feeds.ts';
 

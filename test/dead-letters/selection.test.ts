@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { InvalidInput, readTime } from '../../src/dead-letters/input.ts';
 import { type ReplayFilter, readSelection, replayFilter } from '../../src/dead-letters/selection.ts';
 import { deadReasons, isForgeable } from '../../src/domain/outcome.ts';
+import { InvalidInput, readTime } from '../../src/input.ts';
 
 const NOW = new Date('2026-11-25T12:00:00Z');
 

@@ -3,7 +3,7 @@ import { ConfigError, readConfig } from '../../config.ts';
 import { databaseVariables } from '../../connections.ts';
 import { exported, exportRows } from '../../dead-letters/export.ts';
 import { type ExportColumn, exportColumns, readColumns } from '../../dead-letters/export-columns.ts';
-import { readCount } from '../../dead-letters/input.ts';
+import { readCount } from '../../input.ts';
 import {
   countDeadLetters,
   type DeadLetterFilter,

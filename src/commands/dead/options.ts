@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import { ConfigError } from '../../config.ts';
-import { expectStorable, InvalidInput } from '../../dead-letters/input.ts';
 import { readSelection, type SelectionText } from '../../dead-letters/selection.ts';
 import { deadReasons, refusalCodes } from '../../domain/outcome.ts';
 import { deadLetterStatuses } from '../../domain/record.ts';
+import { expectStorable, InvalidInput } from '../../input.ts';
 import { type DeadLetterFilter, unknownIds } from '../../store/dead-letters/list.ts';
 import type { Sql } from '../../store/sql.ts';
 import { CommandError } from '../exit.ts';

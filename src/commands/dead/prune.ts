@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { readConfig } from '../../config.ts';
 import { databaseVariables } from '../../connections.ts';
-import { readTime } from '../../dead-letters/input.ts';
+import { readTime } from '../../input.ts';
 import { counted } from '../../plural.ts';
 import { oldActivity } from '../../store/activity.ts';
 import { oldDeadLetters } from '../../store/dead-letters/prune.ts';

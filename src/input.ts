@@ -1,4 +1,4 @@
-import { jsonText } from '../domain/printable.ts';
+import { jsonText } from './domain/printable.ts';
 
 /** Input of an operator that cannot be used. The message names the part and says what was expected. */
 export class InvalidInput extends Error {}

@@ -1,4 +1,4 @@
-import { printable, printableLines } from '../domain/printable.ts';
+import { printable, printableLines } from './domain/printable.ts';
 
 /** What a cell holds: a number or a time that spreadsheets may read as one, or text that must stay as it is. */
 export type CellKind = 'value' | 'text';

@@ -1,6 +1,6 @@
 import { parse } from 'csv-parse/sync';
 import { describe, expect, it } from 'vitest';
-import { csvRow, harmlessCell, spreadsheetCell } from '../../src/dead-letters/csv.ts';
+import { csvRow, harmlessCell, spreadsheetCell } from '../src/csv.ts';
 
 describe('a cell of text', () => {
   it.each([

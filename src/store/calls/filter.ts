@@ -1,0 +1,51 @@
+/** Selects stored calls. All parts that are given must match. Parameters are those that the call was stored with. */
+export interface CallFilter {
+  uniqueid?: string;
+  callid?: string;
+  /** `scustomer`. */
+  customer?: number;
+  /** The ways in which one number may be written; `snumber`, `cnumber` or `dnumber` is one of them. */
+  numbers?: readonly string[];
+  machine?: string;
+  /** The feed; '' for messages that speak the contract. */
+  source?: string;
+  /** Of the call's start: `since` inclusive, `until` exclusive. */
+  since?: Date;
+  until?: Date;
+  invoice?: number;
+  /** What was charged, in the customer's currency: both inclusive, decimals as text. */
+  chargedMin?: string;
+  chargedMax?: string;
+}
+
+/** SQL about `cdrs d`, and the values of its placeholders. */
+export interface Condition {
+  text: string;
+  values: unknown[];
+}
+
+const CONDITIONS: { [Name in keyof CallFilter]-?: (place: string) => string } = {
+  uniqueid: (p) => `d.uniqueid = ${p}`,
+  callid: (p) => `d.callid = ${p}`,
+  customer: (p) => `d.scustomer = ${p}::int`,
+  numbers: (p) =>
+    `(d.snumber = any(${p}::text[]) or d.cnumber = any(${p}::text[]) or d.dnumber = any(${p}::text[]))`,
+  machine: (p) => `d.machine = ${p}`,
+  source: (p) => `d.source is not distinct from nullif(${p}, '')`,
+  since: (p) => `d.start >= ${p}::timestamptz`,
+  until: (p) => `d.start < ${p}::timestamptz`,
+  invoice: (p) => `d.invoice = ${p}::int`,
+  chargedMin: (p) => `d.charged >= ${p}::numeric`,
+  chargedMax: (p) => `d.charged <= ${p}::numeric`,
+};
+
+const names = Object.keys(CONDITIONS) as (keyof CallFilter)[];
+
+export function conditionOf(filter: CallFilter): Condition {
+  const given = names.filter((name) => filter[name] !== undefined);
+  const parts = given.map((name, index) => CONDITIONS[name](`$${index + 1}`));
+  return {
+    text: parts.length === 0 ? 'true' : parts.join(' and '),
+    values: given.map((name) => filter[name]),
+  };
+}

@@ -1,0 +1,124 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readCallFilter } from '../../src/calls/filter.ts';
+import { readCallStory } from '../../src/calls/story.ts';
+import { findCalls } from '../../src/store/calls/find.ts';
+import { runInProcess } from '../support/in-process.ts';
+import { type BillingDatabase, billingDatabase } from '../support/persisting.ts';
+
+let db: BillingDatabase;
+
+const START = 1_700_000_000;
+const START_TEXT = '2023-11-14T22:13:20Z';
+
+beforeAll(async () => {
+  db = await billingDatabase('calls');
+  const outcomes = await db.persist([
+    { uniqueid: 'a', callid: 'both', cnumber: '0031612345678', dnumber: '+44 20', cost: '10', taxes: '1,2' },
+    { uniqueid: 'b', callid: 'both', start: START + 60, dnumber: '+31612345678', cost: '1' },
+    { uniqueid: 'c', scustomer: 2, start: START + 120, snumber: '31612345678', machine: 'm-2', cost: '200' },
+    { uniqueid: 'd', scustomer: 2, start: START + 120, cost: '-3', currency: 'EUR' },
+    { uniqueid: 'e', start: START - 600, update_balance: 0, update_invoices: 0, cost: '5' },
+  ]);
+  expect(outcomes.map(({ kind }) => kind)).toEqual(outcomes.map(() => 'accepted'));
+});
+afterAll(() => db?.drop());
+
+async function found(text: Parameters<typeof readCallFilter>[0], limit = 10): Promise<string[]> {
+  const { calls } = await findCalls(db.sql, readCallFilter(text, new Date()), { limit });
+  return calls.map(({ uniqueid }) => uniqueid);
+}
+
+const call = (...args: string[]) =>
+  runInProcess(['call', ...args], { DATABASE_URL: db.databaseUrl, TZ: 'Europe/Berlin' });
+
+describe('stored calls', () => {
+  it.each([
+    [{ uniqueid: 'a' }, ['a']],
+    [{ callid: 'both' }, ['b', 'a']],
+    [{ customer: '2' }, ['d', 'c']],
+    [{ number: '+31 6 1234 5678' }, ['c', 'b', 'a']],
+    [{ number: '+44 20' }, ['a']],
+    [{ machine: 'm-2' }, ['c']],
+    [{ source: '' }, ['d', 'c', 'b', 'a', 'e']],
+    [{ source: 'feed' }, []],
+    [{ since: START_TEXT }, ['d', 'c', 'b', 'a']],
+    [{ until: START_TEXT }, ['e']],
+    [{ since: START_TEXT, until: '2023-11-14T22:14:20Z' }, ['a']],
+    [{ invoice: '10' }, ['b', 'a']],
+    [{ charged: '12.05' }, ['a']],
+    [{ charged: '100..' }, ['c']],
+    [{ charged: '..0' }, ['d', 'e']],
+    [{ charged: '1..13', customer: '1' }, ['b', 'a']],
+  ])('are found by %j, the latest start first', async (filter, expected) => {
+    expect(await found(filter)).toEqual(expected);
+  });
+
+  it('come in pages that neither repeat nor leave out a call', async () => {
+    const pages: string[][] = [];
+    let after: Awaited<ReturnType<typeof findCalls>>['next'];
+    do {
+      const { calls, next } = await findCalls(db.sql, {}, { limit: 2, after });
+      pages.push(calls.map(({ uniqueid }) => uniqueid));
+      after = next;
+    } while (after !== undefined);
+    expect(pages).toEqual([['d', 'c'], ['b', 'a'], ['e']]);
+  });
+});
+
+describe('the story of a call', () => {
+  it('says what was charged tax by tax, on which terms and on which invoice', async () => {
+    const story = await readCallStory(db.sql, 'a');
+    expect(story?.call).toMatchObject({
+      uniqueid: 'a',
+      start: new Date(START_TEXT),
+      customer_name: 'one',
+      charged: '12.05',
+      invoice: 10,
+      invoice_currency: 'EUR',
+      invoice_rate: '0.92',
+      submitted_by: 'switch',
+      charged_taxes: [
+        { id: 1, name: 'VAT', rate: '20', amount: '2' },
+        { id: 2, name: 'levy', flat: '0.05', amount: '0.05' },
+      ],
+    });
+    expect(story?.invoices).toMatchObject([{ id: 10, status: 'open' }]);
+  });
+
+  it('is undefined for a uniqueid that was never stored', async () => {
+    expect(await readCallStory(db.sql, 'nobody')).toBeUndefined();
+  });
+});
+
+describe('call find and call show', () => {
+  it('print calls, and everything about one', async () => {
+    const list = await call('find', '--customer', '2');
+    expect(list).toMatchObject({ code: 0, stderr: '' });
+    expect(list.stdout).toMatch(/c +│ 2023-11-14 22:15:20 │ 2 two/);
+    const page = await call('show', 'a');
+    expect(page).toMatchObject({ code: 0, stderr: '' });
+    expect(page.stdout).toContain('charged 12.05 USD to customer 1 (one)');
+    expect(page.stdout).toContain('tax 1 VAT: 20 % = 2.00 USD');
+    expect(page.stdout).toContain('on invoice 10 (open): cost 9.20 EUR, tax 1.886 EUR');
+    expect(page.stdout).toContain('started 2023-11-14 22:13:20 UTC, 2023-11-14 23:13:20 local time (GMT+1)');
+  });
+
+  it('print JSON', async () => {
+    const list = await call('find', '--callid', 'both', '--json');
+    expect(JSON.parse(list.stdout)).toMatchObject([{ uniqueid: 'b' }, { uniqueid: 'a', cost: '10' }]);
+    const story = await call('show', 'a', '--json');
+    expect(JSON.parse(story.stdout)).toMatchObject({ uniqueid: 'a', pruned: false, entries: [] });
+  });
+
+  it('refuse a search through every call, and say what is missing', async () => {
+    const { code, stderr } = await call('find', '--machine', 'm-2');
+    expect(code).toBe(2);
+    expect(stderr).toContain('--since 7d');
+  });
+
+  it('exit 1 for a uniqueid that is not stored', async () => {
+    const { code, stderr } = await call('show', 'nobody');
+    expect(code).toBe(1);
+    expect(stderr).toContain('there is no stored call "nobody"');
+  });
+});
