@@ -60,6 +60,11 @@ export async function measureNode(): Promise<Record<string, number[]>> {
   };
   const references = referenceData();
 
+  const charged = cdrs.flatMap((cdr) => {
+    const charging = charge(cdr, references);
+    return charging.kind === 'charged' ? [{ call: { cdr }, charge: charging.charge }] : [];
+  });
+
   const steps: Record<string, () => void> = {
     'JSON.parse': () => each(read, ({ text }) => JSON.parse(text)),
     readBody: () => each(read, ({ text }) => readBody(text, 'json', isDecimal)),
@@ -67,7 +72,10 @@ export async function measureNode(): Promise<Record<string, number[]>> {
     toCdr: () => each(read, ({ given }) => toCdr(given, 'USD')),
     fingerprint: () => each(cdrs, fingerprint),
     charge: () => each(cdrs, (cdr) => charge(cdr, references)),
-    reply: () => each(cdrs, ({ uniqueid }) => createReply(properties, uniqueid, { kind: 'accepted' }, rules)),
+    reply: () =>
+      each(charged, (stored) =>
+        createReply(properties, stored.call.cdr.uniqueid, { kind: 'accepted', stored }, rules),
+      ),
     'admit, as a whole': () => each(requests, (request) => admit(request, admission)),
   };
   for (const step of Object.values(steps)) for (let turn = 0; turn < 3; turn += 1) step();

@@ -170,7 +170,7 @@ async function tryAgain(database: Database, turn: number): Promise<void> {
   const stored = await parked('poison-stored', 'poison');
   await markTried(sql, stored);
   await verifyDeadLetter(sql, stored);
-  await closeTried(sql, stored, { kind: 'accepted' }, `least-${turn}`);
+  await closeTried(sql, stored, { kind: 'duplicate' }, `least-${turn}`);
   const refused = await parked('poison-refused', 'poison');
   await markTried(sql, refused);
   await closeTried(sql, refused, { kind: 'rejected', errors: [] }, null);

@@ -1,3 +1,13 @@
+import type { Cdr } from './cdr.ts';
+import type { Charge } from './charge.ts';
+import { plain } from './money.ts';
+
+/** A call and what it was charged. */
+export interface ChargedCall {
+  call: { cdr: Cdr };
+  charge: Charge;
+}
+
 /** What was charged for a stored call, or moved by a correction, as replies and billed messages tell it. Decimals as plain text. */
 export interface Bill {
   uniqueid: string;
@@ -39,4 +49,36 @@ export interface BilledTax {
   /** Of `flat`; null is the system currency. */
   currency: string | null;
   currencyRate: string | null;
+}
+
+/** The bill of a call that has just been charged. */
+export function billFor({ call: { cdr }, charge }: ChargedCall): Bill {
+  const { terms } = charge;
+  return {
+    uniqueid: cdr.uniqueid,
+    entry: null,
+    customer: cdr.scustomer,
+    charged: plain(charge.charged),
+    currency: terms.customerCurrency,
+    cost: cdr.cost,
+    tax: plain(charge.tax),
+    callCurrency: cdr.currency,
+    invoice: charge.invoice,
+    invoiceCost: plain(charge.invoiceCost),
+    invoiceTax: plain(charge.invoiceTax),
+    invoiceCurrency: terms.invoiceCurrency,
+    terms: {
+      systemRate: plain(terms.systemRate),
+      currencyRate: plain(terms.currencyRate),
+      customerRate: plain(terms.customerRate),
+      invoiceRate: terms.invoiceRate && plain(terms.invoiceRate),
+      taxes: terms.taxes.map(({ id, rate, flat, currency, currencyRate }) => ({
+        id,
+        rate: plain(rate),
+        flat: plain(flat),
+        currency,
+        currencyRate: currencyRate && plain(currencyRate),
+      })),
+    },
+  };
 }

@@ -1,10 +1,12 @@
+import type { Bill, ChargedCall } from './bill.ts';
 import type { Difference } from './cdr.ts';
 import type { ParameterError } from './validate.ts';
 
 /** What became of a message. Each one decides the reply, the dead letter and the metric; nothing else does. */
 export type Outcome =
-  | { kind: 'accepted' }
-  | { kind: 'duplicate' }
+  | { kind: 'accepted'; stored: ChargedCall }
+  /** `bill`: of the call as it is stored; none where it has been pruned. */
+  | { kind: 'duplicate'; bill?: Bill }
   | { kind: 'validated' }
   | { kind: 'rejected'; errors: readonly ParameterError[] }
   | { kind: 'unauthenticated' }

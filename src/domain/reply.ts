@@ -1,3 +1,5 @@
+import type { Bill } from './bill.ts';
+import { plain } from './money.ts';
 import { type Code, codeOf, type Outcome } from './outcome.ts';
 
 /** One entry of a reply. */
@@ -55,6 +57,20 @@ export function responsesTo(outcome: Outcome): ResponseEntry[] {
 /** The body of the reply to an outcome, as it goes out. */
 export function replyBody(outcome: Outcome): string {
   return JSON.stringify({ responses: responsesTo(outcome) });
+}
+
+/** The part of a bill that the headers of a reply tell. */
+export type BillTold = Pick<Bill, 'charged' | 'currency' | 'tax' | 'invoice'>;
+
+/**
+ * What a reply tells of the bill of a call that is stored. Made of the charge itself where that is at hand: replies are
+ * made for every message, whole bills only where somebody wants them. Of a pruned call nothing is known any more.
+ */
+export function billTold(outcome: Outcome): BillTold | undefined {
+  if (outcome.kind === 'duplicate') return outcome.bill;
+  if (outcome.kind !== 'accepted') return undefined;
+  const { charged, tax, invoice, terms } = outcome.stored.charge;
+  return { charged: plain(charged), currency: terms.customerCurrency, tax: plain(tax), invoice };
 }
 
 /** Why a reply went to the results exchange although its sender named another address. */

@@ -34,6 +34,10 @@ const envelopeSchema = {
   },
 };
 
+function amountSchema(description: string) {
+  return { type: 'string', pattern: '^-?[0-9]+(\\.[0-9]+)?$', description };
+}
+
 /** The AsyncAPI 3.0 document of the queue interface. */
 export function asyncApi(version: string) {
   return {
@@ -109,7 +113,16 @@ export function asyncApi(version: string) {
           contentType: 'application/json',
           headers: {
             type: 'object',
-            properties: { uniqueid: { type: 'string' }, duplicate: { type: 'boolean' } },
+            properties: {
+              uniqueid: { type: 'string' },
+              duplicate: { type: 'boolean' },
+              charged: amountSchema(
+                'What the balance of the customer fell by, in `currency`. Of a stored call.',
+              ),
+              currency: { type: 'string', description: 'That of the customer.' },
+              tax: amountSchema('Sum of the taxes, in the currency of the call.'),
+              invoice: { type: 'integer', description: 'The invoice that took the call or that it names.' },
+            },
           },
           payload: envelopeSchema,
         },

@@ -1,7 +1,7 @@
 import { DIRECT_PREFIX } from '../broker/direct-replies/addresses.ts';
 import { codeOf, type Outcome } from '../domain/outcome.ts';
 import type { RequestProperties } from '../domain/properties.ts';
-import { replyBody } from '../domain/reply.ts';
+import { billTold, replyBody } from '../domain/reply.ts';
 import { mapPairs } from '../pairs.ts';
 import type { Message } from './batch.ts';
 import type { Ports, Reply } from './ports.ts';
@@ -52,6 +52,13 @@ export function createResultsReply(
   const code = codeOf(outcome);
   if (uniqueid !== null) headers.uniqueid = uniqueid;
   if (outcome.kind === 'duplicate') headers.duplicate = true;
+  const bill = billTold(outcome);
+  if (bill !== undefined) {
+    headers.charged = bill.charged;
+    headers.currency = bill.currency;
+    headers.tax = bill.tax;
+    if (bill.invoice !== null) headers.invoice = bill.invoice;
+  }
   if (request.traceparent !== undefined) headers.traceparent = request.traceparent;
   return {
     exchange: rules.resultsExchange,
@@ -71,7 +78,7 @@ function bufferFor(outcome: Outcome): Buffer {
 }
 
 /** The body of nearly every reply: to a call that is stored, now or before. */
-const STORED = bufferFor({ kind: 'accepted' });
+const STORED = bufferFor({ kind: 'duplicate' });
 
 function shortString(text: string): string {
   if (Buffer.byteLength(text) <= SHORT_STRING_BYTES) return text;

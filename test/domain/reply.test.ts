@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { codeOf, deadReasonOf, deadReasons, type Outcome, parkedReasons } from '../../src/domain/outcome.ts';
 import { isReason, outcomeOnRecord } from '../../src/domain/record.ts';
 import { replyBody, responsesTo } from '../../src/domain/reply.ts';
+import { ACCEPTED } from '../support/outcomes.ts';
 
 const rejected: Outcome = {
   kind: 'rejected',
@@ -22,7 +23,7 @@ const failed: Outcome = { kind: 'failed', reason: 'failed', error: 'relation "cd
 describe('the reply', () => {
   it('to a stored call is the published envelope to the byte, the first time and again', () => {
     const published = '{"responses":[{"code":"204","key":"","message":"OK"}]}';
-    expect(replyBody({ kind: 'accepted' })).toBe(published);
+    expect(replyBody(ACCEPTED)).toBe(published);
     expect(replyBody({ kind: 'duplicate' })).toBe(published);
   });
 
@@ -65,7 +66,7 @@ describe('the reply', () => {
 
 /** Each outcome: its code, and the reason of its dead letter, of an ordinary call and of a validation request. */
 const OUTCOMES: [Outcome, string, string | null, string | null][] = [
-  [{ kind: 'accepted' }, '204', null, null],
+  [ACCEPTED, '204', null, null],
   [{ kind: 'duplicate' }, '204', null, null],
   [{ kind: 'validated' }, '201', null, null],
   [rejected, '400', 'rejected', null],

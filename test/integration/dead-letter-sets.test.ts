@@ -19,6 +19,7 @@ import { removeOld } from '../../src/store/old-rows.ts';
 import { persist } from '../../src/store/persist/persist.ts';
 import { unprepared } from '../../src/store/sql.ts';
 import { BILLING } from '../support/billing.ts';
+import { ACCEPTED } from '../support/outcomes.ts';
 import {
   admitted,
   type BillingDatabase,
@@ -212,9 +213,7 @@ describe('no dead letter becomes resolved whose call is not stored', () => {
     [
       'as the result of a replay',
       (id, uniqueid) =>
-        recordReplays(db.sql, [
-          { id, digest, attempt: 1, uniqueid, by: 'boss', outcome: { kind: 'accepted' } },
-        ]),
+        recordReplays(db.sql, [{ id, digest, attempt: 1, uniqueid, by: 'boss', outcome: ACCEPTED }]),
     ],
     [
       'after it was tried',

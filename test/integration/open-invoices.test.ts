@@ -31,9 +31,9 @@ describe('an invoice whose status is one of OPEN_INVOICE_STATUSES', () => {
     (await db.rows(`select invoice::text from cdrs where uniqueid = '${uniqueid}'`))[0]?.invoice;
 
   it('takes the calls of its period, and those that name it', async () => {
-    expect(await persisted({ uniqueid: 'u-1' })).toEqual([{ kind: 'accepted' }]);
+    expect(await persisted({ uniqueid: 'u-1' })).toMatchObject([{ kind: 'accepted' }]);
     await db.execute(`update invoices set status = 'approved' where id = 10`);
-    expect(await persisted({ uniqueid: 'u-2', invoice: 10 })).toEqual([{ kind: 'accepted' }]);
+    expect(await persisted({ uniqueid: 'u-2', invoice: 10 })).toMatchObject([{ kind: 'accepted' }]);
     expect(await invoiceOf('u-1')).toBe('10');
     expect(await db.rows('select calls::text, cost::text from invoices where id = 10')).toEqual([
       { calls: '2', cost: '1.840000' },
@@ -45,7 +45,7 @@ describe('an invoice whose status is one of OPEN_INVOICE_STATUSES', () => {
     for (const status of ['sent', 'open', 'Draft', 'draft ', '']) {
       await db.execute(`update invoices set status = '${status}' where id = 10`);
       const uniqueid = `u-${status}`;
-      expect(await persisted({ uniqueid })).toEqual([{ kind: 'accepted' }]);
+      expect(await persisted({ uniqueid })).toMatchObject([{ kind: 'accepted' }]);
       expect(await invoiceOf(uniqueid)).toBeNull();
       const [outcome] = await persisted({ uniqueid: `named-${status}`, invoice: 10 });
       expect(outcome && responsesTo(outcome)).toMatchObject([
@@ -56,7 +56,7 @@ describe('an invoice whose status is one of OPEN_INVOICE_STATUSES', () => {
 
   it('still takes the call where its status has moved to another of these words meanwhile', async () => {
     const approve = () => db.execute(`update invoices set status = 'approved' where id = 10`);
-    expect(await persisted({}, between(db.sql, approve))).toEqual([{ kind: 'accepted' }]);
+    expect(await persisted({}, between(db.sql, approve))).toMatchObject([{ kind: 'accepted' }]);
     expect(await invoiceOf('u-1')).toBe('10');
   });
 

@@ -100,7 +100,8 @@ describe('a batch', () => {
   it('answers two copies of a replay in it, and a third one later, without charging again', async () => {
     const replay = await replayOf({ uniqueid: 'r-1', cost: 2 });
     expect(await persistBatch([replay, replay])).toEqual(['accepted', 'duplicate']);
-    expect(await persistBatch([replay])).toEqual(['duplicate']);
+    const third = await persistWithReplays(db, [replay], CONTEXT, 5000);
+    expect(third).toMatchObject([{ kind: 'duplicate', bill: { charged: '2', invoice: 10 } }]);
     expect(await db.rows('select trim_scale(charged)::text as charged from customers where id = 1')).toEqual([
       { charged: '2' },
     ]);

@@ -5,7 +5,7 @@ import type { LockedRow } from '../../src/store/persist/row-locks.ts';
 import type { Statement } from '../../src/store/sql.ts';
 import { millionths } from '../domain/exact-model.ts';
 import { type Billing, billingSystem } from './billing.ts';
-import { callsIn, type StoredCall } from './lines.ts';
+import { callsIn, type StoredCall, storedBill } from './lines.ts';
 import { found } from './look-up.ts';
 import { termsProblem, type WrittenTerms } from './terms.ts';
 
@@ -79,6 +79,8 @@ export class FakeDatabase {
         return [{ found: JSON.stringify(found(values as Wanted, this.calls, this.billing)) }];
       case 'persist.stored-calls':
         return this.#asSubmitted(JSON.parse(String(values[0])) as string[]);
+      case 'persist.bills':
+        return (JSON.parse(String(values[0])) as string[]).flatMap((uniqueid) => this.#billOf(uniqueid));
       case 'persist.write-calls':
       case 'persist.write':
         return [{ lost: this.write(...written(values)) }];
@@ -254,5 +256,10 @@ export class FakeDatabase {
       const submitted = { ...row, peer: row.peer ?? 0, invoice: row.invoice_named ? row.invoice : 0 };
       return [{ call: JSON.stringify(Object.fromEntries(cdrFields.map((name) => [name, submitted[name]]))) }];
     });
+  }
+
+  #billOf(uniqueid: string): { bill: string }[] {
+    const row = this.find(uniqueid);
+    return row === undefined ? [] : [{ bill: JSON.stringify(storedBill(row)) }];
   }
 }

@@ -50,3 +50,25 @@ export function callsIn(lines: string): StoredCall[] {
     return Object.fromEntries(entries) as StoredCall;
   });
 }
+
+/** What the statement that reads bills says of a stored call. */
+export function storedBill(row: StoredCall) {
+  return {
+    uniqueid: row.uniqueid,
+    customer: row.scustomer,
+    charged: row.charged,
+    currency: row.customer_currency,
+    cost: row.cost,
+    tax: row.tax,
+    callCurrency: row.currency,
+    invoice: row.invoice,
+    invoiceCost: row.invoice_cost,
+    invoiceTax: row.invoice_tax,
+    invoiceCurrency: row.invoice_currency,
+    systemRate: row.system_rate,
+    currencyRate: row.currency_rate,
+    customerRate: row.customer_rate,
+    invoiceRate: row.invoice_rate,
+    taxes: row.tax_terms ?? [],
+  };
+}

@@ -2,6 +2,7 @@ import type { Submission } from '../../src/domain/submission.ts';
 import { classifyFailure } from '../../src/store/failures.ts';
 import type { Statement } from '../../src/store/sql.ts';
 import { createReply } from '../../src/worker/reply.ts';
+import { ACCEPTED } from '../support/outcomes.ts';
 import { databaseError, FakeDatabase, written } from './fake-database.ts';
 import { REPLY_RULES } from './lane.ts';
 import type { StoredCall } from './lines.ts';
@@ -91,7 +92,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
         prepare: (entries) => async () => {
           const calls = entries.filter(({ kind }) => kind === 'call').flatMap(deliveryOf);
           await ports.publish(
-            calls.map(({ properties }) => createReply(properties, null, { kind: 'accepted' }, REPLY_RULES)),
+            calls.map(({ properties }) => createReply(properties, null, ACCEPTED, REPLY_RULES)),
           );
           return ports.prepare(entries)();
         },

@@ -8,6 +8,7 @@ import { Isolation } from '../../src/worker/isolation.ts';
 import type { Request } from '../../src/worker/request.ts';
 import { call } from '../domain/references.ts';
 import { databaseError } from '../simulation/fake-database.ts';
+import { ACCEPTED } from '../support/outcomes.ts';
 import { NO_PROPERTIES } from '../support/requests.ts';
 
 const CUSTOMERS = 6;
@@ -48,7 +49,7 @@ function isolate(fails: (submissions: readonly Submission[]) => boolean, isWell 
       prepare: (submissions, manner) => async () => {
         const held = (one: Submission) => (manner === 'alone' ? undefined : rows.isHeld(rowOf(one)));
         if (fails(submissions.filter((one) => held(one) === undefined))) throw noSpace();
-        return submissions.map((one): PersistResult => held(one) ?? { kind: 'accepted' });
+        return submissions.map((one): PersistResult => held(one) ?? ACCEPTED);
       },
       isWell: async () => isWell(),
       rows,
@@ -76,10 +77,9 @@ async function persistAll(
     const submissions = open.map(({ submission }) => submission);
     const done = await isolation.persist(open, async () => {
       if (fails(submissions)) throw noSpace();
-      return submissions.map(() => ({ kind: 'accepted' as const }));
+      return submissions.map(() => ACCEPTED);
     });
-    const come =
-      done.kind === 'all' ? open.map((one) => [one, { kind: 'accepted' }] as const) : [...done.results];
+    const come = done.kind === 'all' ? open.map((one) => [one, ACCEPTED] as const) : [...done.results];
     for (const [{ delivery }, { kind }] of come) results.set(delivery.number, kind as PersistResult['kind']);
     open = open.filter(({ delivery }) => !results.has(delivery.number));
   }

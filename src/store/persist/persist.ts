@@ -1,6 +1,6 @@
 import type { Cdr } from '../../domain/cdr.ts';
 import type { BillingRules, References } from '../../domain/charge.ts';
-import { type CallOnRecord, compare, type Decision, decide } from '../../domain/decide.ts';
+import { type Call, type CallOnRecord, compare, type Decision, decide } from '../../domain/decide.ts';
 import {
   callsLike,
   type Held,
@@ -16,6 +16,7 @@ import { mapPairs } from '../../pairs.ts';
 import { DeadLetterRows } from '../dead-letters/insert.ts';
 import { NotPersisted } from '../failures.ts';
 import type { Sql } from '../sql.ts';
+import { addBills } from './bills.ts';
 import { readStoredCalls } from './columns.ts';
 import { type Lookup, lookUp } from './look-up.ts';
 import { type Charged, termsOf } from './terms.ts';
@@ -117,8 +118,7 @@ async function persistOnce(
       continue;
     }
     if (decision.kind === 'compare') continue;
-    const outcome: Outcome = decision.kind === 'store' ? { kind: 'accepted' } : decision.outcome;
-    if (decision.kind === 'store') charged.push({ call, charge: decision.charge });
+    const outcome = outcomeOf(call, decision, charged);
     decided.set(submission, outcome);
     deadLetters.add(outcome, call.validationOnly, submission.deadLetter);
   }
@@ -133,6 +133,18 @@ async function persistOnce(
     if (!storedByOthers.has(submission.call.cdr.uniqueid)) outcomes.set(submission, outcome);
   for (const submission of decidedBefore) outcomes.set(submission, submission.outcome);
   return outcomes;
+}
+
+/** What a decision comes to when the batch is written; notes what is to be stored then. */
+function outcomeOf(
+  call: Call,
+  decision: Exclude<Decision, { kind: 'compare' }>,
+  charged: Charged[],
+): Outcome {
+  if (decision.kind === 'answer') return decision.outcome;
+  const stored = { call, charge: decision.charge };
+  charged.push(stored);
+  return { kind: 'accepted', stored };
 }
 
 function isCall(submission: Submission): submission is CallSubmission {
@@ -187,5 +199,6 @@ async function decideOn(
     if (before === undefined) return { submission, decision: stored.has(uniqueid) ? PRUNED : decision };
     return { submission, decision: { kind: 'answer' as const, outcome: compare(before, call) } };
   });
+  await addBills(sql, decisions);
   return { decisions, references };
 }

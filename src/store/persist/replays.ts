@@ -6,6 +6,7 @@ import { mapPairs, pairs } from '../../pairs.ts';
 import type { Database } from '../database.ts';
 import { type ReplayResult, recordReplays } from '../dead-letters/record.ts';
 import { type Sql, statement } from '../sql.ts';
+import { addStoredBills, type Duplicate } from './bills.ts';
 import { type PersistContext, persistUnlessHeld } from './persist.ts';
 
 type ReplaySubmission = Submission & { replay: Replay };
@@ -86,7 +87,20 @@ export async function persistReplays(
     if (plan.kind === 'again') return held.get(plan.of) ?? secondCopy(results.get(plan.of)?.outcome);
     return persisted.get(plan);
   });
-  return mapPairs(plans, outcomes, (_, outcome) => outcome);
+  const answers = mapPairs(plans, outcomes, (_, outcome) => outcome);
+  // Second copies are told what their first is.
+  await addStoredBills(sql, repeatsAmong(submissions, answers));
+  return answers;
+}
+
+function repeatsAmong(
+  submissions: readonly ReplaySubmission[],
+  answers: readonly PersistResult[],
+): Map<Duplicate, string> {
+  const repeats = new Map<Duplicate, string>();
+  for (const [{ uniqueid }, answer] of pairs(submissions, answers))
+    if (answer.kind === 'duplicate' && uniqueid !== null) repeats.set(answer, uniqueid);
+  return repeats;
 }
 
 /** The submissions as they were admitted learn what was looked up for them, whatever becomes of the statement that writes. */

@@ -1,4 +1,5 @@
-import type { Charge, References } from '../../domain/charge.ts';
+import type { ChargedCall } from '../../domain/bill.ts';
+import type { References } from '../../domain/charge.ts';
 import type { Call } from '../../domain/decide.ts';
 import { plain } from '../../domain/money.ts';
 import { keyAt } from '../../domain/resolve.ts';
@@ -6,9 +7,8 @@ import { isOpen, openInvoicesOf } from '../open-invoices.ts';
 import { ownersOf, type WantedKey } from './keys.ts';
 
 /** A call about to be stored, with its charge. */
-export interface Charged {
+export interface Charged extends ChargedCall {
   call: Call;
-  charge: Charge;
 }
 
 /**

@@ -1,0 +1,104 @@
+import { type Bill, type BilledTax, billFor, type ChargedCall } from '../../domain/bill.ts';
+import type { Decision } from '../../domain/decide.ts';
+import { canonical } from '../../domain/money.ts';
+import type { Outcome } from '../../domain/outcome.ts';
+import type { CallSubmission } from '../../domain/submission.ts';
+import { type Sql, statement } from '../sql.ts';
+
+/** The JSON that BILLS builds: numbers as text, because JSON would make doubles of them. */
+interface StoredBill extends Omit<Bill, 'entry' | 'terms'> {
+  systemRate: string;
+  currencyRate: string;
+  customerRate: string;
+  invoiceRate: string | null;
+  /** As `cdrs.tax_terms` has them. */
+  taxes: readonly (Pick<BilledTax, 'id' | 'rate' | 'flat'> & { currency?: string; currency_rate?: string })[];
+}
+
+/** One text for each call: many values of many rows would cost the worker more than reading JSON. */
+const BILLS = statement(
+  'persist.bills',
+  `
+  select json_build_object('uniqueid', uniqueid, 'customer', scustomer, 'charged', charged::text,
+    'currency', customer_currency, 'cost', cost::text, 'tax', tax::text, 'callCurrency', currency, 'invoice', invoice,
+    'invoiceCost', invoice_cost::text, 'invoiceTax', invoice_tax::text, 'invoiceCurrency', invoice_currency,
+    'systemRate', system_rate::text, 'currencyRate', currency_rate::text, 'customerRate', customer_rate::text,
+    'invoiceRate', invoice_rate::text, 'taxes', coalesce(tax_terms, '[]'))::text as bill
+  from cdrs where uniqueid = any(array(select json_array_elements_text($1::json)))`,
+);
+
+/** Bills of calls by uniqueid, from what is stored. One that is missing has been pruned. */
+async function readBills(sql: Sql, uniqueids: ReadonlySet<string>): Promise<Map<string, Bill>> {
+  const rows = await sql<{ bill: string }>(BILLS, [JSON.stringify([...uniqueids])]);
+  return new Map(
+    rows.map(({ bill }) => {
+      const stored = JSON.parse(bill) as StoredBill;
+      return [stored.uniqueid, billOnRecord(stored)];
+    }),
+  );
+}
+
+function billOnRecord(stored: StoredBill): Bill {
+  const { systemRate, currencyRate, customerRate, invoiceRate, taxes, ...told } = stored;
+  return {
+    ...told,
+    entry: null,
+    charged: canonical(told.charged),
+    cost: canonical(told.cost),
+    tax: canonical(told.tax),
+    invoiceCost: canonical(told.invoiceCost),
+    invoiceTax: canonical(told.invoiceTax),
+    terms: {
+      systemRate: canonical(systemRate),
+      currencyRate: canonical(currencyRate),
+      customerRate: canonical(customerRate),
+      invoiceRate: invoiceRate && canonical(invoiceRate),
+      taxes: taxes.map(({ id, rate, flat, currency, currency_rate }) => ({
+        id,
+        rate,
+        flat,
+        currency: currency ?? null,
+        currencyRate: currency_rate ?? null,
+      })),
+    },
+  };
+}
+
+/** The answer to a repeat of a stored call. */
+export type Duplicate = Extract<Outcome, { kind: 'duplicate' }>;
+
+/**
+ * Adds to the answers to repeats of a batch the bills of their calls: of those that the batch itself stores from their
+ * charges, of all others from the database, which is asked only where there are any.
+ */
+export async function addBills(
+  sql: Sql,
+  decided: readonly { submission: CallSubmission; decision: Decision }[],
+): Promise<void> {
+  const repeats = new Map<Duplicate, string>();
+  for (const { submission, decision } of decided)
+    if (decision.kind === 'answer' && decision.outcome.kind === 'duplicate')
+      repeats.set(decision.outcome, submission.call.cdr.uniqueid);
+  if (repeats.size === 0) return;
+  const charged = new Map<string, ChargedCall>();
+  for (const { submission, decision } of decided) {
+    const { call } = submission;
+    if (decision.kind === 'store') charged.set(call.cdr.uniqueid, { call, charge: decision.charge });
+  }
+  for (const [outcome, uniqueid] of repeats) {
+    const first = charged.get(uniqueid);
+    if (first !== undefined) outcome.bill = billFor(first);
+  }
+  await addStoredBills(sql, repeats);
+}
+
+/** The same for answers whose calls are all stored. Of a pruned call there is no bill any more. */
+export async function addStoredBills(sql: Sql, repeats: ReadonlyMap<Duplicate, string>): Promise<void> {
+  const asked = [...repeats].filter(([{ bill }]) => bill === undefined);
+  if (asked.length === 0) return;
+  const bills = await readBills(sql, new Set(asked.map(([, uniqueid]) => uniqueid)));
+  for (const [outcome, uniqueid] of asked) {
+    const bill = bills.get(uniqueid);
+    if (bill !== undefined) outcome.bill = bill;
+  }
+}
