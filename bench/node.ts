@@ -117,6 +117,7 @@ function referenceData(): References {
   }));
   return {
     systemCurrency: 'USD',
+    lateCalls: 'hold',
     currencies: new Map(Object.entries(currencies).map(([code, rate]) => [code, amount(rate)])),
     customers: new Map(customers.map(({ id, currency }) => [id, currency])),
     peers: new Set([1, 2]),

@@ -37,7 +37,7 @@ import { type Admitted, admit } from '../../src/worker/admission.ts';
 /** Always the same, so that recordings differ only where statements do. */
 const RUNNER = '00000000-0000-4000-8000-000000000001';
 
-const RULES: BillingRules = { systemCurrency: 'USD', openStatuses: ['open'] };
+const RULES: BillingRules = { systemCurrency: 'USD', openStatuses: ['open'], lateCalls: 'hold' };
 
 /** What the billing system loads. The key of the digests is a known one, so that they are the same in every database. */
 const BILLING = [

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { lateCallRules } from '../domain/charge.ts';
 import { isContractName } from '../domain/secrets.ts';
 import {
   bytes,
@@ -94,6 +95,13 @@ export const variables = {
     expected: 'words without blanks, separated by commas',
     description:
       'Words of invoices.status, written exactly so, that mean that an invoice may take calls. Give every process the same.',
+  }),
+  LATE_CALLS: variable({
+    schema: z.enum(lateCallRules),
+    fallback: 'hold',
+    expected: 'hold or next',
+    description:
+      "What becomes of a call for an invoice when no open one covers its start: `hold` stores it on none (`invoice late`), `next` puts it on the customer's next open invoice. Give every process the same.",
   }),
   HTTP_HOST: variable({
     schema: z.string().regex(/^[\w.:-]{0,255}$/),

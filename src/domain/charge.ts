@@ -30,16 +30,25 @@ export interface Invoice {
   periodEnd: number;
 }
 
+/**
+ * What becomes of a call that belongs on an invoice when no open one covers its start: `hold` stores it on none, `next` puts it on
+ * the customer's next open invoice.
+ */
+export const lateCallRules = ['hold', 'next'] as const;
+export type LateCallRule = (typeof lateCallRules)[number];
+
 /** What an installation decides about money. */
 export interface BillingRules {
   systemCurrency: string;
   /** The words of `invoices.status` that mean that the invoice may take calls. */
   openStatuses: readonly string[];
+  lateCalls: LateCallRule;
 }
 
 /** What the billing system says about the calls of a batch, read together. */
 export interface References {
   systemCurrency: string;
+  lateCalls: LateCallRule;
   currencies: ReadonlyMap<string, Rate>;
   /** Currency by customer. */
   customers: ReadonlyMap<number, string>;
@@ -59,6 +68,8 @@ export interface Charge {
   charged: Amount;
   /** The invoice that gains the call or is named by it, null for none. */
   invoice: number | null;
+  /** That invoice is the next one: no open one covers the call's start. */
+  invoiceLate: boolean;
   invoiceCost: Amount;
   invoiceTax: Amount;
   terms: Terms;
@@ -94,7 +105,7 @@ export function charge(cdr: Cdr, references: References): Charging {
   const currencyRate = rateOf(cdr.currency, references);
   if (currencyRate === undefined) refuse('currency', `unknown currency ${shown(cdr.currency)}`);
   const taxes = taxesOf(cdr, references, refuse);
-  const invoice = invoiceOf(cdr, references, refuse);
+  const { invoice, isLate } = invoiceOf(cdr, references, refuse);
   const invoiceRate = invoice === undefined ? undefined : rateOf(invoice.currency, references);
   if (invoice !== undefined && invoiceRate === undefined) {
     refuse('invoice', `invoice ${invoice.id} is in ${shown(invoice.currency)}, which has no exchange rate`);
@@ -111,7 +122,7 @@ export function charge(cdr: Cdr, references: References): Charging {
     invoiceRate: invoiceRate ?? null,
     taxes,
   };
-  const charged = { ...amounts(cdr, terms), invoice: invoice?.id ?? null, terms };
+  const charged = { ...amounts(cdr, terms), invoice: invoice?.id ?? null, invoiceLate: isLate, terms };
   const tooLarge = [charged.tax, charged.charged, charged.invoiceCost, charged.invoiceTax].find(
     (sum) => !fits(sum),
   );
@@ -208,13 +219,14 @@ function rateOfTax({ name, currency }: Tax, references: References, refuse: Refu
   return rate ?? null;
 }
 
-/** The invoice that the call names, else the open one whose period contains its start, if any. */
-function invoiceOf(cdr: Cdr, references: References, refuse: Refuse): Invoice | undefined {
-  if (cdr.invoice === 0) {
-    if (cdr.update_invoices === 0) return undefined;
-    const open = references.openInvoices.get(cdr.scustomer) ?? [];
-    return open.find(({ periodStart, periodEnd }) => periodStart <= cdr.start && cdr.start < periodEnd);
-  }
+interface ChosenInvoice {
+  invoice: Invoice | undefined;
+  isLate: boolean;
+}
+
+/** The invoice that the call names, else an open one, if there is one for it. */
+function invoiceOf(cdr: Cdr, references: References, refuse: Refuse): ChosenInvoice {
+  if (cdr.invoice === 0) return openInvoiceOf(cdr, references);
   const invoice = references.invoices.get(cdr.invoice);
   if (invoice === undefined) refuse('invoice', noSuch('invoice', cdr.invoice));
   else if (invoice.customer !== cdr.scustomer) {
@@ -222,5 +234,16 @@ function invoiceOf(cdr: Cdr, references: References, refuse: Refuse): Invoice | 
   } else if (cdr.update_invoices === 1 && !invoice.open) {
     refuse('invoice', `invoice ${cdr.invoice} is not open`);
   }
-  return invoice;
+  return { invoice, isLate: false };
+}
+
+/** The open invoice whose period contains the call's start, else the next one, if late calls go there. */
+function openInvoiceOf(cdr: Cdr, { openInvoices, lateCalls }: References): ChosenInvoice {
+  const open = cdr.update_invoices === 0 ? [] : (openInvoices.get(cdr.scustomer) ?? []);
+  const covering = open.find(
+    ({ periodStart, periodEnd }) => periodStart <= cdr.start && cdr.start < periodEnd,
+  );
+  if (covering !== undefined || lateCalls === 'hold') return { invoice: covering, isLate: false };
+  const next = open.find(({ periodStart, periodEnd }) => periodStart > cdr.start && periodStart < periodEnd);
+  return { invoice: next, isLate: next !== undefined };
 }

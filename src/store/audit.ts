@@ -101,7 +101,7 @@ async function differencesOf(
   const differences = new Map<Call, readonly Difference[]>();
   if (calls.length === 0) return differences;
   // Invoices do not matter to what a call says.
-  const { found } = await lookUp(sql, calls, { systemCurrency, openStatuses: [] });
+  const { found } = await lookUp(sql, calls, { systemCurrency, openStatuses: [], lateCalls: 'hold' });
   const stored = await readStoredCalls(sql, [...new Set(calls.map(({ cdr }) => cdr.uniqueid))]);
   for (const call of calls) {
     const before = stored.get(call.cdr.uniqueid);

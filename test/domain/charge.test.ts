@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Cdr } from '../../src/domain/cdr.ts';
-import { type Charge, charge, type References } from '../../src/domain/charge.ts';
+import { type Charge, charge, type LateCallRule, type References } from '../../src/domain/charge.ts';
 import { amount, plain } from '../../src/domain/money.ts';
-import { call, references, tax } from './references.ts';
+import { call, INVOICES, references, tax } from './references.ts';
 
 function chargeOf(more: Partial<Cdr>, known: Partial<References> = {}): Charge {
   const charging = charge(call(more), references(known));
@@ -169,6 +169,25 @@ describe('the invoice of a call', () => {
     expect(chargeOf({ start: 2000 }).invoice).toBe(12);
     expect(chargeOf({ start: 3000 }).invoice).toBe(12);
     expect(chargeOf({ start: 3001 }).invoice).toBeNull();
+  });
+
+  it('is the next one where late calls go there: the earliest that begins after its start, and marked as such', () => {
+    const empty = { id: 9, customer: 1, currency: 'USD', open: true, periodStart: 450, periodEnd: 450 };
+    const later = INVOICES.filter(({ id }) => id === 11 || id === 12);
+    const openInvoices = new Map([[1, [empty, ...later]]]);
+    const chosen = (start: number, lateCalls: LateCallRule) => {
+      const { invoice, invoiceLate } = chargeOf({ start }, { openInvoices, lateCalls });
+      return [invoice, invoiceLate];
+    };
+    expect([0, 499, 500, 3001].map((start) => chosen(start, 'next'))).toEqual([
+      [11, true],
+      [11, true],
+      [11, false],
+      [null, false],
+    ]);
+    expect(chosen(0, 'hold')).toEqual([null, false]);
+    const known = { openInvoices, lateCalls: 'next' as const };
+    expect(chargeOf({ start: 0, update_invoices: 0 }, known).invoice).toBeNull();
   });
 
   it('may be none, and then only the balance moves', () => {

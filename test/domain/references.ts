@@ -46,6 +46,7 @@ export const RATES = { USD: '1', EUR: '0.9', JPY: '150' };
 export function references(more: Partial<References> = {}): References {
   return {
     systemCurrency: 'USD',
+    lateCalls: 'hold',
     currencies: new Map(Object.entries(RATES).map(([code, rate]) => [code, amount(rate)])),
     customers: new Map([
       [1, 'USD'],

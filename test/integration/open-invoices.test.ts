@@ -11,7 +11,13 @@ import type { Sql, Statement } from '../../src/store/sql.ts';
 import { BILLING } from '../support/billing.ts';
 import { until } from '../support/broker.ts';
 import { openOperatorSite } from '../support/operators.ts';
-import { admitted, type BillingDatabase, billingDatabase, type Parameters } from '../support/persisting.ts';
+import {
+  admitted,
+  type BillingDatabase,
+  between,
+  billingDatabase,
+  type Parameters,
+} from '../support/persisting.ts';
 import { startProcess } from '../support/worker.ts';
 
 const DRAFTS: BillingRules = { ...BILLING, openStatuses: ['draft', 'approved'] };
@@ -169,13 +175,3 @@ it('open invoices are found by their index, without reading those of the custome
       expect.stringMatching(/Index Cond: \(\(customer = .+ AND \(status = word/),
     ]);
 });
-
-/** Runs `change` after the batch was read and before it is written. */
-function between(sql: Sql, change: () => Promise<unknown>): Sql {
-  let statements = 0;
-  return async (statement, values) => {
-    statements += 1;
-    if (statements === 2) await change();
-    return sql(statement, values);
-  };
-}

@@ -3,7 +3,7 @@ import { classifyFailure, sqlStateOf } from '../../src/store/failures.ts';
 import { persist } from '../../src/store/persist/persist.ts';
 import type { Sql } from '../../src/store/sql.ts';
 import { BILLING } from '../support/billing.ts';
-import { admitted, type BillingDatabase, billingDatabase } from '../support/persisting.ts';
+import { admitted, type BillingDatabase, between, billingDatabase } from '../support/persisting.ts';
 
 let db: BillingDatabase;
 
@@ -153,16 +153,6 @@ describe('the same uniqueid again', () => {
     expect(await invoice(10)).toMatchObject([{ calls: '20' }]);
   });
 });
-
-/** Runs `change` after the batch was read and before it is written. */
-function between(sql: Sql, change: () => Promise<unknown>): Sql {
-  let statements = 0;
-  return async (statement, values) => {
-    statements += 1;
-    if (statements === 2) await change();
-    return sql(statement, values);
-  };
-}
 
 describe('what changes between reading and writing', () => {
   it.each([

@@ -76,6 +76,7 @@ export class FakeDatabase {
   execute({ name }: Statement, values: readonly unknown[]): unknown[] {
     switch (name) {
       case 'persist.look-up':
+      case 'persist.look-up-next':
         return [{ found: JSON.stringify(found(values as Wanted, this.calls, this.billing)) }];
       case 'persist.stored-calls':
         return this.#asSubmitted(JSON.parse(String(values[0])) as string[]);

@@ -7,6 +7,7 @@ export interface StoredCall extends Omit<Cdr, 'invoice' | 'peer'> {
   invoice: number | null;
   peer: number | null;
   invoice_named: boolean;
+  invoice_late: boolean;
   tax: string;
   charged: string;
   invoice_cost: string;

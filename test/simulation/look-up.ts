@@ -2,7 +2,7 @@ import type { Found, Wanted } from '../../src/store/persist/look-up.ts';
 import type { Billing } from './billing.ts';
 import type { StoredCall } from './lines.ts';
 
-/** The answer of the statement `persist.look-up`, in the form that the real statement gives it. */
+/** The answer of the statements `persist.look-up` and `persist.look-up-next`, in the form that the real statement gives it. */
 export function found(wanted: Wanted, calls: readonly StoredCall[], billing: Billing): Found {
   const { currencies, customers, peers, taxes, invoices } = billing;
   const [ids, customerIds, peerIds, taxIds, taxNames, invoiceIds, invoiceCustomers] = wanted;

@@ -1,8 +1,10 @@
+import type { LateCallRule } from '../../src/domain/charge.ts';
 import type { FakeBroker } from './fake-broker.ts';
 import type { FakeDatabase } from './fake-database.ts';
 import type { Submitted } from './history.ts';
 import type { StoredCall } from './lines.ts';
 import { moneyProblems } from './money-oracle.ts';
+import { openInvoicesOf } from './terms.ts';
 
 /**
  * Judges a run, while it goes on and at its end: every confirmed message has exactly one effect and, where its
@@ -11,6 +13,7 @@ import { moneyProblems } from './money-oracle.ts';
 export class Oracle {
   readonly violations: string[] = [];
   readonly #submitted: ReadonlyMap<string, Submitted>;
+  readonly #lateCalls: LateCallRule;
   /** Codes of the replies to a message that reached a queue. */
   readonly #replies = new Map<string, Set<string>>();
   readonly #unroutableReply = new Set<string>();
@@ -21,7 +24,8 @@ export class Oracle {
   readonly #first = new Map<string, string>();
   #database: FakeDatabase | undefined;
 
-  constructor(messages: readonly Submitted[]) {
+  constructor(messages: readonly Submitted[], lateCalls: LateCallRule) {
+    this.#lateCalls = lateCalls;
     this.#submitted = new Map(messages.map((message) => [message.id, message]));
   }
 
@@ -73,6 +77,20 @@ export class Oracle {
       if (charged !== (now ?? null))
         this.violate(`${uniqueid} charged at the ${what}'s rate ${charged}, not ${now}`);
     }
+    this.#judgeInvoice(call);
+  }
+
+  /** A call that names no invoice is on one that covers its start, else where late calls go. */
+  #judgeInvoice({ uniqueid, scustomer, start, ...call }: StoredCall): void {
+    if (call.invoice_named || call.update_invoices === 0 || this.#database === undefined) return;
+    const open = openInvoicesOf(this.#database.billing, scustomer);
+    // One of them may have been opened since: the earliest when it was looked up is as good.
+    const covering = open.filter((one) => one.start <= start && start < one.end);
+    const next = this.#lateCalls === 'next' ? open.find((one) => one.start > start) : undefined;
+    const due: (number | null)[] = covering.length > 0 ? covering.map(({ id }) => id) : [next?.id ?? null];
+    const isLate = covering.length === 0 && next !== undefined;
+    if (!due.includes(call.invoice ?? null) || call.invoice_late !== isLate)
+      this.violate(`${uniqueid} is on invoice ${call.invoice}, not ${due.join(' or ')}`);
   }
 
   /** Everything has come to rest. */

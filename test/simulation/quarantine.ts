@@ -6,7 +6,6 @@ import { persist } from '../../src/store/persist/persist.ts';
 import type { Sql, Statement } from '../../src/store/sql.ts';
 import { type QuarantinePorts, quarantineMessage } from '../../src/worker/quarantine.ts';
 import { type Request, deadLetterFor as readDeadLetter } from '../../src/worker/request.ts';
-import { BILLING } from '../support/billing.ts';
 import { ADMISSION } from './history.ts';
 import type { SimDelivery, SimProcess, Surroundings } from './surroundings.ts';
 
@@ -20,7 +19,7 @@ function deadLetterFor(request: Request, reading: 'parsed' | 'plain' | 'minimal'
 
 /** The real way of a message that was delivered too often, over the simulated database. */
 export async function takeQuarantined(
-  { database }: Surroundings,
+  { database, rules }: Surroundings,
   process: SimProcess,
   delivery: SimDelivery,
 ): Promise<Submission> {
@@ -29,14 +28,14 @@ export async function takeQuarantined(
   const ports: QuarantinePorts = {
     deadLetterOf: deadLetterFor,
     keep: async (submission) => {
-      await process.request('dead letter', () => persist(within, [submission], BILLING));
+      await process.request('dead letter', () => persist(within, [submission], rules));
     },
     markTried: ({ digest }) => process.request('mark', () => markTried(within, { reason: 'poison', digest })),
     admit: (request) => process.admit(request),
     closeSkipped: () => Promise.reject(new Error('no record of a feed comes here')),
     persistAndClose: (submission, { digest }) =>
       process.request('transaction', async () => {
-        const [outcome] = await persist(within, [submission], BILLING);
+        const [outcome] = await persist(within, [submission], rules);
         if (outcome === undefined) return { kind: 'failed', reason: 'poison', error: 'was not persisted' };
         await closeTried(within, { reason: 'poison', digest }, outcome, submission.uniqueid);
         return outcome;

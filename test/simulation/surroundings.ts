@@ -1,3 +1,4 @@
+import type { BillingRules } from '../../src/domain/charge.ts';
 import type { Statement } from '../../src/store/sql.ts';
 import type { Admitted } from '../../src/worker/admission.ts';
 import type { Ports } from '../../src/worker/ports.ts';
@@ -38,6 +39,7 @@ export interface Surroundings {
   readonly oracle: Oracle;
   readonly broker: FakeBroker;
   readonly database: FakeDatabase;
+  readonly rules: BillingRules;
   /** The ports of a process as its pipeline gets them: as they are, or in a wrong order. */
   readonly mutate: (ports: SimPorts, process: SimProcess) => SimPorts;
   /** How a process has a statement executed. */

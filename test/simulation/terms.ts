@@ -7,7 +7,8 @@ export interface WrittenTerms {
   peers: { id: number }[];
   taxes: { id: number; rate: string; flat: string; currency: string | null }[];
   invoices: { id: number; customer: number; currency: string; open: boolean }[];
-  uninvoiced: { customer: number; start: number }[];
+  uncovered: { customer: number; start: number }[];
+  next: { customer: number; start: number; invoice: number | null }[];
 }
 
 /** What of the terms no longer holds, null if everything does: the checks that the real statement makes. */
@@ -29,10 +30,23 @@ export function termsProblem(terms: WrittenTerms, billing: Billing): string | nu
     return now?.customer === customer && now.currency === currency && (now.open || !open);
   });
   if (!invoiceHolds) return 'an invoice changed';
-  const opened = terms.uninvoiced.some(({ customer, start }) =>
+  const opened = terms.uncovered.some(({ customer, start }) =>
     [...invoices.values()].some(
       (now) => now.customer === customer && now.open && now.start <= start && start < now.end,
     ),
   );
-  return opened ? 'an invoice was opened' : null;
+  if (opened) return 'an invoice was opened';
+  const nextHolds = terms.next.every(({ customer, start, invoice }) => {
+    const [next] = openInvoicesOf(billing, customer).filter((now) => now.start > start);
+    return (next?.id ?? null) === invoice;
+  });
+  return nextHolds ? null : 'another invoice is next';
+}
+
+/** Those of a customer, in the order in which they take calls. */
+export function openInvoicesOf({ invoices }: Billing, customer: number) {
+  return [...invoices]
+    .map(([id, invoice]) => ({ id, ...invoice }))
+    .filter((invoice) => invoice.customer === customer && invoice.open)
+    .sort((a, b) => a.start - b.start || a.id - b.id);
 }

@@ -6,7 +6,6 @@ import { createReadAhead } from '../../src/store/persist/read-ahead.ts';
 import type { Sql, Statement } from '../../src/store/sql.ts';
 import { type Admitted, admit } from '../../src/worker/admission.ts';
 import type { Request } from '../../src/worker/request.ts';
-import { BILLING } from '../support/billing.ts';
 import { databaseError } from './fake-database.ts';
 import { ADMISSION, judge, LETHAL } from './history.ts';
 import { Lane } from './lane.ts';
@@ -30,7 +29,7 @@ export class WorkerProcess {
   #dead = false;
 
   constructor(world: Surroundings, name: string, onEnd: () => void) {
-    const { broker, random, execute } = world;
+    const { broker, random, execute, rules: billing } = world;
     this.#world = world;
     this.#name = name;
     this.#onEnd = onEnd;
@@ -41,16 +40,16 @@ export class WorkerProcess {
     const persistHeld = createPersistAroundLocks(
       {
         sql,
-        openStatuses: BILLING.openStatuses,
+        openStatuses: billing.openStatuses,
         plain: (submissions, isHeld, lookup) =>
-          persistUnlessHeld(sql, submissions, { billing: BILLING, isHeld, lookup }),
+          persistUnlessHeld(sql, submissions, { billing, isHeld, lookup }),
         limited: () => (submissions, isHeld) =>
           this.request('transaction', () =>
             persistUnlessHeld(
               async <Row>(statement: Statement, values: readonly unknown[]) =>
                 world.database.execute(statement, values) as Row[],
               submissions,
-              { billing: BILLING, isHeld },
+              { billing, isHeld },
             ),
           ),
       },
@@ -65,7 +64,7 @@ export class WorkerProcess {
         queue: broker.input,
         prefetch: random.pick([1, 4, 20]),
         admit: (delivery) => this.admit(delivery),
-        prepare: createReadAhead(sql, BILLING, persistHeld, () => world.scheduler.now),
+        prepare: createReadAhead(sql, billing, persistHeld, () => world.scheduler.now),
         rows,
         probe,
       }),

@@ -1,4 +1,6 @@
+import type { BillingRules } from '../../src/domain/charge.ts';
 import type { Statement } from '../../src/store/sql.ts';
+import { BILLING } from '../support/billing.ts';
 import { FakeBroker } from './fake-broker.ts';
 import { FakeDatabase } from './fake-database.ts';
 import { Faults } from './faults.ts';
@@ -65,7 +67,8 @@ function createWorld(seed: number, mutant: Mutant): Surroundings {
   const scheduler = new Scheduler();
   const faults = new Faults(random, (text) => scheduler.note(text));
   const history = writeHistory(random, random.between(1, random.pick([5, 15, 40])));
-  const oracle = new Oracle(history);
+  const rules: BillingRules = { ...BILLING, lateCalls: seed % 2 === 0 ? 'next' : 'hold' };
+  const oracle = new Oracle(history, rules.lateCalls);
   const broker = new FakeBroker(scheduler, random, random.pick([2, 20, 20]), oracle);
   const stored: ConstructorParameters<typeof FakeDatabase>[0] = (call) => oracle.stored(call);
   const database = mutant.database?.(stored) ?? new FakeDatabase(stored);
@@ -84,6 +87,7 @@ function createWorld(seed: number, mutant: Mutant): Surroundings {
     oracle,
     broker,
     database,
+    rules,
     mutate,
     execute: (worker, statement, values) =>
       execute === undefined

@@ -86,3 +86,13 @@ export async function billingDatabase(name: string) {
 }
 
 export type BillingDatabase = Awaited<ReturnType<typeof billingDatabase>>;
+
+/** Runs `change` after the batch was read and before it is written. */
+export function between(sql: Sql, change: () => Promise<unknown>): Sql {
+  let statements = 0;
+  return async (statement, values) => {
+    statements += 1;
+    if (statements === 2) await change();
+    return sql(statement, values);
+  };
+}

@@ -76,6 +76,7 @@ const STORED_DIFFERENTLY: Partial<
 /** What was charged, on which terms, and for whom. */
 const CHARGE_COLUMNS: readonly Column[] = [
   { name: 'invoice_named', type: 'boolean', of: ({ cdr }) => String(cdr.invoice !== 0) },
+  { name: 'invoice_late', type: 'boolean', of: (_, { invoiceLate }) => String(invoiceLate) },
   { name: 'tax', type: 'numeric', of: (_, { tax }) => plain(tax) },
   { name: 'charged', type: 'numeric', of: (_, { charged }) => plain(charged) },
   { name: 'invoice_cost', type: 'numeric', of: (_, { invoiceCost }) => plain(invoiceCost) },

@@ -1,11 +1,11 @@
 import type { Cdr } from '../../domain/cdr.ts';
-import type { BillingRules, Invoice, References, Tax } from '../../domain/charge.ts';
+import type { BillingRules, Invoice, LateCallRule, References, Tax } from '../../domain/charge.ts';
 import { taxItems } from '../../domain/contract.ts';
 import type { Call } from '../../domain/decide.ts';
 import { amount } from '../../domain/money.ts';
 import type { FoundLookups } from '../../domain/resolve.ts';
-import { isOpen, openInvoicesOf } from '../open-invoices.ts';
-import { type Sql, statement } from '../sql.ts';
+import { isOpen, nextAfter, openInvoicesOf } from '../open-invoices.ts';
+import { type Sql, type Statement, statement } from '../sql.ts';
 import { foundLookups, ownersOf, type WantedKeys, wantedKeys } from './keys.ts';
 
 /** What the database knows about the calls of a batch: which are stored already, and everything they refer to. */
@@ -30,6 +30,7 @@ const lookUpWith = (keys: {
   found: string;
   customers: string;
   invoiced: string;
+  next: string;
   lists: string;
 }) => `${keys.found}
   select json_build_object(
@@ -53,42 +54,59 @@ const lookUpWith = (keys: {
         select invoices.* from unnest($6::int[]) as wanted(id) join invoices using (id)
         union
         select open.* from ${keys.invoiced} as wanted(id)
-        cross join ${openInvoicesOf('wanted.id', '$10', DURING_THE_CALLS)}
+        cross join ${openInvoicesOf('wanted.id', '$10', DURING_THE_CALLS)}${keys.next}
       ) as invoice)${keys.lists}
   )::text as found`;
 
-const LOOK_UP = statement(
-  'persist.look-up',
-  lookUpWith({
-    found: '',
-    customers: 'unnest($2::int[])',
-    invoiced: 'unnest($7::int[])',
-    lists: '',
-  }),
-);
+/** For a batch of the contract's own calls. */
+const OF_CALLS = {
+  found: '',
+  customers: 'unnest($2::int[])',
+  invoiced: 'unnest($7::int[])',
+  next: '',
+  lists: '',
+};
 
 /**
- * The same for a batch with calls of feeds. Their customers are found by key, at the start of each call, and looked up with
- * the others. Two rows are enough to know that one key has several.
+ * For a batch with calls of feeds. Their customers are found by key, at the start of each call, and looked up with the
+ * others. Two rows are enough to know that one key has several.
  */
-const LOOK_UP_WITH_KEYS = statement(
-  'persist.look-up-with-keys',
-  lookUpWith({
-    found: `
+const WITH_KEYS = {
+  found: `
   with owner as materialized (
     select wanted.position, owner.customer
     from unnest($11::text[], $12::text[], $13::float8[]) with ordinality as wanted(kind, key, start, position)
     cross join lateral (${ownersOf('wanted')} limit 2) as owner)`,
-    customers: '(select unnest($2::int[]) union select customer from owner)',
-    invoiced: '(select unnest($7::int[]) union select customer from owner)',
-    lists: `,
+  customers: '(select unnest($2::int[]) union select customer from owner)',
+  invoiced: '(select unnest($7::int[]) union select customer from owner)',
+  next: '',
+  lists: `,
     'owners', (select coalesce(json_agg(json_build_array(position, customer)), '[]') from owner),
     'namedPeers', (select coalesce(json_agg(json_build_array(name, id)), '[]')
       from unnest($14::text[]) as wanted(name) join peers using (name))`,
-  }),
-);
+};
 
-/** The JSON that LOOK_UP builds. Not checked for each batch: a test checks it (test/integration/json-shapes.test.ts). */
+/** Where late calls go to the next open invoice: among those that begin during the calls, or the first after all of them. */
+const next = (invoiced: string) => `
+        union
+        select open.* from ${invoiced} as wanted(id)
+        cross join ${openInvoicesOf('wanted.id', '$10', nextAfter('to_timestamp($9::float8)'))}`;
+
+const LOOK_UP: Record<LateCallRule, { ofCalls: Statement; withKeys: Statement }> = {
+  hold: {
+    ofCalls: statement('persist.look-up', lookUpWith(OF_CALLS)),
+    withKeys: statement('persist.look-up-with-keys', lookUpWith(WITH_KEYS)),
+  },
+  next: {
+    ofCalls: statement('persist.look-up-next', lookUpWith({ ...OF_CALLS, next: next(OF_CALLS.invoiced) })),
+    withKeys: statement(
+      'persist.look-up-next-with-keys',
+      lookUpWith({ ...WITH_KEYS, next: next(WITH_KEYS.invoiced) }),
+    ),
+  },
+};
+
+/** The JSON that a lookup builds. Not checked for each batch: a test checks it (test/integration/json-shapes.test.ts). */
 export interface Found {
   stored: [string, string][];
   currencies: [string, string][];
@@ -98,7 +116,7 @@ export interface Found {
   invoices: [number, number, string, boolean, string, string][];
 }
 
-/** The JSON that LOOK_UP_WITH_KEYS builds. */
+/** The JSON that a lookup with keys builds. */
 export interface FoundWithKeys extends Found {
   /** Customers by the position of their key, from 1. */
   owners: [number, number][];
@@ -119,7 +137,7 @@ const NOTHING: FoundWithKeys = {
 /** Looks up what a batch of calls refers to. Throws what the database throws. */
 export async function lookUp(sql: Sql, calls: readonly Call[], billing: BillingRules): Promise<Lookup> {
   const keys = wantedKeys(calls);
-  const found = calls.length === 0 ? NOTHING : await find(sql, calls, keys, billing.openStatuses);
+  const found = calls.length === 0 ? NOTHING : await find(sql, calls, keys, billing);
   const taxes = found.taxes.map(
     ([id, name, rate, flat, currency]): Tax => ({
       id,
@@ -143,6 +161,7 @@ export async function lookUp(sql: Sql, calls: readonly Call[], billing: BillingR
     stored: new Map(found.stored),
     references: {
       systemCurrency: billing.systemCurrency,
+      lateCalls: billing.lateCalls,
       currencies: new Map(found.currencies.map(([code, rate]) => [code.trimEnd(), amount(rate)])),
       customers: new Map(found.customers.map(([id, currency]) => [id, currency.trimEnd()])),
       peers: new Set([...found.peers, ...found.namedPeers.map(([, id]) => id)]),
@@ -159,16 +178,17 @@ async function find(
   sql: Sql,
   calls: readonly Call[],
   keys: WantedKeys,
-  openStatuses: readonly string[],
+  { openStatuses, lateCalls }: BillingRules,
 ): Promise<FoundWithKeys> {
   const values = wanted(
     calls.map(({ cdr }) => cdr),
     openStatuses,
   );
+  const statements = LOOK_UP[lateCalls];
   const [row] =
     keys.keys.length === 0 && keys.peers.length === 0
-      ? await sql<{ found: string }>(LOOK_UP, values)
-      : await sql<{ found: string }>(LOOK_UP_WITH_KEYS, [...values, ...keyValues(keys)]);
+      ? await sql<{ found: string }>(statements.ofCalls, values)
+      : await sql<{ found: string }>(statements.withKeys, [...values, ...keyValues(keys)]);
   return row === undefined ? NOTHING : { ...NOTHING, ...(JSON.parse(row.found) as Found) };
 }
 
@@ -187,7 +207,7 @@ function keyValues({ keys, peers }: WantedKeys): unknown[] {
   return [keys.map(({ kind }) => kind), keys.map(({ key }) => key), keys.map(({ start }) => start), peers];
 }
 
-/** The values of LOOK_UP: the keys to look up, each once, the span of the calls, and which invoices are open. */
+/** The values of a lookup: the keys to look up, each once, the span of the calls, and which invoices are open. */
 export type Wanted = [
   uniqueids: string[],
   customers: number[],

@@ -3,7 +3,7 @@ import type { References } from '../../domain/charge.ts';
 import type { Call } from '../../domain/decide.ts';
 import { plain } from '../../domain/money.ts';
 import { keyAt } from '../../domain/resolve.ts';
-import { isOpen, openInvoicesOf } from '../open-invoices.ts';
+import { isOpen, nextAfter, openInvoicesOf } from '../open-invoices.ts';
 import { ownersOf, type WantedKey } from './keys.ts';
 
 /** A call about to be stored, with its charge. */
@@ -21,7 +21,8 @@ export function termsOf(charged: readonly Charged[], references: References): st
   const peers = new Set<number>();
   const taxes = new Map<number, { id: number; rate: string; flat: string; currency: string | null }>();
   const invoices = new Map<number, { id: number; customer: number; currency: string; open: boolean }>();
-  const uninvoiced: { customer: number; start: number }[] = [];
+  const uncovered: { customer: number; start: number }[] = [];
+  const next: { customer: number; start: number; invoice: number | null }[] = [];
   const keys = new Map<string, WantedKey & { customer: number }>();
   const namedPeers = new Map<string, { name: string; id: number }>();
   for (const { call, charge } of charged) {
@@ -43,7 +44,12 @@ export function termsOf(charged: readonly Charged[], references: References): st
         currency: terms.invoiceCurrency,
         open,
       });
-    } else if (cdr.update_invoices === 1) uninvoiced.push({ customer: cdr.scustomer, start: cdr.start });
+    }
+    if (cdr.update_invoices === 1 && (charge.invoice === null || charge.invoiceLate)) {
+      const late = { customer: cdr.scustomer, start: cdr.start };
+      uncovered.push(late);
+      if (references.lateCalls === 'next') next.push({ ...late, invoice: charge.invoice });
+    }
     for (const lookup of call.feed?.lookups ?? []) {
       const { start } = cdr;
       if (lookup.parameter === 'peer') namedPeers.set(lookup.name, { name: lookup.name, id: cdr.peer });
@@ -61,7 +67,8 @@ export function termsOf(charged: readonly Charged[], references: References): st
     peers: [...peers].map((id) => ({ id })),
     taxes: [...taxes.values()],
     invoices: [...invoices.values()],
-    uninvoiced,
+    uncovered,
+    next,
     keys: [...keys.values()],
     namedPeers: [...namedPeers.values()],
   });
@@ -99,9 +106,14 @@ export const termsHold = `
       where i.customer is distinct from term.customer or i.currency is distinct from term.currency
         or (term.open and not ${isOpen('i.status', '$3')})), 'an invoice changed')
     and settle_assert(not exists (
-      select from json_to_recordset($2::json -> 'uninvoiced') as term(customer int, start float8)
+      select from json_to_recordset($2::json -> 'uncovered') as term(customer int, start float8)
       cross join ${openInvoicesOf('term.customer', '$3', DURING_THE_CALL)}),
       'an invoice was opened')
+    and settle_assert(not exists (
+      select from json_to_recordset($2::json -> 'next') as term(customer int, start float8, invoice int)
+      where invoice is distinct from (
+        select open.id from ${openInvoicesOf('term.customer', '$3', nextAfter('to_timestamp(term.start)'))}
+        order by open.period_start, open.id limit 1)), 'another invoice is next')
     and settle_assert(not exists (
       select from json_to_recordset($2::json -> 'keys') as term(kind text, key text, start float8, customer int)
       where array(${ownersOf('term')}) <> array[customer]), 'a key changed hands')
