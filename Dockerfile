@@ -7,12 +7,13 @@ WORKDIR /app
 COPY package.json package-lock.json ./
 RUN npm ci --ignore-scripts --no-audit --no-fund \
  || npm install --no-save --ignore-scripts --no-audit --no-fund
-COPY tsconfig.json tsconfig.build.json prisma.config.ts ./
+COPY tsconfig.json prisma.config.ts ./
 COPY prisma prisma
 COPY src src
+COPY dev/bundle.mjs dev/bundle.mjs
 # `prisma generate` never runs the engine that it would download; any file that exists satisfies it.
 RUN PRISMA_SCHEMA_ENGINE_BINARY=/usr/local/bin/node CHECKPOINT_DISABLE=1 node_modules/.bin/prisma generate \
- && node_modules/.bin/tsc -p tsconfig.build.json
+ && node dev/bundle.mjs
 
 # What the program loads at run time, and nothing else: a stage of its own, so that nothing pruned stays in a layer.
 FROM ${BASE} AS runtime

@@ -1,7 +1,7 @@
 // Prepares a checkout for a task: packages, generated database client, build. No dependencies.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -108,9 +108,7 @@ function generate() {
 }
 
 function build() {
-  prepare('Building dist', process.execPath, tool('tsc', '-p', 'tsconfig.build.json'));
-  const cli = join(ROOT, 'dist/cli.js');
-  if (existsSync(cli)) chmodSync(cli, 0o755);
+  prepare('Building dist', process.execPath, [join(ROOT, 'dev/bundle.mjs')]);
 }
 
 /** Two scripts started at once would install over each other. */

@@ -28,16 +28,16 @@ for (const [dependent, name] of waiting) {
 for (const path of Object.keys(packages)) if (!needed.has(path)) remove(root, path);
 for (const path of needed) for (const part of ['test', 'tests', 'docs', 'examples']) remove(root, path, part);
 
-// The client carries the query compiler of every database; the generated code names the one it loads.
+// The client carries the query compiler of every database; the program names the one it loads.
 const runtime = join(modules, '@prisma/client/runtime');
 const wanted = new Set(
-  filesBelow(join(root, 'dist/store/generated'))
+  filesBelow(join(root, 'dist'))
     .filter((file) => file.endsWith('.js'))
     .flatMap((file) => [...readFileSync(file, 'utf8').matchAll(/@prisma\/client\/runtime\/([\w.-]+)/g)])
     .map(([, name]) => (name.endsWith('.mjs') ? name : `${name}.js`)),
 );
 if (![...wanted].some((name) => name.includes('query_compiler'))) {
-  throw new Error('expected the generated client to name a query compiler, found none');
+  throw new Error('expected the program to name a query compiler, found none');
 }
 for (const name of readdirSync(runtime)) if (!wanted.has(name)) remove(runtime, name);
 

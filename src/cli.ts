@@ -1,36 +1,5 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs';
-import { CommanderError } from 'commander';
-import { EXIT, exitCodeOf, isUsageError } from './commands/exit.ts';
-import { complain, endWithReaders } from './commands/print.ts';
-import { createProgram } from './commands/program.ts';
-
-const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
-  version: string;
-};
-
-endWithReaders();
-process.on('uncaughtException', crash);
-try {
-  const program = await createProgram(version, process.argv[2]);
-  await program.parseAsync();
-} catch (error) {
-  report(error);
-  process.exitCode = exitCodeOf(error);
-}
-
-/** Prints what went wrong; Commander has printed its own errors already. */
-function report(error: unknown): void {
-  if (error instanceof CommanderError) return;
-  const message = error instanceof Error ? error.message : String(error);
-  // Wrong configuration is a line for each variable. Elsewhere a line break is part of a text from outside.
-  const lines = isUsageError(error) ? message.split('\n') : [message];
-  for (const line of lines) complain(`cdr-ingest: ${line}`);
-}
-
-/** Prints the stack trace of a bug. Node would do so without escaping what the message quotes. */
-function crash(error: unknown): void {
-  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  for (const line of text.split('\n')) complain(line);
-  process.exit(EXIT.failed);
-}
+// Stack traces name the lines of src. Node reads the source map of a file when it loads the file, so this comes first.
+process.setSourceMapsEnabled(true);
+const { run } = await import('./commands/run.ts');
+await run(process.argv);

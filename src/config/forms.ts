@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** The values that a variable takes, and how they are described to people. */
 export interface Form<Schema extends z.ZodType> {

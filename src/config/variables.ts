@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { lateCallRules } from '../domain/charge.ts';
 import { isContractName } from '../domain/secrets.ts';
 import {

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { parameters } from '../domain/contract.ts';
 import { isEditable } from '../domain/kept.ts';
 import { jsonText } from '../domain/printable.ts';

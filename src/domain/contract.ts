@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { amount, canonical, GIVEN_INTEGER_DIGITS, plain, SCALE } from './money.ts';
 import { clean, cut, TEXT_MAX } from './text.ts';
 

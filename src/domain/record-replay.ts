@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ParameterName } from './contract.ts';
 import { type Edits, isEditable } from './kept.ts';
 

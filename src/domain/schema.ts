@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { parameterNames, parameterRow, parameters } from './contract.ts';
 import { codes } from './outcome.ts';
 

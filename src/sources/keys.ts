@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { feeds, operators, sourcesSchema } from './schema.ts';
 
 /** The JSON Schema (draft 2020-12) of a sources file, for editors. */

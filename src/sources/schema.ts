@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { parameterNames, parameterRow } from '../domain/contract.ts';
 import { EVERY, EVERY_EXPECTED } from '../domain/every.ts';
 import { DURATIONS, ROUNDINGS } from './durations.ts';

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { PACKAGE_ROOT } from '../package-root.ts';
 import { type Database, openDatabase } from './database.ts';
 import type { DatabaseAddress } from './schema-engine.ts';
 
@@ -7,8 +8,8 @@ import type { DatabaseAddress } from './schema-engine.ts';
 export const parts = ['worker', 'console', 'upkeep'] as const;
 export type Part = (typeof parts)[number];
 
-/** The package's own, from src/store as well as from dist/store. */
-const FOLDER = fileURLToPath(new URL('../../prisma/grants/', import.meta.url));
+/** The package's own. */
+const FOLDER = fileURLToPath(new URL('prisma/grants/', PACKAGE_ROOT));
 const TIMEOUT_MS = 30_000;
 /** Two processes that grant on one table at the same time would fail. Not the number that migrations lock. */
 const ADVISORY_LOCK = 72_707_371;

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { PrismaPg } from '@prisma/adapter-pg';
 import type { SqlDriverAdapter, SqlQueryable } from '@prisma/driver-adapter-utils';
 import type { MigrationList, SchemaEngine } from '@prisma/schema-engine-wasm';
+import { PACKAGE_ROOT } from '../package-root.ts';
 import type { DatabaseTls } from './connection.ts';
 import { DatabaseUrlError } from './database-url.ts';
 import { describeFailure } from './failures.ts';
@@ -23,8 +24,8 @@ export interface MigrateOptions extends MigrationSource {
   lockTimeoutMs?: number;
 }
 
-/** The package's own `prisma/`, from src/store as well as from dist/store. */
-const PRISMA_FOLDER = fileURLToPath(new URL('../../prisma/', import.meta.url));
+/** The package's own `prisma/`. */
+const PRISMA_FOLDER = fileURLToPath(new URL('prisma/', PACKAGE_ROOT));
 const LOCK_TIMEOUT_MS = 300_000;
 const EVERYTHING = { externalTables: [], externalEnums: [] };
 

@@ -23,7 +23,7 @@ it('a command whose reader closes the pipe ends without a message', async () => 
 });
 
 it('log lines that can no longer be written do not keep a process from ending', async () => {
-  const script = `import { createLogger, logWritten } from './dist/ops/logger.js';
+  const script = `import { createLogger, logWritten } from './src/ops/logger.ts';
     process.stdin.once('data', async () => {
       const log = createLogger('info');
       log.info('one');
@@ -31,7 +31,7 @@ it('log lines that can no longer be written do not keep a process from ending', 
       await logWritten(log);
       process.exit(0);
     });`;
-  const child = spawn(process.execPath, ['--input-type=module', '-e', script]);
+  const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script]);
   child.stderr.destroy();
   child.stdin.write('go');
   const limit = setTimeout(() => child.kill('SIGKILL'), 20_000);

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import { counted } from '../../plural.ts';
 import type { TopologyNames } from '../topology.ts';
 import type { Management, ManagementAnswer } from './management.ts';

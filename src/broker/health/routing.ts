@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Management } from './management.ts';
 
 /** RabbitMQ's JSON writes an empty object as an empty list. */

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import { within } from '../../retry.ts';
 import type { BrokerConnection } from '../connect.ts';
 import type { Management } from '../health/management.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { within } from '../../retry.ts';
 import { sendUnanswered, type UnansweredMethod } from '../amqplib.ts';
 import { ask } from '../ask.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Edits } from '../../domain/kept.ts';
 import type { DeadReason } from '../../domain/outcome.ts';
 import { type DeadLetterStatus, deadLetterStatuses } from '../../domain/record.ts';

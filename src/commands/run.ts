@@ -1,0 +1,42 @@
+import { readFileSync } from 'node:fs';
+import { CommanderError } from 'commander';
+import { PACKAGE_ROOT } from '../package-root.ts';
+import { EXIT, exitCodeOf, isUsageError } from './exit.ts';
+import { complain, endWithReaders } from './print.ts';
+import { createProgram } from './program.ts';
+
+/**
+ * Runs the command that the arguments name. It leaves the exit code in `process.exitCode`.
+ *
+ * @param argv as in `process.argv`
+ */
+export async function run(argv: readonly string[]): Promise<void> {
+  const { version } = JSON.parse(readFileSync(new URL('package.json', PACKAGE_ROOT), 'utf8')) as {
+    version: string;
+  };
+  endWithReaders();
+  process.on('uncaughtException', crash);
+  try {
+    const program = await createProgram(version, argv[2]);
+    await program.parseAsync(argv);
+  } catch (error) {
+    report(error);
+    process.exitCode = exitCodeOf(error);
+  }
+}
+
+/** Prints what went wrong; Commander has printed its own errors already. */
+function report(error: unknown): void {
+  if (error instanceof CommanderError) return;
+  const message = error instanceof Error ? error.message : String(error);
+  // Wrong configuration is a line for each variable. Elsewhere a line break is part of a text from outside.
+  const lines = isUsageError(error) ? message.split('\n') : [message];
+  for (const line of lines) complain(`cdr-ingest: ${line}`);
+}
+
+/** Prints the stack trace of a bug. Node would do so without escaping what the message quotes. */
+function crash(error: unknown): void {
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  for (const line of text.split('\n')) complain(line);
+  process.exit(EXIT.failed);
+}
