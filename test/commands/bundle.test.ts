@@ -42,3 +42,15 @@ it('the bundle lacks only packages that load a file of their own, and one that n
     'pg-native',
   ]);
 });
+
+it('of the languages of zod, only English is in the bundle', () => {
+  const languages = readdirSync(DIST)
+    .filter((name) => name.endsWith('.js'))
+    .flatMap((name) => [
+      ...readFileSync(`${DIST}${name}`, 'utf8').matchAll(
+        /^\/\/ node_modules\/zod\/v4\/locales\/(\w+)\.js$/gm,
+      ),
+    ])
+    .map(([, language]) => language);
+  expect(languages).toEqual(['en']);
+});
