@@ -30,7 +30,8 @@ export function changeNameOf(parameter: string): ChangeName | undefined {
   return BY_NAME.get(parameter);
 }
 
-export function parameterOf(name: ChangeName): ParameterName {
+/** What a call calls it. */
+export function parameterOf(name: ChangeName): (typeof CHANGEABLE)[ChangeName] {
   return CHANGEABLE[name];
 }
 

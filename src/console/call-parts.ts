@@ -3,6 +3,7 @@ import type { DeadLetterView } from '../dead-letters/history.ts';
 import { parameters } from '../domain/contract.ts';
 import { withEdits } from '../domain/kept.ts';
 import type { StoredCall } from '../store/dead-letters/history.ts';
+import { callPath } from './calls/links.ts';
 import { facts } from './components.ts';
 import { type Html, html, type Part, preformatted } from './html.ts';
 import { customerLink, money, timeAt } from './values.ts';
@@ -50,7 +51,7 @@ function costOf({ cost, currency, verified }: DeadLetterView['deadLetter'], syst
 }
 
 /** Seconds as hours, minutes and seconds. */
-function durationText(duration: number): string {
+export function durationText(duration: number): string {
   const [hours, minutes, seconds] = [
     Math.floor(duration / 3600),
     Math.floor(duration / 60) % 60,
@@ -93,6 +94,7 @@ export function storedFacts({ stored, differences }: DeadLetterView): Html | fal
   if (stored === null) return false;
   const { call, source, submitted_by, replayed_by, received_at, tax, charged, customer_currency } = stored;
   return html`<h2>Stored call</h2>
+<p><a href="${callPath(call.uniqueid)}">What was charged for it, on which terms, and what became of it since</a></p>
 ${differences.length > 0 && html`<p>It differs in ${differences.map(({ parameter }) => parameter).join(', ')}.</p>`}
 ${facts([
   ['Stored', timeAt(received_at)],

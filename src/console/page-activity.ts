@@ -65,6 +65,7 @@ function objectOf({ why, ...detail }: Activity['detail']): Html[] {
 const PAGES: Readonly<Record<string, { path: string; text: (value: string) => string; form: RegExp }>> = {
   dead_letter: { path: '/dead-letters/', text: (id) => `dead letter ${id}`, form: /^\d{1,18}$/ },
   replay: { path: '/replays/', text: (id) => `replay ${id}`, form: /^\d{1,18}$/ },
+  uniqueid: { path: '/call?uniqueid=', text: (uniqueid) => `call ${uniqueid}`, form: /./s },
   closed_at: { path: '/discarded?closed_at=', text: () => 'look, or undo', form: /^[\dTZ.:-]{27}$/ },
 };
 
@@ -73,7 +74,7 @@ function partOf(name: string, value: unknown): Html | null {
   const word = name.replaceAll('_', ' ');
   const page = PAGES[name];
   if (page?.form.test(String(value)))
-    return html`<a href="${page.path}${String(value)}">${page.text(String(value))}</a>`;
+    return html`<a href="${page.path}${encodeURIComponent(String(value))}">${page.text(String(value))}</a>`;
   if (typeof value !== 'object') return html`${word}: ${String(value)}`;
   const parts = Object.entries(value).map(([key, part]) =>
     Array.isArray(value) ? textOf(part) : `${key} ${textOf(part)}`,

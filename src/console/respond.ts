@@ -95,6 +95,7 @@ const PAGES: readonly (readonly [path: string, name: string, ...others: string[]
   ['/', 'Overview'],
   ['/dead-letters', 'Dead letters', '/discard', '/discarded', '/reopen', '/correct'],
   ['/replays', 'Replays', '/dry-run', '/replay'],
+  ['/calls', 'Calls', '/call'],
   ['/feeds', 'Feeds'],
   ['/activity', 'Activity'],
 ];

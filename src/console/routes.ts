@@ -1,4 +1,5 @@
 import { readHeard } from '../store/heard/read.ts';
+import { storedCallRoutes } from './calls/routes.ts';
 import { heardPage } from './page-heard.ts';
 import { overviewPage, unitOf } from './page-overview.ts';
 import { type ConsoleResponse, errorPage } from './respond.ts';
@@ -26,6 +27,7 @@ const routes: readonly Route[] = [
   },
   ...listRoutes,
   ...callRoutes,
+  ...storedCallRoutes,
   ...activityRoutes,
   ...replayRoutes,
 ];

@@ -34,6 +34,7 @@ beforeAll(async () => {
   await site.submit({ uniqueid: long, machine: long, cost: '999999999999.999999', cots: '1', note: long });
   await site.submit({ uniqueid: 'twice', cost: '1.10', snumber: '555' });
   await site.submit({ uniqueid: 'twice', cost: '2.40', snumber: '556' });
+  await site.submit({ uniqueid: 'y'.repeat(255), machine: long, snumber: long, cost: '99999999.999999' });
   await site.submit({ uniqueid: 'forged', auth_password: 'wrong-canary' });
   await site.client.submit({ body: '{"uniqueid": "unreadable' });
   const corrected = ['--key', 'scustomer', '--limit', '3', '--set', 'scustomer=1', '--why', 'a test'];
@@ -62,6 +63,13 @@ beforeAll(async () => {
     await of(`status = 'resolved'`),
     '/replays',
     ...replays.map(({ id }) => `/replays/${id}`),
+    '/calls',
+    '/calls?customer=1',
+    '/calls?uniqueid=nobody',
+    `/calls?machine=${long}`,
+    '/call?uniqueid=twice',
+    `/call?uniqueid=${'y'.repeat(255)}`,
+    '/call?uniqueid=nobody',
     '/activity',
     '/feeds',
     '/nowhere',

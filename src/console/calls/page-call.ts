@@ -1,0 +1,69 @@
+import { inForceOf } from '../../calls/in-force.ts';
+import type { CallStory, StoryCall, StoryEntry } from '../../calls/story.ts';
+import { empty, notice } from '../components.ts';
+import { type Html, html } from '../html.ts';
+import type { ConsoleResponse } from '../respond.ts';
+import { money } from '../values.ts';
+import { callPath, callsOfCustomer } from './links.ts';
+import { callFactsOf, chargeOf, invoiceOfCall, invoiceOfEntry, parametersOf } from './story-parts.ts';
+import { timelineOf } from './timeline.ts';
+
+export interface CallPage {
+  story: CallStory;
+  /** What was just done to it. */
+  done: Html | null;
+}
+
+/** The story of a stored call: what it is, what was charged on which terms, and what became of it since. */
+export function callPage({ story, done }: CallPage): ConsoleResponse {
+  const { call, entries, invoices } = story;
+  const waiting = story.orders.filter(({ responses }) => responses === null);
+  return {
+    kind: 'page',
+    title: `Call ${story.uniqueid}`,
+    body: html`${done && notice('done', html`<p>${done}</p>`)}
+${waiting.length > 0 && notice('warning', html`<p>A correction was asked for and no worker has answered yet. It is booked as soon as one does. <a href="${callPath(story.uniqueid)}">Look again</a></p>`)}
+${
+  call === null
+    ? empty(
+        'This call has been pruned: only its uniqueid and the sums are kept. It can be corrected no more.',
+      )
+    : html`${standingOf(story, call)}
+<h2>Call</h2>
+${callFactsOf(call)}
+<h2>As it was stored</h2>
+${chargeOf(call, invoiceOfCall(call, invoices))}`
+}
+${entries
+  .filter(hasTerms)
+  .map(
+    (entry) =>
+      html`<h2>As it was corrected</h2>${chargeOf(entry, invoiceOfEntry(entry, invoices) ?? 'none')}`,
+  )}
+<h2>History</h2>
+${timelineOf(story)}
+${call !== null && parametersOf(call)}`,
+  };
+}
+
+/** Whether an entry has amounts of its own; those of a reversing one are what it reverses. */
+function hasTerms({ kind, charged, invoice, late }: StoryEntry): boolean {
+  return kind === 'new' && (Number(charged) !== 0 || invoice !== null || late);
+}
+
+/** How the call stands now, in one line. */
+function standingOf(story: CallStory, call: StoryCall): Html {
+  const inForce = inForceOf(story);
+  if (inForce === null) return html``;
+  if (inForce.isVoided)
+    return html`<p><span class="badge">voided</span> Nothing is charged for it any more.</p>`;
+  const isCorrected = story.entries.length > 0;
+  const latest = story.entries.filter(hasTerms).at(-1);
+  const { charged, customer_currency } = latest ?? call;
+  const customer = latest === undefined ? call.scustomer : latest.customer;
+  const name = latest === undefined ? call.customer_name : latest.customer_name;
+  return html`<p><span class="badge">${isCorrected ? 'corrected' : 'stored'}</span> Charged
+<b>${money(charged, customer_currency, customer_currency)}</b> to ${callsOfCustomer(customer, name)}, ${
+    inForce.invoice === null ? 'on no invoice' : `on invoice ${inForce.invoice}`
+  }.</p>`;
+}

@@ -1,0 +1,50 @@
+import { type CallFilterText, expectServed, readCallFilter } from '../../calls/filter.ts';
+import { readCallStory } from '../../calls/story.ts';
+import { expectStorable, InvalidInput } from '../../input.ts';
+import { findCalls } from '../../store/calls/find.ts';
+import { html } from '../html.ts';
+import { type ConsoleResponse, errorPage } from '../respond.ts';
+import type { ConsoleRequest, Route } from '../route.ts';
+import { callPage } from './page-call.ts';
+import { callsPage } from './page-calls.ts';
+import { callCursorIn, callFilterIn } from './search.ts';
+
+const ROWS = 50;
+
+/** Stored calls: the search, one call, and what corrects or voids it. */
+export const storedCallRoutes: readonly Route[] = [
+  { method: 'GET', path: /^\/calls$/, handle: showCalls },
+  { method: 'GET', path: /^\/call$/, handle: showCall },
+];
+
+async function showCalls({ url, context }: ConsoleRequest): Promise<ConsoleResponse> {
+  const filter: CallFilterText = callFilterIn(url.searchParams);
+  const nothing = { filter, found: null, isLater: false };
+  if (Object.keys(filter).length === 0) return callsPage({ ...nothing, problem: null });
+  try {
+    const selection = readCallFilter(filter, new Date());
+    expectServed(selection);
+    const after = callCursorIn(url.searchParams);
+    const found = await findCalls(context.sql, selection, { limit: ROWS, after });
+    return callsPage({ filter, found, isLater: after !== undefined, problem: null });
+  } catch (error) {
+    if (!(error instanceof InvalidInput)) throw error;
+    return callsPage({ ...nothing, problem: error.message });
+  }
+}
+
+/** What a page that follows an act says of it. */
+const DONE = {
+  void: html`The call is voided.`,
+  update: html`The correction is booked.`,
+} as const;
+
+async function showCall({ url, context }: ConsoleRequest): Promise<ConsoleResponse> {
+  const uniqueid = url.searchParams.get('uniqueid') ?? '';
+  expectStorable('uniqueid', uniqueid);
+  const story = await readCallStory(context.sql, uniqueid);
+  if (story === undefined)
+    return errorPage(404, 'No such call', 'No call with this uniqueid is stored. It may be a dead letter.');
+  const done = url.searchParams.get('done');
+  return callPage({ story, done: done === 'void' || done === 'update' ? DONE[done] : null });
+}
