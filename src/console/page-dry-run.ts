@@ -62,9 +62,11 @@ ${lettersList(detail, ['would stay dead', 'uninvoiced', 'skipped'], columnsOf(de
 
 const WORDS: Record<Outcome['kind'], string> = {
   accepted: 'would be stored and charged',
+  booked: 'would be booked',
   duplicate: 'stored already: would be resolved, nothing charged',
   validated: 'would only be checked, because it asks for validation',
   rejected: 'would be rejected again',
+  'unknown call': 'would be refused: no such call is stored',
   conflict: 'would be a conflict with the stored call',
   unauthenticated: 'would be refused: sender unknown',
   forbidden: 'would be refused: sender may not submit it',

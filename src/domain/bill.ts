@@ -1,5 +1,5 @@
 import type { Cdr } from './cdr.ts';
-import type { Charge } from './charge.ts';
+import type { Charge, Terms } from './charge.ts';
 import { plain } from './money.ts';
 
 /** A call and what it was charged. */
@@ -67,18 +67,23 @@ export function billFor({ call: { cdr }, charge }: ChargedCall): Bill {
     invoiceCost: plain(charge.invoiceCost),
     invoiceTax: plain(charge.invoiceTax),
     invoiceCurrency: terms.invoiceCurrency,
-    terms: {
-      systemRate: plain(terms.systemRate),
-      currencyRate: plain(terms.currencyRate),
-      customerRate: plain(terms.customerRate),
-      invoiceRate: terms.invoiceRate && plain(terms.invoiceRate),
-      taxes: terms.taxes.map(({ id, rate, flat, currency, currencyRate }) => ({
-        id,
-        rate: plain(rate),
-        flat: plain(flat),
-        currency,
-        currencyRate: currencyRate && plain(currencyRate),
-      })),
-    },
+    terms: termsTold(terms),
+  };
+}
+
+/** Terms as a bill tells them. */
+export function termsTold(terms: Terms): BillTerms {
+  return {
+    systemRate: plain(terms.systemRate),
+    currencyRate: plain(terms.currencyRate),
+    customerRate: plain(terms.customerRate),
+    invoiceRate: terms.invoiceRate && plain(terms.invoiceRate),
+    taxes: terms.taxes.map(({ id, rate, flat, currency, currencyRate }) => ({
+      id,
+      rate: plain(rate),
+      flat: plain(flat),
+      currency,
+      currencyRate: currencyRate && plain(currencyRate),
+    })),
   };
 }

@@ -87,7 +87,7 @@ function lookedUpBy(lookup: Lookup): readonly string[] {
 }
 
 /** Taxes are compared as a set (interface, section 4). */
-function taxSet(taxes: string): string {
+export function taxSet(taxes: string): string {
   return taxItems(taxes).sort().join(',');
 }
 

@@ -16,9 +16,24 @@ export interface Tax {
 }
 
 /** A tax as a call was charged with it; the rate is that of its currency, null where that is the system currency's. */
-export interface ChargedTax extends Tax {
+export interface ChargedTax extends Omit<Tax, 'name'> {
   currencyRate: Rate | null;
 }
+
+/** What of a call decides its charge. */
+export type Chargeable = Pick<
+  Cdr,
+  | 'start'
+  | 'scustomer'
+  | 'dcustomer'
+  | 'peer'
+  | 'invoice'
+  | 'cost'
+  | 'currency'
+  | 'taxes'
+  | 'update_balance'
+  | 'update_invoices'
+>;
 
 export interface Invoice {
   id: number;
@@ -91,7 +106,7 @@ export type Charging = { kind: 'charged'; charge: Charge } | { kind: 'refused'; 
  * Charges a call: taxes, what the balance falls by, what the invoice gains (docs/interface.md, section 4). Refuses a
  * call that names what does not exist, with every such parameter at once. Credit is never a reason to refuse.
  */
-export function charge(cdr: Cdr, references: References): Charging {
+export function charge(cdr: Chargeable, references: References): Charging {
   const errors: ParameterError[] = [];
   const refuse = (key: string, message: string) => {
     errors.push({ key, message });
@@ -178,7 +193,7 @@ function rateOf(currency: string, references: References): Rate | undefined {
   return references.currencies.get(currency) ?? (currency === references.systemCurrency ? PAR : undefined);
 }
 
-function currencyOfCustomer(cdr: Cdr, references: References, refuse: Refuse) {
+function currencyOfCustomer(cdr: Chargeable, references: References, refuse: Refuse) {
   const currency = references.customers.get(cdr.scustomer);
   if (currency === undefined) {
     refuse('scustomer', noSuch('customer', cdr.scustomer));
@@ -195,7 +210,7 @@ function currencyOfCustomer(cdr: Cdr, references: References, refuse: Refuse) {
   return { currency, rate };
 }
 
-function taxesOf(cdr: Cdr, references: References, refuse: Refuse): ChargedTax[] {
+function taxesOf(cdr: Chargeable, references: References, refuse: Refuse): ChargedTax[] {
   if (cdr.taxes === '') return [];
   const taxes: ChargedTax[] = [];
   for (const item of taxItems(cdr.taxes)) {
@@ -205,7 +220,10 @@ function taxesOf(cdr: Cdr, references: References, refuse: Refuse): ChargedTax[]
     if (tax === undefined) refuse('taxes', `tax ${shown(item)} does not exist`);
     else if (taxes.some(({ id }) => id === tax.id))
       refuse('taxes', `tax ${shown(item)} is listed more than once`);
-    else taxes.push({ ...tax, currencyRate: rateOfTax(tax, references, refuse) });
+    else {
+      const { id, rate, flat, currency } = tax;
+      taxes.push({ id, rate, flat, currency, currencyRate: rateOfTax(tax, references, refuse) });
+    }
     if (tax === undefined) return [];
   }
   return taxes;
@@ -225,7 +243,7 @@ interface ChosenInvoice {
 }
 
 /** The invoice that the call names, else an open one, if there is one for it. */
-function invoiceOf(cdr: Cdr, references: References, refuse: Refuse): ChosenInvoice {
+function invoiceOf(cdr: Chargeable, references: References, refuse: Refuse): ChosenInvoice {
   if (cdr.invoice === 0) return openInvoiceOf(cdr, references);
   const invoice = references.invoices.get(cdr.invoice);
   if (invoice === undefined) refuse('invoice', noSuch('invoice', cdr.invoice));
@@ -238,7 +256,7 @@ function invoiceOf(cdr: Cdr, references: References, refuse: Refuse): ChosenInvo
 }
 
 /** The open invoice whose period contains the call's start, else the next one, if late calls go there. */
-function openInvoiceOf(cdr: Cdr, { openInvoices, lateCalls }: References): ChosenInvoice {
+function openInvoiceOf(cdr: Chargeable, { openInvoices, lateCalls }: References): ChosenInvoice {
   const open = cdr.update_invoices === 0 ? [] : (openInvoices.get(cdr.scustomer) ?? []);
   const covering = open.find(
     ({ periodStart, periodEnd }) => periodStart <= cdr.start && cdr.start < periodEnd,

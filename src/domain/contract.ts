@@ -44,7 +44,7 @@ const NO_LINE_FEED: JsonSchema = { not: { pattern: '\n' } };
 const NO_CONTROLS: JsonSchema = { not: { pattern: '[\u0000-\u001f\u007f-\u009f]' } };
 
 /** A kind of value: how it is read, and the same as JSON Schema; test/domain/schema.test.ts holds one to the other. */
-interface Kind<Value> extends Pick<ParameterRow, 'type' | 'storedAs' | 'expected'> {
+export interface Kind<Value> extends Pick<ParameterRow, 'type' | 'storedAs' | 'expected'> {
   /** The normalised value, or REFUSED. One function a parameter: a union of schemas would cost ten times as much. */
   read: (value: unknown) => Value | typeof REFUSED;
   json: JsonSchema;
@@ -76,8 +76,9 @@ function integerFor(max: number): StoredAs {
   return max <= INTEGER_MAX ? 'integer' : 'bigint';
 }
 
-const id = whole(0, INTEGER_MAX);
-const count = whole(0, INTEGER_MAX);
+/** The kinds that corrections have as well (correction-contract.ts). */
+export const id = whole(0, INTEGER_MAX);
+export const count = whole(0, INTEGER_MAX);
 const timestamp = whole(0, TIMESTAMP_MAX, 'timestamp');
 const presentation = whole(0, 127);
 const yesOrNo = whole(0, 1);
@@ -100,7 +101,7 @@ const text: Kind<string> = {
   json: { type: ['string', 'integer'] },
 };
 
-const identifier: Kind<string> = {
+export const identifier: Kind<string> = {
   type: 'String',
   storedAs: 'text',
   expected: '1 to 255 characters, no control characters',
@@ -114,7 +115,7 @@ const identifier: Kind<string> = {
 };
 
 /** Never stored or shown, so taken as it is; an empty one counts as missing. */
-const secret: Kind<string> = {
+export const secret: Kind<string> = {
   type: 'String',
   storedAs: 'text',
   expected: 'non-empty text',
@@ -122,7 +123,7 @@ const secret: Kind<string> = {
   json: { anyOf: [{ type: 'string', minLength: 1 }, { type: 'integer' }] },
 };
 
-const decimal: Kind<string> = {
+export const decimal: Kind<string> = {
   type: 'Decimal',
   storedAs: 'decimal',
   expected: `a decimal with up to ${GIVEN_INTEGER_DIGITS} integer and ${SCALE} fraction digits, such as 12.5`,
@@ -133,13 +134,13 @@ const decimal: Kind<string> = {
   json: { anyOf: [{ type: 'string', pattern: DECIMAL.source, ...NO_LINE_FEED }, { type: 'number' }] },
 };
 
-const currencyCode: Kind<string> = {
+export const currencyCode: Kind<string> = {
   ...text,
   storedAs: 'currency',
   expected: 'the code of a known currency, such as EUR',
 };
 
-const taxList: Kind<string> = {
+export const taxList: Kind<string> = {
   type: 'String',
   storedAs: 'text',
   expected: 'tax IDs or names, separated by commas, without empty items or duplicates',
@@ -180,7 +181,7 @@ function isTaxId(item: string): boolean {
 }
 
 /** The schema of one parameter, with its documentation and its JSON Schema beside it. */
-function parameter<Value>(
+export function parameter<Value>(
   read: (value: unknown) => Value | typeof REFUSED,
   row: ParameterRow,
   json: JsonSchema,
@@ -197,7 +198,7 @@ function parameter<Value>(
   return schema;
 }
 
-function required<Value>(kind: Kind<Value>, description: string) {
+export function required<Value>(kind: Kind<Value>, description: string) {
   const { read, json, ...documented } = kind;
   const { expected } = documented;
   const row = { ...documented, description, required: true, defaultText: '' };
@@ -304,7 +305,12 @@ export const parameters = z.withParser(contract, readAll);
 
 /** What the documents say of a parameter; undefined for a name that the contract does not have. */
 export function parameterRow(name: string): ParameterRow | undefined {
-  const schema = Object.hasOwn(parameters.shape, name) ? parameters.shape[name as ParameterName] : undefined;
+  return rowIn(parameters.shape, name);
+}
+
+/** The same of a parameter in another shape made of these kinds. */
+export function rowIn(shape: Readonly<Record<string, z.ZodType>>, name: string): ParameterRow | undefined {
+  const schema = Object.hasOwn(shape, name) ? shape[name] : undefined;
   return schema === undefined ? undefined : rows.get(schema);
 }
 

@@ -1,5 +1,6 @@
 import type { Cdr } from './cdr.ts';
 import type { Outcome } from './outcome.ts';
+import type { MovedRows, Submission } from './submission.ts';
 
 /** No outcome yet: somebody else holds or refuses what the message needs. It waits; its neighbours do not. */
 export interface Held {
@@ -37,6 +38,34 @@ export function callsLike(cdr: Cdr): string {
   const where = cdr.update_invoices === 1 ? invoiced : 'on no invoice';
   const charged = cdr.update_balance === 1 ? '' : ', not charged';
   return `calls of ${customerRow(cdr.scustomer)} ${where}${charged}`;
+}
+
+/** The same for corrections: what fails for the rows that they move. Null where those are not known. */
+function correctionsLike({ customers, invoices }: MovedRows): string | null {
+  const rows = [...customers.map(customerRow), ...invoices.map(invoiceRow)];
+  return rows.length === 0 ? null : `corrections of ${rows.join(', ')}`;
+}
+
+/** What fails if this message does; null where only the message itself is known to. */
+export function messagesLike(submission: Submission): string | null {
+  switch (submission.kind) {
+    case 'call':
+      return callsLike(submission.call.cdr);
+    case 'correction':
+      return submission.moves === undefined ? null : correctionsLike(submission.moves);
+    case 'decided':
+      return null;
+    default:
+      return submission satisfies never;
+  }
+}
+
+/** What a correction has to wait for: a row that it moves, or similar corrections. */
+export function heldForRows(moves: MovedRows, isHeld: HeldBy): Held | undefined {
+  const rows = [...moves.customers.map(customerRow), ...moves.invoices.map(invoiceRow)];
+  const held = rows.map(isHeld).find((one) => one !== undefined);
+  const like = correctionsLike(moves);
+  return held ?? (like === null ? undefined : isHeld(like));
 }
 
 /** What a call has to wait for: a row that it changes and somebody holds, or similar calls. */

@@ -5,10 +5,14 @@ import type { ParameterError } from './validate.ts';
 /** What became of a message. Each one decides the reply, the dead letter and the metric; nothing else does. */
 export type Outcome =
   | { kind: 'accepted'; stored: ChargedCall }
-  /** `bill`: of the call as it is stored; none where it has been pruned. */
+  /** `bill`: of the call as it is stored, none where it has been pruned; of a correction that of its entry. */
   | { kind: 'duplicate'; bill?: Bill }
+  /** A correction: `bill` is of its entry, for an update of the new one. */
+  | { kind: 'booked'; bill: Bill }
   | { kind: 'validated' }
   | { kind: 'rejected'; errors: readonly ParameterError[] }
+  /** A correction of a call that is not stored, and may yet come. */
+  | { kind: 'unknown call' }
   | { kind: 'unauthenticated' }
   /** A replay of a dead letter that was sent again since: the newer attempt counts, and answers the sender. */
   | { kind: 'superseded' }
@@ -20,7 +24,7 @@ export type Outcome =
   | { kind: 'failed'; reason: ParkedReason; error: string; waitsFor?: string };
 
 /** The codes of replies (docs/interface.md, section 3). */
-export const codes = ['201', '204', '400', '401', '402'] as const;
+export const codes = ['201', '204', '400', '401', '402', '404'] as const;
 export type Code = (typeof codes)[number];
 
 /** The codes that a dead letter may have been answered with. */
@@ -62,15 +66,21 @@ export function isForgeable(reason: DeadReason): boolean {
   return reasons[reason] === 'forgeable';
 }
 
-/** Whether the call of a message is stored, by it or before. */
-export function isStored({ kind }: Outcome): boolean {
-  return kind === 'accepted' || kind === 'duplicate';
+/** Whether the call of a message is stored, or its correction booked, by it or before. */
+export function isStored({ kind }: Pick<Outcome, 'kind'>): boolean {
+  return isFirst({ kind }) || kind === 'duplicate';
+}
+
+/** Whether it is this message that stored the call or booked the correction. */
+export function isFirst({ kind }: Pick<Outcome, 'kind'>): boolean {
+  return kind === 'accepted' || kind === 'booked';
 }
 
 /** The code of the reply (docs/interface.md, section 3). */
 export function codeOf(outcome: Outcome): Code {
   switch (outcome.kind) {
     case 'accepted':
+    case 'booked':
     case 'duplicate':
       return '204';
     case 'validated':
@@ -84,6 +94,8 @@ export function codeOf(outcome: Outcome): Code {
       return '401';
     case 'forbidden':
       return '402';
+    case 'unknown call':
+      return '404';
     default:
       return outcome satisfies never;
   }
@@ -96,10 +108,13 @@ export function codeOf(outcome: Outcome): Code {
 export function deadReasonOf(outcome: Outcome, validationOnly: boolean): DeadReason | null {
   switch (outcome.kind) {
     case 'accepted':
+    case 'booked':
     case 'duplicate':
     case 'validated':
     case 'superseded':
       return null;
+    case 'unknown call':
+      return 'rejected';
     case 'rejected':
     case 'conflict':
       return validationOnly ? null : outcome.kind;

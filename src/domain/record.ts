@@ -11,7 +11,7 @@ export const openStatuses: readonly DeadLetterStatus[] = ['dead', 'replaying'];
 export interface AnswerOnRecord {
   status: DeadLetterStatus;
   reason: DeadReason;
-  responses: readonly Pick<ResponseEntry, 'key' | 'message'>[];
+  responses: readonly Pick<ResponseEntry, 'code' | 'key' | 'message'>[];
   differences: readonly Difference[] | null;
   error: string | null;
 }
@@ -23,6 +23,7 @@ export function outcomeOnRecord(record: AnswerOnRecord): Outcome {
   if (isParked(reason)) return { kind: 'failed', reason, error: error ?? '' };
   switch (reason) {
     case 'rejected':
+      if (responses[0]?.code === '404') return { kind: 'unknown call' };
       return { kind: 'rejected', errors: responses };
     case 'conflict':
       return { kind: 'conflict', differences: differences ?? [] };

@@ -14,9 +14,12 @@ export function responsesTo(outcome: Outcome): ResponseEntry[] {
   const code = codeOf(outcome);
   switch (outcome.kind) {
     case 'accepted':
+    case 'booked':
     case 'duplicate':
     case 'validated':
       return [{ code, key: '', message: 'OK' }];
+    case 'unknown call':
+      return [{ code, key: 'uniqueid', message: 'no call with this uniqueid is stored' }];
     case 'rejected':
       return outcome.errors.map(({ key, message }) => ({ code, key, message }));
     case 'unauthenticated':
@@ -67,7 +70,7 @@ export type BillTold = Pick<Bill, 'charged' | 'currency' | 'tax' | 'invoice'>;
  * made for every message, whole bills only where somebody wants them. Of a pruned call nothing is known any more.
  */
 export function billTold(outcome: Outcome): BillTold | undefined {
-  if (outcome.kind === 'duplicate') return outcome.bill;
+  if (outcome.kind === 'duplicate' || outcome.kind === 'booked') return outcome.bill;
   if (outcome.kind !== 'accepted') return undefined;
   const { charged, tax, invoice, terms } = outcome.stored.charge;
   return { charged: plain(charged), currency: terms.customerCurrency, tax: plain(tax), invoice };

@@ -1,9 +1,10 @@
+import type { Correction } from './correction.ts';
 import type { DeadLetter } from './dead-letter.ts';
 import type { Call } from './decide.ts';
 import type { Outcome } from './outcome.ts';
 
-/** A message that has been admitted: a call to persist, or a message whose outcome is known already. */
-export type Submission = CallSubmission | DecidedSubmission;
+/** A message that has been admitted: a call to persist, a correction to book, or a message whose outcome is known already. */
+export type Submission = CallSubmission | CorrectionSubmission | DecidedSubmission;
 
 /** A record that its feed's rules leave out: it is counted and acknowledged, and nobody is answered. */
 export interface Skipped {
@@ -39,6 +40,22 @@ export interface CallSubmission extends Admission {
   isTimeGuessed?: boolean;
 }
 
+/** A correction that passed its contract, from a sender who may correct calls. */
+export interface CorrectionSubmission extends Admission {
+  kind: 'correction';
+  correction: Correction;
+  /** The rows that it moves, once they are known: whoever asks next who holds them sees them here. */
+  moves?: MovedRows;
+  /** It came behind another correction of its call in one batch, and is refused however often that batch is tried. */
+  isBehind?: boolean;
+}
+
+/** Customers and invoices by id. */
+export interface MovedRows {
+  customers: readonly number[];
+  invoices: readonly number[];
+}
+
 /** A message that needs nothing of the database but a dead letter, where its outcome leaves one. */
 export interface DecidedSubmission extends Admission {
   kind: 'decided';
@@ -54,6 +71,20 @@ export interface Replay {
   attempt: number;
   /** Hex. */
   tokenHash: string;
+}
+
+/** validation=1: the sender only asks. Corrections never do. */
+export function isValidationOnly(submission: Submission): boolean {
+  switch (submission.kind) {
+    case 'call':
+      return submission.call.validationOnly;
+    case 'decided':
+      return submission.validationOnly;
+    case 'correction':
+      return false;
+    default:
+      return submission satisfies never;
+  }
 }
 
 /** A message whose outcome is known, with what its reply and its dead letter need. */

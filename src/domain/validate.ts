@@ -1,7 +1,15 @@
 import type { Fields } from './body.ts';
-import { INTEGER_MAX, type Parameters, parameterNames, parameterRow, parameters } from './contract.ts';
+import {
+  INTEGER_MAX,
+  type ParameterRow,
+  type Parameters,
+  parameterNames,
+  parameterRow,
+  parameters,
+} from './contract.ts';
 import type { IgnoredNames } from './ignored.ts';
 import { maskCallText, shownName } from './masking.ts';
+import type { Operation } from './operation.ts';
 import { looksSecret } from './secrets.ts';
 import { shown } from './text.ts';
 
@@ -16,7 +24,7 @@ export type Validation =
   | { kind: 'invalid'; errors: ParameterError[] };
 
 /** The most entries of a refusal: a body of garbage must not be answered with a larger one. */
-const ERRORS_MAX = 50;
+export const ERRORS_MAX = 50;
 
 /**
  * Checks a message against the contract and reports everything that is wrong at once.
@@ -29,8 +37,10 @@ export function validate(fields: Fields, ignored: IgnoredNames): Validation {
   if (!result.success) {
     const unknown = Object.keys(known).filter((name) => parameterRow(name) === undefined);
     const wrong = new Set(result.error.issues.map((issue) => issue.path[0]));
-    const errors = parameterNames.filter((name) => wrong.has(name)).map((name) => refusal(name, known));
-    const strange = unknown.slice(0, ERRORS_MAX).map(unknownParameter);
+    const errors = parameterNames
+      .filter((name) => wrong.has(name))
+      .map((name) => refusal(name, known, parameterRow(name)));
+    const strange = unknown.slice(0, ERRORS_MAX).map((name) => unknownParameter(name, 'create'));
     const all = [...errors, ...relationsAmong(known), ...strange];
     return { kind: 'invalid', errors: all.slice(0, ERRORS_MAX) };
   }
@@ -39,8 +49,8 @@ export function validate(fields: Fields, ignored: IgnoredNames): Validation {
   return { kind: 'valid', parameters: result.data, cleaned: countCleaned(known, result.data) };
 }
 
-function refusal(name: string, fields: Fields): ParameterError {
-  const row = parameterRow(name);
+/** What is wrong with a parameter, by what its row says was expected. */
+export function refusal(name: string, fields: Fields, row: ParameterRow | undefined): ParameterError {
   const expected = row?.expected ?? '';
   const value = Object.hasOwn(fields, name) ? fields[name] : undefined;
   if (value === undefined || value === '') return { key: name, message: `required: expected ${expected}` };
@@ -51,10 +61,10 @@ function refusal(name: string, fields: Fields): ParameterError {
   };
 }
 
-function unknownParameter(name: string): ParameterError {
+export function unknownParameter(name: string, operation: Operation): ParameterError {
   return {
     key: shownName(name),
-    message: 'unknown parameter: not part of cdrs/create',
+    message: `unknown parameter: not part of cdrs/${operation}`,
   };
 }
 

@@ -1,4 +1,4 @@
-import { callsLike, type Manner } from '../domain/held.ts';
+import { type Manner, messagesLike } from '../domain/held.ts';
 import { classifyFailure, describeFailure } from '../store/failures.ts';
 import { type BatchLimits, countFitting, type Message, type Results } from './batch.ts';
 import type { Request } from './request.ts';
@@ -67,7 +67,7 @@ export class Division<Delivery extends Request> {
     const decided = batch.filter(({ submission }) => submission.kind === 'decided');
     if (manner === 'ordinary' && decided.length > 0 && decided.length < batch.length) {
       // Dead letters may be what is refused: the calls do not wait until each of them is tried.
-      const calls = batch.filter(({ submission }) => submission.kind === 'call');
+      const calls = batch.filter(({ submission }) => submission.kind !== 'decided');
       if ((await this.#persistParts(calls)) === 'go on') await this.#persistParts(decided);
     } else await this.#persistParts(batch, before);
     if (this.#areDeadLettersRefused()) this.#leaveForLater(decided);
@@ -112,7 +112,7 @@ export class Division<Delivery extends Request> {
     const why = describeFailure(latest.error);
     this.#ports.observe({ kind: 'trouble', cause: 'message', description: why });
     const { submission } = message;
-    const row = submission.kind === 'call' ? callsLike(submission.call.cdr) : null;
+    const row = messagesLike(submission);
     results.set(message, row === null ? { kind: 'held', row, why } : this.#ports.rows.refuse(row, why));
     const isCollision = classifyFailure(latest.error) === 'collision';
     this.#suspect(message, row, isCollision && this.#state.failedRounds >= LONELY_COLLISIONS);
@@ -133,7 +133,7 @@ export class Division<Delivery extends Request> {
 
   #suspect(message: Message<Delivery>, row: string | null, isSure: boolean): void {
     const { stored, wrote } = this.#tries;
-    const isCall = message.submission.kind === 'call' && row !== null;
+    const isCall = message.submission.kind !== 'decided' && row !== null;
     this.#suspects.push({ message, row, isCall, isSure, stored, wrote });
   }
 

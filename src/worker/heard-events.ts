@@ -1,6 +1,6 @@
-import type { Outcome } from '../domain/outcome.ts';
+import { isFirst, type Outcome } from '../domain/outcome.ts';
 import type { Novelty } from '../domain/sequence.ts';
-import type { Submission } from '../domain/submission.ts';
+import { isValidationOnly, type Submission } from '../domain/submission.ts';
 import type { Heard, HeardRecord } from './heard.ts';
 import type { PipelineEvent } from './pipeline-events.ts';
 
@@ -22,7 +22,7 @@ export function hear(event: PipelineEvent, { record }: Pick<Heard, 'record'>): v
 function heardOf(submission: Submission, outcome: Outcome): HeardRecord | null {
   if (submission.replay !== undefined) return null;
   const { source, sender, sequence = null } = submission;
-  const { validationOnly } = submission.kind === 'call' ? submission.call : submission;
+  const validationOnly = isValidationOnly(submission);
   const novelty = noveltyOf(outcome);
   const isCounted = novelty !== 'again' && !validationOnly;
   if (source !== undefined) return { kind: 'feed', name: source, sequence, novelty, isCounted };
@@ -30,6 +30,6 @@ function heardOf(submission: Submission, outcome: Outcome): HeardRecord | null {
 }
 
 function noveltyOf({ kind }: Outcome): Novelty {
-  if (kind === 'accepted') return 'new';
+  if (isFirst({ kind })) return 'new';
   return kind === 'duplicate' ? 'again' : 'unknown';
 }

@@ -1,6 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { type LossCause, lossCauses } from '../broker/consumer.ts';
 import { codeOf, codes, deadReasonOf, deadReasons } from '../domain/outcome.ts';
+import { isValidationOnly } from '../domain/submission.ts';
 import { createHeardMetrics } from './heard-metrics.ts';
 import { createInfoMetrics } from './info-metrics.ts';
 import { createDeadLetterMetrics } from './open-dead-letters.ts';
@@ -142,7 +143,7 @@ function countBatch(
     cleaned += submission.cleaned;
     if (submission.kind === 'call' && submission.isTimeGuessed && outcome.kind === 'accepted')
       metrics.guessedTimes.inc({ source: submission.source });
-    const { validationOnly } = submission.kind === 'call' ? submission.call : submission;
+    const validationOnly = isValidationOnly(submission);
     const reason = deadReasonOf(outcome, validationOnly);
     if (reason !== null) increment(reasons, reason);
   });

@@ -1,5 +1,5 @@
 import type { DeadLetter } from '../domain/dead-letter.ts';
-import { callsLike } from '../domain/held.ts';
+import { messagesLike } from '../domain/held.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import { asDecided, type Skipped, type Submission } from '../domain/submission.ts';
 import { retry } from '../retry.ts';
@@ -81,8 +81,9 @@ export async function quarantineMessage(
     return { outcome, uniqueid };
   } catch (error) {
     // Its own fault again, and the dead letter is there already; or the fault of whoever holds its row.
-    if (classifyFailure(error) !== 'message' && submission.kind === 'call')
-      await untilDecisive(() => ports.waitFor(deadLetter, callsLike(submission.call.cdr)), ports);
+    const row = messagesLike(submission);
+    if (classifyFailure(error) !== 'message' && row !== null)
+      await untilDecisive(() => ports.waitFor(deadLetter, row), ports);
     return { outcome: parked, uniqueid };
   }
 }

@@ -1,6 +1,6 @@
 import { minimalDeadLetter } from '../domain/dead-letter.ts';
 import type { Manner, PersistResult } from '../domain/held.ts';
-import { deadReasonOf, type Outcome } from '../domain/outcome.ts';
+import { deadReasonOf, isFirst, type Outcome } from '../domain/outcome.ts';
 import { asDecided, type Submission } from '../domain/submission.ts';
 import { classifyFailure, describeFailure } from '../store/failures.ts';
 import type { Message, Persist, Results } from './batch.ts';
@@ -89,7 +89,7 @@ export class Tries<Delivery extends Request> {
       if (result === undefined) return;
       results.set(message, result);
       if (result.kind === 'held') return;
-      const isStored = result.kind === 'accepted';
+      const isStored = isFirst(result);
       if (isStored) this.stored += 1;
       if (isStored || deadReasonOf(result, false) !== null) this.wrote += 1;
     });

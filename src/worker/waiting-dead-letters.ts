@@ -1,6 +1,6 @@
 import type { BillingRules } from '../domain/charge.ts';
 import { isValidationRequest } from '../domain/kept.ts';
-import type { Outcome } from '../domain/outcome.ts';
+import { isStored, type Outcome } from '../domain/outcome.ts';
 import type { Submission } from '../domain/submission.ts';
 import type { Logger } from '../ops/logger.ts';
 import { sleep } from '../retry.ts';
@@ -14,6 +14,7 @@ import {
 } from '../store/dead-letters/waiting.ts';
 import { classifyFailure, describeFailure } from '../store/failures.ts';
 import { persist } from '../store/persist/persist.ts';
+import type { Admitted } from './admission.ts';
 import type { Feeds } from './feeds.ts';
 import { admitKept, type ReplayRules } from './replay-admission.ts';
 
@@ -65,7 +66,7 @@ async function tryEach(options: WaitingDeadLettersOptions): Promise<number> {
     if (deadLetter.source === null && isValidationRequest(deadLetter.body)) continue;
     try {
       const outcome = await tryOnce(deadLetter, options);
-      if (outcome.kind === 'accepted' || outcome.kind === 'duplicate') stored += 1;
+      if (isStored(outcome)) stored += 1;
       options.log.info(
         { deadLetter: id, row, outcome: outcome.kind },
         'retried a dead letter whose row is free',
@@ -89,15 +90,22 @@ function tryOnce(
 ): Promise<Outcome> {
   const admitted = admitKept({ ...deadLetter, contentType: null, edits: {} }, rules);
   if (admitted.kind === 'decided') return Promise.resolve(admitted.outcome);
-  const call = { ...admitted.call, submittedBy: deadLetter.submittedBy };
-  const submission: Submission = { ...admitted, call, deadLetter: () => null };
+  const submission = inNameOf(deadLetter.submittedBy, admitted);
   return database.transaction(
     async (sql): Promise<Outcome> => {
       const [outcome] = await persist(sql, [submission], billing);
-      if (outcome?.kind === 'accepted' || outcome?.kind === 'duplicate')
+      if (outcome !== undefined && isStored(outcome))
         await resolveWaiting(sql, deadLetter.id, submission.uniqueid);
       return outcome ?? { kind: 'failed', reason: 'failed', error: 'was not persisted' };
     },
     { timeoutMs: TRANSACTION_TIMEOUT_MS },
   );
+}
+
+/** Its dead letter is there already, and has its sender. */
+function inNameOf(sender: string, admitted: Exclude<Admitted, { kind: 'decided' }>): Submission {
+  const deadLetter = () => null;
+  if (admitted.kind === 'correction')
+    return { ...admitted, correction: { ...admitted.correction, bookedBy: sender }, deadLetter };
+  return { ...admitted, call: { ...admitted.call, submittedBy: sender }, deadLetter };
 }

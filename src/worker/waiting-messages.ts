@@ -1,4 +1,4 @@
-import { callsLike } from '../domain/held.ts';
+import { messagesLike } from '../domain/held.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import { asDecided } from '../domain/submission.ts';
 import type { Message } from './batch.ts';
@@ -57,7 +57,7 @@ export class WaitingMessages<Delivery extends Request> {
    */
   addBehindOlder(message: Message<Delivery>): boolean {
     const { kind, uniqueid } = message.submission;
-    const older = kind === 'call' ? this.#waitingList.behind(uniqueid) : undefined;
+    const older = kind === 'decided' ? undefined : this.#waitingList.behind(uniqueid);
     if (older === undefined) return false;
     const [kept] = this.add(message, older.row, older.why);
     if (kept !== undefined) message.submission = kept.submission;
@@ -76,7 +76,7 @@ export class WaitingMessages<Delivery extends Request> {
     const waiting: Waiting<Message<Delivery>> = {
       message,
       bytes: message.delivery.body.length,
-      uniqueid: kind === 'call' ? uniqueid : null,
+      uniqueid: kind === 'decided' ? null : uniqueid,
       row,
       why,
       since: this.#ports.now(),
@@ -153,7 +153,7 @@ function onlyKept<Delivery extends Request>(
   const error = `${row === null ? why : `${row}: ${why}`}; ${because}`;
   const { submission } = message;
   // A call that waited for nothing but itself at last may have been stopped by a row all the same.
-  const waitsFor = row ?? (submission.kind === 'call' ? callsLike(submission.call.cdr) : null);
+  const waitsFor = row ?? messagesLike(submission);
   const failed: Outcome = { kind: 'failed', reason: 'failed', error };
   const outcome = waitsFor === null ? failed : { ...failed, waitsFor };
   return { ...message, submission: asDecided(outcome, submission) };

@@ -50,10 +50,10 @@ export async function answerTo(
 }
 
 export function answersOf(admitted: Submission): string[] {
-  if (admitted.kind === 'call') return ['call'];
+  if (admitted.kind !== 'decided') return [admitted.kind];
   return responsesTo(admitted.outcome).map(({ code, key }) => `${code} ${key}`.trim());
 }
 
 export function messageOf(admitted: Submission): string {
-  return admitted.kind === 'call' ? '' : (responsesTo(admitted.outcome)[0]?.message ?? '');
+  return admitted.kind !== 'decided' ? '' : (responsesTo(admitted.outcome)[0]?.message ?? '');
 }

@@ -19,7 +19,7 @@ async function keptBytes(
   });
   return {
     deadLetter: admitted.deadLetter(),
-    reply: admitted.kind === 'call' ? 'stored' : responsesTo(admitted.outcome),
+    reply: admitted.kind !== 'decided' ? 'stored' : responsesTo(admitted.outcome),
   };
 }
 

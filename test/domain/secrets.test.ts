@@ -21,7 +21,7 @@ async function traces(body: Buffer, contentType: string | null): Promise<string>
   const { deadLetter, uniqueid } = admitted;
   const { digest, ...kept }: DeadLetter = deadLetter();
   const bytes = minimalDeadLetter(body, body.length).body.split(' ').at(-1) ?? '';
-  const reply = admitted.kind === 'call' ? [] : responsesTo(admitted.outcome);
+  const reply = admitted.kind !== 'decided' ? [] : responsesTo(admitted.outcome);
   return JSON.stringify([kept, reply, uniqueid, Buffer.from(bytes, 'hex').toString()]);
 }
 

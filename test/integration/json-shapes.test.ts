@@ -4,7 +4,7 @@ import { cdrFields } from '../../src/domain/cdr.ts';
 import type { Call } from '../../src/domain/decide.ts';
 import { nothingHeld } from '../../src/domain/held.ts';
 import type { FeedOfCall } from '../../src/domain/lookup.ts';
-import { deadReasons } from '../../src/domain/outcome.ts';
+import { codes, deadReasons } from '../../src/domain/outcome.ts';
 import { deadLetterStatuses } from '../../src/domain/record.ts';
 import { readReplayable } from '../../src/store/dead-letters/mark.ts';
 import { type Found, type FoundWithKeys, lookUp } from '../../src/store/persist/look-up.ts';
@@ -105,7 +105,7 @@ const claims = z
       .strictObject({
         status: z.enum(deadLetterStatuses),
         reason: z.enum(deadReasons),
-        responses: z.looseObject({ key: z.string(), message: z.string() }).array(),
+        responses: z.looseObject({ code: z.enum(codes), key: z.string(), message: z.string() }).array(),
         differences: difference.array().nullable(),
         error: z.string().nullable(),
       })

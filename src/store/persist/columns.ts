@@ -104,7 +104,8 @@ const CHARGE_COLUMNS: readonly Column[] = [
   { name: 'replayed_by', type: 'text', isNullable: true, of: ({ replayedBy }) => replayedBy ?? null },
 ];
 
-function taxTerms(taxes: Charge['terms']['taxes']): string | null {
+/** The taxes of a charge as `tax_terms` has them; null without any. */
+export function taxTerms(taxes: Charge['terms']['taxes']): string | null {
   if (taxes.length === 0) return null;
   return JSON.stringify(
     taxes.map(({ id, rate, flat, currency, currencyRate }) => ({

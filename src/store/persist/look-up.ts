@@ -137,7 +137,26 @@ const NOTHING: FoundWithKeys = {
 /** Looks up what a batch of calls refers to. Throws what the database throws. */
 export async function lookUp(sql: Sql, calls: readonly Call[], billing: BillingRules): Promise<Lookup> {
   const keys = wantedKeys(calls);
-  const found = calls.length === 0 ? NOTHING : await find(sql, calls, keys, billing);
+  const values = wanted(
+    calls.map(({ cdr }) => cdr),
+    billing.openStatuses,
+  );
+  const found = calls.length === 0 ? NOTHING : await find(sql, values, keys, billing);
+  return {
+    stored: new Map(found.stored),
+    references: referencesIn(found, billing),
+    found: foundLookups(keys, found.owners, found.namedPeers),
+  };
+}
+
+/** Looks up what is wanted beside a batch. Throws what the database throws. */
+export async function findReferences(sql: Sql, values: Wanted, billing: BillingRules): Promise<References> {
+  return referencesIn(await find(sql, values, NO_KEYS, billing), billing);
+}
+
+const NO_KEYS: WantedKeys = { keys: [], peers: [] };
+
+function referencesIn(found: FoundWithKeys, { systemCurrency, lateCalls }: BillingRules): References {
   const taxes = found.taxes.map(
     ([id, name, rate, flat, currency]): Tax => ({
       id,
@@ -158,32 +177,24 @@ export async function lookUp(sql: Sql, calls: readonly Call[], billing: BillingR
     }),
   );
   return {
-    stored: new Map(found.stored),
-    references: {
-      systemCurrency: billing.systemCurrency,
-      lateCalls: billing.lateCalls,
-      currencies: new Map(found.currencies.map(([code, rate]) => [code.trimEnd(), amount(rate)])),
-      customers: new Map(found.customers.map(([id, currency]) => [id, currency.trimEnd()])),
-      peers: new Set([...found.peers, ...found.namedPeers.map(([, id]) => id)]),
-      taxesById: new Map(taxes.map((tax) => [tax.id, tax])),
-      taxesByName: new Map(taxes.map((tax) => [tax.name, tax])),
-      invoices: new Map(invoices.map((invoice) => [invoice.id, invoice])),
-      openInvoices: openByCustomer(invoices),
-    },
-    found: foundLookups(keys, found.owners, found.namedPeers),
+    systemCurrency,
+    lateCalls,
+    currencies: new Map(found.currencies.map(([code, rate]) => [code.trimEnd(), amount(rate)])),
+    customers: new Map(found.customers.map(([id, currency]) => [id, currency.trimEnd()])),
+    peers: new Set([...found.peers, ...found.namedPeers.map(([, id]) => id)]),
+    taxesById: new Map(taxes.map((tax) => [tax.id, tax])),
+    taxesByName: new Map(taxes.map((tax) => [tax.name, tax])),
+    invoices: new Map(invoices.map((invoice) => [invoice.id, invoice])),
+    openInvoices: openByCustomer(invoices),
   };
 }
 
 async function find(
   sql: Sql,
-  calls: readonly Call[],
+  values: Wanted,
   keys: WantedKeys,
-  { openStatuses, lateCalls }: BillingRules,
+  { lateCalls }: BillingRules,
 ): Promise<FoundWithKeys> {
-  const values = wanted(
-    calls.map(({ cdr }) => cdr),
-    openStatuses,
-  );
   const statements = LOOK_UP[lateCalls];
   const [row] =
     keys.keys.length === 0 && keys.peers.length === 0

@@ -2,22 +2,29 @@ import type { Cdr } from '../../domain/cdr.ts';
 import type { BillingRules, References } from '../../domain/charge.ts';
 import { type Call, type CallOnRecord, compare, type Decision, decide } from '../../domain/decide.ts';
 import {
-  callsLike,
   type Held,
   type HeldBy,
   heldFor,
+  messagesLike,
   nothingHeld,
   type PersistResult,
 } from '../../domain/held.ts';
 import type { Outcome } from '../../domain/outcome.ts';
 import { resolve } from '../../domain/resolve.ts';
-import type { CallSubmission, DecidedSubmission, Submission } from '../../domain/submission.ts';
-import { mapPairs } from '../../pairs.ts';
+import type {
+  CallSubmission,
+  CorrectionSubmission,
+  DecidedSubmission,
+  Submission,
+} from '../../domain/submission.ts';
+import { mapPairs, pairs } from '../../pairs.ts';
 import { DeadLetterRows } from '../dead-letters/insert.ts';
 import { NotPersisted } from '../failures.ts';
 import type { Sql } from '../sql.ts';
 import { addBills } from './bills.ts';
 import { readStoredCalls } from './columns.ts';
+import { persistCorrection } from './corrections.ts';
+import { inTurn } from './corrections-in-turn.ts';
 import { type Lookup, lookUp } from './look-up.ts';
 import { type Charged, termsOf } from './terms.ts';
 import { write } from './write.ts';
@@ -61,8 +68,32 @@ export interface PersistContext {
  */
 const ROUNDS = 5;
 
-/** The same, but leaves held calls alone: they are not touched, nor is what came after them with the same uniqueid. */
+/**
+ * The same, but leaves held calls alone: they are not touched, nor is what came after them with the same uniqueid. The
+ * corrections of the batch follow its calls, each in a statement of its own.
+ */
 export async function persistUnlessHeld(
+  sql: Sql,
+  submissions: readonly Submission[],
+  context: PersistContext,
+): Promise<PersistResult[]> {
+  const corrections = submissions.filter(isCorrection);
+  if (corrections.length === 0) return await persistCalls(sql, submissions, context);
+  const others = submissions.filter((submission) => !isCorrection(submission));
+  const persisted = await persistCalls(sql, others, context);
+  const corrected = await inTurn(corrections, (submission) => persistCorrection(sql, submission, context));
+  const results = new Map<Submission, PersistResult>([
+    ...pairs(others, persisted),
+    ...pairs(corrections, corrected),
+  ]);
+  return mapPairs(
+    submissions,
+    submissions.map((submission) => results.get(submission)),
+    (_, result) => result,
+  );
+}
+
+async function persistCalls(
   sql: Sql,
   submissions: readonly Submission[],
   context: PersistContext,
@@ -85,8 +116,11 @@ export async function persistUnlessHeld(
 
 /** A trigger on cdrs, or row security, says nothing and stores nothing. */
 function notStored(submission: Submission): Held {
-  const row = submission.kind === 'call' ? callsLike(submission.call.cdr) : null;
-  return { kind: 'held', row, why: 'the database silently dropped rows it was given' };
+  return {
+    kind: 'held',
+    row: messagesLike(submission),
+    why: 'the database silently dropped rows it was given',
+  };
 }
 
 /**
@@ -149,6 +183,10 @@ function outcomeOf(
 
 function isCall(submission: Submission): submission is CallSubmission {
   return submission.kind === 'call';
+}
+
+function isCorrection(submission: Submission): submission is CorrectionSubmission {
+  return submission.kind === 'correction';
 }
 
 function isDecided(submission: Submission): submission is DecidedSubmission {

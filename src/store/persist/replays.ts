@@ -175,6 +175,10 @@ function planFor(submission: ReplaySubmission, found: ReplayClaim | undefined, t
   if (kept.kind === 'decided') return { kind: 'persist', submission: kept, of: submission, claim: found };
   // A name that nobody verified never becomes the sender of a stored call: the operator answers for it.
   const submittedBy = found.verified ? (found.submittedBy ?? '') : found.by;
+  if (kept.kind === 'correction') {
+    const correction = { ...kept.correction, bookedBy: found.by };
+    return { kind: 'persist', submission: { ...kept, correction }, of: submission, claim: found };
+  }
   const call = { ...kept.call, submittedBy, replayedBy: found.by };
   return { kind: 'persist', submission: { ...kept, call }, of: submission, claim: found };
 }

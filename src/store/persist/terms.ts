@@ -74,9 +74,23 @@ export function termsOf(charged: readonly Charged[], references: References): st
   });
 }
 
-function textOrNull(rate: Parameters<typeof plain>[0] | undefined): string | null {
+/** A rate as the terms have it. Null: the system currency has no row. */
+export function textOrNull(rate: Parameters<typeof plain>[0] | undefined): string | null {
   return rate === undefined ? null : plain(rate);
 }
+
+/** What `termsHold` reads, with nothing in it. */
+export const NO_TERMS = {
+  currencies: [],
+  customers: [],
+  peers: [],
+  taxes: [],
+  invoices: [],
+  uncovered: [],
+  next: [],
+  keys: [],
+  namedPeers: [],
+};
 
 const DURING_THE_CALL = 'period_start <= to_timestamp(term.start) and to_timestamp(term.start) < period_end';
 

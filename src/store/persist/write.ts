@@ -3,7 +3,7 @@ import { isOpen } from '../open-invoices.ts';
 import { forgetStatements } from '../prisma.ts';
 import { type Sql, statement } from '../sql.ts';
 import { callColumns, callsInLines, linesOf } from './columns.ts';
-import { type Charged, termsHold } from './terms.ts';
+import { type Charged, NO_TERMS, termsHold } from './terms.ts';
 
 /**
  * The one statement that persists a batch, atomic by itself: it inserts calls, adds exactly the inserted ones to balances and
@@ -97,4 +97,13 @@ export async function write(
   } finally {
     forgetStatements();
   }
+}
+
+/** Keeps dead letters alone. Throws what the database throws. */
+export async function writeDeadLetters(
+  sql: Sql,
+  deadLetters: DeadLetterRows,
+  openStatuses: readonly string[],
+): Promise<void> {
+  await write(sql, [], JSON.stringify(NO_TERMS), deadLetters, openStatuses);
 }
