@@ -1,12 +1,6 @@
 import { amount, plain, taxOn } from '../domain/money.ts';
-import {
-  type CallDetail,
-  type CallRecord,
-  type Entry,
-  readCall,
-  type TaxTerm,
-  type Terms,
-} from '../store/calls/read.ts';
+import type { Entry, TaxTerm, Terms } from '../store/calls/entries.ts';
+import { type CallDetail, type CallRecord, readCall } from '../store/calls/read.ts';
 import type { Sql } from '../store/sql.ts';
 
 /** A tax as it was charged, with what it came to in the call's currency. */

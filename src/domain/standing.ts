@@ -78,9 +78,9 @@ function billedBy(moved: Moved, entry: string, isLate: boolean): Billed {
 }
 
 /** The entries of a call in their order: each follows the one before it. */
-export function inLine(entries: readonly Entry[]): Entry[] {
+export function inLine<Linked extends Pick<Entry, 'id' | 'follows'>>(entries: readonly Linked[]): Linked[] {
   const byFollowed = new Map(entries.map((entry) => [entry.follows, entry]));
-  const line: Entry[] = [];
+  const line: Linked[] = [];
   for (let next = byFollowed.get(THE_CALL); next !== undefined; next = byFollowed.get(next.id))
     line.push(next);
   return line;

@@ -1,7 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readCallFilter } from '../../src/calls/filter.ts';
 import { readCallStory } from '../../src/calls/story.ts';
-import { findCalls } from '../../src/store/calls/find.ts';
+import { readEntries } from '../../src/store/calls/entries.ts';
+import type { CallFilter } from '../../src/store/calls/filter.ts';
+import { callPages, findCalls } from '../../src/store/calls/find.ts';
+import { unprepared } from '../../src/store/sql.ts';
+import { correct } from '../support/correcting.ts';
 import { runInProcess } from '../support/in-process.ts';
 import { type BillingDatabase, billingDatabase } from '../support/persisting.ts';
 
@@ -26,6 +30,24 @@ afterAll(() => db?.drop());
 async function found(text: Parameters<typeof readCallFilter>[0], limit = 10): Promise<string[]> {
   const { calls } = await findCalls(db.sql, readCallFilter(text, new Date()), { limit });
   return calls.map(({ uniqueid }) => uniqueid);
+}
+
+/** By which indexes of `cdrs` a search goes, were the table too large to be read as a whole. */
+async function indexesOf(filter: CallFilter): Promise<string[]> {
+  const plans: string[] = [];
+  await db.transaction(
+    async (sql) => {
+      await sql(unprepared('test.no-scans', 'set local enable_seqscan = off'), []);
+      const explaining: typeof sql = async ({ name, text }, values) => {
+        if (name !== 'calls.page') return await sql({ name, text }, values);
+        plans.push(JSON.stringify(await sql(unprepared(name, `explain ${text}`), values)));
+        return [];
+      };
+      await findCalls(explaining, filter, { limit: 10 });
+    },
+    { timeoutMs: 10_000 },
+  );
+  return [...new Set(plans.join().match(/(?<=using |on )cdrs_\w+/g))];
 }
 
 const call = (...args: string[]) =>
@@ -62,6 +84,69 @@ describe('stored calls', () => {
       after = next;
     } while (after !== undefined);
     expect(pages).toEqual([['d', 'c'], ['b', 'a'], ['e']]);
+  });
+});
+
+describe('stored calls of many days', () => {
+  const DAY = 86_400;
+  beforeAll(async () => {
+    const calls = Array.from({ length: 40 }, (_, index) => ({
+      uniqueid: `day-${String(index).padStart(2, '0')}`,
+      machine: 'm-days',
+      scustomer: 3,
+      start: START + 100 * DAY + (index >> 1) * (index >> 1) * DAY,
+    }));
+    await db.persist([
+      ...calls,
+      { uniqueid: 'far', scustomer: 3, start: 253_402_300_799, end: 253_402_300_799 },
+    ]);
+  });
+
+  const uniqueids = async (order: 'latest' | 'earliest', limit: number, filter = { customer: 3 }) => {
+    const pages: string[][] = [];
+    for await (const calls of callPages(db.sql, filter, { order, limit }))
+      pages.push(calls.map(({ uniqueid }) => uniqueid));
+    expect(Math.max(...pages.map(({ length }) => length))).toBeLessThanOrEqual(limit);
+    expect(Math.min(...pages.map(({ length }) => length))).toBeGreaterThan(0);
+    return pages.flat();
+  };
+
+  it.each([1, 3, 7, 100])(
+    'come in their order, in pages of %i, whatever lies between the days',
+    async (limit) => {
+      const all = Array.from({ length: 40 }, (_, index) => `day-${String(index).padStart(2, '0')}`);
+      expect(await uniqueids('earliest', limit)).toEqual([...all, 'far']);
+      expect(await uniqueids('latest', limit)).toEqual(['far', ...all.toReversed()]);
+    },
+  );
+
+  it('are looked for through the index of days, and by callid without any', async () => {
+    const filters: CallFilter[] = [
+      { customer: 3 },
+      { callid: 'both' },
+      { uniqueid: 'a' },
+      { since: new Date(0) },
+    ];
+    const indexes = await Promise.all(filters.map(indexesOf));
+    expect(indexes).toEqual([['cdrs_day_idx'], ['cdrs_day_idx'], ['cdrs_pkey'], ['cdrs_day_idx']]);
+  });
+});
+
+describe('a call that was corrected to another customer', () => {
+  it('is found by both, and on the invoices of both', async () => {
+    await db.persist([{ uniqueid: 'moved', start: START + 5, cost: '4' }]);
+    await correct(db, { id: 'to-two', uniqueid: 'moved', changes: { customer: 2 } });
+    expect(await found({ customer: '1', since: START_TEXT })).toContain('moved');
+    expect(await found({ customer: '2', since: START_TEXT })).toContain('moved');
+    const entries = (await readEntries(db.sql, ['moved', 'a'])).get('moved');
+    expect(entries?.map(({ kind, customer }) => [kind, customer])).toEqual([
+      ['reversing', 1],
+      ['new', 2],
+    ]);
+    expect(await found({ invoice: '10' })).toEqual(['b', 'moved', 'a']);
+    expect(await found({ invoice: String(entries?.[1]?.invoice) })).toContain('moved');
+    expect(await found({ invoice: '10', customer: '2' })).toEqual([]);
+    expect(await found({ invoice: '999' })).toEqual([]);
   });
 });
 

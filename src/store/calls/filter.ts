@@ -1,8 +1,10 @@
-/** Selects stored calls. All parts that are given must match. Parameters are those that the call was stored with. */
+/**
+ * Selects stored calls. All parts that are given must match. Parameters are those that the call was stored with, except that a
+ * call which was corrected to another customer is found by both, and one whose entries moved an invoice by that invoice too.
+ */
 export interface CallFilter {
   uniqueid?: string;
   callid?: string;
-  /** `scustomer`. */
   customer?: number;
   /** The ways in which one number may be written; `snumber`, `cnumber` or `dnumber` is one of them. */
   numbers?: readonly string[];
@@ -13,7 +15,7 @@ export interface CallFilter {
   since?: Date;
   until?: Date;
   invoice?: number;
-  /** What was charged, in the customer's currency: both inclusive, decimals as text. */
+  /** What was charged when the call was stored, in the customer's currency: both inclusive, decimals as text. */
   chargedMin?: string;
   chargedMax?: string;
 }
@@ -24,23 +26,25 @@ export interface Condition {
   values: unknown[];
 }
 
-const CONDITIONS: { [Name in keyof CallFilter]-?: (place: string) => string } = {
+const CONDITIONS: { [Name in Exclude<keyof CallFilter, 'customer'>]-?: (place: string) => string } = {
   uniqueid: (p) => `d.uniqueid = ${p}`,
-  callid: (p) => `d.callid = ${p}`,
-  customer: (p) => `d.scustomer = ${p}::int`,
+  // The hash is in the index, the callid is not.
+  callid: (p) => `hashtext(d.callid) = hashtext(${p}) and d.callid = ${p}`,
   numbers: (p) =>
     `(d.snumber = any(${p}::text[]) or d.cnumber = any(${p}::text[]) or d.dnumber = any(${p}::text[]))`,
   machine: (p) => `d.machine = ${p}`,
   source: (p) => `d.source is not distinct from nullif(${p}, '')`,
   since: (p) => `d.start >= ${p}::timestamptz`,
   until: (p) => `d.start < ${p}::timestamptz`,
-  invoice: (p) => `d.invoice = ${p}::int`,
+  invoice: (p) => `(d.invoice = ${p}::int
+    or exists (select from corrections e where e.uniqueid = d.uniqueid and e.invoice = ${p}::int))`,
   chargedMin: (p) => `d.charged >= ${p}::numeric`,
   chargedMax: (p) => `d.charged <= ${p}::numeric`,
 };
 
-const names = Object.keys(CONDITIONS) as (keyof CallFilter)[];
+const names = Object.keys(CONDITIONS) as (keyof typeof CONDITIONS)[];
 
+/** All parts of the filter but the customer. */
 export function conditionOf(filter: CallFilter): Condition {
   const given = names.filter((name) => filter[name] !== undefined);
   const parts = given.map((name, index) => CONDITIONS[name](`$${index + 1}`));

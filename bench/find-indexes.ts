@@ -1,0 +1,285 @@
+import { readFileSync } from 'node:fs';
+import { Client } from 'pg';
+import { startPostgres } from '../dev/stack.ts';
+import { migrate } from '../src/store/migrate.ts';
+import { persist } from '../src/store/persist/persist.ts';
+import { reconcile } from '../src/store/reconcile.ts';
+import { BILLING } from '../test/support/billing.ts';
+import { admitted } from './admitted.ts';
+import { openBenchDatabase } from './bed.ts';
+import { callColumns, callsSql, makeManyCalls } from './many-calls.ts';
+import { sample } from './meter.ts';
+import { spread } from './numbers.ts';
+import { referenceStatements, workload } from './workload.ts';
+
+/**
+ * What each index for finding stored calls costs an insert, and what it is worth to a search:
+ *
+ *   npx tsx bench/find-indexes.ts [millions of calls] [rounds of inserts] [rounds of persisting] [variants]
+ *
+ * The cost is CPU of the one backend, so that other load on the machine hardly counts. The indexes take turns, in batches as
+ * the worker writes them.
+ */
+const [millions = 1, rounds = 3, persistRounds = 0, variants = 99] = process.argv.slice(2).map(Number);
+const CALLS = millions * 1e6;
+const BATCH = 400;
+const BATCHES = 50;
+
+/** Definitions of indexes on cdrs; each variant is measured with all of its own and nothing else. */
+/** The day of a call's start: rows of one day lie together in an index, so that inserts touch few of its pages. */
+const DAY = "((start at time zone interval '0')::date)";
+const bloom = (column: string) =>
+  `${column} text_bloom_ops(n_distinct_per_range=200, false_positive_rate=0.005)`;
+
+const VARIANTS: Record<string, readonly string[]> = {
+  none: [],
+  'customer, start': ['(scustomer, start)'],
+  'day, customer': [`(${DAY}, scustomer)`],
+  'day, customer, hash of callid': [`(${DAY}, scustomer, hashtext(callid))`],
+  start: ['(start)'],
+  'BRIN start': ['using brin (start)'],
+  'callid unlike uniqueid (30 %)': ['(callid) where callid <> uniqueid'],
+  callid: ['(callid)'],
+  'hash callid': ['using hash (callid)'],
+  'day, callid': [`(${DAY}, callid)`],
+  'BRIN bloom of callid and numbers': [
+    `using brin (${['callid', 'snumber', 'dnumber'].map(bloom).join(', ')}) with (pages_per_range=16)`,
+  ],
+  number: ['(dnumber)'],
+};
+
+/** Measured with all that persisting a batch takes. */
+const PERSISTED: Record<string, readonly string[]> = {
+  none: [],
+  'day, customer': [`(${DAY}, scustomer)`],
+  'day, customer, hash of callid': [`(${DAY}, scustomer, hashtext(callid))`],
+  'day, customer; day, callid (100 %)': [`(${DAY}, scustomer)`, `(${DAY}, callid) where callid <> uniqueid`],
+  'customer, start; callid (100 %)': ['(scustomer, start)', '(callid) where callid <> uniqueid'],
+};
+
+const began = performance.now();
+const progress = (line: string) => {
+  process.stderr.write(`${((performance.now() - began) / 1000).toFixed(0).padStart(4)} s  ${line}\n`);
+};
+const print = (line: string) => process.stdout.write(`${line}\n`);
+
+const server = await startPostgres({
+  settings: { shared_buffers: '1GB', max_wal_size: '4GB', max_parallel_workers_per_gather: '0' },
+});
+try {
+  await migrate(server.url);
+  const client = new Client({ connectionString: server.url });
+  await client.connect();
+  const {
+    rows: [backend],
+  } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
+  const pid = backend?.pid ?? 0;
+  await makeManyCalls(client, { calls: CALLS, updates: CALLS / 200, progress });
+  const { rows } = await client.query(
+    `select pg_table_size('cdrs') / 1e6 as mb, pg_relation_size('cdrs_pkey') / 1e6 as pkey`,
+  );
+  print(`${CALLS} calls: ${JSON.stringify(rows[0])}`);
+  await measureReconcile(client);
+  if (rounds > 0) await measureInserts(client, pid);
+  await measureSearches(client);
+  await client.end();
+  await measurePersisting(persistRounds);
+} finally {
+  await server.remove();
+}
+
+/** CPU of a process, microseconds. */
+function cpuOf(pid: number): number {
+  return Number(readFileSync(`/proc/${pid}/schedstat`, 'latin1').split(' ')[0]) / 1000;
+}
+
+async function measured(client: Client, pid: number, text: string): Promise<{ cpu: number; wal: number }> {
+  const wal = async () => {
+    const { rows } = await client.query<{ at: string }>(`select pg_current_wal_insert_lsn() - '0/0' as at`);
+    return Number(rows[0]?.at);
+  };
+  const before = { wal: await wal(), cpu: cpuOf(pid) };
+  await client.query(text);
+  return { cpu: cpuOf(pid) - before.cpu, wal: (await wal()) - before.wal };
+}
+
+/** How long the proof takes, with corrections among the calls. */
+async function measureReconcile(client: Client): Promise<void> {
+  const { rows } = await client.query<{ corrections: number }>(
+    'select count(*)::int as corrections from corrections',
+  );
+  const database = openBenchDatabase(server.url);
+  const before = { at: performance.now(), cpu: databaseCpu() };
+  const { proofs } = await reconcile(database);
+  const [seconds, cpu] = [(performance.now() - before.at) / 1000, databaseCpu() - before.cpu];
+  const drift = proofs.map(({ drift }) => drift).join(', ');
+  print(
+    `reconcile, ${rows[0]?.corrections} entries: ${seconds.toFixed(1)} s, ${cpu.toFixed(1)} s of CPU; drift ${drift}`,
+  );
+  await database.close(10_000);
+}
+
+function databaseCpu(): number {
+  return sample({ worker: undefined, broker: undefined, database: server.pid }, 0).cpu.database;
+}
+
+/** The share of all CPU of the database that a call takes. */
+async function measurePersisting(rounds: number): Promise<void> {
+  if (rounds === 0) return;
+  const admin = new Client({ connectionString: server.url });
+  await admin.connect();
+  await admin.query('create database persisting');
+  await admin.end();
+  const url = server.url.replace(/\/postgres$/, '/persisting');
+  await migrate(url);
+  const database = openBenchDatabase(url);
+  for (const text of referenceStatements()) await database.prisma.$executeRawUnsafe(text);
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  const names = Object.keys(PERSISTED);
+  const costs = new Map(names.map((name) => [name, [] as number[]]));
+  for (let round = 0; round <= rounds; round += 1)
+    for (const [index, name] of names.entries()) {
+      progress(`persisting, round ${round} of ${rounds}: ${name}`);
+      await createIndexes(client, PERSISTED[name] ?? []);
+      const { messages } = workload(20 * BATCH, 1000 + round * names.length + index);
+      const calls = messages.map(({ body }) => admitted(body));
+      const before = databaseCpu();
+      for (let from = 0; from < calls.length; from += BATCH)
+        await persist(database.sql, calls.slice(from, from + BATCH), BILLING);
+      // The first round plans the statements and fills the table.
+      if (round > 0) costs.get(name)?.push(((databaseCpu() - before) / calls.length) * 1e6);
+      await dropIndexes(client, PERSISTED[name] ?? []);
+    }
+  for (const [name, values] of costs)
+    print(`persisting, ${name}: ${spread(values, 1)} us of the database's CPU a message`);
+  await client.end();
+  await database.close(10_000);
+}
+
+async function createIndexes(client: Client, definitions: readonly string[]): Promise<void> {
+  for (const [index, definition] of definitions.entries())
+    await client.query(`create index found_${index} on cdrs ${definition}`);
+}
+
+async function dropIndexes(client: Client, definitions: readonly string[]): Promise<void> {
+  for (const index of definitions.keys()) await client.query(`drop index found_${index}`);
+}
+
+async function measureInserts(client: Client, pid: number): Promise<void> {
+  const names = Object.keys(VARIANTS).slice(0, variants);
+  const total = names.length * rounds * BATCHES * BATCH;
+  progress('staging calls');
+  await client.query('create unlogged table staged (like cdrs including defaults)');
+  await client.query('alter table staged add batch int');
+  await client.query(`insert into staged (${callColumns}, batch)
+    select *, (row_number() over () - 1) / ${BATCH} from (${callsSql(CALLS, `generate_series(${CALLS}::bigint, ${CALLS + total - 1}) as i`)}) as made`);
+  await client.query('create index on staged (batch)');
+  await client.query('vacuum analyze staged');
+  const costs = new Map(
+    names.map((name) => [name, { cpu: [] as number[], wal: [] as number[], summary: 0 }]),
+  );
+  let batch = 0;
+  for (let round = 0; round < rounds; round += 1)
+    for (const name of round % 2 === 0 ? names : names.toReversed()) {
+      const definitions = VARIANTS[name] ?? [];
+      progress(`inserts, round ${round + 1} of ${rounds}: ${name}`);
+      await createIndexes(client, definitions);
+      await client.query('checkpoint');
+      const cost = costs.get(name);
+      for (let each = 0; each < BATCHES; each += 1) {
+        const { cpu, wal } = await measured(
+          client,
+          pid,
+          `insert into cdrs (${callColumns}) select ${callColumns} from staged where batch = ${batch}`,
+        );
+        batch += 1;
+        cost?.cpu.push(cpu / BATCH);
+        cost?.wal.push(wal / BATCH);
+      }
+      if (definitions.some((text) => text.includes('brin'))) {
+        const { cpu } = await measured(client, pid, `select brin_summarize_new_values('found_0')`);
+        if (cost !== undefined) cost.summary += cpu / (BATCHES * BATCH) / rounds;
+      }
+      await dropIndexes(client, definitions);
+    }
+  const middle = (values: number[]) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+  const base = costs.get('none');
+  for (const [name, { cpu, wal, summary }] of costs)
+    print(
+      `${name}: ${middle(cpu).toFixed(2)} us a row (+${(middle(cpu) - middle(base?.cpu ?? [])).toFixed(2)}), WAL ${middle(wal).toFixed(0)} bytes, summarizing ${summary.toFixed(2)} us`,
+    );
+  await client.query('drop table staged');
+  await client.query('vacuum analyze cdrs');
+}
+
+async function measureSearches(client: Client): Promise<void> {
+  const { rows } = await client.query<Record<string, string | number>>(
+    `select uniqueid, scustomer, dnumber, callid, invoice from cdrs where callid <> uniqueid offset ${CALLS / 10} limit 1`,
+  );
+  const call = rows[0] ?? {};
+  const span = (from: string, days: number) => `start >= '${from}' and start < date '${from}' + ${days}
+    and ${DAY} = any(array(select date '${from}' + n from generate_series(0, ${days - 1}) as n))`;
+  const month = span('2026-03-01', 31);
+  const always = span('2025-10-09', 365);
+  const keys = `array['${call.dnumber}', '+${call.dnumber}', '00${call.dnumber}']`;
+  const number = `(snumber = any(${keys}) or cnumber = any(${keys}) or dnumber = any(${keys}))`;
+  const callid = `hashtext(callid) = hashtext('${call.callid}') and callid = '${call.callid}'`;
+  const page = 'order by start desc, uniqueid desc limit 51';
+  const searches: Record<string, string> = {
+    'a month of the busiest customer, first page': `scustomer = 1 and ${month} ${page}`,
+    'a month of a customer': `scustomer = ${call.scustomer} and ${month} order by start`,
+    'a year of a customer': `scustomer = ${call.scustomer} and ${always} order by start`,
+    'a day, first page': `${span('2026-03-01', 1)} ${page}`,
+    'a number within a month': `${number} and ${month} ${page}`,
+    'a number within a month of a customer': `scustomer = ${call.scustomer} and ${number} and ${month} ${page}`,
+    'a callid': `${callid} ${page}`,
+    'a callid within a month': `${callid} and ${month} ${page}`,
+    'an invoice, by its customer': `scustomer = (select customer from invoices where id = ${call.invoice}) and ${always} and invoice = ${call.invoice} ${page}`,
+    'a uniqueid': `uniqueid = '${call.uniqueid}'`,
+  };
+  print(`without an index: ${await explained(client, `select * from cdrs where ${number}`)}`);
+  for (const name of ['customer, start', 'day, customer, hash of callid']) {
+    const definitions = VARIANTS[name] ?? [];
+    progress(`searches: ${name}`);
+    await createIndexes(client, definitions);
+    // Statistics of expressions come with their index.
+    await client.query('analyze cdrs');
+    const {
+      rows: [size],
+    } = await client.query<{ mb: number }>(`select round(pg_relation_size('found_0') / 1e6)::float8 as mb`);
+    print(`-- ${name}: an index of ${size?.mb} MB`);
+    for (const [search, condition] of Object.entries(searches))
+      print(`${search}: ${await explained(client, `select * from cdrs where ${condition}`)}`);
+    await dropIndexes(client, definitions);
+  }
+}
+
+/** Time and pages of a statement that has run once before, and its plan in short. */
+async function explained(client: Client, text: string): Promise<string> {
+  const explain = `explain (analyze, buffers, timing off, format json) ${text}`;
+  await client.query(explain);
+  const { rows } = await client.query<{ 'QUERY PLAN': [Explained] }>(explain);
+  const [plan] = rows[0]?.['QUERY PLAN'] ?? [];
+  if (plan === undefined) return '';
+  const nodes = (node: Plan): string[] => [
+    [node['Node Type'], node['Index Name']].filter(Boolean).join(' '),
+    ...(node.Plans ?? []).flatMap(nodes),
+  ];
+  const pages = (plan.Plan['Shared Hit Blocks'] ?? 0) + (plan.Plan['Shared Read Blocks'] ?? 0);
+  return `${plan['Execution Time'].toFixed(1)} ms, ${pages} pages, ${plan.Plan['Actual Rows']} rows: ${nodes(plan.Plan).join(' < ')}`;
+}
+
+interface Explained {
+  Plan: Plan;
+  'Execution Time': number;
+}
+
+interface Plan {
+  'Node Type': string;
+  'Index Name'?: string;
+  'Actual Rows': number;
+  'Shared Hit Blocks'?: number;
+  'Shared Read Blocks'?: number;
+  Plans?: Plan[];
+}
