@@ -1,4 +1,4 @@
-import { BrokerError } from '../broker/operator-publisher.ts';
+import { BrokerError, type OperatorPublisher } from '../broker/operator-publisher.ts';
 import type { OutgoingMessage } from '../broker/publisher.ts';
 import { defaultNames } from '../broker/topology.ts';
 import { newToken } from '../dead-letters/message.ts';
@@ -15,7 +15,7 @@ import type { CallChange } from './change.ts';
 export type Placed =
   | { kind: 'booked' }
   | { kind: 'refused'; responses: readonly ResponseEntry[] }
-  /** It could not be sent, and is withdrawn: it is never booked. */
+  /** It could not be sent: it is never booked. */
   | { kind: 'not sent'; problem: string }
   /** No worker has answered in time. It is booked as soon as one does. */
   | { kind: 'unanswered' };
@@ -56,6 +56,30 @@ export async function placeOrder(order: Order, change: CallChange, context: Orde
   return await answerTo(order.id, context);
 }
 
+/**
+ * The same through a connection of its own, opened first: nothing is on record of an order for which there is no broker.
+ * Throws what the database throws.
+ */
+export async function placeThrough(
+  open: () => Promise<OperatorPublisher>,
+  order: Order,
+  change: CallChange,
+  context: Omit<OrderContext, 'publish'>,
+): Promise<Placed> {
+  // It was sent, or its first sender is at it: only the answer is left.
+  if ((await readOrder(context.sql, order.id)) !== undefined) return await answerTo(order.id, context);
+  const publisher = await open().catch((error: unknown) => {
+    if (error instanceof BrokerError) return error;
+    throw error;
+  });
+  if (publisher instanceof BrokerError) return { kind: 'not sent', problem: publisher.message };
+  try {
+    return await placeOrder(order, change, { ...context, publish: publisher.publish });
+  } finally {
+    await publisher.close();
+  }
+}
+
 /** The message that asks for it; its body is what the one-time token was made for. */
 function messageOf({ id, operation, uniqueid }: Order, change: CallChange) {
   const body = Buffer.from(JSON.stringify({ uniqueid, ...change }));
@@ -74,7 +98,10 @@ function messageOf({ id, operation, uniqueid }: Order, change: CallChange) {
   return { message, tokenHash: tokenHashOf(token, body) };
 }
 
-async function answerTo(id: string, { sql, patienceMs, stop }: OrderContext): Promise<Placed> {
+async function answerTo(
+  id: string,
+  { sql, patienceMs, stop }: Omit<OrderContext, 'publish'>,
+): Promise<Placed> {
   const deadline = performance.now() + patienceMs;
   for (;;) {
     const responses = (await retrying(() => readOrder(sql, id)))?.responses ?? null;

@@ -1,7 +1,9 @@
 import type { Command } from 'commander';
-import { billingVariables } from '../billing-rules.ts';
+import { billingRulesOf, billingVariables } from '../billing-rules.ts';
+import { openOperatorPublisher } from '../broker/operator-publisher.ts';
 import { QueueWatch } from '../broker/queue-watch.ts';
 import { defaultNames } from '../broker/topology.ts';
+import { placeThrough } from '../calls/order.ts';
 import { type Config, ConfigError, readConfig } from '../config.ts';
 import { brokerOf, brokerVariables, databaseVariables } from '../connections.ts';
 import type { ConsoleContext } from '../console/context.ts';
@@ -40,6 +42,9 @@ type ConsoleConfig = Pick<Config, (typeof variables)[number]>;
 const STATEMENT_TIMEOUT_MS = 60_000;
 /** A page does not wait longer for the broker. */
 const BROKER_ANSWER_MS = 2_000;
+/** Nor for a worker that books a correction; it is booked later then. */
+const ORDER_ANSWER_MS = 5_000;
+const NEVER = new AbortController().signal;
 
 /** `console`: the dead letters as a web page, served by a process of its own. */
 export function registerConsole(program: Command): void {
@@ -120,6 +125,7 @@ function contextOf(config: ConsoleConfig, database: Database, queues: QueueWatch
     sql: database.sql,
     database,
     systemCurrency: config.SYSTEM_CURRENCY,
+    billing: billingRulesOf(config),
     overview: createOverviewSource(database.sql, config.SYSTEM_CURRENCY, () => queues.read()),
     // The file is read each time: it may have been mended since.
     feeds: () => feedsOf(config),
@@ -129,6 +135,15 @@ function contextOf(config: ConsoleConfig, database: Database, queues: QueueWatch
     runReplay: async (run, { publish, close }, stop) => {
       const settings = { database, publish, maxBodyBytes: config.MAX_BODY_BYTES };
       await runReplay(run, { ...settings, stop, onProgress: () => undefined }).finally(close);
+    },
+    placeOrder: async (order, change) => {
+      const context = { sql: database.sql, patienceMs: ORDER_ANSWER_MS, stop: NEVER };
+      return await placeThrough(
+        () => openOperatorPublisher(brokerOf(config), 'console'),
+        order,
+        change,
+        context,
+      );
     },
   };
 }

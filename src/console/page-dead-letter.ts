@@ -1,9 +1,11 @@
+import { mayTakeValues } from '../dead-letters/conflict.ts';
 import { senderOf } from '../dead-letters/format.ts';
 import type { DeadLetterView } from '../dead-letters/history.ts';
 import { nextSteps } from '../dead-letters/next-steps.ts';
 import { openStatuses } from '../domain/record.ts';
 import { counted } from '../plural.ts';
 import { callFacts, callTable, rawBody, storedFacts } from './call-parts.ts';
+import { callPath } from './calls/links.ts';
 import { badge, notice, table } from './components.ts';
 import { type Html, html } from './html.ts';
 import { type ConsoleResponse, csrfField } from './respond.ts';
@@ -61,12 +63,13 @@ ${table(
 
 /** A step in words, with the command that does the same where there is one. */
 function stepOf(step: string): Html {
-  const [, words, command] = /^(.*?)(dead [a-z]+ .*)$/s.exec(step) ?? [];
+  const [, words, command] = /^(.*?)((?:dead [a-z]+|call correct) .*)$/s.exec(step) ?? [];
   return command === undefined ? html`${step}` : html`${words}<code>cdr-ingest ${command}</code>`;
 }
 
 /** Few and in one place: a dry run first, then the others. Each one that closes or sends asks again on a page of its own. */
-function actions({ deadLetter, problem, merged }: DeadLetterView, session: Session): Html {
+function actions(view: DeadLetterView, session: Session): Html {
+  const { deadLetter, problem, merged, stored } = view;
   const { id, reason, status, verified } = deadLetter;
   const hidden = html`${csrfField(session)}<input type="hidden" name="id" value="${id}">
 <input type="hidden" name="reason" value="${reason}">`;
@@ -82,5 +85,6 @@ ${reason === 'forbidden' && notice('warning', html`<p>The sender may not submit 
   }
 <button class="main">Dry run</button> <button formaction="/replay/ask">Replay…</button></form>
 <a class="button" href="/dead-letters/${id}/correct">Correct…</a>
+${stored !== null && mayTakeValues(view) && html`<a class="button" href="${callPath(stored.call.uniqueid, '/correct')}&amp;take=${id}">Take its values…</a>`}
 ${status === 'dead' && html`<form method="post" action="/discard">${hidden}<button class="danger">Discard…</button></form>`}</div>`;
 }

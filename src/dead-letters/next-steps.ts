@@ -2,6 +2,7 @@ import { parameterNames, parameterRow } from '../domain/contract.ts';
 import { isForgeable } from '../domain/outcome.ts';
 import type { ResponseEntry } from '../domain/reply.ts';
 import { shown } from '../domain/text.ts';
+import { isConflict, mayTakeValues, takeStep } from './conflict.ts';
 import { NO_CORRECTION, whyNeeded } from './correction.ts';
 import { isAbsent } from './corrections.ts';
 import type { DeadLetterView } from './history.ts';
@@ -43,11 +44,6 @@ export function nextSteps(view: StepsView): string[] {
     default:
       return status satisfies never;
   }
-}
-
-/** Whether it differs from the call that is stored under its uniqueid: its own steps say how to close it. */
-function isConflict({ deadLetter: { reason }, stored, differences }: StepsView): boolean {
-  return reason === 'conflict' && (stored === null || differences.length > 0);
 }
 
 /** A conflict that is tried as it is stays one. */
@@ -184,6 +180,7 @@ function conflictSteps(view: StepsView): string[] {
     return ['With its corrections it says the same as the stored call: a replay resolves it.'];
   return [
     `If the stored call is right, close this one: dead discard ${id} --why "…"`,
+    ...(mayTakeValues(view) ? [takeStep(view)] : []),
     `If both took place, store this one as well, under another uniqueid: ${replayCommand(view, NEW_UNIQUEID)}`,
   ];
 }

@@ -11,7 +11,7 @@ describe('what a correction sets', () => {
   });
 
   it.each([
-    ['start=1', 'expected name=value with customer, cost, currency, taxes, messages, time, got "start"'],
+    ['start=1', 'expected name=value with customer, cost, currency, messages, taxes, time, got "start"'],
     ['cost', 'got "cost"'],
     ['toString=1', 'got "toString"'],
     ['cost=', 'for cost'],

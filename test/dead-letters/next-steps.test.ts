@@ -49,7 +49,7 @@ describe('what can be done next', () => {
     expect(text).toContain('--set NAME=VALUE');
   });
 
-  it('with a conflict is to keep one call or to store both, never to change the stored one', () => {
+  it('with a conflict is to keep one call, to take the values of the other, or to store both', () => {
     const stored = {} as StepsView['stored'];
     const differences = [{ parameter: 'cost' as const, stored: '1', received: '2' }];
     const text = steps({ reason: 'conflict' }, { stored, differences });
@@ -57,7 +57,21 @@ describe('what can be done next', () => {
     expect(text).toContain('dead replay 7 --set uniqueid=VALUE --why');
     expect(text).toContain('dead replay 7 --set uniqueid=VALUE --why "…" --dry-run');
     expect(text.match(/dead discard/g)).toHaveLength(1);
+    expect(text).toMatch(/takes its values, which resolves it: call correct u-1 --take 7 --why/);
     expect(steps({ reason: 'conflict' }, { stored })).toContain('says the same as the stored call');
+  });
+
+  it('takes values only where a correction can, says which stay, and puts no strange uniqueid into a command', () => {
+    const stored = {} as StepsView['stored'];
+    const number = { parameter: 'snumber' as const, stored: '1', received: '2' };
+    const customer = { parameter: 'scustomer' as const, stored: 1, received: 2 };
+    const conflict = (uniqueid: string, differences: StepsView['differences']) =>
+      steps({ reason: 'conflict', uniqueid }, { stored, differences });
+    expect(conflict('u-1', [number])).not.toContain('--take');
+    expect(conflict('$(reboot)', [number, customer])).toContain(
+      'takes its values (not snumber), which resolves it: call correct UNIQUEID --take 7',
+    );
+    expect(steps({ reason: 'conflict' }, { differences: [customer] })).not.toContain('--take');
   });
 
   it('with an unroutable message begins with the routing key as it was sent, and where a replay goes', () => {

@@ -60,7 +60,7 @@ function invoiceLine(call: StoryCall, invoices: CallRecord['invoices']): string 
   return `on ${at}: cost ${cost}, tax ${moneyShown(call.invoice_tax, call.invoice_currency)}`;
 }
 
-function printEntries(entries: readonly StoryEntry[]): void {
+export function printEntries(entries: readonly StoryEntry[]): void {
   printLine('');
   printTable(
     ['booked (UTC)', 'entry', 'by', 'customer', 'charged', 'invoice', 'cost', 'why'],

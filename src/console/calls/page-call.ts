@@ -3,6 +3,7 @@ import type { CallStory, StoryCall, StoryEntry } from '../../calls/story.ts';
 import { empty, notice } from '../components.ts';
 import { type Html, html } from '../html.ts';
 import type { ConsoleResponse } from '../respond.ts';
+import type { Session } from '../session.ts';
 import { money } from '../values.ts';
 import { callPath, callsOfCustomer } from './links.ts';
 import { callFactsOf, chargeOf, invoiceOfCall, invoiceOfEntry, parametersOf } from './story-parts.ts';
@@ -15,7 +16,7 @@ export interface CallPage {
 }
 
 /** The story of a stored call: what it is, what was charged on which terms, and what became of it since. */
-export function callPage({ story, done }: CallPage): ConsoleResponse {
+export function callPage({ story, done }: CallPage, session: Session): ConsoleResponse {
   const { call, entries, invoices } = story;
   const waiting = story.orders.filter(({ responses }) => responses === null);
   return {
@@ -29,6 +30,7 @@ ${
         'This call has been pruned: only its uniqueid and the sums are kept. It can be corrected no more.',
       )
     : html`${standingOf(story, call)}
+${session.role === 'operator' && actionsOf(story)}
 <h2>Call</h2>
 ${callFactsOf(call)}
 <h2>As it was stored</h2>
@@ -66,4 +68,11 @@ function standingOf(story: CallStory, call: StoryCall): Html {
 <b>${money(charged, customer_currency, customer_currency)}</b> to ${callsOfCustomer(customer, name)}, ${
     inForce.invoice === null ? 'on no invoice' : `on invoice ${inForce.invoice}`
   }.</p>`;
+}
+
+function actionsOf(story: CallStory): Html | false {
+  if (inForceOf(story)?.isVoided !== false) return false;
+  const { uniqueid } = story;
+  return html`<div class="bar"><a class="button" href="${callPath(uniqueid, '/correct')}">Correct…</a>
+<a class="button danger" href="${callPath(uniqueid, '/void')}">Void…</a></div>`;
 }

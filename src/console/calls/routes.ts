@@ -5,6 +5,7 @@ import { findCalls } from '../../store/calls/find.ts';
 import { html } from '../html.ts';
 import { type ConsoleResponse, errorPage } from '../respond.ts';
 import type { ConsoleRequest, Route } from '../route.ts';
+import { askBeforeCorrect, askBeforeVoid, bookAsShown, showCorrect } from './booking.ts';
 import { callPage } from './page-call.ts';
 import { callsPage } from './page-calls.ts';
 import { callCursorIn, callFilterIn } from './search.ts';
@@ -15,6 +16,10 @@ const ROWS = 50;
 export const storedCallRoutes: readonly Route[] = [
   { method: 'GET', path: /^\/calls$/, handle: showCalls },
   { method: 'GET', path: /^\/call$/, handle: showCall },
+  { method: 'GET', path: /^\/call\/correct$/, handle: showCorrect },
+  { method: 'POST', path: /^\/call\/correct$/, handle: askBeforeCorrect },
+  { method: 'GET', path: /^\/call\/void$/, handle: askBeforeVoid },
+  { method: 'POST', path: /^\/call\/book$/, handle: bookAsShown },
 ];
 
 async function showCalls({ url, context }: ConsoleRequest): Promise<ConsoleResponse> {
@@ -39,12 +44,12 @@ const DONE = {
   update: html`The correction is booked.`,
 } as const;
 
-async function showCall({ url, context }: ConsoleRequest): Promise<ConsoleResponse> {
+async function showCall({ url, context, session }: ConsoleRequest): Promise<ConsoleResponse> {
   const uniqueid = url.searchParams.get('uniqueid') ?? '';
   expectStorable('uniqueid', uniqueid);
   const story = await readCallStory(context.sql, uniqueid);
   if (story === undefined)
     return errorPage(404, 'No such call', 'No call with this uniqueid is stored. It may be a dead letter.');
   const done = url.searchParams.get('done');
-  return callPage({ story, done: done === 'void' || done === 'update' ? DONE[done] : null });
+  return callPage({ story, done: done === 'void' || done === 'update' ? DONE[done] : null }, session);
 }
