@@ -33,6 +33,11 @@ export function inForceOf({ call, entries }: CallStory): InForce | null {
   return inForce;
 }
 
+/** Whether an entry books amounts of its own; else it takes some back, or says what the call has used of what is included. */
+export function booksAmounts({ kind, follows }: Pick<StoryEntry, 'kind' | 'follows'>): boolean {
+  return kind === 'new' && follows.endsWith(REVERSAL);
+}
+
 function after<State extends InForce & { counting: string }>(before: State, entry: StoryEntry): State {
   const latest = entry.id;
   switch (entry.kind) {
@@ -42,7 +47,7 @@ function after<State extends InForce & { counting: string }>(before: State, entr
       return { ...before, latest, ...(entry.late_entry === before.counting && { invoice: entry.invoice }) };
     case 'new': {
       const { customer: scustomer, cost, currency, taxes, messages, time } = entry;
-      const moved = entry.follows.endsWith(REVERSAL) && { counting: entry.id, invoice: entry.invoice };
+      const moved = booksAmounts(entry) && { counting: entry.id, invoice: entry.invoice };
       return {
         ...before,
         latest,
