@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
 import { Client } from 'pg';
 import { startPostgres } from '../dev/stack.ts';
 import { migrate } from '../src/store/migrate.ts';
@@ -15,13 +16,27 @@ import { referenceStatements, workload } from './workload.ts';
 /**
  * What each index for finding stored calls costs an insert, and what it is worth to a search:
  *
- *   npx tsx bench/find-indexes.ts [millions of calls] [rounds of inserts] [rounds of persisting] [variants]
+ *   npx tsx bench/find-indexes.ts [--calls 1000000] [--rounds 3] [--variants 99] [--persisted 0] [--reconcile]
  *
  * The cost is CPU of the one backend, so that other load on the machine hardly counts. The indexes take turns, in batches as
- * the worker writes them.
+ * the worker writes them. `--persisted` is rounds of whole batches through the worker's own statements; `--reconcile` proves
+ * the calls, one in 200 of them corrected, before anything else.
  */
-const [millions = 1, rounds = 3, persistRounds = 0, variants = 99] = process.argv.slice(2).map(Number);
-const CALLS = millions * 1e6;
+const { values } = parseArgs({
+  options: {
+    calls: { type: 'string', default: '1000000' },
+    rounds: { type: 'string', default: '3' },
+    variants: { type: 'string', default: '99' },
+    persisted: { type: 'string', default: '0' },
+    reconcile: { type: 'boolean', default: false },
+  },
+});
+const [rounds, variants, persistRounds] = [values.rounds, values.variants, values.persisted].map(Number) as [
+  number,
+  number,
+  number,
+];
+const CALLS = Number(values.calls);
 const BATCH = 400;
 const BATCHES = 50;
 
@@ -30,6 +45,9 @@ const BATCHES = 50;
 const DAY = "((start at time zone interval '0')::date)";
 const bloom = (column: string) =>
   `${column} text_bloom_ops(n_distinct_per_range=200, false_positive_rate=0.005)`;
+
+/** The one of the migrations is among the variants. */
+const WITHOUT_INDEX = 'drop index cdrs_day_idx';
 
 const VARIANTS: Record<string, readonly string[]> = {
   none: [],
@@ -70,16 +88,17 @@ try {
   await migrate(server.url);
   const client = new Client({ connectionString: server.url });
   await client.connect();
+  await client.query(WITHOUT_INDEX);
   const {
     rows: [backend],
   } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
   const pid = backend?.pid ?? 0;
-  await makeManyCalls(client, { calls: CALLS, updates: CALLS / 200, progress });
+  await makeManyCalls(client, { calls: CALLS, ...(values.reconcile && { updates: CALLS / 200 }), progress });
   const { rows } = await client.query(
     `select pg_table_size('cdrs') / 1e6 as mb, pg_relation_size('cdrs_pkey') / 1e6 as pkey`,
   );
   print(`${CALLS} calls: ${JSON.stringify(rows[0])}`);
-  await measureReconcile(client);
+  if (values.reconcile) await measureReconcile(client);
   if (rounds > 0) await measureInserts(client, pid);
   await measureSearches(client);
   await client.end();
@@ -136,6 +155,7 @@ async function measurePersisting(rounds: number): Promise<void> {
   for (const text of referenceStatements()) await database.prisma.$executeRawUnsafe(text);
   const client = new Client({ connectionString: url });
   await client.connect();
+  await client.query(WITHOUT_INDEX);
   const names = Object.keys(PERSISTED);
   const costs = new Map(names.map((name) => [name, [] as number[]]));
   for (let round = 0; round <= rounds; round += 1)

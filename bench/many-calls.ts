@@ -11,7 +11,7 @@ const INVOICES = 1_000_000;
 
 export interface ManyCalls {
   calls: number;
-  /** Corrections of stored calls: each is a reversing and a new entry. */
+  /** Corrections of stored calls, each a reversing and a new entry. Without it nothing is summed up for `reconcile` either. */
   updates?: number;
   progress: (line: string) => void;
 }
@@ -67,10 +67,7 @@ export const callColumns = `uniqueid, machine, start, "end", scustomer, stype, s
  * Fills an empty, migrated database with a year of calls of ${CUSTOMERS} customers, an invoice for each month of each, and
  * corrections; balances and invoices are their sums, so that `reconcile` finds nothing.
  */
-export async function makeManyCalls(
-  client: Client,
-  { calls, updates = 0, progress }: ManyCalls,
-): Promise<void> {
+export async function makeManyCalls(client: Client, { calls, updates, progress }: ManyCalls): Promise<void> {
   await client.query(`insert into currencies (code, rate) values ('USD', 1)`);
   await client.query(`insert into taxes (id, name, rate) values (1, 'VAT', 20)`);
   await client.query(`insert into customers (id, name, currency)
@@ -84,8 +81,8 @@ export async function makeManyCalls(
     const source = `generate_series(${from}::bigint, ${Math.min(from + CHUNK, calls) - 1}) as i`;
     await client.query(`insert into cdrs (${callColumns}) ${callsSql(calls, source)}`);
   }
-  if (updates > 0) await correct(client, updates, progress);
-  await sumUp(client, progress);
+  if (updates) await correct(client, updates, progress);
+  if (updates !== undefined) await sumUp(client, progress);
   progress('vacuum');
   await client.query('vacuum analyze');
   await client.query('checkpoint');

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { CallFilterText } from '../../calls/filter.ts';
+import { listed } from '../../calls/listed.ts';
 import { readConfig } from '../../config.ts';
 import { databaseVariables } from '../../connections.ts';
 import { readCount } from '../../input.ts';
@@ -41,8 +42,9 @@ async function find({ limit, json, ...filters }: FindOptions): Promise<void> {
   const rows = fromOptions(() => readCount('limit', limit)) ?? ROWS;
   await withDatabase(readConfig(databaseVariables), callSession, async ({ sql }) => {
     const { calls, next } = await findCalls(sql, filter, { limit: rows });
-    if (json) printJson(calls);
-    else printCalls(calls);
+    const found = await listed(sql, calls);
+    if (json) printJson(found);
+    else printCalls(found);
     if (!json && next !== undefined) printLine(`Showing the latest ${calls.length}. Use --limit for more.`);
   });
 }

@@ -1,106 +1,155 @@
-import type { CallStory, ChargedTax, StoryCall, StoryEntry } from '../../calls/story.ts';
+import { inForceOf } from '../../calls/in-force.ts';
+import type { CallStory, StoryCall, StoryEntry } from '../../calls/story.ts';
 import { cdrFields } from '../../domain/cdr.ts';
 import { moneyShown } from '../../domain/money-shown.ts';
 import { shorten } from '../../domain/text.ts';
-import type { CallRecord } from '../../store/calls/read.ts';
+import { counted } from '../../plural.ts';
+import type { CallRecord, InvoiceOfCall } from '../../store/calls/read.ts';
+import { customerOf } from '../dead/consequences.ts';
 import { printLine, printTable } from '../print.ts';
-import { timeOf } from './tables.ts';
+import { printCharge } from './charge.ts';
+import { bothTimes, timeOf } from './times.ts';
 
 /** Prints everything that is known of a call. */
-export function printStory({ uniqueid, call, entries, deadLetters, orders, invoices }: CallStory): void {
-  if (call === null) printLine(`call ${uniqueid} has been pruned: only its uniqueid and the sums are kept`);
-  else printCall(call, invoices);
-  if (entries.length > 0) printEntries(entries);
+export function printStory(story: CallStory): void {
+  const { uniqueid, call, entries, deadLetters, orders, invoices } = story;
+  if (call === null)
+    printLine(
+      `call ${uniqueid} has been pruned: its uniqueid and its part of the sums are kept, nothing else`,
+    );
+  else {
+    printCall(call);
+    printInForce(story);
+    printLine('');
+    printLine(entries.length === 0 ? 'charged:' : 'charged when it was stored:');
+    printCharge(call, invoices);
+  }
+  if (entries.length > 0) printEntries(entries, invoices);
   if (deadLetters.length > 0) printDeadLetters(deadLetters);
   const waiting = orders.filter(({ responses }) => responses === null);
   for (const { operation, operator, why, createdAt } of waiting)
     printLine(`${operation} asked for by ${operator} at ${timeOf(createdAt)} UTC, not answered yet: ${why}`);
+  if (call !== null) printParameters(call);
 }
 
-function printCall(call: StoryCall, invoices: CallRecord['invoices']): void {
+function printCall(call: StoryCall): void {
+  const seconds = (call.end.getTime() - call.start.getTime()) / 1000;
   printLine(`call ${call.uniqueid}`);
+  if (call.callid !== call.uniqueid) printLine(`  callid ${call.callid}`);
+  printLine(`  customer ${customerOf(call.scustomer, call.customer_name)}`);
   printLine(`  started ${bothTimes(call.start)}`);
-  printLine(`  ended   ${bothTimes(call.end)}`);
-  const name = call.customer_name === null ? ', who does not exist any more' : ` (${call.customer_name})`;
-  printLine(
-    `  charged ${moneyShown(call.charged, call.customer_currency)} to customer ${call.scustomer}${name}`,
-  );
-  printLine(`  cost ${moneyShown(call.cost, call.currency)}, tax ${moneyShown(call.tax, call.currency)}`);
-  for (const tax of call.charged_taxes) printLine(`    ${taxLine(tax, call.currency)}`);
-  printLine(`  ${invoiceLine(call, invoices)}`);
-  const replayed = call.replayed_by === null ? '' : `, replayed by ${call.replayed_by}`;
+  printLine(`  ended   ${bothTimes(call.end)}, after ${seconds} s; talked ${call.talktime} s`);
+  const numbers = { from: call.snumber, called: call.cnumber, to: call.dnumber };
+  const given = Object.entries(numbers).filter(([, number]) => number !== '');
+  if (given.length > 0) printLine(`  ${given.map(([name, number]) => `${name} ${number}`).join(', ')}`);
   const feed = call.source === null ? '' : ` by the feed ${call.source}`;
-  printLine(`  stored ${bothTimes(call.received_at)} from ${call.submitted_by}${feed}${replayed}`);
+  const replayed = call.replayed_by === null ? '' : `, replayed by ${call.replayed_by}`;
+  printLine(`  sent by ${call.submitted_by}${feed}${replayed}, stored ${bothTimes(call.received_at)}`);
+}
+
+/** In one line what all corrections have come to. */
+function printInForce({ call, entries, invoices }: CallStory): void {
+  const now = inForceOf({ call, entries });
+  if (now === null || entries.length === 0) return;
+  const many = counted(entries.length, 'entry');
+  if (now.isVoided) {
+    printLine(`  VOIDED, after ${many}: nothing is charged for it`);
+    return;
+  }
+  const billed = now.isLate
+    ? 'late, on no invoice'
+    : now.invoice === null
+      ? 'on no invoice'
+      : `on invoice ${invoiceText(now.invoice, invoices)}`;
+  printLine(
+    `  in force after ${many}: charged ${moneyShown(now.charged, now.customer_currency)} to customer ${customerOf(now.scustomer, now.customer_name)}, ${billed}`,
+  );
+}
+
+/** The invoice with its status, or that it is gone. */
+function invoiceText(invoice: number, invoices: readonly InvoiceOfCall[]): string {
+  const status = invoices.find(({ id }) => id === invoice)?.status;
+  return `${invoice} (${status ?? 'does not exist any more'})`;
+}
+
+/** What each entry moved: who and why, whose balance, which invoice. */
+export function printEntries(entries: readonly StoryEntry[], invoices: readonly InvoiceOfCall[] = []): void {
+  printLine('');
   printTable(
-    ['parameter', 'value'],
+    [
+      'booked (UTC)',
+      'entry',
+      'by',
+      'customer',
+      'charged',
+      'invoice',
+      'invoice cost + tax',
+      'cost',
+      'tax',
+      'why',
+    ],
+    entries.map((entry) => [
+      timeOf(entry.booked_at),
+      entry.kind,
+      entry.booked_by,
+      customerOf(entry.customer, entry.customer_name),
+      moneyShown(entry.charged, entry.customer_currency),
+      placeOf(entry, invoices),
+      billedOf(entry),
+      moneyShown(entry.cost, entry.currency),
+      moneyShown(entry.tax, entry.currency),
+      entry.why ?? '',
+    ]),
+  );
+}
+
+function placeOf({ invoice, late }: StoryEntry, invoices: readonly InvoiceOfCall[]): string {
+  if (invoice === null) return late ? 'late' : '';
+  const isNamed = invoices.some(({ id }) => id === invoice);
+  return isNamed ? invoiceText(invoice, invoices) : String(invoice);
+}
+
+function billedOf({ invoice_cost, invoice_tax, invoice_currency }: StoryEntry): string {
+  if (invoice_currency === null) return '';
+  return `${moneyShown(invoice_cost, invoice_currency)} + ${moneyShown(invoice_tax, invoice_currency)}`;
+}
+
+function printDeadLetters(letters: CallRecord['deadLetters']): void {
+  printLine('');
+  printTable(
+    [
+      'dead letter',
+      'asked for',
+      'reason',
+      'status',
+      'answer',
+      'first died (UTC)',
+      'closed (UTC)',
+      'deaths',
+      'replays',
+    ],
+    letters.map((letter) => [
+      letter.id,
+      letter.operation,
+      letter.reason,
+      letter.status,
+      shorten(letter.responses.map(({ code, key }) => `${code} ${key}`.trim()).join(', '), 40),
+      timeOf(letter.first_dead_at),
+      letter.closed_at === null ? '' : timeOf(letter.closed_at),
+      letter.deaths,
+      letter.replays,
+    ]),
+  );
+}
+
+function printParameters(call: StoryCall): void {
+  printLine('');
+  printTable(
+    ['parameter', 'stored'],
     cdrFields.map((field) => [field, shorten(textOf(call[field]), 200)]),
   );
 }
 
 function textOf(value: string | number | Date | null): string {
   return value instanceof Date ? value.toISOString().replace('.000Z', 'Z') : String(value ?? '');
-}
-
-function taxLine({ id, name, rate, flat, currency, amount }: ChargedTax, ofCall: string): string {
-  const parts = [
-    ...(Number(rate) === 0 ? [] : [`${rate} %`]),
-    ...(Number(flat) === 0 ? [] : [`${flat} ${currency ?? '(system currency)'} a call`]),
-  ];
-  return `tax ${id}${name === null ? '' : ` ${name}`}: ${parts.join(' and ') || '0 %'} = ${moneyShown(amount, ofCall)}`;
-}
-
-function invoiceLine(call: StoryCall, invoices: CallRecord['invoices']): string {
-  if (call.invoice === null)
-    return call.update_invoices === 1 ? 'on no invoice: none took it' : 'on no invoice';
-  const status = invoices.find(({ id }) => id === call.invoice)?.status;
-  const at = `invoice ${call.invoice}${status === undefined ? ', which does not exist any more' : ` (${status})`}`;
-  if (call.update_invoices === 0 || call.invoice_currency === null)
-    return `names ${at}, which gained nothing`;
-  const cost = moneyShown(call.invoice_cost, call.invoice_currency);
-  return `on ${at}: cost ${cost}, tax ${moneyShown(call.invoice_tax, call.invoice_currency)}`;
-}
-
-export function printEntries(entries: readonly StoryEntry[]): void {
-  printLine('');
-  printTable(
-    ['booked (UTC)', 'entry', 'by', 'customer', 'charged', 'invoice', 'cost', 'why'],
-    entries.map((entry) => [
-      timeOf(entry.booked_at),
-      entry.kind,
-      entry.booked_by,
-      entry.customer,
-      moneyShown(entry.charged, entry.customer_currency),
-      entry.invoice ?? (entry.late ? 'late' : ''),
-      moneyShown(entry.cost, entry.currency),
-      entry.why ?? '',
-    ]),
-  );
-}
-
-function printDeadLetters(letters: CallRecord['deadLetters']): void {
-  printLine('');
-  printTable(
-    ['dead letter', 'reason', 'status', 'first died (UTC)', 'last died (UTC)', 'deaths', 'replays'],
-    letters.map(({ id, reason, status, first_dead_at, last_dead_at, deaths, replays }) => [
-      id,
-      reason,
-      status,
-      timeOf(first_dead_at),
-      timeOf(last_dead_at),
-      deaths,
-      replays,
-    ]),
-  );
-}
-
-/** In UTC, and as the clock of this machine's time zone had it. */
-function bothTimes(date: Date): string {
-  const local = new Intl.DateTimeFormat('sv-SE', {
-    dateStyle: 'short',
-    timeStyle: 'medium',
-  }).format(date);
-  const zone = new Intl.DateTimeFormat('en', { timeZoneName: 'shortOffset' })
-    .formatToParts(date)
-    .find(({ type }) => type === 'timeZoneName')?.value;
-  return `${timeOf(date)} UTC, ${local} local time (${zone})`;
 }

@@ -1,9 +1,11 @@
 import type { Command } from 'commander';
+import { inForceOf } from '../../calls/in-force.ts';
+import { unknownCall } from '../../calls/near.ts';
 import { readCallStory } from '../../calls/story.ts';
 import { ConfigError, readConfig } from '../../config.ts';
 import { databaseVariables } from '../../connections.ts';
-import { shown } from '../../domain/text.ts';
 import { expectStorable } from '../../input.ts';
+import { readNear } from '../../store/calls/near.ts';
 import { withDatabase } from '../database.ts';
 import { fromOptions } from '../dead/options.ts';
 import { CommandError } from '../exit.ts';
@@ -33,8 +35,8 @@ async function show(uniqueid: string, { json }: { json?: boolean }): Promise<voi
   if (uniqueid === '') throw new ConfigError('uniqueid: expected a value, got ""');
   await withDatabase(readConfig(databaseVariables), callSession, async ({ sql }) => {
     const story = await readCallStory(sql, uniqueid);
-    if (story === undefined) throw new CommandError(`there is no stored call ${shown(uniqueid)}`);
-    if (json) printJson(story);
+    if (story === undefined) throw new CommandError(unknownCall(uniqueid, await readNear(sql, uniqueid)));
+    if (json) printJson({ ...story, in_force: inForceOf(story) });
     else printStory(story);
   });
 }

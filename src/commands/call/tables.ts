@@ -1,28 +1,39 @@
+import type { ListedCall } from '../../calls/listed.ts';
 import { moneyShown } from '../../domain/money-shown.ts';
 import { shorten } from '../../domain/text.ts';
-import type { CallRow } from '../../store/calls/row.ts';
 import { printTable } from '../print.ts';
+import { timeOf } from './times.ts';
 
-const HEAD = ['uniqueid', 'start (UTC)', 'customer', 'from', 'to', 'talk (s)', 'cost', 'charged', 'invoice'];
+const HEAD = [
+  'uniqueid',
+  'start (UTC)',
+  'customer',
+  'from',
+  'called',
+  'to',
+  'talk (s)',
+  'cost',
+  'charged',
+  'invoice',
+  'corrections',
+];
 
-export function printCalls(calls: readonly CallRow[]): void {
+/** What is in force of each call. */
+export function printCalls(calls: readonly ListedCall[]): void {
   printTable(
     HEAD,
     calls.map((call) => [
       shorten(call.uniqueid, 40),
       timeOf(call.start),
-      shorten([call.scustomer, call.customer_name ?? ''].join(' ').trimEnd(), 32),
-      shorten(call.cnumber || call.snumber, 24),
+      shorten([call.customer_now, call.customer_name_now ?? ''].join(' ').trimEnd(), 32),
+      shorten(call.snumber, 24),
+      shorten(call.cnumber, 24),
       shorten(call.dnumber, 24),
       call.talktime,
-      moneyShown(call.cost, call.currency),
-      moneyShown(call.charged, call.customer_currency),
-      call.invoice ?? '',
+      moneyShown(call.cost_now, call.currency_now),
+      moneyShown(call.charged_now, call.customer_currency_now),
+      call.invoice_now ?? (call.late ? 'late' : ''),
+      call.voided ? 'voided' : call.corrections === 0 ? '' : call.corrections,
     ]),
   );
-}
-
-/** To the second, in UTC. */
-export function timeOf(date: Date): string {
-  return date.toISOString().slice(0, 19).replace('T', ' ');
 }

@@ -1,19 +1,14 @@
-import { once } from 'node:events';
-import { createWriteStream } from 'node:fs';
-import type { Writable } from 'node:stream';
 import type { Command } from 'commander';
 import { ConfigError, readConfig } from '../../config.ts';
 import { databaseVariables } from '../../connections.ts';
 import { type ExportFormat, exported } from '../../dead-letters/export.ts';
 import { exportColumns, readColumns } from '../../dead-letters/export-columns.ts';
-import { recordActivity } from '../../store/activity.ts';
-import { describeFailure } from '../../store/database.ts';
 import { countDeadLetters, type DeadLetterFilter } from '../../store/dead-letters/list.ts';
 import type { Sql } from '../../store/sql.ts';
 import { withDatabase } from '../database.ts';
-import { CommandError } from '../exit.ts';
+import { noteExport } from '../export-note.ts';
 import { addUsage } from '../help.ts';
-import { complain, writeData } from '../print.ts';
+import { newFile, writeExport } from '../output-file.ts';
 import { chosen } from './choice.ts';
 import { addSelection, expectKnown, fromOptions, type SelectionOptions, selectionOf } from './options.ts';
 import { deadSession, operatorVariables, signedIn } from './session.ts';
@@ -65,9 +60,7 @@ async function exportDeadLetters(
     const file = output === undefined ? undefined : await newFile(output);
     await note(sql, filter, { format, file: output, who: await signedIn(sql, config) });
     const chunks = exported(sql, filter, { format, columns, systemCurrency: config.SYSTEM_CURRENCY });
-    await writeData(chunks, file).catch((error: unknown) => {
-      throw isWriteError(error) ? outputError(error) : error;
-    });
+    await writeExport(chunks, file);
   });
 }
 
@@ -85,7 +78,6 @@ function formatOf(
   return named[0] ?? 'lines';
 }
 
-/** Puts the export on record, before it is written: a reader may be gone before its end. */
 async function note(
   sql: Sql,
   { ids, ...filter }: DeadLetterFilter,
@@ -93,33 +85,5 @@ async function note(
 ): Promise<void> {
   const selection = { ...(ids !== undefined && { dead_letters: ids.length }), filter };
   const count = await countDeadLetters(sql, { ...filter, ...(ids !== undefined && { ids }) });
-  try {
-    await recordActivity(sql, {
-      who,
-      act: 'exported',
-      program: 'command',
-      detail: { count, ...selection, ...detail },
-    });
-  } catch (error) {
-    // Whoever may only read, or reads from a standby, can export nevertheless.
-    if (!/\(SQLSTATE (25006|42501)\)/.test(describeFailure(error))) throw error;
-    complain(`this export is not in the activity: ${describeFailure(error)}`);
-  }
-}
-
-async function newFile(path: string): Promise<Writable> {
-  const stream = createWriteStream(path, { flags: 'wx', mode: 0o600 });
-  await once(stream, 'open').catch((error: unknown) => {
-    throw outputError(error);
-  });
-  return stream;
-}
-
-function outputError(error: unknown): CommandError {
-  return new CommandError(`--output: ${error instanceof Error ? error.message : String(error)}`);
-}
-
-/** A full disk, for example. */
-function isWriteError(error: unknown): boolean {
-  return error instanceof Error && 'syscall' in error && error.syscall === 'write';
+  await noteExport(sql, who, { count, ...selection, ...detail });
 }
