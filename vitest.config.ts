@@ -10,8 +10,8 @@ export default defineConfig({
   test: {
     // Processes, not threads: tests start workers, signal them and stop servers.
     pool: 'forks',
-    // One more than the two cores, because most tests wait for servers and timeouts for half of the time.
-    maxWorkers: 3,
+    // Twice the two cores, because most tests wait for servers, commands and timeouts for half of the time.
+    maxWorkers: 4,
     sequence: { sequencer: LongestFirst },
     testTimeout: 60_000,
     // The first test that asks for the stack waits for it, on a new machine including a download.

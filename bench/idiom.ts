@@ -1,6 +1,6 @@
 import { PrismaPg } from '@prisma/adapter-pg';
 import { type ConsumeMessage, connect } from 'amqplib';
-import { z } from 'zod';
+import * as z from 'zod';
 import { Prisma, PrismaClient } from '../src/store/generated/client.ts';
 
 /**

@@ -92,7 +92,10 @@ async function pruning(sql: Sql): Promise<void> {
   })();
   for (let from = 0; from < pages; from += 128) {
     const begun = performance.now();
-    const { calls } = await prunePages(sql, cutoff, { from, to: from + 128 }, false, BILLING.openStatuses);
+    const { calls } = await prunePages(sql, cutoff, { from, to: from + 128 }, false, {
+      openStatuses: BILLING.openStatuses,
+      withUninvoiced: true,
+    });
     const spent = performance.now() - begun;
     if (calls > 0) slices.push(spent);
     gone += calls;

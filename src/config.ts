@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { type Variable, variables } from './config/variables.ts';
 
 export { variables } from './config/variables.ts';

@@ -8,7 +8,7 @@ export class BrokerError extends Error {}
 
 /** Publishes what operators ask for, from a command or the console. */
 export interface OperatorPublisher {
-  /** Resolves when the broker has confirmed all messages; rejects with BrokerError after 30 s without success. */
+  /** Resolves when the broker has confirmed all messages; rejects with BrokerError where it does not. */
   publish: (messages: readonly OutgoingMessage[]) => Promise<void>;
   close: () => Promise<void>;
 }
@@ -30,8 +30,13 @@ const noLog = { debug: silent, info: silent, warn: silent, error: silent };
  * Rejects with BrokerError if no broker can be reached.
  *
  * @param name the command, as the broker shows it
+ * @param giveUpMs how long publishing is tried again
  */
-export async function openOperatorPublisher(brokers: Brokers, name: string): Promise<OperatorPublisher> {
+export async function openOperatorPublisher(
+  brokers: Brokers,
+  name: string,
+  giveUpMs: number = GIVE_UP_MS,
+): Promise<OperatorPublisher> {
   let problem = '';
   const connection = superviseConnection({
     ...brokers,
@@ -50,15 +55,16 @@ export async function openOperatorPublisher(brokers: Brokers, name: string): Pro
     await close();
     throw new BrokerError(problem || 'the broker is unreachable');
   }
-  return { publish: (messages) => publishAll(messages, publisher.publishBatch), close };
+  return { publish: (messages) => publishAll(messages, publisher.publishBatch, giveUpMs), close };
 }
 
 /** Publishes again what was not confirmed: the worker answers a second copy like the first. */
 async function publishAll(
   messages: readonly OutgoingMessage[],
   publish: (messages: readonly OutgoingMessage[]) => Promise<PublishResult[]>,
+  giveUpMs: number,
 ): Promise<void> {
-  const deadline = performance.now() + GIVE_UP_MS;
+  const deadline = performance.now() + giveUpMs;
   for (let open = messages, attempt = 0; open.length > 0; attempt += 1) {
     const results = await publish(open);
     const [exchange = ''] = open.map((message) => message.exchange);

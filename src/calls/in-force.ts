@@ -51,6 +51,11 @@ export function inForceOf({ call, entries }: Corrected): InForce | null {
   return inForce;
 }
 
+/** Whether an entry books amounts of its own; else it takes some back, or says what the call has used of what is included. */
+export function booksAmounts({ kind, follows }: Pick<Entry, 'kind' | 'follows'>): boolean {
+  return kind === 'new' && follows.endsWith(REVERSAL);
+}
+
 interface State extends InForce {
   /** The entry whose amounts count. */
   counting: string;
@@ -79,7 +84,7 @@ function after(before: State, entry: Corrected['entries'][number]): State {
       const { messages, time } = entry;
       const stands = { ...before, latest, isVoided: false, messages, time };
       // Without a reversing entry before it, it moves nothing.
-      if (!entry.follows.endsWith(REVERSAL)) return stands;
+      if (!booksAmounts(entry)) return stands;
       const {
         customer: scustomer,
         customer_name,

@@ -42,7 +42,7 @@ type ConsoleConfig = Pick<Config, (typeof variables)[number]>;
 const STATEMENT_TIMEOUT_MS = 60_000;
 /** A page does not wait longer for the broker. */
 const BROKER_ANSWER_MS = 2_000;
-/** Nor for a worker that books a correction; it is booked later then. */
+/** Nor for a broker that does not take a correction, or a worker that does not book it; it is booked later then. */
 const ORDER_ANSWER_MS = 5_000;
 const NEVER = new AbortController().signal;
 
@@ -139,7 +139,7 @@ function contextOf(config: ConsoleConfig, database: Database, queues: QueueWatch
     placeOrder: async (order, change) => {
       const context = { sql: database.sql, patienceMs: ORDER_ANSWER_MS, stop: NEVER };
       return await placeThrough(
-        () => openOperatorPublisher(brokerOf(config), 'console'),
+        () => openOperatorPublisher(brokerOf(config), 'console', ORDER_ANSWER_MS),
         order,
         change,
         context,

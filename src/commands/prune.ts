@@ -3,7 +3,7 @@ import { ConfigError, readConfig } from '../config.ts';
 import { databaseVariables } from '../connections.ts';
 import { counted } from '../plural.ts';
 import { sleep } from '../retry.ts';
-import { monthsAgo, type Pruned, pagesOfCalls, prunePages } from '../store/prune.ts';
+import { monthsAgo, type Pruned, type PruneRules, pagesOfCalls, prunePages } from '../store/prune.ts';
 import { retrying } from '../store/retrying.ts';
 import type { Sql } from '../store/sql.ts';
 import { withDatabase } from './database.ts';
@@ -26,8 +26,9 @@ export function registerPrune(program: Command): void {
     .description('Prune old calls from the table; their sums and uniqueids are kept')
     .requiredOption(
       '--months <number>',
-      'prune calls received more than this many months ago (open invoices are kept)',
+      'prune calls received more than this many months ago (those of open invoices are kept)',
     )
+    .option('--uninvoiced', 'also calls that no invoice took: they cannot be put on one any more')
     .option('--dry-run', 'only count them')
     .option('--json', 'print the counts as JSON')
     .action(run);
@@ -39,46 +40,50 @@ export function registerPrune(program: Command): void {
 
 interface PruneOptions {
   months: string;
+  uninvoiced?: boolean;
   dryRun?: boolean;
   json?: boolean;
 }
 
-async function run({ months, dryRun: isDryRun = false, json }: PruneOptions): Promise<void> {
+async function run({
+  months,
+  uninvoiced: withUninvoiced = false,
+  dryRun: isDryRun = false,
+  json,
+}: PruneOptions): Promise<void> {
   if (!/^\d{1,4}$/.test(months) || Number(months) < 1)
     throw new ConfigError(`--months: expected a whole number of at least 1, got "${months}"`);
   const config = readConfig(variables);
   await withDatabase(config, SESSION, async ({ sql }) => {
     const cutoff = await monthsAgo(sql, Number(months));
-    const { calls, kept } = await pruneAll(sql, cutoff, isDryRun, config.OPEN_INVOICE_STATUSES);
-    if (json) printJson({ cutoff, calls, kept }, 0);
+    const rules = { openStatuses: config.OPEN_INVOICE_STATUSES, withUninvoiced };
+    const { calls, kept, uninvoiced } = await pruneAll(sql, cutoff, isDryRun, rules);
+    if (json) printJson({ cutoff, calls, kept, uninvoiced }, 0);
     else {
       const verb = isDryRun ? 'would be pruned' : 'pruned';
       printLine(`${counted(calls, 'call')} received before ${cutoff} ${verb}`);
       if (kept > 0) printLine(`${kept} kept: invoice still open`);
+      if (uninvoiced > 0) printLine(`${uninvoiced} kept: no invoice took them (cdr-ingest invoice late)`);
     }
   });
 }
 
 /** One pass through the table as it is now; calls stored in the meantime are too young anyway. */
-async function pruneAll(
-  sql: Sql,
-  cutoff: string,
-  isDryRun: boolean,
-  openStatuses: readonly string[],
-): Promise<Pruned> {
+async function pruneAll(sql: Sql, cutoff: string, isDryRun: boolean, rules: PruneRules): Promise<Pruned> {
   const pages = await pagesOfCalls(sql);
-  const total: Pruned = { calls: 0, kept: 0 };
+  const total: Pruned = { calls: 0, kept: 0, uninvoiced: 0 };
   const bar = progressBar('{bar} {percentage} % | {calls} calls');
   bar.start(pages, 0, { calls: 0 });
   try {
     for (let from = 0; from < pages; from += PAGES) {
       const begun = performance.now();
-      const { calls, kept } = await retrying(
-        () => prunePages(sql, cutoff, { from, to: from + PAGES }, isDryRun, openStatuses),
+      const { calls, kept, uninvoiced } = await retrying(
+        () => prunePages(sql, cutoff, { from, to: from + PAGES }, isDryRun, rules),
         ATTEMPTS,
       );
       total.calls += calls;
       total.kept += kept;
+      total.uninvoiced += uninvoiced;
       bar.update(Math.min(pages, from + PAGES), { calls: total.calls });
       if (calls > 0 && !isDryRun) await sleep((performance.now() - begun) * REST);
     }

@@ -43,7 +43,8 @@ function print({ proofs, uninvoiced }: Reconciliation): void {
       printLine(`wrong: ${fields.join(' ')}`);
     }
   }
-  for (const { currency, calls, cost, tax } of uninvoiced) {
-    printLine(`${counted(calls, 'uninvoiced call')}: ${cost} ${currency} and ${tax} tax`);
+  for (const { currency, calls, corrections, cost, tax } of uninvoiced) {
+    const corrected = corrections === 0 ? '' : ` and ${counted(corrections, 'correction')}`;
+    printLine(`${counted(calls, 'uninvoiced call')}${corrected}: ${cost} ${currency} and ${tax} tax`);
   }
 }

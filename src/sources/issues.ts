@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { shown } from '../domain/text.ts';
 import type { Problem } from './combine.ts';
 import { feedKeys, operatorKeys } from './keys.ts';

@@ -1,7 +1,9 @@
 /**
  * Opening, using and closing Prisma, with the workarounds that takes. Those of its schema engine are in schema-engine.ts.
- * What each one is worth that is here for speed or memory: `npm run bench -- --only workarounds`.
+ * What each one is worth that is here for speed or memory: `npm run bench -- --only workarounds`;
+ * what V8's flag is worth: docs/decisions/0010-bundled-program.md.
  */
+import { setFlagsFromString } from 'node:v8';
 import { PrismaPg } from '@prisma/adapter-pg';
 import { Debug } from '@prisma/client/runtime/client';
 import { clearLogs } from '@prisma/debug';
@@ -15,6 +17,11 @@ export interface OpenPrisma {
   /** Waits for the statements under way, at most `timeoutMs` milliseconds, then cuts their connections. */
   close: (timeoutMs: number) => Promise<void>;
 }
+
+// What Prisma has in WebAssembly runs briefly: its compiler of queries, which raw statements pass by, only reads the schema, and its
+// schema engine applies migrations. V8 would spend more time on optimizing them than they take. It has to be told before
+// they are compiled.
+setFlagsFromString('--liftoff-only');
 
 /** Told how long a statement took in milliseconds, the wait for a connection included, whether it failed or not. */
 export type OnStatement = (name: string, milliseconds: number) => void;

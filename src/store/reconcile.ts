@@ -1,5 +1,8 @@
-import { convertSql, sumSql, taxSql } from '../domain/money.ts';
+import { sumSql } from '../domain/money.ts';
+import { amountsDue, type Claim, isOnInvoice } from './claims.ts';
 import type { Database } from './database.ts';
+import { LATE_CALLS, LATE_ENTRIES } from './late.ts';
+import { AMOUNTS, CORRECTIONS } from './reconcile-corrections.ts';
 import { type Statement, statement } from './sql.ts';
 
 /** One proof: its claim, how many rows it examined, and those that contradict it (at most 100 of them). */
@@ -15,43 +18,17 @@ type Example = Record<string, string | null>;
 
 export interface Reconciliation {
   proofs: Proof[];
-  /** Calls with update_invoices=1 that no invoice took: not drift, but money that no bill shows. */
-  uninvoiced: { currency: string; calls: number; cost: string; tax: string }[];
+  /** What belongs on an invoice and none took, calls and corrections: not drift, but money that no bill shows. */
+  uninvoiced: { currency: string; calls: number; corrections: number; cost: string; tax: string }[];
 }
 
 const EXAMPLES = 100;
 const TIMEOUT_MS = 3_600_000;
 
-/** A tax without a currency of its own is in the system currency: every tax was, before taxes had one. */
-const RATE_OF_FLAT = 'case when term.currency is null then cdrs.system_rate else term.currency_rate end';
-
-const TAX = `coalesce((
-  select sum(${taxSql('cost', 'term.rate', 'term.flat', 'cdrs.currency_rate', `(${RATE_OF_FLAT})`)})
-  from jsonb_to_recordset(tax_terms)
-    as term(rate numeric, flat numeric, currency text, currency_rate numeric)), 0)`;
-
-/** The cost and the tax are converted and rounded each by itself, as `amounts` in domain/charge.ts does. */
-const CHARGED = `case when update_balance = 1 then ${convertSql('cost', 'currency_rate', 'customer_rate')}
-  + ${convertSql('tax', 'currency_rate', 'customer_rate')} else 0 end`;
-
-const ON_INVOICE = 'update_invoices = 1 and invoice is not null';
-const invoiced = (amount: 'cost' | 'tax') =>
-  `case when ${ON_INVOICE} then ${convertSql(amount, 'currency_rate', 'invoice_rate')} else 0 end`;
-
-/** A claim about rows: each of the columns `x` must equal the `x_due` beside it. */
-interface Claim {
-  name: 'customers' | 'invoices' | 'cdrs';
-  claim: string;
-  rows: string;
-  /** The column that identifies a row. */
-  key: string;
-  columns: readonly string[];
-}
-
-/** Calls that are there, and the sums of those that `prune` has taken out. */
+/** Calls that are there, the sums of those that `prune` has taken out, and the corrections of both. */
 const CUSTOMERS: Claim = {
   name: 'customers',
-  claim: 'what each customer was charged is the sum of its calls',
+  claim: 'what each customer was charged is the sum of its calls and corrections',
   rows: `
     select c.id as customer, c.charged, ${sumSql('coalesce(s.charged, 0)')} as charged_due,
       c.calls, coalesce(s.calls, 0) as calls_due
@@ -60,6 +37,7 @@ const CUSTOMERS: Claim = {
         select scustomer as id, sum(charged) as charged, count(*) as calls
         from cdrs where update_balance = 1 group by scustomer
         union all select key::int, charged, calls from past_sums where of = 'customer'
+        union all select customer, sum(charged), sum(calls) from corrections group by customer
       ) as part group by id
     ) s on s.id = c.id`,
   key: 'customer',
@@ -68,7 +46,7 @@ const CUSTOMERS: Claim = {
 
 const INVOICES: Claim = {
   name: 'invoices',
-  claim: 'what each invoice shows is the sum of its calls',
+  claim: 'what each invoice shows is the sum of its calls and corrections',
   rows: `
     select i.id as invoice, i.calls, coalesce(s.calls, 0) as calls_due,
       i.cost, ${sumSql('coalesce(s.cost, 0)')} as cost_due,
@@ -77,35 +55,52 @@ const INVOICES: Claim = {
     from invoices i left join (
       select id, sum(calls) as calls, sum(cost) as cost, sum(tax) as tax from (
         select invoice as id, count(*) as calls, sum(invoice_cost) as cost, sum(invoice_tax) as tax
-        from cdrs where ${ON_INVOICE} group by invoice
+        from cdrs where ${isOnInvoice('cdrs')} group by invoice
         union all select key::int, calls, cost, tax from past_sums where of = 'invoice'
+        union all select invoice, sum(invoice_calls), sum(invoice_cost), sum(invoice_tax)
+        from corrections where invoice is not null group by invoice
       ) as part group by id
     ) s on s.id = i.id`,
   key: 'invoice',
   columns: ['calls', 'cost', 'tax', 'total'],
 };
 
+const due = amountsDue('cdrs');
+
 const CDRS: Claim = {
   name: 'cdrs',
   claim: "each call's amounts follow from the terms recorded on it",
   rows: `
     select uniqueid,
-      tax, ${sumSql(TAX)} as tax_due,
-      charged, ${sumSql(CHARGED)} as charged_due,
-      invoice_cost, ${sumSql(invoiced('cost'))} as invoice_cost_due,
-      invoice_tax, ${sumSql(invoiced('tax'))} as invoice_tax_due
+      tax, ${due.tax} as tax_due,
+      charged, ${due.charged} as charged_due,
+      invoice_cost, ${due.invoiceCost} as invoice_cost_due,
+      invoice_tax, ${due.invoiceTax} as invoice_tax_due
     from cdrs`,
   key: 'uniqueid',
   columns: ['tax', 'charged', 'invoice_cost', 'invoice_tax'],
 };
 
+const PAST_CALLS: Claim = {
+  name: 'past-calls',
+  claim: 'no call is both stored and pruned',
+  rows: `
+    select p.uniqueid, c.uniqueid is not null as stored, false as stored_due
+    from past_calls p left join cdrs c using (uniqueid)`,
+  key: 'uniqueid',
+  columns: ['stored'],
+};
+
 const UNINVOICED = statement(
   'reconcile.uninvoiced',
   `
-  select currency, sum(calls)::int as calls, sum(cost)::text as cost, sum(tax)::text as tax from (
-    select currency::text, count(*) as calls, sum(cost) as cost, sum(tax) as tax
-    from cdrs where update_invoices = 1 and invoice is null group by currency
-    union all select key, calls, cost, tax from past_sums where of = 'uninvoiced'
+  select currency, sum(calls)::int as calls, sum(corrections)::int as corrections,
+    sum(cost)::text as cost, sum(tax)::text as tax
+  from (
+    select currency::text, count(*) as calls, 0 as corrections, sum(cost) as cost, sum(tax) as tax
+    from ${LATE_CALLS} group by currency
+    union all select currency::text, 0, count(*), sum(cost), sum(tax) from ${LATE_ENTRIES} group by currency
+    union all select key, calls, 0, cost, tax from past_sums where of = 'uninvoiced'
   ) as part group by currency order by currency`,
 );
 
@@ -132,7 +127,7 @@ function examplesOf(claim: Claim): Statement {
   );
 }
 
-const CLAIMS = [CUSTOMERS, INVOICES, CDRS].map((claim) => ({
+const CLAIMS = [CUSTOMERS, INVOICES, CDRS, PAST_CALLS, CORRECTIONS, AMOUNTS].map((claim) => ({
   claim: claim.claim,
   count: countOf(claim),
   examples: examplesOf(claim),

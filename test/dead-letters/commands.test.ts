@@ -234,12 +234,14 @@ describe('dead discard and dead prune', () => {
     expect(await site.deadJson(['prune', '--older-than', '90d', '--dry-run'])).toEqual({
       pruned: 1,
       replays: 0,
+      orders: 0,
       activity: 0,
       dry_run: true,
     });
     expect(await site.deadJson(['prune', '--older-than', '90d'])).toEqual({
       pruned: 1,
       replays: 0,
+      orders: 0,
       activity: 0,
       dry_run: false,
     });

@@ -55,5 +55,5 @@ it('kill -9 of a replay of 10,000, and then of the worker: the same command fini
   expect(await other.stop()).toBe(0);
   expect(await count('dead_letters')).toBe(COUNT);
   const { proofs } = await reconcile(site.db);
-  expect(proofs.map(({ drift }) => drift)).toEqual([0, 0, 0]);
+  expect(proofs.filter(({ drift }) => drift > 0)).toEqual([]);
 });

@@ -267,5 +267,5 @@ describe('who may replay', () => {
 
 it('balances and invoices reconcile afterwards', async () => {
   const { proofs } = await reconcile(site.db);
-  expect(proofs.map(({ drift }) => drift)).toEqual([0, 0, 0]);
+  expect(proofs.filter(({ drift }) => drift > 0)).toEqual([]);
 });

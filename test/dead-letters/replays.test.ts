@@ -312,13 +312,18 @@ it('an empty selection is no replay', async () => {
   expect(await latest()).toEqual(before);
 });
 
-it('prune removes old replays, with their letters, and old activity', async () => {
+it('prune removes old replays, with their letters, old activity, and orders that were answered long ago', async () => {
+  await site.db.execute(`insert into correction_orders (id, operation, uniqueid, follows, operator, why, program, seal, answered_at)
+    values ('old', 'void', 'u', '', 'boss', 'why', 'command', '', '2020-01-01'),
+      ('new', 'void', 'u', '', 'boss', 'why', 'command', '', now()),
+      ('open', 'void', 'u', '', 'boss', 'why', 'command', '', null)`);
   await site.db.execute(`update replays set ended_at = '2020-01-01', alive_at = '2020-01-01'`);
   await site.db.execute(`update activity set at = '2020-01-01'`);
-  const expected = await site.deadJson<{ replays: number; activity: number }>([
+  const expected = await site.deadJson<{ replays: number; orders: number; activity: number }>([
     ...['prune', '--older-than', '90d', '--dry-run'],
   ]);
   expect(expected.replays).toBeGreaterThan(5);
+  expect(expected.orders).toBe(1);
   expect(await site.deadJson(['prune', '--older-than', '90d'])).toMatchObject({
     ...expected,
     dry_run: false,
@@ -327,6 +332,10 @@ it('prune removes old replays, with their letters, and old activity', async () =
     `select (select count(*) from replay_letters)::text as letters, (select count(*) from activity)::text as acts`,
   );
   expect(left).toEqual({ letters: '0', acts: '0' });
+  expect(await site.db.rows('select id from correction_orders order by id')).toEqual([
+    { id: 'new' },
+    { id: 'open' },
+  ]);
 });
 
 it('prune leaves a replay alone that a process is at work on, however little time is asked for', async () => {

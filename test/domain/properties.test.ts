@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { readBody } from '../../src/domain/body.ts';
 import { type Cdr, fingerprint, toCdr } from '../../src/domain/cdr.ts';
 import { isDecimal, parameterNames, parameters } from '../../src/domain/contract.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { cdrFields } from '../../src/domain/cdr.ts';
 import type { Call } from '../../src/domain/decide.ts';
 import { nothingHeld } from '../../src/domain/held.ts';

@@ -51,7 +51,7 @@ describe('with LATE_CALLS=next', () => {
       // No invoice begins after it.
       'u-4 null false',
     ]);
-    expect((await reconcile(db)).proofs.every(({ drift }) => drift === 0)).toBe(true);
+    expect((await reconcile(db)).proofs.filter(({ drift }) => drift > 0)).toEqual([]);
   });
 
   it('finds the next one although it begins long after every call of the batch', async () => {

@@ -44,7 +44,7 @@ describe('an invoice whose status is one of OPEN_INVOICE_STATUSES', () => {
     expect(await db.rows('select calls::text, cost::text from invoices where id = 10')).toEqual([
       { calls: '2', cost: '1.840000' },
     ]);
-    expect((await reconcile(db)).proofs.map(({ drift }) => drift)).toEqual([0, 0, 0]);
+    expect((await reconcile(db)).proofs.filter(({ drift }) => drift > 0)).toEqual([]);
   });
 
   it('is the only one that does: any other word is as good as closed', async () => {
@@ -110,10 +110,13 @@ describe('an invoice whose status is one of OPEN_INVOICE_STATUSES', () => {
     await persisted({ uniqueid: 'draft' });
     await persisted({ uniqueid: 'sent', start: 1, end: 1 });
     const pruned = async (isDryRun: boolean, openStatuses: readonly string[]) =>
-      prunePages(db.sql, 'infinity', { from: 0, to: await pagesOfCalls(db.sql) }, isDryRun, openStatuses);
-    expect(await pruned(true, DRAFTS.openStatuses)).toEqual({ calls: 1, kept: 1 });
-    expect(await pruned(true, ['open'])).toEqual({ calls: 2, kept: 0 });
-    expect(await pruned(false, DRAFTS.openStatuses)).toEqual({ calls: 1, kept: 1 });
+      prunePages(db.sql, 'infinity', { from: 0, to: await pagesOfCalls(db.sql) }, isDryRun, {
+        openStatuses,
+        withUninvoiced: true,
+      });
+    expect(await pruned(true, DRAFTS.openStatuses)).toEqual({ calls: 1, kept: 1, uninvoiced: 0 });
+    expect(await pruned(true, ['open'])).toEqual({ calls: 2, kept: 0, uninvoiced: 0 });
+    expect(await pruned(false, DRAFTS.openStatuses)).toEqual({ calls: 1, kept: 1, uninvoiced: 0 });
     expect(await db.rows('select uniqueid from cdrs')).toEqual([{ uniqueid: 'draft' }]);
   });
 });

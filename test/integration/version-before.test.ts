@@ -81,7 +81,7 @@ describe('the version before', () => {
       applicationName: 'version-before',
     });
     const { proofs } = await reconcile(database);
-    expect(proofs.map(({ drift }) => drift)).toEqual([0, 0, 0]);
+    expect(proofs.filter(({ drift }) => drift > 0)).toEqual([]);
     const calls = await readStoredCalls(database.sql, ['invoiced-1', 'invoiced-2']);
     await database.close(5000);
     const [one, two] = [calls.get('invoiced-1')?.cdr, calls.get('invoiced-2')?.cdr];

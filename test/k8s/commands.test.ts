@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { variables } from '../../src/config.ts';
 import { hasKubectl, ofKind, only, ownPods, rendered, written } from './manifests.ts';
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { readConfig, type VariableName, variables } from '../../src/config.ts';
 import { parse } from './manifests.ts';
 

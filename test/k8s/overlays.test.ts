@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { readConfig, type VariableName, variables } from '../../src/config.ts';
 import { hasKubectl, type Manifest, ofKind, only, overlays, ownPods, rendered } from './manifests.ts';
 

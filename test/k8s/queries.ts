@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { z } from 'zod';
+import * as z from 'zod';
 import { createMetrics } from '../../src/worker/metrics.ts';
 import { only, written } from './manifests.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { hasKubectl, type Manifest, overlays, rendered, written } from './manifests.ts';
 
 /** Where the published schema of an API is, if it is installed. */

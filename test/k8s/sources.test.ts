@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { preset } from '../sources/feeds.ts';
 import { hasKubectl, ofKind, only, ownPods, rendered, sourcesFile, written } from './manifests.ts';
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { hasKubectl, only, ownPods, parse, rendered } from './manifests.ts';
 
 const readme = readFileSync(new URL('../../k8s/README.md', import.meta.url), 'utf8');

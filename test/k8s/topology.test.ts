@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { defaultNames, type TopologyObject, topologyOf } from '../../src/broker/topology.ts';
 import { variables } from '../../src/config.ts';
 import { feedIn } from '../sources/feeds.ts';

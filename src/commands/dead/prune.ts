@@ -4,6 +4,7 @@ import { databaseVariables } from '../../connections.ts';
 import { readTime } from '../../input.ts';
 import { counted } from '../../plural.ts';
 import { oldActivity } from '../../store/activity.ts';
+import { oldOrders } from '../../store/calls/old-orders.ts';
 import { oldDeadLetters } from '../../store/dead-letters/prune.ts';
 import { countOld, removeOld } from '../../store/old-rows.ts';
 import { oldReplays } from '../../store/replays/prune.ts';
@@ -18,11 +19,11 @@ export function registerPrune(dead: Command): void {
   const command = dead
     .command('prune')
     .description(
-      'Delete old resolved and discarded dead letters with their history, old replays and old activity',
+      'Delete old resolved and discarded dead letters with their history, old replays, orders and activity',
     )
     .requiredOption(
       '--older-than <time>',
-      'delete what was closed, ended or done longer ago than this, such as 90d',
+      'delete what was closed, ended, answered or done longer ago than this, such as 90d',
     )
     .option('--dry-run', 'only count them')
     .option('--json', 'print JSON')
@@ -45,10 +46,12 @@ async function prune({ olderThan, dryRun: isDryRun = false, json }: PruneOptions
     const handle = isDryRun ? countOld : removeOld;
     const pruned = await handle(sql, oldDeadLetters, before);
     const replays = await handle(sql, oldReplays, before);
+    const orders = await handle(sql, oldOrders, before);
     const acts = await handle(sql, oldActivity, before);
-    if (json) return printJson({ pruned, replays, activity: acts, dry_run: isDryRun });
+    if (json) return printJson({ pruned, replays, orders, activity: acts, dry_run: isDryRun });
     const participle = isDryRun ? 'would be pruned' : 'pruned';
     printLine(`${counted(pruned, 'dead letter')} ${participle}`);
-    printLine(`${counted(replays, 'replay')} and ${counted(acts, 'row')} of the activity ${participle}`);
+    const ended = `${counted(replays, 'replay')}, ${counted(orders, 'order')} of corrections`;
+    printLine(`${ended} and ${counted(acts, 'row')} of the activity ${participle}`);
   });
 }

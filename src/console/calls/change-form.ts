@@ -48,8 +48,9 @@ export function changeInputs(form: URLSearchParams, inForce: InForce): Html {
     return html`<label>${LABELS[name]} <small>now ${now === '' ? 'none' : html`<code>${now}</code>`}</small>
 <input name="${name}" value="${fieldValue(form.get(name) ?? '')}"></label>\n`;
   };
-  return html`<fieldset><legend>New values; what stays empty stays as it is</legend>${changeNames.map(input)}
-<label class="tick"><input type="checkbox" name="${NO_TAXES}" value="1" ${form.get(NO_TAXES) === '1' && 'checked'}> No taxes at all</label></fieldset>`;
+  return html`<fieldset><legend>New values; what stays empty stays as it is</legend>${(['customer', 'cost', 'currency', 'taxes'] as const).map(input)}
+<label class="tick"><input type="checkbox" name="${NO_TAXES}" value="1" ${form.get(NO_TAXES) === '1' && 'checked'}> No taxes at all</label>
+${(['messages', 'time'] as const).map(input)}</fieldset>`;
 }
 
 /** The form as it would be filled in for this change. */

@@ -1,10 +1,10 @@
-import { inForceOf } from '../../calls/in-force.ts';
-import type { CallStory, StoryCall, StoryEntry } from '../../calls/story.ts';
+import { booksAmounts, inForceOf } from '../../calls/in-force.ts';
+import type { CallStory, StoryCall } from '../../calls/story.ts';
 import { empty, notice } from '../components.ts';
 import { type Html, html } from '../html.ts';
 import type { ConsoleResponse } from '../respond.ts';
 import type { Session } from '../session.ts';
-import { money } from '../values.ts';
+import { money, timeAt } from '../values.ts';
 import { callPath, callsOfCustomer } from './links.ts';
 import { callFactsOf, chargeOf, invoiceOfCall, invoiceOfEntry, parametersOf } from './story-parts.ts';
 import { timelineOf } from './timeline.ts';
@@ -17,7 +17,7 @@ export interface CallPage {
 
 /** The story of a stored call: what it is, what was charged on which terms, and what became of it since. */
 export function callPage({ story, done }: CallPage, session: Session): ConsoleResponse {
-  const { call, entries, invoices } = story;
+  const { call } = story;
   const waiting = story.orders.filter(({ responses }) => responses === null);
   return {
     kind: 'page',
@@ -33,24 +33,28 @@ ${
 ${session.role === 'operator' && actionsOf(story)}
 <h2>Call</h2>
 ${callFactsOf(call)}
-<h2>As it was stored</h2>
-${chargeOf(call, invoiceOfCall(call, invoices))}`
+<h2>What was charged</h2>
+${chargesOf(story, call)}`
 }
-${entries
-  .filter(hasTerms)
-  .map(
-    (entry) =>
-      html`<h2>As it was corrected</h2>${chargeOf(entry, invoiceOfEntry(entry, invoices) ?? 'none')}`,
-  )}
 <h2>History</h2>
 ${timelineOf(story)}
 ${call !== null && parametersOf(call)}`,
   };
 }
 
-/** Whether an entry has amounts of its own; those of a reversing one are what it reverses. */
-function hasTerms({ kind, charged, invoice, late }: StoryEntry): boolean {
-  return kind === 'new' && (Number(charged) !== 0 || invoice !== null || late);
+/** The amounts that count, and folded up those that were charged before them. */
+function chargesOf(story: CallStory, call: StoryCall): Html {
+  const { entries, invoices } = story;
+  const all = [
+    { title: 'As it was stored', body: chargeOf(call, invoiceOfCall(call, invoices)) },
+    ...entries.filter(booksAmounts).map((entry) => ({
+      title: html`As it was corrected ${timeAt(entry.booked_at)}`,
+      body: chargeOf(entry, invoiceOfEntry(entry, invoices) ?? 'none'),
+    })),
+  ];
+  const counting = inForceOf(story)?.isVoided === false ? all.pop() : undefined;
+  return html`${all.map(({ title, body }) => html`<details><summary>${title}</summary>${body}</details>`)}
+${counting && html`${all.length > 0 && html`<h3>${counting.title}</h3>`}${counting.body}`}`;
 }
 
 /** How the call stands now, in one line. */
@@ -60,7 +64,7 @@ function standingOf(story: CallStory, call: StoryCall): Html {
   if (inForce.isVoided)
     return html`<p><span class="badge">voided</span> Nothing is charged for it any more.</p>`;
   const isCorrected = story.entries.length > 0;
-  const latest = story.entries.filter(hasTerms).at(-1);
+  const latest = story.entries.filter(booksAmounts).at(-1);
   const { charged, customer_currency } = latest ?? call;
   const customer = latest === undefined ? call.scustomer : latest.customer;
   const name = latest === undefined ? call.customer_name : latest.customer_name;

@@ -1,5 +1,6 @@
 import { type CallEvent, eventsOf } from '../../calls/events.ts';
-import type { CallStory } from '../../calls/story.ts';
+import { booksAmounts } from '../../calls/in-force.ts';
+import type { CallStory, StoryEntry } from '../../calls/story.ts';
 import { answerOf } from '../../dead-letters/format.ts';
 import { counted } from '../../plural.ts';
 import { type Column, table } from '../components.ts';
@@ -53,6 +54,11 @@ function whatOf(event: CallEvent): Part {
   }
 }
 
+/** An entry that only says what the call has used of what is included. */
+function movesNothing(entry: StoryEntry): boolean {
+  return entry.kind === 'new' && !booksAmounts(entry);
+}
+
 function letterLink(id: number): Html {
   return html`<a href="/dead-letters/${id}">dead letter ${id}</a>`;
 }
@@ -87,6 +93,7 @@ function customerOf(event: CallEvent): Part {
 }
 
 function chargedOf(event: CallEvent): Part {
+  if (event.kind === 'booked' && movesNothing(event.entry)) return null;
   const moved = event.kind === 'stored' ? event.call : event.kind === 'booked' ? event.entry : null;
   return moved && money(moved.charged, moved.customer_currency, moved.customer_currency);
 }
