@@ -5,6 +5,7 @@ import type { Submission } from '../domain/submission.ts';
 import type { Logger } from '../ops/logger.ts';
 import { sleep } from '../retry.ts';
 import type { Database } from '../store/database.ts';
+import { proofOf } from '../store/dead-letters/known.ts';
 import {
   beginTrying,
   goOnWaiting,
@@ -62,8 +63,8 @@ async function tryEach(options: WaitingDeadLettersOptions): Promise<number> {
   for (const deadLetter of await waitingDeadLetters(sql, sources)) {
     if (!(await beginTrying(sql, deadLetter.id))) continue;
     const { id, row } = deadLetter;
-    // Its sender asked only for validation: only an operator may make a call of it. A record never asks.
-    if (deadLetter.source === null && isValidationRequest(deadLetter.body)) continue;
+    // Its sender asked only for validation: only an operator may make a call of it.
+    if (isQuestion(deadLetter)) continue;
     try {
       const outcome = await tryOnce(deadLetter, options);
       if (isStored(outcome)) stored += 1;
@@ -95,11 +96,16 @@ function tryOnce(
     async (sql): Promise<Outcome> => {
       const [outcome] = await persist(sql, [submission], billing);
       if (outcome !== undefined && isStored(outcome))
-        await resolveWaiting(sql, deadLetter.id, submission.uniqueid);
+        await resolveWaiting(sql, deadLetter.id, proofOf(submission));
       return outcome ?? { kind: 'failed', reason: 'failed', error: 'was not persisted' };
     },
     { timeoutMs: TRANSACTION_TIMEOUT_MS },
   );
+}
+
+/** A record never asks, and a correction cannot. */
+function isQuestion({ source, operation, body }: WaitingDeadLetter): boolean {
+  return source === null && operation === 'create' && isValidationRequest(body);
 }
 
 /** Its dead letter is there already, and has its sender. */
