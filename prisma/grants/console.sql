@@ -1,4 +1,4 @@
--- The least that `console` and the commands `dead …` need (all but `dead prune`), and `doctor`. A dry run persists in a
+-- The least that `console` and the commands `dead …` (all but `dead prune`), `call …` and `invoice …` need, and `doctor`. A dry run persists in a
 -- transaction that is rolled back, so it needs what a worker does. Users are made by the owner: whoever takes over the
 -- console makes no operator.
 -- Applied by `cdr-ingest migrate --grant PART=ROLE`, or by hand as the owner of the tables:

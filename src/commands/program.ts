@@ -14,6 +14,7 @@ const COMMANDS: Record<string, () => Promise<Register>> = {
   source: async () => (await import('./source/index.ts')).registerSource,
   dead: async () => (await import('./dead/index.ts')).registerDead,
   call: async () => (await import('./call/index.ts')).registerCall,
+  invoice: async () => (await import('./invoice/index.ts')).registerInvoice,
   console: async () => (await import('./console.ts')).registerConsole,
   reconcile: async () => (await import('./reconcile.ts')).registerReconcile,
   prune: async () => (await import('./prune.ts')).registerPrune,

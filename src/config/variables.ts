@@ -141,7 +141,7 @@ export const variables = {
     schema: z.string(),
     fallback: '',
     expected: 'a username',
-    description: 'Username: a `system` user for `publish`, an `operator` for `dead`.',
+    description: 'Username: a `system` user for `publish`, an `operator` for `dead`, `call` and `invoice`.',
   }),
   CDR_PASSWORD: variable({
     schema: z.string(),

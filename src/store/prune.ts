@@ -1,4 +1,4 @@
-import { LATE_ENTRIES } from './late.ts';
+import { LATE_ENTRIES } from './late/things.ts';
 import { isOpen } from './open-invoices.ts';
 import { type Sql, statement } from './sql.ts';
 

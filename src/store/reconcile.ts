@@ -1,7 +1,7 @@
 import { sumSql } from '../domain/money.ts';
 import { amountsDue, type Claim, isOnInvoice } from './claims.ts';
 import type { Database } from './database.ts';
-import { LATE_CALLS, LATE_ENTRIES } from './late.ts';
+import { LATE_CALLS, LATE_ENTRIES } from './late/things.ts';
 import { AMOUNTS, CORRECTIONS } from './reconcile-corrections.ts';
 import { type Statement, statement } from './sql.ts';
 

@@ -4,11 +4,15 @@ import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hashPassword } from '../../src/auth/password.ts';
 import { openSwitchClient, type SwitchClient } from '../../src/broker/switch-client.ts';
+import { attachLate, customersIn } from '../../src/calls/attach.ts';
 import { type Database, openDatabase } from '../../src/store/database.ts';
 import { nameFeeds } from '../../src/store/heard/name.ts';
 import { readHeard } from '../../src/store/heard/read.ts';
 import { recordHeard } from '../../src/store/heard/record.ts';
+import { sumLate } from '../../src/store/late/list.ts';
+import { planAttaching } from '../../src/store/late/plan.ts';
 import { upsertUser } from '../../src/store/users.ts';
+import { BILLING } from '../support/billing.ts';
 import { type Outsider, outsider, until } from '../support/broker.ts';
 import { callOf, PASSWORD, runCommand } from '../support/operators.ts';
 import { type BillingDatabase, billingDatabase } from '../support/persisting.ts';
@@ -292,6 +296,17 @@ describe('the console with only the minimum grants', () => {
     'create table anything (id int)',
   ])('may not: %s', async (statement) => {
     expect(await attempt('console', statement)).toBe('denied');
+  });
+});
+
+it('late calls are listed and attached with only the minimum grants of the console', async () => {
+  await db.persist([{ uniqueid: 'late', cost: '1', start: 1, end: 1 }]);
+  const order = { ...BILLING, customer: 1, invoice: 10, by: 'boss', why: 'late' };
+  await as('console', async (database) => {
+    expect(await sumLate(database.sql, {})).toMatchObject([{ customer: 1, calls: 1 }]);
+    const customers = customersIn(await planAttaching(database.sql, order));
+    const context = { database, stop: new AbortController().signal, onProgress: () => undefined };
+    expect(await attachLate(order, customers, context)).toEqual({ attached: 1, end: { kind: 'done' } });
   });
 });
 
