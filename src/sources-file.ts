@@ -24,3 +24,13 @@ export function readSourcesFile(path: string): readonly Feed[] {
 export function feedsIn(path: string): readonly Feed[] {
   return path === '' ? [] : readSourcesFile(path);
 }
+
+/** The same where calls are told to an exchange, which may be that of no feed: its messages would come in again as records. */
+export function feedsBeside(billedExchange: string, path: string): readonly Feed[] {
+  const feeds = feedsIn(path);
+  const same = feeds.find(({ spec }) => spec.exchange === billedExchange);
+  if (same === undefined) return feeds;
+  throw new ConfigError(
+    `BILLED_EXCHANGE: expected an exchange of no feed, got ${JSON.stringify(billedExchange)}, which is that of ${same.name}`,
+  );
+}

@@ -1,5 +1,3 @@
-import { operations } from '../domain/operation.ts';
-
 /** Names of everything that this system has on the broker, and the delivery limit. */
 export interface TopologyNames {
   exchange: string;
@@ -115,7 +113,7 @@ export function topologyOf(
     },
     // A mistyped routing key sends a call to the dead letters instead of nowhere.
     { ...topic(intakeExchange), isInternal: true, arguments: { 'alternate-exchange': deadExchange } },
-    ...operations.map((operation) => toQueue(intakeExchange, queue, `cdrs.${operation}.#`)),
+    toQueue(intakeExchange, queue, 'cdrs.create.#'),
     frontOf(names),
     { kind: 'binding', exchange, to: 'exchange', destination: intakeExchange, routingKey: '#' },
     ...feeds.flatMap((feed) => feedObjects(feed, queue)),

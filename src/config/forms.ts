@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import * as z from 'zod';
+import { isTakenExchange } from '../domain/own-exchanges.ts';
 
 /** The values that a variable takes, and how they are described to people. */
 export interface Form<Schema extends z.ZodType> {
@@ -77,4 +78,9 @@ export function pattern(text: string, context: z.RefinementCtx): RegExp {
     context.addIssue({ code: 'custom', message: 'not a regular expression' });
     return z.NEVER;
   }
+}
+
+/** AMQP's names have up to 255 bytes. One of this system's own exchanges would take its own messages in. */
+export function isOthersExchange(name: string): boolean {
+  return Buffer.byteLength(name) <= 255 && !/\p{Cc}/u.test(name) && !isTakenExchange(name);
 }

@@ -6,6 +6,7 @@ import {
   certificates,
   type Form,
   isNetwork,
+  isOthersExchange,
   list,
   milliseconds,
   pattern,
@@ -175,6 +176,14 @@ export const variables = {
     fallback: '^(amq\\.|cdrs\\.reply\\.|kamailio-)',
     expected: 'a regular expression',
     description: 'Allowed reply_to values. Other replies go to cdrs.results.',
+  }),
+  BILLED_EXCHANGE: variable({
+    schema: z.string().refine((name) => name === '' || isOthersExchange(name)),
+    fallback: '',
+    expected:
+      "the name of an exchange, none of this system's (cdrs, cdrs.…) and none of the broker's (amq.…)",
+    description:
+      'Exchange to which the worker publishes what each stored call and each correction was charged. It must exist and have a queue bound. If unset, nothing is published.',
   }),
   MAX_BODY_BYTES: variable({
     ...bytes(1024, 16_777_216),

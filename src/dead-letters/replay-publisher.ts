@@ -27,7 +27,6 @@ function outgoing({
   contentType,
   replyTo,
   correlationId,
-  messageId,
 }: ReplayMessage): OutgoingMessage {
   return {
     exchange: defaultNames.exchange,
@@ -39,7 +38,6 @@ function outgoing({
       ...(contentType === null ? {} : { contentType }),
       ...(replyTo === null ? {} : { replyTo }),
       ...(correlationId === null ? {} : { correlationId }),
-      ...(messageId === null ? {} : { messageId }),
     },
   };
 }

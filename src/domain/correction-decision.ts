@@ -1,7 +1,7 @@
 import { type Charge, charge, type Invoice, type References } from './charge.ts';
 import { isOutside } from './confinement.ts';
 import { type Correction, movesMoney } from './correction.ts';
-import { billOfEntry } from './correction-bill.ts';
+import { billsOfCorrection } from './correction-bill.ts';
 import { type Entry, REVERSAL } from './entry.ts';
 import { amount, plain, ZERO } from './money.ts';
 import type { Outcome } from './outcome.ts';
@@ -46,7 +46,7 @@ export function answerOf(
 ): Outcome | null {
   if (own !== null)
     return own.fingerprint === correction.fingerprint
-      ? { kind: 'duplicate', bill: billOfEntry(own) }
+      ? { kind: 'duplicate', ...billsOfCorrection(own.id, entries) }
       : refused('message_id', 'another entry has this id, with different content');
   if (call === null)
     return isPruned

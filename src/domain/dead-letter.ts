@@ -1,17 +1,9 @@
 import type { Fields } from './body.ts';
-import {
-  bytesDigest,
-  type Content,
-  contentDigest,
-  correctionDigest,
-  leftoversIn,
-  recordDigest,
-} from './content.ts';
+import { bytesDigest, type Content, contentDigest, leftoversIn, recordDigest } from './content.ts';
 import { parameters } from './contract.ts';
 import { type KeptBody, keepReadable, keepUnreadable } from './dead-letter-body.ts';
 import { readLoosely } from './loose.ts';
 import { maskCallText, maskCutText, maskText } from './masking.ts';
-import { type Operation, operationOf } from './operation.ts';
 import { type KeptProperties, keptProperties, type RequestProperties } from './properties.ts';
 import { clean, cut } from './text.ts';
 
@@ -31,8 +23,6 @@ export interface DeadLetter {
   currency: string | null;
   /** The feed that it came by; null for a message that speaks the contract. */
   source: string | null;
-  /** What it asks for, by its routing key. */
-  operation: Operation;
   /** Of a feed the native record, else the parameters as JSON or the text that could not be read. */
   body: string;
   /**
@@ -58,14 +48,12 @@ export function deadLetterOf(
   properties: RequestProperties,
   verified: boolean,
 ): DeadLetter {
-  const operation = operationOf(properties.routingKey);
   return {
-    ...factsOf(fields, operation),
+    ...factsOf(fields),
     ...keepReadable(fields, leftoversIn(content)),
     source: null,
-    operation,
     verified,
-    digest: digestFor(contentDigest(content), operation, properties),
+    digest: contentDigest(content),
     properties: keptProperties(properties),
   };
 }
@@ -91,15 +79,13 @@ export function deadLetterOfBytes(
   keptBytes: number,
 ): DeadLetter {
   const told = { ...readLoosely(beginningOf(body, keptBytes)), ...fields };
-  const operation = operationOf(properties.routingKey);
   return {
-    ...factsOf(told, operation),
+    ...factsOf(told),
     ...(told.cost === undefined && NO_MONEY),
     ...keepUnreadable(body, bytes, keptBytes),
     source: null,
-    operation,
     verified: false,
-    digest: digestFor(bytesDigest(body, bytes), operation, properties),
+    digest: bytesDigest(body, bytes),
     properties: keptProperties(properties),
   };
 }
@@ -124,11 +110,10 @@ export function deadLetterOfRecord(
   verified: boolean,
 ): DeadLetter {
   return {
-    ...factsOf({ ...fields, auth_username: submittedBy }, 'create'),
+    ...factsOf({ ...fields, auth_username: submittedBy }),
     ...(!hasMoney && NO_MONEY),
     ...kept,
     source,
-    operation: 'create',
     verified,
     digest: recordDigest(source, body, bytes),
     properties: keptProperties(properties),
@@ -167,10 +152,9 @@ export function minimalDeadLetter(body: Buffer, bytes: number, source: string | 
   const masked = (bytes > start.length ? maskCutText(start) : maskText(start)).text;
   const shown = Buffer.from(masked, 'latin1').toString('hex');
   return {
-    ...factsOf({}, 'create'),
+    ...factsOf({}),
     ...NO_MONEY,
     source,
-    operation: 'create',
     verified: false,
     body: `${bytes} bytes, as hex: ${shown}`,
     altered: [''],
@@ -179,30 +163,15 @@ export function minimalDeadLetter(body: Buffer, bytes: number, source: string | 
   };
 }
 
-/** The same body may ask for a void or an update, and a correction sent again with another id is another one. */
-function digestFor(
-  digest: string,
-  operation: Operation,
-  { messageId }: Pick<RequestProperties, 'messageId'>,
-): string {
-  return operation === 'create' ? digest : correctionDigest(digest, operation, messageId ?? '');
-}
-
-function factsOf(fields: Fields, operation: Operation) {
-  const isCall = operation === 'create';
+function factsOf(fields: Fields) {
   return {
     uniqueid: uniqueidOf(fields),
-    scustomer: idOf(isCall ? fields.scustomer : fields.customer),
+    scustomer: idOf(fields.scustomer),
     machine: textOf(fields.machine),
     searchKeys: searchKeysOf(fields),
     submittedBy: textOf(fields.auth_username),
-    ...(isCall || hasBoth(fields) ? moneyOf(fields) : NO_MONEY),
+    ...moneyOf(fields),
   };
-}
-
-/** What a correction does not say stays as it is: it is no default. */
-function hasBoth({ cost, currency }: Fields): boolean {
-  return cost !== undefined && cost !== '' && currency !== undefined && currency !== '';
 }
 
 const SEARCHED = ['uniqueid', 'callid', 'snumber', 'cnumber', 'dnumber'] as const;

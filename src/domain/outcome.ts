@@ -6,9 +6,9 @@ import type { ParameterError } from './validate.ts';
 export type Outcome =
   | { kind: 'accepted'; stored: ChargedCall }
   /** `bill`: of the call as it is stored, none where it has been pruned; of a correction that of its entry. */
-  | { kind: 'duplicate'; bill?: Bill }
-  /** A correction: `bill` is of its entry, for an update of the new one. */
-  | { kind: 'booked'; bill: Bill }
+  | { kind: 'duplicate'; bill?: Bill; reversed?: Bill }
+  /** A correction: `bill` is of its entry, for an update of the new one; `reversed` of the entry that it took back first. */
+  | { kind: 'booked'; bill: Bill; reversed?: Bill }
   | { kind: 'validated' }
   | { kind: 'rejected'; errors: readonly ParameterError[] }
   /** A correction of a call that is not stored, and may yet come. */

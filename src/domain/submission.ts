@@ -1,4 +1,4 @@
-import type { CorrectingOperation, Correction } from './correction.ts';
+import type { Correction } from './correction.ts';
 import type { DeadLetter } from './dead-letter.ts';
 import type { Call } from './decide.ts';
 import type { Outcome } from './outcome.ts';
@@ -22,8 +22,6 @@ interface Admission {
   deadLetter: () => DeadLetter | null;
   /** Only of replays. */
   replay?: Replay;
-  /** Only of corrections that operators have ordered. */
-  order?: OrderToken;
   /** The feed that it came by; none for a message that speaks the contract. */
   source?: string;
   /** By the counter of that feed; null where there is none, or its number cannot be read. */
@@ -64,6 +62,8 @@ export interface DecidedSubmission extends Admission {
   outcome: Outcome;
   /** validation=1: the sender only asks. */
   validationOnly: boolean;
+  /** The correction that it was, where its outcome was decided without looking at it. */
+  correction?: Correction;
 }
 
 /** The dead letter that a message claims to replay; believed where the hash of its one-time token is found. */
@@ -73,11 +73,6 @@ export interface Replay {
   attempt: number;
   /** Hex. */
   tokenHash: string;
-}
-
-/** The id of the entry that a correction becomes; null for everything else. */
-export function entryIdOf(submission: Submission): string | null {
-  return submission.kind === 'correction' ? submission.correction.id : null;
 }
 
 /** validation=1: the sender only asks. Corrections never do. */
@@ -94,21 +89,13 @@ export function isValidationOnly(submission: Submission): boolean {
   }
 }
 
-/** The order of an operator that a message claims to belong to; believed where the hash of its one-time token is found. */
-export interface OrderToken {
-  id: string;
-  operation: CorrectingOperation;
-  /** Hex. */
-  tokenHash: string;
-}
-
 /** A message whose outcome is known, with what its reply and its dead letter need. */
 export function asDecided(
   outcome: Outcome,
   message: Pick<Submission, 'uniqueid' | 'deadLetter'> &
-    Partial<Pick<Submission, 'replay' | 'order' | 'cleaned'>>,
+    Partial<Pick<Submission, 'replay' | 'cleaned'> & Pick<CorrectionSubmission, 'correction'>>,
 ): DecidedSubmission {
-  const { uniqueid, deadLetter, replay, order, cleaned = 0 } = message;
+  const { uniqueid, deadLetter, replay, correction, cleaned = 0 } = message;
   const submission: DecidedSubmission = {
     kind: 'decided',
     outcome,
@@ -116,10 +103,7 @@ export function asDecided(
     uniqueid,
     deadLetter,
     cleaned,
+    ...(correction && { correction }),
   };
-  return {
-    ...submission,
-    ...(replay !== undefined && { replay }),
-    ...(order !== undefined && { order }),
-  };
+  return replay === undefined ? submission : { ...submission, replay };
 }

@@ -1,5 +1,6 @@
 import type { ParameterName } from '../domain/contract.ts';
 import { secondsOf } from '../domain/every.ts';
+import { isTakenExchange } from '../domain/own-exchanges.ts';
 import { shown } from '../domain/text.ts';
 import type { Problem } from './combine.ts';
 import { type Context, operatorsOf, pathOf } from './compile.ts';
@@ -128,11 +129,8 @@ function positions(
   return Object.fromEntries(entries);
 }
 
-/** Names that this system declares for itself, and the broker's own, which nobody may declare. */
-const TAKEN = /^(?:cdrs|cdrs\.intake|cdrs\.dead|cdrs\.results|amq\..*)$/;
-
 function checkExchange(name: string, { exchange, type, keys }: FeedSpec, problems: Problem[]): void {
-  if (TAKEN.test(exchange))
+  if (isTakenExchange(exchange))
     problems.push({
       at: [name, 'exchange'],
       message: `expected an exchange of the feed's own, got ${shown(exchange)}`,

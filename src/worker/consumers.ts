@@ -17,13 +17,14 @@ import { createReadAhead } from '../store/persist/read-ahead.ts';
 import { readSourceRules } from '../store/source-rules.ts';
 import { readUsers } from '../store/users.ts';
 import { admit } from './admission.ts';
+import { type BilledExchange, openBilledExchange } from './billed.ts';
+import { reportBilled } from './billed-events.ts';
 import { createConnect, openReplyConnections } from './connections.ts';
 import { createDeadQueueAdmission } from './dead-queue.ts';
 import { admitRecord } from './feed-admission.ts';
 import type { Feeds } from './feeds.ts';
 import type { Heard } from './heard.ts';
 import type { Metrics } from './metrics.ts';
-import { admitOrder } from './order-admission.ts';
 import { createQueueAdmission } from './queue-admission.ts';
 import { openQueueWorker, type QueueWorker, type SharedOptions } from './queue-worker.ts';
 import { RecordedFeeds } from './recorded-feeds.ts';
@@ -54,7 +55,13 @@ export interface Consumers {
   /** Declares the exchanges of feeds that are new. Rejects where the broker cannot be asked. */
   declareFeeds: () => Promise<void>;
   /** For /readyz. */
-  state: () => { isConsuming: boolean; takesReplies: boolean; waiting: number };
+  state: () => {
+    isConsuming: boolean;
+    takesReplies: boolean;
+    /** Null where nobody is to be told what calls were charged. */
+    takesBilled: boolean | null;
+    waiting: number;
+  };
 }
 
 type ConsumerConfig = Pick<
@@ -62,6 +69,7 @@ type ConsumerConfig = Pick<
   | (typeof billingVariables)[number]
   | 'IGNORED_PARAMETERS'
   | 'REPLY_TO_ALLOW'
+  | 'BILLED_EXCHANGE'
   | 'MAX_BODY_BYTES'
   | 'KEPT_BODY_BYTES'
   | 'BATCH_SIZE'
@@ -101,13 +109,29 @@ export function startConsumers(environment: Environment): Consumers {
     config.CONFIRM_TIMEOUT_MS,
     reportReplies(metrics.replies, log),
   );
+  const billed =
+    config.BILLED_EXCHANGE === ''
+      ? undefined
+      : openBilledExchange(
+          connect('billed'),
+          config.BILLED_EXCHANGE,
+          config.CONFIRM_TIMEOUT_MS,
+          reportBilled(metrics.billed, config.BILLED_EXCHANGE, log),
+        );
   const verifier = openVerifier(environment);
   const rules = admissionRules(environment, verifier);
-  const { calls, deadQueue, consuming } = openQueueWorkers(environment, connections, names, replies, rules);
+  const { calls, deadQueue, consuming } = openQueueWorkers(
+    environment,
+    connections,
+    names,
+    { replies, billed },
+    rules,
+  );
   const waitingDeadLetters = tryWaitingDeadLetters({
     database,
     rules,
     billing: billingRulesOf(config),
+    billed,
     everyMs: WAITING_DEAD_LETTERS_MS,
     log,
   });
@@ -117,6 +141,7 @@ export function startConsumers(environment: Environment): Consumers {
     state: () => ({
       isConsuming: calls.consumer.consuming && !calls.isPaused(),
       takesReplies: replies.acceptsResults(),
+      takesBilled: billed?.isTaking ?? null,
       waiting: calls.waiting() + deadQueue.waiting(),
     }),
     declareFeeds: async () => {
@@ -130,7 +155,7 @@ export function startConsumers(environment: Environment): Consumers {
         ...[calls, deadQueue].map((each) => each.drain(config.SHUTDOWN_GRACE_MS)),
       ]);
       for (const leave of leaveSetup) leave();
-      await Promise.all([...connections.map((each) => each.stop()), replies.stop()]);
+      await Promise.all([...connections.map((each) => each.stop()), replies.stop(), billed?.stop()]);
       verifier.stop();
     },
   };
@@ -140,13 +165,13 @@ function openQueueWorkers(
   environment: Environment,
   [consume, consumeDead]: readonly [QueueConnection, QueueConnection],
   names: TopologyNames,
-  replies: ReplyPublisher,
+  publishers: Publishers,
   rules: ReturnType<typeof admissionRules>,
 ): { calls: QueueWorker; deadQueue: QueueWorker; consuming: Promise<void> } {
   const { config, database, reachable, feeds } = environment;
   const rows = new HeldRows();
   const billing = billingRulesOf(config);
-  const shared = sharedOptions(environment, names, replies, rows);
+  const shared = sharedOptions(environment, names, publishers, rows);
   const persist = createPersistAroundLocks(attemptsOn(database, billing, config.STATEMENT_TIMEOUT_MS), rows, {
     lockTimeoutMs: config.LOCK_TIMEOUT_MS,
     patienceMs: Math.min(WORKER_ROW_WAIT_MS, Math.ceil(config.STATEMENT_TIMEOUT_MS / 2)),
@@ -196,10 +221,7 @@ function openQueueWorkers(
         admitRecord: (request, feed) => admitRecord(request, feed, rules),
         deadExchange: names.deadExchange,
         keepsOwnDeaths: () => keepsOwnDeaths(serverVersion),
-        admitVouched: (delivery) =>
-          delivery.correctionHeader === undefined
-            ? admitReplay(delivery, delivery.replayHeader, rules)
-            : admitOrder(delivery, delivery.correctionHeader, rules),
+        admitReplay: (delivery) => admitReplay(delivery, delivery.replayHeader, rules),
         persist,
         isLive: (delivery) => deadQueue.consumer.isLive(delivery),
         onUnkeepable: (description) => deadQueue.observe({ kind: 'unkeepable', description }),
@@ -211,17 +233,24 @@ function openQueueWorkers(
   return { calls, deadQueue, consuming };
 }
 
+/** Where outcomes are told. */
+interface Publishers {
+  replies: ReplyPublisher;
+  billed: BilledExchange | undefined;
+}
+
 type QueueConnection = ReturnType<ReturnType<typeof createConnect>>;
 
 function sharedOptions(
   { config, database, reachable, metrics, heard, log }: Environment,
   names: TopologyNames,
-  replies: ReplyPublisher,
+  { replies, billed }: Publishers,
   rows: HeldRows,
 ): SharedOptions {
   return {
     publish: replies.publish,
     isSlow: replies.isSlow,
+    billed,
     replies: {
       resultsExchange: names.resultsExchange,
       allow: config.REPLY_TO_ALLOW,

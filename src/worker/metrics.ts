@@ -2,6 +2,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import { type LossCause, lossCauses } from '../broker/consumer.ts';
 import { codeOf, codes, deadReasonOf, deadReasons } from '../domain/outcome.ts';
 import { isValidationOnly } from '../domain/submission.ts';
+import { createBilledMetrics } from './billed-events.ts';
 import { createHeardMetrics } from './heard-metrics.ts';
 import { createInfoMetrics } from './info-metrics.ts';
 import { createDeadLetterMetrics } from './open-dead-letters.ts';
@@ -52,6 +53,7 @@ export function createMetrics() {
       };
     },
     replies: createReplyMetrics(registry),
+    billed: createBilledMetrics(registry),
     statements: createStatementMetrics(registry),
     deadLetters: createDeadLetterMetrics(registry),
     heard: createHeardMetrics(registry),

@@ -10,13 +10,14 @@ export interface OutageSettings {
   /** An outage that lasts longer gives the deliveries in hand back to the broker, once. */
   returnAfterMs: number;
   reachable: () => Promise<boolean>;
+  words: { begins: string; ends: string; until: string };
   onChange: (isPaused: boolean, description: string) => void;
 }
 
 /**
- * Waits out an outage of the database with the deliveries in hand, because giving them back counts towards their
- * delivery limit. Only an outage in which the database does not answer for long gives them back, once; then consuming
- * starts again when it answers. An outage is over when something is persisted.
+ * Waits out an outage with the deliveries in hand, because giving them back counts towards their
+ * delivery limit. Only an outage in which what is waited for cannot be reached for long gives them back, once; then
+ * consuming starts again when it can. An outage is over when something got through.
  */
 export class OutageGuard {
   readonly #consumer: Pausable;
@@ -40,13 +41,13 @@ export class OutageGuard {
     const now = performance.now();
     if (this.#since === undefined) {
       this.#since = now;
-      this.#settings.onChange(true, 'database unusable: holding the deliveries in hand');
+      this.#settings.onChange(true, `${this.#settings.words.begins}: holding the deliveries in hand`);
     }
     if (now - this.#since > this.#settings.returnAfterMs) this.#returned ??= this.#returnOnce();
     await sleep(backoffMs(attempt));
   }
 
-  /** A batch was persisted. */
+  /** Something got through. */
   over(): void {
     if (this.#returned !== undefined) return;
     this.#hasReturned = false;
@@ -56,10 +57,10 @@ export class OutageGuard {
   #end(): void {
     if (this.#since === undefined) return;
     this.#since = undefined;
-    this.#settings.onChange(false, 'the database works again');
+    this.#settings.onChange(false, this.#settings.words.ends);
   }
 
-  /** A database that answers, and fails all the same, is waited out with the deliveries in hand. */
+  /** What can be reached, and fails all the same, is waited out with the deliveries in hand. */
   async #returnOnce(): Promise<void> {
     if (!this.#hasReturned && !(await this.#settings.reachable())) await this.#returnUntilReachable();
     this.#returned = undefined;
@@ -69,13 +70,13 @@ export class OutageGuard {
     this.#hasReturned = true;
     this.#settings.onChange(
       true,
-      'outage continues: returning deliveries to the broker until the database answers',
+      `outage continues: returning deliveries to the broker until ${this.#settings.words.until}`,
     );
     await this.#consumer.returnAll();
     for (let attempt = 0; !(await this.#settings.reachable()); attempt += 1) {
       await sleep(backoffMs(attempt));
     }
-    // Another worker may take all that was given back. Then nothing is persisted that would end the outage here.
+    // Another worker may take all that was given back. Then nothing gets through that would end the outage here.
     this.#end();
     this.#consumer.resume();
   }

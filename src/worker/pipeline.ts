@@ -1,6 +1,7 @@
 import type { Outcome } from '../domain/outcome.ts';
 import { describeFailure } from '../store/failures.ts';
 import { type BatchLimits, countFitting, type Message, type Persist, type Results } from './batch.ts';
+import { publishBilled } from './billed.ts';
 import { Isolation } from './isolation.ts';
 import type { Arrival, Ports } from './ports.ts';
 import { type Answer, createAnswers, publishUntilConfirmed, type ReplyRules } from './reply.ts';
@@ -29,7 +30,8 @@ interface PreparedBatch<Delivery extends Request> {
  * 2. `#prepare`: a batch is whatever has arrived while the one before was persisted, so that nothing waits at low load
  *    and batches fill by themselves at high load. A full one is prepared ahead: its lookup runs meanwhile.
  * 3. `#persistBatches`: persist
- * 4. `#answer`: reply, wait for the confirm, acknowledge; in this order, so that a crash repeats no more than the reply
+ * 4. `#answer`: reply and tell what was charged, wait for the confirms, acknowledge; in this order, so that a crash repeats
+ *    no more than these messages
  *
  * Where not all of a batch has an outcome, `#answerSome` answers what has one. Messages whose rows somebody else holds
  * wait in `waiting-messages.ts`; others are tried again.
@@ -196,8 +198,11 @@ export class Pipeline<Delivery extends Request> {
   }
 
   async #replyAndAcknowledge(answers: readonly Answer<Delivery>[]): Promise<void> {
-    const isDone = await publishUntilConfirmed(answers, this.#ports, this.#settings.replies);
-    if (isDone) this.#ports.acknowledge(answers.map(({ message }) => message.delivery));
+    const [isReplied, isBilled] = await Promise.all([
+      publishUntilConfirmed(answers, this.#ports, this.#settings.replies),
+      publishBilled(answers, this.#ports),
+    ]);
+    if (isReplied && isBilled) this.#ports.acknowledge(answers.map(({ message }) => message.delivery));
   }
 
   /** Prepares the next batch while this one is persisted, if it is full. */
@@ -247,7 +252,8 @@ export class Pipeline<Delivery extends Request> {
       const busy = [this.#persisting, this.#waiting.trying, ...this.#besideBatches, ...this.#replying].filter(
         Boolean,
       );
-      if (busy.length === 0) return;
+      // A failure that came with the last of them counts.
+      if (busy.length === 0) return await Promise.race([this.failure, undefined]);
       await Promise.race([this.failure, ...busy]);
     }
   }

@@ -1,4 +1,6 @@
 import type { SetAside } from '../auth/verifier.ts';
+import type { Taking } from '../broker/others-exchange.ts';
+import type { BilledMessage } from '../domain/billed-message.ts';
 import type { Manner } from '../domain/held.ts';
 import type { Skipped, Submission } from '../domain/submission.ts';
 import type { FailureKind } from '../store/failures.ts';
@@ -44,6 +46,8 @@ export interface Ports<Delivery> {
   prepare: (submissions: readonly Submission[], manner?: Manner) => Persist;
   /** Publishes replies and waits for the broker's confirms (`reply-publisher.ts`). */
   publish: (replies: readonly Reply[]) => Promise<Published[]>;
+  /** Publishes what calls were charged and waits for the confirms (`billed.ts`); missing where nobody is to be told. */
+  publishBilled?: ((messages: readonly BilledMessage[]) => Promise<Taking[]>) | undefined;
   /** Replies that may take longer than others, which do not wait for them. */
   isSlow?: (reply: Reply) => boolean;
   /** Acknowledges at the broker (`broker/consumer.ts`). */
@@ -59,7 +63,7 @@ export interface Ports<Delivery> {
   /** Whether the database can be used, although that error says that it cannot. Never rejects. */
   isWell: (error: unknown) => Promise<boolean>;
   /** Waits before another try. */
-  pause: (cause: PassingFailure | 'broker', attempt: number) => Promise<void>;
+  pause: (cause: PassingFailure | 'broker' | 'billed', attempt: number) => Promise<void>;
   /** Monotonic milliseconds. */
   now: () => number;
   /** Counts and logs (`pipeline-events.ts`). */

@@ -5,8 +5,13 @@ import type { Skipped } from '../domain/submission.ts';
 import { backoffMs, sleep } from '../retry.ts';
 import type { Feed } from '../sources/feed.ts';
 import type { Database } from '../store/database.ts';
-import { proofOf } from '../store/dead-letters/known.ts';
-import { closeSkipped, closeTried, markTried, verifyDeadLetter } from '../store/dead-letters/tried.ts';
+import {
+  closeSkipped,
+  closeTried,
+  isResolved,
+  markTried,
+  verifyDeadLetter,
+} from '../store/dead-letters/tried.ts';
 import { waitFor } from '../store/dead-letters/waiting.ts';
 import { persist } from '../store/persist/persist.ts';
 import type { Admitted } from './admission.ts';
@@ -42,6 +47,7 @@ export function quarantinePorts(options: QuarantineOptions): QuarantinePorts {
       await persist(sql, [submission], billing);
     },
     markTried: (deadLetter) => markTried(sql, keyOf(deadLetter)),
+    isResolved: (deadLetter) => isResolved(sql, keyOf(deadLetter)),
     admit: async (request) => verifying(await options.admit(request), sql),
     closeSkipped: (deadLetter) => closeSkipped(sql, keyOf(deadLetter)),
     persistAndClose: (submission, deadLetter) =>
@@ -49,7 +55,7 @@ export function quarantinePorts(options: QuarantineOptions): QuarantinePorts {
         async (within): Promise<Outcome> => {
           const [outcome] = await persist(within, [submission], billing);
           if (outcome === undefined) return { kind: 'failed', reason: 'poison', error: 'was not persisted' };
-          await closeTried(within, keyOf(deadLetter), outcome, proofOf(submission));
+          await closeTried(within, keyOf(deadLetter), outcome, submission.uniqueid);
           return outcome;
         },
         { timeoutMs: TRANSACTION_TIMEOUT_MS },

@@ -31,6 +31,8 @@ export interface QuarantinePorts extends RetryPorts {
   keep: (submission: Submission) => Promise<void>;
   /** False if this dead letter was tried before. Committed. */
   markTried: (deadLetter: DeadLetter) => Promise<boolean>;
+  /** Whether the call of a dead letter that was tried before is stored. */
+  isResolved: (deadLetter: DeadLetter) => Promise<boolean>;
   admit: (request: Request) => Admitted | Skipped | Promise<Admitted | Skipped>;
   /** Closes the dead letter of a record that its feed leaves out. */
   closeSkipped: (deadLetter: DeadLetter) => Promise<void>;
@@ -54,7 +56,7 @@ export type QuarantineResult =
 /**
  * What becomes of a message that was delivered too often. It is kept first, in whatever form it can be kept in, so that
  * nothing that follows can lose it. It is then tried once, alone: an innocent neighbour of a message that crashes workers
- * is stored in the end, and one that crashes this worker too is not tried again.
+ * is stored in the end, and one that crashes this worker too is not tried again, unless it has been stored since.
  *
  * @returns the outcome to answer with, and the uniqueid where it could be read
  */
@@ -69,7 +71,9 @@ export async function quarantineMessage(
   const { deadLetter } = kept;
   const { uniqueid } = deadLetter;
   const isFirst = await untilDecisive(() => ports.markTried(deadLetter), ports);
-  if (!isFirst) return { outcome: parked, uniqueid };
+  // A worker that stored it may have ended before it answered. Then it does no harm, and is answered as any repeat is.
+  if (!isFirst && !(await untilDecisive(() => ports.isResolved(deadLetter), ports)))
+    return { outcome: parked, uniqueid };
 
   const submission = await untilDecisive(async () => ports.admit(request), ports);
   if (submission.kind === 'skipped') {

@@ -5,6 +5,7 @@ import type { Logger } from '../ops/logger.ts';
 import { backoffMs } from '../retry.ts';
 import { LockedTable } from '../store/failures.ts';
 import type { HeldRows } from '../store/persist/held-rows.ts';
+import type { BilledExchange } from './billed.ts';
 import type { Heard } from './heard.ts';
 import { hear } from './heard-events.ts';
 import type { Metrics } from './metrics.ts';
@@ -17,6 +18,8 @@ import type { Ports } from './ports.ts';
 export interface SharedOptions extends Pick<PipelineSettings, 'batchSize' | 'replies'> {
   publish: Ports<Delivery>['publish'];
   isSlow: NonNullable<Ports<Delivery>['isSlow']>;
+  /** Tells others what calls were charged; missing where nobody is to be told. */
+  billed: Pick<BilledExchange, 'publish' | 'isTaking'> | undefined;
   /** Whether the database answers. Never rejects. */
   reachable: () => Promise<boolean>;
   /** An outage that lasts longer gives the deliveries in hand back to the broker, once. */
@@ -69,6 +72,17 @@ const BATCH_BYTES = 524_288;
 const WAITING_SHARE = 1 / 4;
 const LOOK_EVERY_MS = 100;
 
+const DATABASE = {
+  begins: 'database unusable',
+  ends: 'the database works again',
+  until: 'the database answers',
+};
+const BILLED = {
+  begins: 'billed messages are not taken',
+  ends: 'billed messages are taken again',
+  until: 'the exchange of billed calls takes them',
+};
+
 /** Whether the database can be used, although that error says that it cannot. */
 export async function isWell(error: unknown, reachable: () => Promise<boolean>): Promise<boolean> {
   return !(error instanceof LockedTable) && (await reachable());
@@ -77,7 +91,7 @@ export async function isWell(error: unknown, reachable: () => Promise<boolean>):
 /** Consumes a queue: puts a pipeline between the broker and the database. */
 export function openQueueWorker(options: QueueWorkerOptions, shared: SharedOptions): QueueWorker {
   const { queue, prefetch } = options;
-  const { reachable, rows, heard, log } = shared;
+  const { reachable, rows, billed, heard, log } = shared;
   const metrics = shared.metrics.of(queue, {
     isConsuming: () => consumer.consuming,
     inFlight: () => consumer.inFlight,
@@ -98,6 +112,13 @@ export function openQueueWorker(options: QueueWorkerOptions, shared: SharedOptio
         };
       },
       publish: shared.publish,
+      publishBilled:
+        billed &&
+        (async (messages) => {
+          const results = await billed.publish(messages);
+          if (results.includes('confirmed')) untold.over();
+          return results;
+        }),
       isSlow: shared.isSlow,
       acknowledge: (deliveries) => {
         for (const delivery of deliveries) consumer.done(delivery);
@@ -116,7 +137,10 @@ export function openQueueWorker(options: QueueWorkerOptions, shared: SharedOptio
         await shared.probe().catch(() => undefined);
       },
       isWell: (error) => isWell(error, reachable),
-      pause: (cause, attempt) => (cause === 'outage' ? outage.wait(attempt) : sleep(backoffMs(attempt))),
+      pause: (cause, attempt) => {
+        if (cause === 'outage') return outage.wait(attempt);
+        return cause === 'billed' ? untold.wait(attempt) : sleep(backoffMs(attempt));
+      },
       now: () => performance.now(),
       observe: events.observe,
     },
@@ -145,18 +169,23 @@ export function openQueueWorker(options: QueueWorkerOptions, shared: SharedOptio
       if (state === 'consuming') options.onConsuming?.();
     },
   });
-  const outage = new OutageGuard(consumer, {
-    returnAfterMs: shared.returnAfterMs,
-    reachable,
-    onChange: (isPaused, description) => {
-      metrics.paused(isPaused);
-      log.warn({ queue }, description);
-    },
+  const { returnAfterMs } = shared;
+  const isPaused = () => outage.isPaused || untold.isPaused;
+  const onChange = (_: boolean, description: string) => {
+    metrics.paused(isPaused());
+    log.warn({ queue }, description);
+  };
+  const outage = new OutageGuard(consumer, { returnAfterMs, reachable, words: DATABASE, onChange });
+  const untold = new OutageGuard(consumer, {
+    returnAfterMs,
+    reachable: async () => billed?.isTaking !== false,
+    words: BILLED,
+    onChange,
   });
   return {
     consumer,
     failure: pipeline.failure,
-    isPaused: () => outage.isPaused,
+    isPaused,
     waiting: () => pipeline.waiting,
     observe: events.observe,
     drain: (graceMs) => drain({ queue, consumer, pipeline, events, log }, graceMs),

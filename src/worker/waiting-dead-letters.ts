@@ -1,3 +1,4 @@
+import { billedMessagesOf } from '../domain/billed-message.ts';
 import type { BillingRules } from '../domain/charge.ts';
 import { isValidationRequest } from '../domain/kept.ts';
 import { isStored, type Outcome } from '../domain/outcome.ts';
@@ -5,7 +6,6 @@ import type { Submission } from '../domain/submission.ts';
 import type { Logger } from '../ops/logger.ts';
 import { sleep } from '../retry.ts';
 import type { Database } from '../store/database.ts';
-import { proofOf } from '../store/dead-letters/known.ts';
 import {
   beginTrying,
   goOnWaiting,
@@ -16,6 +16,7 @@ import {
 import { classifyFailure, describeFailure } from '../store/failures.ts';
 import { persist } from '../store/persist/persist.ts';
 import type { Admitted } from './admission.ts';
+import type { BilledExchange } from './billed.ts';
 import type { Feeds } from './feeds.ts';
 import { admitKept, type ReplayRules } from './replay-admission.ts';
 
@@ -25,6 +26,8 @@ export interface WaitingDeadLettersOptions {
   database: Pick<Database, 'sql' | 'transaction'>;
   rules: ReplayRules & { feeds: Pick<Feeds, 'all'> };
   billing: BillingRules;
+  /** Tells others what calls were charged; missing where nobody is to be told. */
+  billed: Pick<BilledExchange, 'publish' | 'isTaking'> | undefined;
   everyMs: number;
   log: Logger;
 }
@@ -59,15 +62,19 @@ export function tryWaitingDeadLetters(options: WaitingDeadLettersOptions): { sto
 async function tryEach(options: WaitingDeadLettersOptions): Promise<number> {
   const { sql } = options.database;
   let stored = 0;
+  if (options.billed?.isTaking === false) return stored;
   const sources = options.rules.feeds.all.map(({ name }) => name);
   for (const deadLetter of await waitingDeadLetters(sql, sources)) {
     if (!(await beginTrying(sql, deadLetter.id))) continue;
     const { id, row } = deadLetter;
-    // Its sender asked only for validation: only an operator may make a call of it.
-    if (isQuestion(deadLetter)) continue;
+    // Its sender asked only for validation: only an operator may make a call of it. A record never asks.
+    if (deadLetter.source === null && isValidationRequest(deadLetter.body)) continue;
     try {
-      const outcome = await tryOnce(deadLetter, options);
-      if (isStored(outcome)) stored += 1;
+      const { outcome, uniqueid } = await tryOnce(deadLetter, options);
+      if (isStored(outcome) && (await tell(outcome, options.billed))) {
+        stored += 1;
+        if (options.billed !== undefined) await resolveWaiting(sql, id, uniqueid);
+      }
       options.log.info(
         { deadLetter: id, row, outcome: outcome.kind },
         'retried a dead letter whose row is free',
@@ -84,28 +91,34 @@ async function tryEach(options: WaitingDeadLettersOptions): Promise<number> {
   return stored;
 }
 
-/** Stores the call and resolves its dead letter, both or neither. */
-function tryOnce(
+interface Tried {
+  outcome: Outcome;
+  uniqueid: string | null;
+}
+
+/**
+ * Stores the call and resolves its dead letter, both or neither. Where others are to be told, the dead letter waits on until
+ * they are: a worker that ends before that leaves it to the next one.
+ */
+async function tryOnce(
   deadLetter: WaitingDeadLetter,
-  { database, rules, billing }: WaitingDeadLettersOptions,
-): Promise<Outcome> {
+  { database, rules, billing, billed }: WaitingDeadLettersOptions,
+): Promise<Tried> {
+  const { id, submittedBy } = deadLetter;
   const admitted = admitKept({ ...deadLetter, contentType: null, edits: {} }, rules);
-  if (admitted.kind === 'decided') return Promise.resolve(admitted.outcome);
-  const submission = inNameOf(deadLetter.submittedBy, admitted);
-  return database.transaction(
-    async (sql): Promise<Outcome> => {
+  const { uniqueid } = admitted;
+  if (admitted.kind === 'decided') return { outcome: admitted.outcome, uniqueid };
+  const submission = inNameOf(submittedBy, admitted);
+  return await database.transaction(
+    async (sql): Promise<Tried> => {
       const [outcome] = await persist(sql, [submission], billing);
-      if (outcome !== undefined && isStored(outcome))
-        await resolveWaiting(sql, deadLetter.id, proofOf(submission));
-      return outcome ?? { kind: 'failed', reason: 'failed', error: 'was not persisted' };
+      if (outcome === undefined) throw new Error('persisting one call had no outcome');
+      if (isStored(outcome))
+        await (billed === undefined ? resolveWaiting(sql, id, uniqueid) : goOnWaiting(sql, id));
+      return { outcome, uniqueid };
     },
     { timeoutMs: TRANSACTION_TIMEOUT_MS },
   );
-}
-
-/** A record never asks, and a correction cannot. */
-function isQuestion({ source, operation, body }: WaitingDeadLetter): boolean {
-  return source === null && operation === 'create' && isValidationRequest(body);
 }
 
 /** Its dead letter is there already, and has its sender. */
@@ -114,4 +127,11 @@ function inNameOf(sender: string, admitted: Exclude<Admitted, { kind: 'decided' 
   if (admitted.kind === 'correction')
     return { ...admitted, correction: { ...admitted.correction, bookedBy: sender }, deadLetter };
   return { ...admitted, call: { ...admitted.call, submittedBy: sender }, deadLetter };
+}
+
+/** False if the others could not be told. */
+async function tell(outcome: Outcome, billed: WaitingDeadLettersOptions['billed']): Promise<boolean> {
+  const messages = billed === undefined ? [] : billedMessagesOf(outcome);
+  if (billed === undefined || messages.length === 0) return true;
+  return (await billed.publish(messages)).every((taking) => taking === 'confirmed');
 }

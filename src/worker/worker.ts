@@ -3,7 +3,7 @@ import type { Config } from '../config.ts';
 import { brokerOf, brokerVariables, databaseOf, databaseVariables } from '../connections.ts';
 import { serveOps } from '../ops/http.ts';
 import type { Logger } from '../ops/logger.ts';
-import { feedsIn } from '../sources-file.ts';
+import { feedsBeside } from '../sources-file.ts';
 import { type Database, databaseReachable, openDatabase, WORKER_NAME } from '../store/database.ts';
 import { readOpenDeadLetters } from '../store/dead-letters/open.ts';
 import { readHeard } from '../store/heard/read.ts';
@@ -27,6 +27,7 @@ export const workerVariables = [
   'IGNORED_PARAMETERS',
   'SOURCES_FILE',
   'REPLY_TO_ALLOW',
+  'BILLED_EXCHANGE',
   'MAX_BODY_BYTES',
   'KEPT_BODY_BYTES',
   'BATCH_SIZE',
@@ -77,7 +78,7 @@ export async function startWorker(
   signal: AbortSignal,
   { acceptsNewUniqueids, version }: StartOptions,
 ): Promise<Worker> {
-  const readFeeds = () => feedsIn(config.SOURCES_FILE);
+  const readFeeds = () => feedsBeside(config.BILLED_EXCHANGE, config.SOURCES_FILE);
   const feeds = new Feeds(readFeeds());
   const address = databaseOf(config);
   const brokers = brokerOf(config);
@@ -101,11 +102,13 @@ export async function startWorker(
     port: config.HTTP_PORT,
     registry: metrics.registry,
     readiness: async () => {
-      const { isConsuming = false, takesReplies = true, waiting = 0 } = consumers?.state() ?? {};
+      const state = consumers?.state();
+      const { isConsuming = false, takesReplies = true, takesBilled = null, waiting = 0 } = state ?? {};
       return {
         consuming: isConsuming,
         database: consumers !== undefined && (await reachable()),
         replies: takesReplies,
+        ...(takesBilled !== null && { billed: takesBilled }),
         ...(waiting > 0 && { waiting }),
       };
     },

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Bill, billFor } from '../../src/domain/bill.ts';
+import { billedMessagesOf } from '../../src/domain/billed-message.ts';
 import type { Outcome } from '../../src/domain/outcome.ts';
 import { lookUp } from '../../src/store/persist/look-up.ts';
 import { persist } from '../../src/store/persist/persist.ts';
@@ -7,6 +8,7 @@ import type { Sql } from '../../src/store/sql.ts';
 import { createReply } from '../../src/worker/reply.ts';
 import { REPLY_RULES } from '../simulation/lane.ts';
 import { BILLING } from '../support/billing.ts';
+import { type Asked, asked } from '../support/correcting.ts';
 import { admitted, type BillingDatabase, billingDatabase, type Parameters } from '../support/persisting.ts';
 import { NO_PROPERTIES } from '../support/requests.ts';
 
@@ -21,7 +23,7 @@ afterAll(async () => {
 });
 
 beforeEach(async () => {
-  await db.execute('truncate cdrs, past_calls');
+  await db.execute('truncate cdrs, past_calls, corrections');
 });
 
 function billOf(outcome: Outcome | undefined): Bill | undefined {
@@ -120,5 +122,33 @@ describe('the reply to a stored call', () => {
       first: ['persist.look-up', 'persist.write-calls'],
       again: ['persist.look-up', 'persist.bills', 'persist.write-calls'],
     });
+  });
+});
+
+describe('a correction', () => {
+  const told = async (one: Asked) => {
+    const [outcome] = await persist(db.sql, [asked(one)], BILLING);
+    return outcome === undefined
+      ? []
+      : billedMessagesOf(outcome).map(({ body }) => JSON.parse(body) as object);
+  };
+
+  it('is told entry by entry, so that the amounts of all add up to what was moved; the call by what it was charged first', async () => {
+    await db.persist([{ cost: '5' }]);
+    const first = { id: 'first', changes: { cost: '3', customer: 2 } };
+    const entry = (id: string, customer: number, charged: string, repeat: boolean) =>
+      expect.objectContaining({ uniqueid: 'u-1', entry: id, customer, charged, repeat });
+    expect(await told(first)).toEqual([
+      entry('first#reversal', 1, '-5', false),
+      entry('first', 2, '2.76', false),
+    ]);
+    expect(await told({ id: 'second', changes: { messages: 4 } })).toEqual([entry('second', 2, '0', false)]);
+    expect(await told(first)).toEqual([
+      entry('first#reversal', 1, '-5', true),
+      entry('first', 2, '2.76', true),
+    ]);
+    expect(await told({ id: 'third' })).toEqual([entry('third', 2, '-2.76', false)]);
+    const [again] = await db.persist([{ cost: '5' }]);
+    expect(toldBy(again)).toMatchObject({ charged: '5', currency: 'USD', invoice: 10, duplicate: true });
   });
 });

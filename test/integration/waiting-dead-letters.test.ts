@@ -48,6 +48,7 @@ it('a dead letter that waited for a row is stored automatically, but not one who
     database: db,
     rules: { ...rules, systemCurrency: 'USD', feeds: new Feeds([FEED]), program: 'worker' },
     billing: BILLING,
+    billed: undefined,
     everyMs: 20,
     log: pino({ level: 'silent' }),
   });
@@ -70,6 +71,7 @@ it('a record that waited is mapped by its feed; one of a feed that this worker d
     database: db,
     rules: { ...rules, systemCurrency: 'USD', feeds: new Feeds([FEED]), program: 'worker' },
     billing: BILLING,
+    billed: undefined,
     everyMs: 20,
     log: pino({ level: 'silent' }),
   });
@@ -97,6 +99,7 @@ it('a dead letter that an operator has corrected is left to him: what came must 
     database: db,
     rules: { ...rules, systemCurrency: 'USD', feeds: new Feeds([FEED]), program: 'worker' },
     billing: BILLING,
+    billed: undefined,
     everyMs: 20,
     log: pino({ level: 'silent' }),
   });

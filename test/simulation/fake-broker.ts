@@ -1,3 +1,4 @@
+import type { BilledMessage } from '../../src/domain/billed-message.ts';
 import type { Reply } from '../../src/worker/ports.ts';
 import { FakeQueue } from './fake-queue.ts';
 import type { Random } from './random.ts';
@@ -7,6 +8,7 @@ import type { Scheduler } from './scheduler.ts';
 export interface BrokerWatcher {
   replied: (id: string, code: string) => void;
   unroutableReply: (id: string) => void;
+  billed: (body: string) => void;
   quarantined: (id: string) => void;
   acknowledged: (id: string) => void;
   violate: (what: string) => void;
@@ -25,6 +27,8 @@ export class FakeBroker {
   blocked = false;
   /** Whether the results exchange has a queue. */
   resultsBound = true;
+  /** Whether the exchange of billed calls is there. */
+  takesBilled = true;
   readonly #watcher: BrokerWatcher;
 
   constructor(scheduler: Scheduler, random: Random, deliveryLimit: number, watcher: BrokerWatcher) {
@@ -37,6 +41,12 @@ export class FakeBroker {
       this.dead.publish(id, request);
       return true;
     });
+  }
+
+  /** Whether a billed message has come to the queue of whoever wants it. */
+  takeBilled({ body }: BilledMessage): boolean {
+    if (this.takesBilled) this.#watcher.billed(body);
+    return this.takesBilled;
   }
 
   /** Where a reply ends up. */

@@ -16,7 +16,7 @@ export interface StoredDeadLetter {
   deaths: number;
   verified: boolean;
   waits_for: string | null;
-  status?: 'dead' | 'resolved';
+  status?: 'dead' | 'resolved' | 'discarded';
   tried?: boolean;
 }
 
@@ -90,8 +90,11 @@ export class FakeDatabase {
       case 'dead-letters.mark-tried':
         return this.#markTried(`${values[0]} ${values[1]}`);
       case 'dead-letters.resolve-tried':
+        return this.#close(`${values[0]} ${values[1]}`, 'resolved');
       case 'dead-letters.merge-tried':
-        return this.#resolve(`${values[0]} ${values[1]}`);
+        return this.#close(`${values[0]} ${values[1]}`, 'discarded');
+      case 'dead-letters.is-resolved':
+        return this.deadLetters.get(`${values[0]} ${values[1]}`)?.status === 'resolved' ? [{}] : [];
       case 'dead-letters.wait-for':
         return this.#waitFor(values.map(String));
       default:
@@ -213,10 +216,10 @@ export class FakeDatabase {
     return [{ id: `${reason} ${digest}` }];
   }
 
-  #resolve(key: string): { id: string }[] {
+  #close(key: string, status: 'resolved' | 'discarded'): { id: string }[] {
     const deadLetter = this.deadLetters.get(key);
     if (deadLetter?.status !== 'dead') return [];
-    deadLetter.status = 'resolved';
+    deadLetter.status = status;
     return [{ id: key }];
   }
 

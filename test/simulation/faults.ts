@@ -19,6 +19,7 @@ const lasting = [
   'database outage',
   'alarm',
   'results unroutable',
+  'billed exchange missing',
   'reference change',
   'row locked',
   'row vetoed',

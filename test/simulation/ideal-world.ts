@@ -1,4 +1,3 @@
-import type { DeadLetter } from '../../src/domain/dead-letter.ts';
 import { HeldRows } from '../../src/store/persist/held-rows.ts';
 import type { Admitted } from '../../src/worker/admission.ts';
 import { Pipeline } from '../../src/worker/pipeline.ts';
@@ -8,7 +7,7 @@ import { NO_PROPERTIES } from '../support/requests.ts';
 import { REPLY_RULES } from './lane.ts';
 import { persisted } from './scheduler.ts';
 
-const deadLetter: DeadLetter = {
+const deadLetter = {
   uniqueid: null,
   scustomer: null,
   machine: null,
@@ -17,7 +16,6 @@ const deadLetter: DeadLetter = {
   cost: null,
   currency: null,
   source: null,
-  operation: 'create',
   body: '',
   digest: '',
   verified: true,

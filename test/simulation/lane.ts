@@ -1,3 +1,5 @@
+import type { Taking } from '../../src/broker/others-exchange.ts';
+import type { BilledMessage } from '../../src/domain/billed-message.ts';
 import type { Manner } from '../../src/domain/held.ts';
 import type { Submission } from '../../src/domain/submission.ts';
 import { backoffMs } from '../../src/retry.ts';
@@ -84,10 +86,12 @@ export class Lane {
       },
       now: () => scheduler.now,
       publish: (replies) => Promise.all(replies.map((reply) => this.#publish(reply))),
+      publishBilled: (messages) => this.#publishBilled(messages),
       acknowledge: (deliveries) => this.#acknowledge(deliveries),
       isLive: (delivery) => this.consumer.isLive(delivery),
       pause: async (cause, attempt) => {
-        if (cause === 'outage') this.#bearOutage();
+        if (cause === 'outage') this.#bearOutage(() => !this.#world.database.down);
+        if (cause === 'billed') this.#bearOutage(() => this.#world.broker.takesBilled);
         const longest = backoffMs(attempt, undefined, () => random.next());
         await this.#process.step(`pauses: ${cause}`, longest);
       },
@@ -117,6 +121,18 @@ export class Lane {
     return end === 'routed' || !reply.mandatory ? 'confirmed' : 'returned';
   }
 
+  /** Each message may be lost, and the confirm of each. */
+  async #publishBilled(messages: readonly BilledMessage[]): Promise<Taking[]> {
+    const { broker, faults } = this.#world;
+    await this.#process.step('sends billed messages');
+    const taken = messages.map((message): Taking => {
+      if (broker.blocked || faults.strikes('publish lost')) return 'failed';
+      return broker.takeBilled(message) ? 'confirmed' : 'refused';
+    });
+    await this.#process.step('waits for their confirms');
+    return taken.map((taking) => (faults.strikes('confirm lost') ? 'failed' : taking));
+  }
+
   #acknowledge(deliveries: readonly SimDelivery[]): void {
     const { faults } = this.#world;
     if (faults.strikes('crash')) this.#process.crash();
@@ -126,11 +142,11 @@ export class Lane {
     if (faults.strikes('crash')) this.#process.crash();
   }
 
-  #bearOutage(): void {
-    const { scheduler, database } = this.#world;
+  #bearOutage(isOver: () => boolean): void {
+    const { scheduler } = this.#world;
     this.#outageSince ??= scheduler.now;
     if (scheduler.now - this.#outageSince < RETURN_AFTER_MS) return;
     this.#outageSince = undefined;
-    this.consumer.returnUntil(() => !database.down);
+    this.consumer.returnUntil(isOver);
   }
 }

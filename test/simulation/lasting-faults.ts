@@ -23,6 +23,9 @@ const happenings: Record<Lasting, Happening> = {
   alarm: forAWhile(({ broker }, isOn) => {
     broker.blocked = isOn;
   }),
+  'billed exchange missing': forAWhile(({ broker }, isOn) => {
+    broker.takesBilled = !isOn;
+  }),
   'results unroutable': forAWhile(({ broker }, isOn) => {
     broker.resultsBound = !isOn;
   }),

@@ -1,3 +1,4 @@
+import { billedMessagesOf } from '../../src/domain/billed-message.ts';
 import type { Submission } from '../../src/domain/submission.ts';
 import { classifyFailure } from '../../src/store/failures.ts';
 import type { Statement } from '../../src/store/sql.ts';
@@ -83,6 +84,29 @@ export const mutants: Readonly<Record<string, Mutant>> = {
         },
       };
     },
+  },
+  'tells what calls were charged before the commit': {
+    mutate: (ports) => ({
+      ...ports,
+      prepare: (entries) => async () => {
+        const told = entries.flatMap((entry) =>
+          entry.kind === 'call'
+            ? billedMessagesOf({ ...ACCEPTED, stored: { ...ACCEPTED.stored, call: entry.call } })
+            : [],
+        );
+        if (told.length > 0) await ports.publishBilled?.(told);
+        return await ports.prepare(entries)();
+      },
+    }),
+  },
+  'acknowledges before others are told what calls were charged': {
+    mutate: (ports) => ({
+      ...ports,
+      publishBilled: async (messages) => {
+        void ports.publishBilled?.(messages);
+        return messages.map(() => 'confirmed');
+      },
+    }),
   },
   'replies before the commit': {
     mutate: (original) => {

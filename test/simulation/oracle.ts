@@ -17,6 +17,8 @@ export class Oracle {
   /** Codes of the replies to a message that reached a queue. */
   readonly #replies = new Map<string, Set<string>>();
   readonly #unroutableReply = new Set<string>();
+  /** Uniqueids of calls that somebody was told of. */
+  readonly #billed = new Set<string>();
   readonly #acknowledged = new Set<string>();
   /** What the broker dead-lettered: kept first, then tried once. */
   readonly #quarantined = new Set<string>();
@@ -52,6 +54,14 @@ export class Oracle {
     this.#quarantined.add(id);
   }
 
+  /** Somebody is told what a call was charged: it must be stored, and with this. */
+  billed(body: string): void {
+    const { uniqueid, charged } = JSON.parse(body) as { uniqueid: string; charged: string };
+    const stored = this.#database?.find(uniqueid)?.charged;
+    if (stored !== charged) this.violate(`${uniqueid} told as charged ${charged}, but stored with ${stored}`);
+    this.#billed.add(uniqueid);
+  }
+
   /** The broker has forgotten a message: it must be answered. */
   acknowledged(id: string): void {
     this.#acknowledged.add(id);
@@ -60,6 +70,9 @@ export class Oracle {
       this.violate(`${id} acknowledged without a reply`);
     const effects = this.#effects(id);
     if (effects.length === 0) this.violate(`${id} acknowledged without an effect`);
+    const uniqueid = this.#submitted.get(id)?.uniqueid;
+    if (effects.join() === '204 stored' && !this.#billed.has(uniqueid ?? ''))
+      this.violate(`${id} acknowledged and nobody told what it was charged`);
   }
 
   /** A call has come into the table: on the terms of this very moment. */
@@ -164,10 +177,27 @@ export class Oracle {
     for (const call of calls) {
       const { uniqueid, fingerprint } = call;
       if (seen.has(uniqueid)) this.violate(`${uniqueid} is stored twice`);
+      if (!this.#billed.has(uniqueid) && !this.#isParked(call))
+        this.violate(`${uniqueid} is stored and nobody was told`);
       seen.add(uniqueid);
       if (!contents.has(`${uniqueid} ${fingerprint}`)) this.violate(`${uniqueid} was never sent like this`);
       if (this.#first.get(uniqueid) !== fingerprint) this.violate(`${uniqueid} lost its first content`);
     }
+  }
+
+  /** Whether a message of this content waits for an operator, whose replay tells of the call. */
+  #isParked({ uniqueid, fingerprint }: StoredCall): boolean {
+    return [...this.#submitted.values()].some(
+      ({ expectation, digest, plainDigest, minimalDigest, ...sent }) => {
+        if (expectation.kind !== 'call' || sent.uniqueid !== uniqueid) return false;
+        return (
+          expectation.fingerprint === fingerprint &&
+          [digest, plainDigest, minimalDigest].some(
+            (one) => this.#database?.deadLetters.get(`poison ${one}`)?.status === 'dead',
+          )
+        );
+      },
+    );
   }
 
   #judgeDeadLetters({ deadLetters }: FakeDatabase): void {

@@ -1,7 +1,6 @@
 import { type DeadLetter, deadLetterOfBytes, minimalDeadLetter } from '../../src/domain/dead-letter.ts';
 import { asDecided, type Submission } from '../../src/domain/submission.ts';
-import { proofOf } from '../../src/store/dead-letters/known.ts';
-import { closeTried, markTried } from '../../src/store/dead-letters/tried.ts';
+import { closeTried, isResolved, markTried } from '../../src/store/dead-letters/tried.ts';
 import { waitFor } from '../../src/store/dead-letters/waiting.ts';
 import { persist } from '../../src/store/persist/persist.ts';
 import type { Sql, Statement } from '../../src/store/sql.ts';
@@ -32,13 +31,15 @@ export async function takeQuarantined(
       await process.request('dead letter', () => persist(within, [submission], rules));
     },
     markTried: ({ digest }) => process.request('mark', () => markTried(within, { reason: 'poison', digest })),
+    isResolved: ({ digest }) =>
+      process.request('question', () => isResolved(within, { reason: 'poison', digest })),
     admit: (request) => process.admit(request),
     closeSkipped: () => Promise.reject(new Error('no record of a feed comes here')),
     persistAndClose: (submission, { digest }) =>
       process.request('transaction', async () => {
         const [outcome] = await persist(within, [submission], rules);
         if (outcome === undefined) return { kind: 'failed', reason: 'poison', error: 'was not persisted' };
-        await closeTried(within, { reason: 'poison', digest }, outcome, proofOf(submission));
+        await closeTried(within, { reason: 'poison', digest }, outcome, submission.uniqueid);
         return outcome;
       }),
     waitFor: (deadLetter, row) =>

@@ -26,18 +26,16 @@ interface Dead {
   from?: string;
   redeliveries?: number;
   replayHeader?: string;
-  correctionHeader?: string;
 }
 
-function deliveryOf({ exchange, reason, from, redeliveries = 0, ...headers }: Dead): Delivery {
+function deliveryOf({ exchange, reason, from, redeliveries = 0, replayHeader }: Dead): Delivery {
   const body = Buffer.from('{"id":"u-1","host":"m-1"}');
   return {
     body,
     bytes: body.length,
     properties: { ...NO_PROPERTIES, routingKey: 'any.key' },
     unreadable: undefined,
-    replayHeader: headers.replayHeader,
-    correctionHeader: headers.correctionHeader,
+    replayHeader,
     exchange,
     redelivered: false,
     deaths: { redeliveries, reason: reason ?? null, exchange: from ?? null },
@@ -64,7 +62,7 @@ async function admitted(dead: Dead, keepsOwnDeaths: boolean) {
     deliveryLimit: 20,
     reachable: () => Promise.resolve(true),
     admit: note('contract'),
-    admitVouched: note('replay'),
+    admitReplay: note('replay'),
     admitRecord: note('feed'),
     feeds: new Feeds([FEED]),
     deadExchange: 'cdrs.dead',

@@ -1,7 +1,7 @@
 import { type DeadReason, deadReasonOf, isStored, type Outcome } from '../../domain/outcome.ts';
 import { type Sql, statement } from '../sql.ts';
 import { keyed } from './insert.ts';
-import { isDone, type Proof } from './known.ts';
+import { isKnownCall } from './known.ts';
 
 /** Identifies a row: there is one per reason and content. */
 export interface DeadLetterKey {
@@ -22,17 +22,24 @@ export async function markTried(sql: Sql, { reason, digest }: DeadLetterKey): Pr
   return (await sql(MARK_TRIED, [reason, digest])).length > 0;
 }
 
-/** What was asked for, by what proves it. */
-const OPERATION = `case when $4::text is null then 'create' else 'update' end`;
+const IS_RESOLVED = statement(
+  'dead-letters.is-resolved',
+  `select id from dead_letters where reason = $1 and digest = ${keyed('$2')} and status = 'resolved'
+     and edits = '{}' and mended_body is null`,
+);
+
+/** Whether the call of a dead letter is stored with what its message says. */
+export async function isResolved(sql: Sql, { reason, digest }: DeadLetterKey): Promise<boolean> {
+  return (await sql(IS_RESOLVED, [reason, digest])).length > 0;
+}
 
 const RESOLVE_TRIED = statement(
   'dead-letters.resolve-tried',
   `
-  with known as materialized (select ${isDone(OPERATION, { uniqueid: '$3::text', entry: '$4::text' })} as holds),
+  with known as materialized (select ${isKnownCall('$3::text')} as holds),
   resolved as (
     update dead_letters d set status = 'resolved', closed_at = now() from known
-    where d.reason = $1 and d.digest = ${keyed('$2')} and d.status = 'dead' and known.holds
-      and (d.operation = 'create') = ($4::text is null))
+    where d.reason = $1 and d.digest = ${keyed('$2')} and d.status = 'dead' and known.holds)
   select settle_assert(holds, 'the call of a dead letter is not stored') as held from known`,
 );
 
@@ -50,16 +57,16 @@ const MERGE_TRIED = statement(
 );
 
 /**
- * Closes a dead letter whose message was tried: resolved if its call is stored or its correction booked, else merged. Throws what the database
+ * Closes a dead letter whose message was tried: resolved if its call is stored, else merged. Throws what the database
  * throws: CDR01 if the call is said to be stored and is not.
  */
 export async function closeTried(
   sql: Sql,
   { reason, digest }: DeadLetterKey,
   outcome: Outcome,
-  { uniqueid, entry }: Proof,
+  uniqueid: string | null,
 ): Promise<void> {
-  if (isStored(outcome)) await sql(RESOLVE_TRIED, [reason, digest, uniqueid, entry]);
+  if (isStored(outcome)) await sql(RESOLVE_TRIED, [reason, digest, uniqueid]);
   else await sql(MERGE_TRIED, [reason, digest, deadReasonOf(outcome, false) ?? outcome.kind]);
 }
 

@@ -1,7 +1,7 @@
 import type { BillingRules, References } from '../../domain/charge.ts';
 import type { Correction } from '../../domain/correction.ts';
 import { movesMoney } from '../../domain/correction.ts';
-import { billOfEntry } from '../../domain/correction-bill.ts';
+import { billsOfCorrection } from '../../domain/correction-bill.ts';
 import {
   AT_THE_SAME_TIME,
   answerOf,
@@ -47,8 +47,9 @@ export async function persistCorrection(
     submission.moves = rowsOf(decision.entries);
     const held = heldForRows(submission.moves, isHeld);
     if (held !== undefined) return held;
-    if (await book(sql, decision, references, billing.openStatuses))
-      return { kind: 'booked', bill: billOfEntry(lastOf(decision.entries)) };
+    const bills = billsOfCorrection(correction.id, decision.entries);
+    if (bills === undefined) throw new Error('a correction was decided without its own entry');
+    if (await book(sql, decision, references, billing.openStatuses)) return { kind: 'booked', ...bills };
     const now = await readCorrectedCall(sql, correction);
     if (now.entries.length !== record.entries.length) submission.isBehind = true;
   }
@@ -123,11 +124,6 @@ async function answer(
   deadLetters.add(outcome, false, deadLetter);
   if (deadLetters.rows.length > 0) await writeDeadLetters(sql, deadLetters, openStatuses);
   return outcome;
-}
-
-function lastOf(entries: readonly [Entry] | readonly [Entry, Entry]): Entry {
-  const [first, second] = entries;
-  return second ?? first;
 }
 
 function rowsOf(entries: readonly Entry[]): MovedRows {

@@ -1,12 +1,14 @@
+import { billsOfCorrection } from '../../domain/correction-bill.ts';
 import { deadLetterRow, type Held, type PersistResult } from '../../domain/held.ts';
 import type { Outcome } from '../../domain/outcome.ts';
 import { type AnswerOnRecord, outcomeOnRecord } from '../../domain/record.ts';
-import { asDecided, entryIdOf, type Replay, type Submission } from '../../domain/submission.ts';
+import { asDecided, type Replay, type Submission } from '../../domain/submission.ts';
 import { mapPairs, pairs } from '../../pairs.ts';
 import type { Database } from '../database.ts';
 import { type ReplayResult, recordReplays } from '../dead-letters/record.ts';
 import { type Sql, statement } from '../sql.ts';
 import { addStoredBills, type Duplicate } from './bills.ts';
+import { readCorrectedCall } from './corrections-look-up.ts';
 import { type PersistContext, persistUnlessHeld } from './persist.ts';
 
 type ReplaySubmission = Submission & { replay: Replay };
@@ -78,7 +80,7 @@ export async function persistReplays(
     persisted.set(plan, outcome);
     if (plan.claim === undefined) continue;
     if (outcome.kind === 'held') held.set(plan.claim.id, outcome);
-    else results.set(plan.claim.id, resultOf(plan.claim, plan.of, outcome));
+    else results.set(plan.claim.id, resultOf(plan.claim, plan.of.uniqueid, outcome));
   }
   await recordReplays(sql, [...results.values()]);
   const outcomes = plans.map((plan): PersistResult | undefined => {
@@ -88,19 +90,26 @@ export async function persistReplays(
     return persisted.get(plan);
   });
   const answers = mapPairs(plans, outcomes, (_, outcome) => outcome);
-  // Second copies are told what their first is.
-  await addStoredBills(sql, repeatsAmong(submissions, answers));
+  await tellSecondCopies(sql, submissions, answers);
   return answers;
 }
 
-function repeatsAmong(
+/** Second copies of replays are told what their first is, and what was charged or moved then. */
+async function tellSecondCopies(
+  sql: Sql,
   submissions: readonly ReplaySubmission[],
   answers: readonly PersistResult[],
-): Map<Duplicate, string> {
-  const repeats = new Map<Duplicate, string>();
-  for (const [{ uniqueid }, answer] of pairs(submissions, answers))
-    if (answer.kind === 'duplicate' && uniqueid !== null) repeats.set(answer, uniqueid);
-  return repeats;
+): Promise<void> {
+  const ofCalls = new Map<Duplicate, string>();
+  for (const [submission, answer] of pairs(submissions, answers)) {
+    if (answer.kind !== 'duplicate' || answer.bill !== undefined) continue;
+    const { correction } = submission.kind === 'call' ? { correction: undefined } : submission;
+    if (correction !== undefined) {
+      const { entries } = await readCorrectedCall(sql, correction);
+      Object.assign(answer, billsOfCorrection(correction.id, entries));
+    } else if (submission.uniqueid !== null) ofCalls.set(answer, submission.uniqueid);
+  }
+  await addStoredBills(sql, ofCalls);
 }
 
 /** The submissions as they were admitted learn what was looked up for them, whatever becomes of the statement that writes. */
@@ -113,26 +122,18 @@ async function persistKept(
     const submissions = plans.map(({ submission }) => submission);
     return await persistUnlessHeld(sql, submissions, context);
   } finally {
-    for (const { submission, of } of plans) learn(of, submission);
-  }
-}
-
-/** What has been looked up for a copy of a submission, which whoever asks next sees on the submission itself. */
-export function learn(own: Submission, copy: Submission): void {
-  if (own.kind === 'call' && copy.kind === 'call') own.call = { ...own.call, cdr: copy.call.cdr };
-  if (own.kind === 'correction' && copy.kind === 'correction') {
-    if (copy.moves !== undefined) own.moves = copy.moves;
-    if (copy.isBehind) own.isBehind = true;
+    for (const { submission, of } of plans)
+      if (submission.kind === 'call' && of.kind === 'call')
+        of.call = { ...of.call, cdr: submission.call.cdr };
   }
 }
 
 function resultOf(
   { id, digest, replays, by }: ReplayClaim,
-  submission: ReplaySubmission,
+  uniqueid: string | null,
   outcome: Outcome,
 ): ReplayResult {
-  const { uniqueid } = submission;
-  return { id, digest, attempt: replays, uniqueid, entry: entryIdOf(submission), by, outcome };
+  return { id, digest, attempt: replays, uniqueid, by, outcome };
 }
 
 /** The JSON that CLAIM builds. Not checked for each batch: a test checks it (test/integration/json-shapes.test.ts). */
@@ -192,7 +193,6 @@ function planFor(submission: ReplaySubmission, found: ReplayClaim | undefined, t
 }
 
 function secondCopy(first: Outcome = { kind: 'superseded' }): Outcome {
-  if (first.kind === 'booked') return { kind: 'duplicate', bill: first.bill };
   return first.kind === 'accepted' ? { kind: 'duplicate' } : first;
 }
 
