@@ -173,16 +173,16 @@ async function tryAgain(database: Database, turn: number): Promise<void> {
   const stored = await parked('poison-stored', 'poison');
   await markTried(sql, stored);
   await verifyDeadLetter(sql, stored);
-  await closeTried(sql, stored, { kind: 'duplicate' }, `least-${turn}`);
+  await closeTried(sql, stored, { kind: 'duplicate' }, { uniqueid: `least-${turn}`, entry: null });
   const refused = await parked('poison-refused', 'poison');
   await markTried(sql, refused);
-  await closeTried(sql, refused, { kind: 'rejected', errors: [] }, null);
+  await closeTried(sql, refused, { kind: 'rejected', errors: [] }, { uniqueid: null, entry: null });
   await parked('waiting', 'failed', 'customer 1');
   for (const { id } of await waitingDeadLetters(sql, [])) {
     await beginTrying(sql, id);
     await goOnWaiting(sql, id);
     await beginTrying(sql, id);
-    await resolveWaiting(sql, id, `least-${turn}`);
+    await resolveWaiting(sql, id, { uniqueid: `least-${turn}`, entry: null });
   }
 }
 

@@ -1,4 +1,5 @@
 import type { ConsumeMessage, MessageProperties } from 'amqplib';
+import { CORRECTION_HEADER } from '../domain/correction-header.ts';
 import type { RequestProperties } from '../domain/properties.ts';
 import { REPLAY_HEADER } from '../domain/replay-header.ts';
 import { ECHO, type GuardedProperties, NOTE } from './decoding/guarded-decoding.ts';
@@ -13,6 +14,8 @@ export interface Delivery {
   readonly unreadable: string | undefined;
   /** The header of a replay, which has its one-time token; '' if it is not a text, undefined without it. */
   readonly replayHeader: string | undefined;
+  /** The same of a correction that an operator has ordered. */
+  readonly correctionHeader: string | undefined;
   readonly exchange: string;
   /** The broker may have delivered it before, to this queue's consumers or to those of the queue that it died in. */
   readonly redelivered: boolean;
@@ -57,7 +60,7 @@ export function keepsOwnDeaths(serverVersion: string): boolean {
 }
 
 /** Characters. A genuine header has about 80. */
-const REPLAY_HEADER_MAX = 255;
+const TOKEN_HEADER_MAX = 255;
 const NO_HEADERS: Readonly<Record<string, unknown>> = Object.freeze({});
 const NEVER_DIED: Deaths = Object.freeze({ redeliveries: 0, reason: null, exchange: null });
 
@@ -82,7 +85,8 @@ export function toDelivery(message: ConsumeMessage, epoch: number): Delivery {
       ...(correlationBytes && { correlationBytes }),
     },
     unreadable: note?.problem ? `invalid message headers: ${note.problem}` : undefined,
-    replayHeader: replayHeaderOf(headers[REPLAY_HEADER]),
+    replayHeader: tokenHeaderOf(headers[REPLAY_HEADER]),
+    correctionHeader: tokenHeaderOf(headers[CORRECTION_HEADER]),
     exchange: fields.exchange,
     redelivered: fields.redelivered || deaths.redeliveries > 0,
     deaths,
@@ -108,9 +112,9 @@ function sentAtOf(value: unknown): number | null {
   return typeof value === 'number' && Number.isSafeInteger(value) && value > 0 ? value * 1000 : null;
 }
 
-function replayHeaderOf(value: unknown): string | undefined {
+function tokenHeaderOf(value: unknown): string | undefined {
   if (value === undefined) return undefined;
-  return typeof value === 'string' && value.length <= REPLAY_HEADER_MAX ? value : '';
+  return typeof value === 'string' && value.length <= TOKEN_HEADER_MAX ? value : '';
 }
 
 function textOf(value: unknown): string | null {

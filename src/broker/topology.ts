@@ -1,3 +1,5 @@
+import { operations } from '../domain/operation.ts';
+
 /** Names of everything that this system has on the broker, and the delivery limit. */
 export interface TopologyNames {
   exchange: string;
@@ -113,7 +115,7 @@ export function topologyOf(
     },
     // A mistyped routing key sends a call to the dead letters instead of nowhere.
     { ...topic(intakeExchange), isInternal: true, arguments: { 'alternate-exchange': deadExchange } },
-    toQueue(intakeExchange, queue, 'cdrs.create.#'),
+    ...operations.map((operation) => toQueue(intakeExchange, queue, `cdrs.${operation}.#`)),
     frontOf(names),
     { kind: 'binding', exchange, to: 'exchange', destination: intakeExchange, routingKey: '#' },
     ...feeds.flatMap((feed) => feedObjects(feed, queue)),

@@ -17,7 +17,7 @@ const PASSWORD_MAX_BYTES = 1024;
 const USERNAME = /^[^\p{Cc}\p{Cs}]{1,255}$/u;
 const SESSION = { name: 'user', statementTimeoutMs: 10_000 };
 
-/** `user`: who may submit calls, work on dead letters, or look at them. */
+/** `user`: who may submit calls, correct them by message, work on dead letters, or look at them. */
 export function registerUser(program: Command): void {
   const user = program.command('user').description('Manage users and roles');
   registerAdd(user);
@@ -33,8 +33,8 @@ function registerAdd(user: Command): void {
     .description('Create or update a user; the password comes from standard input or a prompt')
     .requiredOption('--role <role>', `one of ${ROLES.join(', ')}`)
     .option('--change-role', 'allow a new role for an existing user')
-    .option('--machine <machine...>', 'confine a system user to calls of these machines')
-    .option('--customer <id...>', 'confine a system user to calls of these customers')
+    .option('--machine <machine...>', 'confine a system or commerce user to calls of these machines')
+    .option('--customer <id...>', 'confine a system or commerce user to calls of these customers')
     .option('--every <time>', 'how often a system user is heard of at least: 15m, 2h; none for no alarm')
     .addOption(new Option('--any-machine', 'lift the confinement to machines').conflicts('machine'))
     .addOption(new Option('--any-customer', 'lift the confinement to customers').conflicts('customer'))
@@ -44,6 +44,7 @@ function registerAdd(user: Command): void {
       'cdr-ingest user add alice --role operator',
       'cdr-ingest user add switch-1 --role system --machine switch-1 < password.txt',
       'cdr-ingest user add switch-1 --role system --any-machine',
+      'cdr-ingest user add shop --role commerce --customer 1',
       'cdr-ingest user add switch-1 --role system --every 15m',
     ],
     environment: databaseVariables,
@@ -123,8 +124,10 @@ async function disable(name: string): Promise<void> {
 
 /** The changes to a user's confinement. Throws ConfigError for a machine or customer that no call can have. */
 function confinementOf({ role, machine, customer, anyMachine, anyCustomer }: AddOptions) {
-  if ((machine ?? customer) !== undefined && role !== 'system')
-    throw new ConfigError(`--machine, --customer: expected a user with role system, got role ${role}`);
+  if ((machine ?? customer) !== undefined && role !== 'system' && role !== 'commerce')
+    throw new ConfigError(
+      `--machine, --customer: expected a user with role system or commerce, got role ${role}`,
+    );
   const { shape } = parameters;
   const wrongMachine = machine?.find((one) => !shape.machine.safeParse(one).success);
   if (wrongMachine !== undefined)

@@ -3,8 +3,9 @@ import type { Config } from '../config.ts';
 import type { BillingRules } from '../domain/charge.ts';
 import { ignoredNames } from '../domain/ignored.ts';
 import { countingBody } from '../domain/kept.ts';
-import { codeOf, type Outcome } from '../domain/outcome.ts';
+import { codeOf, isFirst, type Outcome } from '../domain/outcome.ts';
 import { responsesTo } from '../domain/reply.ts';
+import { entryIdOf } from '../domain/submission.ts';
 import type { Database } from '../store/database.ts';
 import { readReplayable } from '../store/dead-letters/mark.ts';
 import { classifyFailure, describeFailure } from '../store/failures.ts';
@@ -27,6 +28,7 @@ import { asSelected } from './chunk.ts';
 import { type Correction, correctionOnRecord } from './correction.ts';
 import { type Skipped, withCorrections } from './corrections.ts';
 import { Heartbeat } from './heartbeat.ts';
+import { entryIdFor } from './message.ts';
 import { halvesOf, partsOf, transactionsOf } from './portions.ts';
 
 export interface DryRunContext {
@@ -167,17 +169,22 @@ async function tryPart(
   const { rows, skipped: unsendable } = withCorrections(unchanged, correction);
   skipped.push(...unsendable);
   const submissions = rows.map(({ properties, ...row }) => {
-    const kept = { ...row, ...countingBody(row), contentType: properties.contentType ?? null };
+    const kept = {
+      ...row,
+      ...countingBody(row),
+      contentType: properties.contentType ?? null,
+      messageId: entryIdFor({ properties, ...row }),
+    };
     // No dead letter is written: the row itself is one.
     return { ...admitKept(kept, rules), deadLetter: () => null };
   });
   const { outcomes, moved } = await persistAndLook(sql, submissions, billing);
-  const moves = new Map(moved.map((move) => [move.uniqueid, move]));
+  const moves = new Map(moved.map((move) => [move.of, move]));
   return rows.flatMap((row, index) => {
     const [outcome, submission] = [outcomes[index], submissions[index]];
     if (outcome === undefined || submission === undefined) return [];
     const uniqueid = submission.kind === 'call' ? submission.call.cdr.uniqueid : row.uniqueid;
-    return [triedLetter(row.id, uniqueid, outcome, moves.get(uniqueid ?? ''))];
+    return [triedLetter(row.id, uniqueid, outcome, moves.get(entryIdOf(submission) ?? uniqueid ?? ''))];
   });
 }
 
@@ -193,7 +200,7 @@ function triedLetter(
   outcome: Outcome,
   move: MovedCall | undefined,
 ): TriedLetter {
-  const moved = outcome.kind === 'accepted' ? move : undefined;
+  const moved = isFirst(outcome) ? move : undefined;
   return {
     id,
     uniqueid,

@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import { problemOfId } from '../domain/correction.ts';
 import { correctedBody, countingBody } from '../domain/kept.ts';
+import type { Operation } from '../domain/operation.ts';
 import { RECORD_HEAD_BYTES, RECORD_TYPE, recordEdits, writeRecordReplay } from '../domain/record-replay.ts';
 import { tokenHashOf, writeReplayHeader } from '../domain/replay-header.ts';
 import type { Mark, Replayable } from '../store/dead-letters/mark.ts';
@@ -12,6 +14,8 @@ export interface ReplayMessage {
   contentType: string | null;
   replyTo: string | null;
   correlationId: string | null;
+  /** Of a correction, whose entry gets it as its id. */
+  messageId: string | null;
   /** The trace of the original message (W3C Trace Context). */
   traceparent?: string;
 }
@@ -23,7 +27,7 @@ export function newToken(): string {
 
 /** The next attempt of a dead letter: the message to publish, and the mark that makes the worker accept its token. */
 export function nextAttempt(row: Replayable, token: string): { mark: Mark; message: ReplayMessage } {
-  const { id, replays, edits, mendedBody, status, properties, uniqueid } = row;
+  const { id, replays, edits, mendedBody, status, operation, properties, uniqueid } = row;
   const { body: text, contentType } = replayBody(row);
   const body = Buffer.from(text);
   const { replyTo = null, correlationId, messageId, traceparent } = properties;
@@ -33,18 +37,34 @@ export function nextAttempt(row: Replayable, token: string): { mark: Mark; messa
       body,
       replayHeader: writeReplayHeader({ deadLetter: id, attempt: replays + 1, token }),
       contentType,
-      routingKey: routingKeyOf(properties),
+      routingKey: routingKeyOf(operation, properties),
       replyTo,
       // The same fallbacks as in the first reply.
       correlationId: correlationId || messageId || uniqueid,
+      messageId: entryIdFor(row),
       ...(traceparent !== undefined && { traceparent }),
     },
   };
 }
 
 /** What a replay is sent with. An unroutable call had a mistyped routing key: it gets the right one. */
-export function routingKeyOf({ routingKey = '' }: Replayable['properties']): string {
-  return /^cdrs\.create(\.|$)/.test(routingKey) ? routingKey : 'cdrs.create';
+export function routingKeyOf(operation: Operation, { routingKey = '' }: Replayable['properties']): string {
+  const key = `cdrs.${operation}`;
+  return routingKey === key || routingKey.startsWith(`${key}.`) ? routingKey : key;
+}
+
+/**
+ * The id that the entry of a correction gets, null for a call: that of its message. One without a fit id gets its dead
+ * letter's, the same in each replay, so that it is booked once all the same.
+ */
+export function entryIdFor({
+  id,
+  operation,
+  properties,
+}: Pick<Replayable, 'id' | 'operation' | 'properties'>): string | null {
+  if (operation === 'create') return null;
+  const { messageId = null } = properties;
+  return problemOfId(messageId) === null ? messageId : `dead-letter-${id}`;
 }
 
 /** A record is mapped again by the worker, so that mending the sources file mends what died of it. */

@@ -203,6 +203,6 @@ function failedSteps(view: StepsView): string[] {
 
 function unroutableStep(routingKey: string | null | undefined): string {
   const sent = routingKey ? `with the routing key ${shown(routingKey)}` : 'without a routing key';
-  const to = routingKeyOf({ routingKey: routingKey ?? '' });
+  const to = routingKeyOf('create', { routingKey: routingKey ?? '' });
   return `It was sent ${sent}, which nothing takes: mend that at the switch (cdrs.create or cdrs.create.MACHINE). A replay sends it to ${to}.`;
 }

@@ -27,6 +27,7 @@ function outgoing({
   contentType,
   replyTo,
   correlationId,
+  messageId,
 }: ReplayMessage): OutgoingMessage {
   return {
     exchange: defaultNames.exchange,
@@ -38,6 +39,7 @@ function outgoing({
       ...(contentType === null ? {} : { contentType }),
       ...(replyTo === null ? {} : { replyTo }),
       ...(correlationId === null ? {} : { correlationId }),
+      ...(messageId === null ? {} : { messageId }),
     },
   };
 }

@@ -28,6 +28,11 @@ export function recordDigest(source: string, body: Buffer, bytes: number): strin
   return hash('sha256', Buffer.concat([Buffer.from(`feed ${source} ${bytes}\n`), body]), 'hex');
 }
 
+/** The same for a correction: what it asks for and its message_id are part of its content. */
+export function correctionDigest(digest: string, operation: string, messageId: string): string {
+  return hash('sha256', `${operation} ${digest} ${messageId}`, 'hex');
+}
+
 interface Pair {
   name: string;
   hasValue: boolean;

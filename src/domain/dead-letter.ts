@@ -1,9 +1,17 @@
 import type { Fields } from './body.ts';
-import { bytesDigest, type Content, contentDigest, leftoversIn, recordDigest } from './content.ts';
+import {
+  bytesDigest,
+  type Content,
+  contentDigest,
+  correctionDigest,
+  leftoversIn,
+  recordDigest,
+} from './content.ts';
 import { parameters } from './contract.ts';
 import { type KeptBody, keepReadable, keepUnreadable } from './dead-letter-body.ts';
 import { readLoosely } from './loose.ts';
 import { maskCallText, maskCutText, maskText } from './masking.ts';
+import { type Operation, operationOf } from './operation.ts';
 import { type KeptProperties, keptProperties, type RequestProperties } from './properties.ts';
 import { clean, cut } from './text.ts';
 
@@ -23,6 +31,8 @@ export interface DeadLetter {
   currency: string | null;
   /** The feed that it came by; null for a message that speaks the contract. */
   source: string | null;
+  /** What it asks for, by its routing key. */
+  operation: Operation;
   /** Of a feed the native record, else the parameters as JSON or the text that could not be read. */
   body: string;
   /**
@@ -48,12 +58,14 @@ export function deadLetterOf(
   properties: RequestProperties,
   verified: boolean,
 ): DeadLetter {
+  const operation = operationOf(properties.routingKey);
   return {
-    ...factsOf(fields),
+    ...factsOf(fields, operation),
     ...keepReadable(fields, leftoversIn(content)),
     source: null,
+    operation,
     verified,
-    digest: contentDigest(content),
+    digest: digestFor(contentDigest(content), operation, properties),
     properties: keptProperties(properties),
   };
 }
@@ -79,13 +91,15 @@ export function deadLetterOfBytes(
   keptBytes: number,
 ): DeadLetter {
   const told = { ...readLoosely(beginningOf(body, keptBytes)), ...fields };
+  const operation = operationOf(properties.routingKey);
   return {
-    ...factsOf(told),
+    ...factsOf(told, operation),
     ...(told.cost === undefined && NO_MONEY),
     ...keepUnreadable(body, bytes, keptBytes),
     source: null,
+    operation,
     verified: false,
-    digest: bytesDigest(body, bytes),
+    digest: digestFor(bytesDigest(body, bytes), operation, properties),
     properties: keptProperties(properties),
   };
 }
@@ -110,10 +124,11 @@ export function deadLetterOfRecord(
   verified: boolean,
 ): DeadLetter {
   return {
-    ...factsOf({ ...fields, auth_username: submittedBy }),
+    ...factsOf({ ...fields, auth_username: submittedBy }, 'create'),
     ...(!hasMoney && NO_MONEY),
     ...kept,
     source,
+    operation: 'create',
     verified,
     digest: recordDigest(source, body, bytes),
     properties: keptProperties(properties),
@@ -152,9 +167,10 @@ export function minimalDeadLetter(body: Buffer, bytes: number, source: string | 
   const masked = (bytes > start.length ? maskCutText(start) : maskText(start)).text;
   const shown = Buffer.from(masked, 'latin1').toString('hex');
   return {
-    ...factsOf({}),
+    ...factsOf({}, 'create'),
     ...NO_MONEY,
     source,
+    operation: 'create',
     verified: false,
     body: `${bytes} bytes, as hex: ${shown}`,
     altered: [''],
@@ -163,15 +179,30 @@ export function minimalDeadLetter(body: Buffer, bytes: number, source: string | 
   };
 }
 
-function factsOf(fields: Fields) {
+/** The same body may ask for a void or an update, and a correction sent again with another id is another one. */
+function digestFor(
+  digest: string,
+  operation: Operation,
+  { messageId }: Pick<RequestProperties, 'messageId'>,
+): string {
+  return operation === 'create' ? digest : correctionDigest(digest, operation, messageId ?? '');
+}
+
+function factsOf(fields: Fields, operation: Operation) {
+  const isCall = operation === 'create';
   return {
     uniqueid: uniqueidOf(fields),
-    scustomer: idOf(fields.scustomer),
+    scustomer: idOf(isCall ? fields.scustomer : fields.customer),
     machine: textOf(fields.machine),
     searchKeys: searchKeysOf(fields),
     submittedBy: textOf(fields.auth_username),
-    ...moneyOf(fields),
+    ...(isCall || hasBoth(fields) ? moneyOf(fields) : NO_MONEY),
   };
+}
+
+/** What a correction does not say stays as it is: it is no default. */
+function hasBoth({ cost, currency }: Fields): boolean {
+  return cost !== undefined && cost !== '' && currency !== undefined && currency !== '';
 }
 
 const SEARCHED = ['uniqueid', 'callid', 'snumber', 'cnumber', 'dnumber'] as const;

@@ -1,5 +1,7 @@
 import { type Fields, readBody } from './body.ts';
 import { isDecimal, type ParameterName, parameterNames, parameters } from './contract.ts';
+import { changeNames } from './correction-contract.ts';
+import type { Operation } from './operation.ts';
 
 /** What an operator corrected, by name: the value in place of the one received, null for a parameter that is taken out. */
 export type Edits = Readonly<Record<string, string | null>>;
@@ -11,6 +13,12 @@ export const editableNames = parameterNames.filter(
 
 export function isEditable(name: string): name is ParameterName {
   return (editableNames as string[]).includes(name);
+}
+
+/** What can be set of a message that asks for this; nothing of a void. */
+export function isEditableOf(operation: Operation, name: string): boolean {
+  if (operation === 'create') return isEditable(name);
+  return operation === 'update' && (changeNames as readonly string[]).includes(name);
 }
 
 /** A call of the contract as its dead letter keeps it. */

@@ -1,4 +1,4 @@
-import type { Correction } from './correction.ts';
+import type { CorrectingOperation, Correction } from './correction.ts';
 import type { DeadLetter } from './dead-letter.ts';
 import type { Call } from './decide.ts';
 import type { Outcome } from './outcome.ts';
@@ -22,6 +22,8 @@ interface Admission {
   deadLetter: () => DeadLetter | null;
   /** Only of replays. */
   replay?: Replay;
+  /** Only of corrections that operators have ordered. */
+  order?: OrderToken;
   /** The feed that it came by; none for a message that speaks the contract. */
   source?: string;
   /** By the counter of that feed; null where there is none, or its number cannot be read. */
@@ -75,6 +77,11 @@ export interface Replay {
   tokenHash: string;
 }
 
+/** The id of the entry that a correction becomes; null for everything else. */
+export function entryIdOf(submission: Submission): string | null {
+  return submission.kind === 'correction' ? submission.correction.id : null;
+}
+
 /** validation=1: the sender only asks. Corrections never do. */
 export function isValidationOnly(submission: Submission): boolean {
   switch (submission.kind) {
@@ -89,13 +96,21 @@ export function isValidationOnly(submission: Submission): boolean {
   }
 }
 
+/** The order of an operator that a message claims to belong to; believed where the hash of its one-time token is found. */
+export interface OrderToken {
+  id: string;
+  operation: CorrectingOperation;
+  /** Hex. */
+  tokenHash: string;
+}
+
 /** A message whose outcome is known, with what its reply and its dead letter need. */
 export function asDecided(
   outcome: Outcome,
   message: Pick<Submission, 'uniqueid' | 'deadLetter'> &
-    Partial<Pick<Submission, 'replay' | 'cleaned'> & Pick<CorrectionSubmission, 'correction'>>,
+    Partial<Pick<Submission, 'replay' | 'order' | 'cleaned'> & Pick<CorrectionSubmission, 'correction'>>,
 ): DecidedSubmission {
-  const { uniqueid, deadLetter, replay, correction, cleaned = 0 } = message;
+  const { uniqueid, deadLetter, replay, order, correction, cleaned = 0 } = message;
   const submission: DecidedSubmission = {
     kind: 'decided',
     outcome,
@@ -105,5 +120,9 @@ export function asDecided(
     cleaned,
     ...(correction && { correction }),
   };
-  return replay === undefined ? submission : { ...submission, replay };
+  return {
+    ...submission,
+    ...(replay !== undefined && { replay }),
+    ...(order !== undefined && { order }),
+  };
 }

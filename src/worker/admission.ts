@@ -1,29 +1,27 @@
 import type { AuthResult, SetAside } from '../auth/verifier.ts';
-import type { Body, Fields } from '../domain/body.ts';
+import type { Fields } from '../domain/body.ts';
 import { fingerprint, toCdr } from '../domain/cdr.ts';
 import { type Confinement, isReadablyOutside } from '../domain/confinement.ts';
-import { leftoversIn } from '../domain/content.ts';
-import { type DeadLetter, uniqueidOf } from '../domain/dead-letter.ts';
 import type { Call } from '../domain/decide.ts';
-import type { IgnoredNames } from '../domain/ignored.ts';
-import { MASK, shownName } from '../domain/masking.ts';
-import type { Outcome } from '../domain/outcome.ts';
-import type { Submission } from '../domain/submission.ts';
+import type { Operation } from '../domain/operation.ts';
 import { clean } from '../domain/text.ts';
 import { type ParameterError, validate } from '../domain/validate.ts';
-import { deadLetterFor, decode, type KeepingRules, parse, type Request } from './request.ts';
+import type { Role } from '../store/users.ts';
+import { checkCorrection } from './correction-admission.ts';
+import {
+  type Admitted,
+  operationFor,
+  type ParsedRequest,
+  type ReadingRules,
+  refuse,
+  reject,
+} from './refusal.ts';
+import { deadLetterFor, parse, type Request } from './request.ts';
+
+export type { Admitted, ReadingRules } from './refusal.ts';
 
 /** Whether a sender is who it says: at once where that is known, later where a slow hash must be computed. */
 export type Verify<Result = AuthResult> = (username: string, password: string) => Result | Promise<Result>;
-
-/** A submission as it is admitted: nothing of it is kept yet. */
-export type Admitted = { deadLetter: () => DeadLetter } & Submission;
-
-/** What admission needs to know about a call whose sender is verified elsewhere. */
-export interface ReadingRules extends KeepingRules {
-  ignored: IgnoredNames;
-  systemCurrency: string;
-}
 
 export interface AdmissionRules extends ReadingRules {
   verify: Verify;
@@ -31,14 +29,14 @@ export interface AdmissionRules extends ReadingRules {
 
 /** The role that may submit calls (docs/interface.md, section 1). */
 export const SUBMITTER = 'system';
+/** The role that each kind of message takes. */
+const ROLE_FOR: Readonly<Record<Operation, Role>> = {
+  create: SUBMITTER,
+  update: 'commerce',
+  void: 'commerce',
+};
 const VERIFIED = true;
 const UNVERIFIED = false;
-
-/** A request that has been parsed. */
-interface ParsedRequest {
-  body: Body;
-  request: Request;
-}
 
 /**
  * Bytes to call: decode, parse, authenticate, check against the contract. 401 and 402 come before any 400 about
@@ -69,7 +67,7 @@ function authenticate<Result, Then>(
   const username = credential(body.fields, 'auth_username');
   const password = credential(body.fields, 'auth_password');
   if (username === undefined || password === undefined)
-    return checkCall({ body, request }, '', rules, UNVERIFIED);
+    return check({ body, request }, '', rules, UNVERIFIED);
   const sender = verify(clean(username), password);
   // Parsed again afterwards: while it waits only its bytes are kept.
   if (sender instanceof Promise)
@@ -87,18 +85,25 @@ function credential(fields: Fields, name: 'auth_username' | 'auth_password'): st
 function authorize(parsed: ParsedRequest, sender: AuthResult, rules: ReadingRules): Admitted {
   if (sender.kind === 'unauthenticated')
     return refuse(parsed, { kind: 'unauthenticated' }, rules, UNVERIFIED);
-  if (sender.role !== SUBMITTER) return refuse(parsed, { kind: 'forbidden' }, rules, VERIFIED);
-  const admitted = checkCall(parsed, sender.username, rules, VERIFIED, sender.confinement);
+  if (sender.role !== ROLE_FOR[operationFor(parsed.request)])
+    return refuse(parsed, { kind: 'forbidden' }, rules, VERIFIED);
+  const admitted = check(parsed, sender.username, rules, VERIFIED, sender.confinement);
   admitted.sender = sender.username;
   return admitted;
 }
 
-/** A call that somebody vouches for has it stored: a validation request (validation=1) is a call then. */
-export function admitVouchedCall(request: Request, rules: ReadingRules): Admitted {
+/** A message that somebody vouches for. Calls are stored: a validation request (validation=1) is a call then. */
+export function admitVouched(request: Request, rules: ReadingRules): Admitted {
   const body = parse(request, rules.maxBodyBytes);
-  if (body.kind === 'unreadable') return checkCall({ body, request }, '', rules, UNVERIFIED);
-  const fields = { ...body.fields, auth_username: 'kept', auth_password: 'kept', validation: '0' };
-  return checkCall({ body: { kind: 'fields', fields }, request }, '', rules, UNVERIFIED);
+  if (body.kind === 'unreadable') return check({ body, request }, '', rules, UNVERIFIED);
+  const isCall = operationFor(request) === 'create';
+  const fields = {
+    ...body.fields,
+    auth_username: 'kept',
+    auth_password: 'kept',
+    ...(isCall && { validation: '0' }),
+  };
+  return check({ body: { kind: 'fields', fields }, request }, '', rules, UNVERIFIED);
 }
 
 /** A message with something in place of credentials that is none. */
@@ -108,16 +113,29 @@ export function refuseUnvouched(request: Request, rules: ReadingRules): Admitted
 }
 
 /**
- * Checks a call against the contract.
+ * Checks a message against its contract.
  *
  * @param confinement of its sender; what is readably outside of it is refused before anything else that is wrong
  */
+function check(
+  parsed: ParsedRequest,
+  sender: string,
+  rules: ReadingRules,
+  isVerified: boolean,
+  confinement: Confinement | null = null,
+): Admitted {
+  const operation = operationFor(parsed.request);
+  return operation === 'create'
+    ? checkCall(parsed, sender, rules, isVerified, confinement)
+    : checkCorrection(parsed, { operation, sender, confinement, isVerified }, rules);
+}
+
 function checkCall(
   parsed: ParsedRequest,
   submittedBy: string,
   rules: ReadingRules,
   isVerified: boolean,
-  confinement: Confinement | null = null,
+  confinement: Confinement | null,
 ): Admitted {
   const { body, request } = parsed;
   const refuseFor = (errors: readonly ParameterError[]) =>
@@ -142,42 +160,5 @@ function checkCall(
     // Parsed again where one is written, which is seldom: what was parsed must not stay while the message is in hand.
     deadLetter: () => deadLetterFor(request, rules, isVerified),
     cleaned: validation.cleaned,
-  };
-}
-
-/** The rest of a password with an unescaped & is a parameter's name: a refusal does not repeat it. */
-function reject(
-  parsed: ParsedRequest,
-  errors: readonly ParameterError[],
-  rules: ReadingRules,
-  isVerified: boolean,
-): Admitted {
-  // A body at fault as a whole may have any number of names, and none of them is repeated.
-  const isWhole = parsed.body.kind === 'unreadable' && parsed.body.key === '';
-  const leftovers = isWhole ? new Set() : shownLeftovers(parsed.request, rules.maxBodyBytes);
-  const told = errors.map((error) => (leftovers.has(error.key) ? { ...error, key: MASK } : error));
-  return refuse(parsed, { kind: 'rejected', errors: told }, rules, isVerified);
-}
-
-function shownLeftovers(request: Request, maxBodyBytes: number): Set<string> {
-  const decoded = decode(request, maxBodyBytes);
-  return new Set(decoded.kind === 'text' ? [...leftoversIn(decoded)].map(shownName) : []);
-}
-
-function refuse(
-  { body, request }: ParsedRequest,
-  outcome: Outcome,
-  rules: ReadingRules,
-  isVerified: boolean,
-): Admitted {
-  const { validation } = body.fields;
-  const deadLetter = () => deadLetterFor(request, rules, isVerified);
-  return {
-    kind: 'decided',
-    outcome,
-    validationOnly: validation === 1 || validation === '1',
-    uniqueid: body.kind === 'fields' ? uniqueidOf(body.fields) : deadLetter().uniqueid,
-    deadLetter,
-    cleaned: 0,
   };
 }

@@ -25,6 +25,7 @@ import { admitRecord } from './feed-admission.ts';
 import type { Feeds } from './feeds.ts';
 import type { Heard } from './heard.ts';
 import type { Metrics } from './metrics.ts';
+import { admitOrder } from './order-admission.ts';
 import { createQueueAdmission } from './queue-admission.ts';
 import { openQueueWorker, type QueueWorker, type SharedOptions } from './queue-worker.ts';
 import { RecordedFeeds } from './recorded-feeds.ts';
@@ -221,7 +222,10 @@ function openQueueWorkers(
         admitRecord: (request, feed) => admitRecord(request, feed, rules),
         deadExchange: names.deadExchange,
         keepsOwnDeaths: () => keepsOwnDeaths(serverVersion),
-        admitReplay: (delivery) => admitReplay(delivery, delivery.replayHeader, rules),
+        admitVouched: (delivery) =>
+          delivery.correctionHeader === undefined
+            ? admitReplay(delivery, delivery.replayHeader, rules)
+            : admitOrder(delivery, delivery.correctionHeader, rules),
         persist,
         isLive: (delivery) => deadQueue.consumer.isLive(delivery),
         onUnkeepable: (description) => deadQueue.observe({ kind: 'unkeepable', description }),

@@ -18,7 +18,8 @@ import { deadLetterFor, type KeepingRules } from './request.ts';
 export interface DeadQueueOptions extends QuarantineOptions {
   /** Of the queue that calls come from. */
   deliveryLimit: number;
-  admitReplay: (delivery: Delivery) => Admitted;
+  /** A replay, or what an operator has ordered: it has a one-time token in place of credentials. */
+  admitVouched: (delivery: Delivery) => Admitted;
   feeds: Pick<FeedLookup, 'feedOf'>;
   /** The exchange that the broker dead-letters to. */
   deadExchange: string;
@@ -71,8 +72,8 @@ export function createDeadQueueAdmission(
     }
   }
 
-  async function admitDeadReplay(delivery: Delivery, redeliveries: number): Promise<Submission> {
-    const admitted = options.admitReplay(delivery);
+  async function admitDeadVouched(delivery: Delivery, redeliveries: number): Promise<Submission> {
+    const admitted = options.admitVouched(delivery);
     const reason = delivery.deaths.reason === null ? 'unroutable' : 'poison';
     const persist = async (submission: Submission) => outcomeOf((await options.persist([submission]))[0]);
     const outcome = await inTurn(() =>
@@ -95,18 +96,18 @@ export function createDeadQueueAdmission(
     const { deaths } = delivery;
     const redeliveries = redeliveriesSince(deaths, options.deliveryLimit);
     const origin = originOf(delivery, options);
-    // Replays come by the exchange of the contract, so that this header means nothing in a record.
+    // What operators send comes by the exchange of the contract, so that these headers mean nothing in a record.
     if (origin !== undefined) return admitOfFeed(delivery, origin, redeliveries);
-    const isReplay = delivery.replayHeader !== undefined;
+    const isVouched = delivery.replayHeader !== undefined || delivery.correctionHeader !== undefined;
     const isHarmless = redeliveries < ENDED_WORKERS;
     if (isHarmless && HARMLESS_DEATHS.has(deaths.reason ?? '')) {
-      if (isReplay) return options.admitReplay(delivery);
+      if (isVouched) return options.admitVouched(delivery);
       // One password at a time: those that come from switches now go first.
       return deaths.reason === 'rejected'
         ? inTurn(async () => options.admit(delivery))
         : options.admit(delivery);
     }
-    if (isReplay) return admitDeadReplay(delivery, redeliveries);
+    if (isVouched) return admitDeadVouched(delivery, redeliveries);
     if (isHarmless && deaths.reason === null)
       return admitUnroutable(delivery, () => deadLetterFor(delivery, options.keeping, false));
     return admitPoison(delivery, redeliveries);

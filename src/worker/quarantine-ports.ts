@@ -5,6 +5,7 @@ import type { Skipped } from '../domain/submission.ts';
 import { backoffMs, sleep } from '../retry.ts';
 import type { Feed } from '../sources/feed.ts';
 import type { Database } from '../store/database.ts';
+import { proofOf } from '../store/dead-letters/known.ts';
 import {
   closeSkipped,
   closeTried,
@@ -55,7 +56,7 @@ export function quarantinePorts(options: QuarantineOptions): QuarantinePorts {
         async (within): Promise<Outcome> => {
           const [outcome] = await persist(within, [submission], billing);
           if (outcome === undefined) return { kind: 'failed', reason: 'poison', error: 'was not persisted' };
-          await closeTried(within, keyOf(deadLetter), outcome, submission.uniqueid);
+          await closeTried(within, keyOf(deadLetter), outcome, proofOf(submission));
           return outcome;
         },
         { timeoutMs: TRANSACTION_TIMEOUT_MS },

@@ -6,6 +6,7 @@ import { admitSoon, type Verify } from './admission.ts';
 import { admitRecord, type RecordRules } from './feed-admission.ts';
 import { unknownFeedDeadLetter } from './feed-dead-letter.ts';
 import type { FeedLookup } from './feeds.ts';
+import { admitOrder } from './order-admission.ts';
 import type { Arrival } from './ports.ts';
 import type { RecordedFeeds } from './recorded-feeds.ts';
 import { admitReplay, type ReplayRules } from './replay-admission.ts';
@@ -27,10 +28,11 @@ export function createQueueAdmission({
   rules,
 }: QueueAdmissionOptions): (delivery: Delivery) => Arrival | Promise<Arrival> {
   const admitOfContract = (delivery: Delivery) => {
-    const { replayHeader } = delivery;
-    return replayHeader === undefined
+    const { replayHeader, correctionHeader } = delivery;
+    if (replayHeader !== undefined) return admitReplay(delivery, replayHeader, rules);
+    return correctionHeader === undefined
       ? admitSoon(delivery, rules)
-      : admitReplay(delivery, replayHeader, rules);
+      : admitOrder(delivery, correctionHeader, rules);
   };
   /** By another exchange: of a feed that is on record, or somebody's own that is bound to the contract's. */
   const admitOfOther = (delivery: Delivery, source: string | undefined) =>

@@ -1,4 +1,5 @@
 import { correctedBody, type Edits } from '../domain/kept.ts';
+import type { Operation } from '../domain/operation.ts';
 import {
   RECORD_HEAD_BYTES,
   RECORD_TYPE,
@@ -9,7 +10,7 @@ import {
 import { readReplayHeader, tokenHashOf } from '../domain/replay-header.ts';
 import type { ParameterError } from '../domain/validate.ts';
 import { maskedParameters } from '../sources/mask.ts';
-import { type Admitted, admitVouchedCall, type ReadingRules, refuseUnvouched } from './admission.ts';
+import { type Admitted, admitVouched, type ReadingRules, refuseUnvouched } from './admission.ts';
 import { admitVouchedRecord } from './feed-admission.ts';
 import type { FeedLookup } from './feeds.ts';
 import { deadLetterFor, decode, type Request } from './request.ts';
@@ -30,8 +31,7 @@ export function admitReplay(request: Request, header: unknown, rules: ReplayRule
   if (replayHeader === null) return refuseUnvouched(request, rules);
   const { deadLetter: id, attempt, token } = replayHeader;
   const record = recordIn(request, rules.maxBodyBytes);
-  const admitted =
-    record === null ? admitVouchedCall(request, rules) : admitRecordReplay(record, request, rules);
+  const admitted = record === null ? admitVouched(request, rules) : admitRecordReplay(record, request, rules);
   return {
     ...admitted,
     // Only of a forged one: nothing in it is known to be of a feed.
@@ -78,6 +78,9 @@ function rejected(errors: readonly ParameterError[], request: Request, rules: Re
 export interface KeptMessage {
   /** The feed that it came by; null for a call of the contract. */
   source: string | null;
+  operation: Operation;
+  /** The id that the entry of a correction gets. */
+  messageId: string | null;
   /** The one that counts: an operator may have replaced it. */
   body: string;
   /** Of the original message. */
@@ -86,18 +89,21 @@ export interface KeptMessage {
 }
 
 /** A dead letter as admission would read it in a replay. */
-export function admitKept({ source, body, contentType, edits }: KeptMessage, rules: ReplayRules): Admitted {
+export function admitKept(
+  { source, operation, messageId, body, contentType, edits }: KeptMessage,
+  rules: ReplayRules,
+): Admitted {
   const kept = correctedBody({ body, contentType }, edits);
   const bytes = Buffer.from(source === null ? kept.body : body);
   const properties = {
     contentType: source === null ? kept.contentType : RECORD_TYPE,
     replyTo: null,
     correlationId: null,
-    messageId: null,
-    routingKey: '',
+    messageId,
+    routingKey: `cdrs.${operation}`,
   };
   const request = { body: bytes, bytes: bytes.length, properties };
   return source === null
-    ? admitVouchedCall(request, rules)
+    ? admitVouched(request, rules)
     : admitRecordReplay({ source, edits: recordEdits(edits), text: body }, request, rules);
 }

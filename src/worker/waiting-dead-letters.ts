@@ -6,6 +6,7 @@ import type { Submission } from '../domain/submission.ts';
 import type { Logger } from '../ops/logger.ts';
 import { sleep } from '../retry.ts';
 import type { Database } from '../store/database.ts';
+import { type Proof, proofOf } from '../store/dead-letters/known.ts';
 import {
   beginTrying,
   goOnWaiting,
@@ -67,13 +68,13 @@ async function tryEach(options: WaitingDeadLettersOptions): Promise<number> {
   for (const deadLetter of await waitingDeadLetters(sql, sources)) {
     if (!(await beginTrying(sql, deadLetter.id))) continue;
     const { id, row } = deadLetter;
-    // Its sender asked only for validation: only an operator may make a call of it. A record never asks.
-    if (deadLetter.source === null && isValidationRequest(deadLetter.body)) continue;
+    // Its sender asked only for validation: only an operator may make a call of it.
+    if (isQuestion(deadLetter)) continue;
     try {
-      const { outcome, uniqueid } = await tryOnce(deadLetter, options);
+      const { outcome, proof } = await tryOnce(deadLetter, options);
       if (isStored(outcome) && (await tell(outcome, options.billed))) {
         stored += 1;
-        if (options.billed !== undefined) await resolveWaiting(sql, id, uniqueid);
+        if (options.billed !== undefined) await resolveWaiting(sql, id, proof);
       }
       options.log.info(
         { deadLetter: id, row, outcome: outcome.kind },
@@ -93,7 +94,8 @@ async function tryEach(options: WaitingDeadLettersOptions): Promise<number> {
 
 interface Tried {
   outcome: Outcome;
-  uniqueid: string | null;
+  /** That it is stored or booked. */
+  proof: Proof;
 }
 
 /**
@@ -106,19 +108,24 @@ async function tryOnce(
 ): Promise<Tried> {
   const { id, submittedBy } = deadLetter;
   const admitted = admitKept({ ...deadLetter, contentType: null, edits: {} }, rules);
-  const { uniqueid } = admitted;
-  if (admitted.kind === 'decided') return { outcome: admitted.outcome, uniqueid };
+  const proof = proofOf(admitted);
+  if (admitted.kind === 'decided') return { outcome: admitted.outcome, proof };
   const submission = inNameOf(submittedBy, admitted);
   return await database.transaction(
     async (sql): Promise<Tried> => {
       const [outcome] = await persist(sql, [submission], billing);
       if (outcome === undefined) throw new Error('persisting one call had no outcome');
       if (isStored(outcome))
-        await (billed === undefined ? resolveWaiting(sql, id, uniqueid) : goOnWaiting(sql, id));
-      return { outcome, uniqueid };
+        await (billed === undefined ? resolveWaiting(sql, id, proof) : goOnWaiting(sql, id));
+      return { outcome, proof };
     },
     { timeoutMs: TRANSACTION_TIMEOUT_MS },
   );
+}
+
+/** A record never asks, and a correction cannot. */
+function isQuestion({ source, operation, body }: WaitingDeadLetter): boolean {
+  return source === null && operation === 'create' && isValidationRequest(body);
 }
 
 /** Its dead letter is there already, and has its sender. */

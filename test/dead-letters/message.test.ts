@@ -12,6 +12,7 @@ const row: Replayable = {
   uniqueid: 'u-1',
   scustomer: 9,
   source: null,
+  operation: 'create',
   body: '{"auth_username":"switch","uniqueid":"u-1","scustomer":9,"cost":"1.50"}',
   mendedBody: null,
   properties: { routingKey: 'cdrs.create.m' },

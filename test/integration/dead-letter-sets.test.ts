@@ -193,7 +193,12 @@ describe('a discarded dead letter', () => {
     await sent(false);
     await db.execute(`update dead_letters set reason = 'poison'`);
     const { digest } = admitted(refused('again')).deadLetter();
-    await closeTried(db.sql, { reason: 'poison', digest }, { kind: 'rejected', errors: [] }, null);
+    await closeTried(
+      db.sql,
+      { reason: 'poison', digest },
+      { kind: 'rejected', errors: [] },
+      { uniqueid: null, entry: null },
+    );
     expect(await reopenDeadLetters(db.sql, {}, { by: 'boss', why: 'why', program: 'command' })).toEqual({
       kind: 'done',
       count: 0,
@@ -213,13 +218,16 @@ describe('no dead letter becomes resolved whose call is not stored', () => {
     [
       'as the result of a replay',
       (id, uniqueid) =>
-        recordReplays(db.sql, [{ id, digest, attempt: 1, uniqueid, by: 'boss', outcome: ACCEPTED }]),
+        recordReplays(db.sql, [
+          { id, digest, attempt: 1, uniqueid, entry: null, by: 'boss', outcome: ACCEPTED },
+        ]),
     ],
     [
       'after it was tried',
-      (_id, uniqueid) => closeTried(db.sql, { reason: 'rejected', digest }, { kind: 'duplicate' }, uniqueid),
+      (_id, uniqueid) =>
+        closeTried(db.sql, { reason: 'rejected', digest }, { kind: 'duplicate' }, { uniqueid, entry: null }),
     ],
-    ['after it waited for a row', (id, uniqueid) => resolveWaiting(db.sql, id, uniqueid)],
+    ['after it waited for a row', (id, uniqueid) => resolveWaiting(db.sql, id, { uniqueid, entry: null })],
   ])('%s', async (what, resolve) => {
     await db.persist([refused('lost'), { uniqueid: 'there' }]);
     if (what.includes('replay'))
@@ -236,7 +244,7 @@ describe('no dead letter becomes resolved whose call is not stored', () => {
     await db.persist([refused('lost')]);
     await db.execute(`insert into past_calls (uniqueid, fingerprint) values ('past', '\\x00')`);
     const [{ id = '' } = {}] = await db.rows('select id::text from dead_letters');
-    await resolveWaiting(db.sql, id ?? '', 'past');
+    await resolveWaiting(db.sql, id ?? '', { uniqueid: 'past', entry: null });
     expect(await status()).toEqual(['resolved']);
   });
 });

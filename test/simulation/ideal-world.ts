@@ -1,3 +1,4 @@
+import type { DeadLetter } from '../../src/domain/dead-letter.ts';
 import { HeldRows } from '../../src/store/persist/held-rows.ts';
 import type { Admitted } from '../../src/worker/admission.ts';
 import { Pipeline } from '../../src/worker/pipeline.ts';
@@ -7,7 +8,7 @@ import { NO_PROPERTIES } from '../support/requests.ts';
 import { REPLY_RULES } from './lane.ts';
 import { persisted } from './scheduler.ts';
 
-const deadLetter = {
+const deadLetter: DeadLetter = {
   uniqueid: null,
   scustomer: null,
   machine: null,
@@ -16,6 +17,7 @@ const deadLetter = {
   cost: null,
   currency: null,
   source: null,
+  operation: 'create',
   body: '',
   digest: '',
   verified: true,

@@ -1,5 +1,6 @@
 import { type DeadLetter, deadLetterOfBytes, minimalDeadLetter } from '../../src/domain/dead-letter.ts';
 import { asDecided, type Submission } from '../../src/domain/submission.ts';
+import { proofOf } from '../../src/store/dead-letters/known.ts';
 import { closeTried, isResolved, markTried } from '../../src/store/dead-letters/tried.ts';
 import { waitFor } from '../../src/store/dead-letters/waiting.ts';
 import { persist } from '../../src/store/persist/persist.ts';
@@ -39,7 +40,7 @@ export async function takeQuarantined(
       process.request('transaction', async () => {
         const [outcome] = await persist(within, [submission], rules);
         if (outcome === undefined) return { kind: 'failed', reason: 'poison', error: 'was not persisted' };
-        await closeTried(within, { reason: 'poison', digest }, outcome, submission.uniqueid);
+        await closeTried(within, { reason: 'poison', digest }, outcome, proofOf(submission));
         return outcome;
       }),
     waitFor: (deadLetter, row) =>

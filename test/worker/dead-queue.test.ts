@@ -26,16 +26,18 @@ interface Dead {
   from?: string;
   redeliveries?: number;
   replayHeader?: string;
+  correctionHeader?: string;
 }
 
-function deliveryOf({ exchange, reason, from, redeliveries = 0, replayHeader }: Dead): Delivery {
+function deliveryOf({ exchange, reason, from, redeliveries = 0, ...headers }: Dead): Delivery {
   const body = Buffer.from('{"id":"u-1","host":"m-1"}');
   return {
     body,
     bytes: body.length,
     properties: { ...NO_PROPERTIES, routingKey: 'any.key' },
     unreadable: undefined,
-    replayHeader,
+    replayHeader: headers.replayHeader,
+    correctionHeader: headers.correctionHeader,
     exchange,
     redelivered: false,
     deaths: { redeliveries, reason: reason ?? null, exchange: from ?? null },
@@ -62,7 +64,7 @@ async function admitted(dead: Dead, keepsOwnDeaths: boolean) {
     deliveryLimit: 20,
     reachable: () => Promise.resolve(true),
     admit: note('contract'),
-    admitReplay: note('replay'),
+    admitVouched: note('replay'),
     admitRecord: note('feed'),
     feeds: new Feeds([FEED]),
     deadExchange: 'cdrs.dead',

@@ -1,3 +1,4 @@
+import { operations } from '../../domain/operation.ts';
 import type { TopologyReport } from '../declare.ts';
 import {
   type BindingObject,
@@ -10,7 +11,10 @@ import { type Health, healthOf, notChecked } from './health.ts';
 import { type ManagedRouting, queuesFor, type Routing } from './routing.ts';
 
 /** Keys that switches use, and one that nothing is bound to. */
-const CALL_KEYS = ['cdrs.create', 'cdrs.create.machine.1'];
+const KEYS_OF_CONTRACT = operations.flatMap((operation) => [
+  `cdrs.${operation}`,
+  `cdrs.${operation}.machine.1`,
+]);
 const MISTYPED_KEY = 'mistyped.key';
 
 /**
@@ -19,7 +23,7 @@ const MISTYPED_KEY = 'mistyped.key';
  */
 function arrives(routing: ManagedRouting, { exchange, queue, deadQueue }: TopologyNames): boolean {
   return (
-    CALL_KEYS.every((key) => queuesFor(routing, exchange, key).has(queue)) &&
+    KEYS_OF_CONTRACT.every((key) => queuesFor(routing, exchange, key).has(queue)) &&
     queuesFor(routing, exchange, MISTYPED_KEY).has(deadQueue)
   );
 }

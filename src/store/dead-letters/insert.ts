@@ -1,5 +1,6 @@
 import type { Difference } from '../../domain/cdr.ts';
 import type { DeadLetter } from '../../domain/dead-letter.ts';
+import type { Operation } from '../../domain/operation.ts';
 import { type DeadReason, deadReasonOf, type Outcome } from '../../domain/outcome.ts';
 import { type ResponseEntry, responsesTo } from '../../domain/reply.ts';
 import { clean, cut, shorten } from '../../domain/text.ts';
@@ -9,7 +10,7 @@ export const keyed = (digest: string) => `letter_digest(decode(${digest}, 'hex')
 
 const RECORD = `reason text, uniqueid text, scustomer int, machine text, submitted_by text, verified boolean,
   responses jsonb, body text, altered text[], digest text, properties jsonb, differences jsonb, error text, deaths int,
-  cost numeric, currency char(3), waits_for text, source text, answer_key text, search_keys text[], is_new boolean`;
+  cost numeric, currency char(3), waits_for text, source text, operation text, answer_key text, search_keys text[], is_new boolean`;
 
 /** The dead letters of a batch, as JSON. */
 export const lettersIn = (json: string) =>
@@ -27,9 +28,9 @@ const IS_SENT_AGAIN = `d.status = 'discarded' and not d.closed_for_good
  */
 export const insertDeadLetters = `
   insert into dead_letters as d (reason, uniqueid, scustomer, machine, submitted_by, verified, responses, body, altered,
-    digest, properties, differences, error, deaths, cost, currency, waits_for, source, answer_key, search_keys)
+    digest, properties, differences, error, deaths, cost, currency, waits_for, source, operation, answer_key, search_keys)
   select reason, uniqueid, scustomer, machine, submitted_by, verified, responses, body, altered, keyed, properties,
-    differences, error, deaths, cost, currency, waits_for, source, answer_key, search_keys
+    differences, error, deaths, cost, currency, waits_for, source, operation, answer_key, search_keys
   from letter order by reason, keyed
   on conflict (reason, digest) do update set
     deaths = d.deaths + excluded.deaths,
@@ -72,6 +73,7 @@ interface DeadLetterRow {
   currency: string | null;
   waits_for: string | null;
   source: string | null;
+  operation: Operation;
   answer_key: string;
   search_keys: readonly string[];
   is_new: boolean;

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import type { Edits } from '../../domain/kept.ts';
+import type { Operation } from '../../domain/operation.ts';
 import type { DeadReason } from '../../domain/outcome.ts';
 import { type DeadLetterStatus, deadLetterStatuses } from '../../domain/record.ts';
 import { type ChosenLetter, type Run, seenNow } from '../replays/create.ts';
@@ -15,6 +16,8 @@ export interface Replayable {
   scustomer: number | null;
   /** The feed that it came by; null for a call of the contract. */
   source: string | null;
+  /** What its message asked for. */
+  operation: Operation;
   body: string;
   /** The text with which an operator replaced the body; null if it stands as it came. */
   mendedBody: string | null;
@@ -53,7 +56,7 @@ export async function selectLetters(
 
 const READ_REPLAYABLE = statement(
   'dead-letters.read-replayable',
-  `select d.id::text as id, d.reason, d.status, d.uniqueid, d.scustomer, d.source, d.body,
+  `select d.id::text as id, d.reason, d.status, d.uniqueid, d.scustomer, d.source, d.operation, d.body,
      d.mended_body as "mendedBody", d.altered, d.verified, d.properties, d.edits,
      d.submitted_by as "submittedBy", d.replays, ${seenNow} as seen
    from unnest($1::bigint[]) as wanted(id) join dead_letters d using (id)`,

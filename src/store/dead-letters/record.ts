@@ -1,8 +1,8 @@
-import { codeOf, deadReasonOf, isStored, type Outcome } from '../../domain/outcome.ts';
+import { codeOf, deadReasonOf, isFirst, isStored, type Outcome } from '../../domain/outcome.ts';
 import { responsesTo } from '../../domain/reply.ts';
 import { type Sql, statement } from '../sql.ts';
 import { answerKeyOf } from './insert.ts';
-import { isKnownCall } from './known.ts';
+import { isDone } from './known.ts';
 
 /** The result of one replay. */
 export interface ReplayResult {
@@ -12,6 +12,8 @@ export interface ReplayResult {
   attempt: number;
   /** Of the call, as it would be stored. */
   uniqueid: string | null;
+  /** Of a correction: its entry, as it would be booked. */
+  entry: string | null;
   /** The operator. */
   by: string;
   outcome: Outcome;
@@ -27,9 +29,9 @@ const RECORD = statement(
   'persist.record-replays',
   `
 with result as materialized (
-  select r.*, own.verified, other.id as other
+  select r.*, own.verified, own.operation, other.id as other
   from unnest($2::bigint[]) as given(id)
-  join json_to_recordset($1::json) as r(id bigint, digest text, attempt int, by text, stored boolean, uniqueid text,
+  join json_to_recordset($1::json) as r(id bigint, digest text, attempt int, by text, stored boolean, uniqueid text, entry text,
     reason text, code text, responses jsonb, answer_key text, differences jsonb, error text) using (id)
   join dead_letters own on own.id = r.id
   left join lateral (
@@ -62,7 +64,8 @@ told as (
     'responses', case when reason is not null then responses end))
   from result)
 select settle_assert((select count(*) from moved) = (select count(*) from result), 'another worker persisted a replay')
-  and settle_assert(not exists (select from result r where r.reason is null and not ${isKnownCall('r.uniqueid')}),
+  and settle_assert(not exists (select from result r where r.reason is null and not
+    ${isDone('r.operation', { uniqueid: 'r.uniqueid', entry: 'r.entry' })}),
     'the call of a replay is not stored') as held`,
 );
 
@@ -91,10 +94,10 @@ function distinct(results: readonly ReplayResult[]): { first: ReplayResult[]; re
 }
 
 /** The columns that a result changes; few if the call is stored. */
-function rowOf({ id, attempt, uniqueid, by, digest, outcome }: ReplayResult) {
-  const persisted = { id, attempt, by, code: codeOf(outcome), stored: outcome.kind === 'accepted' };
+function rowOf({ id, attempt, uniqueid, entry, by, digest, outcome }: ReplayResult) {
+  const persisted = { id, attempt, by, code: codeOf(outcome), stored: isFirst(outcome) };
   // Only a stored call resolves its row. After any other answer the row stays open.
-  if (isStored(outcome)) return { ...persisted, uniqueid };
+  if (isStored(outcome)) return { ...persisted, uniqueid, entry };
   const responses = responsesTo(outcome);
   const reason = deadReasonOf(outcome, false) ?? 'failed';
   return {

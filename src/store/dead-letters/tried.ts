@@ -1,7 +1,7 @@
 import { type DeadReason, deadReasonOf, isStored, type Outcome } from '../../domain/outcome.ts';
 import { type Sql, statement } from '../sql.ts';
 import { keyed } from './insert.ts';
-import { isKnownCall } from './known.ts';
+import { isDone, type Proof } from './known.ts';
 
 /** Identifies a row: there is one per reason and content. */
 export interface DeadLetterKey {
@@ -33,13 +33,17 @@ export async function isResolved(sql: Sql, { reason, digest }: DeadLetterKey): P
   return (await sql(IS_RESOLVED, [reason, digest])).length > 0;
 }
 
+/** What was asked for, by what proves it. */
+const OPERATION = `case when $4::text is null then 'create' else 'update' end`;
+
 const RESOLVE_TRIED = statement(
   'dead-letters.resolve-tried',
   `
-  with known as materialized (select ${isKnownCall('$3::text')} as holds),
+  with known as materialized (select ${isDone(OPERATION, { uniqueid: '$3::text', entry: '$4::text' })} as holds),
   resolved as (
     update dead_letters d set status = 'resolved', closed_at = now() from known
-    where d.reason = $1 and d.digest = ${keyed('$2')} and d.status = 'dead' and known.holds)
+    where d.reason = $1 and d.digest = ${keyed('$2')} and d.status = 'dead' and known.holds
+      and (d.operation = 'create') = ($4::text is null))
   select settle_assert(holds, 'the call of a dead letter is not stored') as held from known`,
 );
 
@@ -57,16 +61,16 @@ const MERGE_TRIED = statement(
 );
 
 /**
- * Closes a dead letter whose message was tried: resolved if its call is stored, else merged. Throws what the database
+ * Closes a dead letter whose message was tried: resolved if its call is stored or its correction booked, else merged. Throws what the database
  * throws: CDR01 if the call is said to be stored and is not.
  */
 export async function closeTried(
   sql: Sql,
   { reason, digest }: DeadLetterKey,
   outcome: Outcome,
-  uniqueid: string | null,
+  { uniqueid, entry }: Proof,
 ): Promise<void> {
-  if (isStored(outcome)) await sql(RESOLVE_TRIED, [reason, digest, uniqueid]);
+  if (isStored(outcome)) await sql(RESOLVE_TRIED, [reason, digest, uniqueid, entry]);
   else await sql(MERGE_TRIED, [reason, digest, deadReasonOf(outcome, false) ?? outcome.kind]);
 }
 

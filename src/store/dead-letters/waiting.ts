@@ -1,8 +1,9 @@
 import { customerRow, invoiceRow } from '../../domain/held.ts';
+import type { Operation } from '../../domain/operation.ts';
 import { lockedRows } from '../persist/row-locks.ts';
 import { type Sql, statement } from '../sql.ts';
 import { keyed } from './insert.ts';
-import { isKnownCall } from './known.ts';
+import { isDone, type Proof } from './known.ts';
 
 /** A dead letter of a call that waited too long for a locked row. */
 export interface WaitingDeadLetter {
@@ -11,7 +12,9 @@ export interface WaitingDeadLetter {
   row: string;
   /** The feed that it came by; null for a call of the contract. */
   source: string | null;
+  operation: Operation;
   body: string;
+  messageId: string | null;
   /** Never null: only calls of verified senders wait. */
   submittedBy: string;
 }
@@ -20,7 +23,8 @@ export interface WaitingDeadLetter {
 const WAITING = statement(
   'dead-letters.waiting',
   `
-  select distinct on (waits_for) id::text as id, waits_for as row, source, body, submitted_by as "submittedBy"
+  select distinct on (waits_for) id::text as id, waits_for as row, source, operation, body,
+    properties ->> 'messageId' as "messageId", submitted_by as "submittedBy"
   from dead_letters
   where waits_for is not null and tried_at is null and status = 'dead' and verified and altered = '{}'
     and edits = '{}' and mended_body is null
@@ -68,18 +72,22 @@ export async function goOnWaiting(sql: Sql, id: string): Promise<void> {
   await sql(WAIT_ON, [id]);
 }
 
+/** What was asked for, by what proves it. */
+const OPERATION = `case when $3::text is null then 'create' else 'update' end`;
+
 const RESOLVE = statement(
   'dead-letters.resolve-waiting',
-  `with known as materialized (select ${isKnownCall('$2::text')} as holds),
+  `with known as materialized (select ${isDone(OPERATION, { uniqueid: '$2::text', entry: '$3::text' })} as holds),
    resolved as (
      update dead_letters d set status = 'resolved', closed_at = now() from known
-     where d.id = $1::bigint and d.status = 'dead' and known.holds)
+     where d.id = $1::bigint and d.status = 'dead' and known.holds
+       and (d.operation = 'create') = ($3::text is null))
    select settle_assert(holds, 'the call of a dead letter is not stored') as held from known`,
 );
 
 /** Resolves a dead letter whose call has been stored. Throws what the database throws: CDR01 if it is not. */
-export async function resolveWaiting(sql: Sql, id: string, uniqueid: string | null): Promise<void> {
-  await sql(RESOLVE, [id, uniqueid]);
+export async function resolveWaiting(sql: Sql, id: string, { uniqueid, entry }: Proof): Promise<void> {
+  await sql(RESOLVE, [id, uniqueid, entry]);
 }
 
 const WAIT_FOR = statement(

@@ -1,8 +1,10 @@
 import { customerRow, type Held, invoiceRow, nothingHeld, type PersistResult } from '../../domain/held.ts';
 import type { Submission } from '../../domain/submission.ts';
-import { isLockTimeout, LockedTable, unmovedRows } from '../failures.ts';
+import { mapPairs, pairs } from '../../pairs.ts';
+import { describeFailure, isLockTimeout, LockedTable, unmovedRows } from '../failures.ts';
 import type { Sql } from '../sql.ts';
 import type { Attempts, LimitedAttempt } from './attempts.ts';
+import { inTurn } from './corrections-in-turn.ts';
 import type { HeldRows } from './held-rows.ts';
 import type { Lookup } from './look-up.ts';
 import type { PersistBatch } from './read-ahead.ts';
@@ -48,16 +50,53 @@ export function createPersistAroundLocks(
 ): PersistBatch {
   const around = new AroundLocks(attempts, rows, limits, now);
   return async (submissions, lookup, manner = 'ordinary') => {
+    const way = manner === 'brief' ? around.brief : around.plain;
     const persisted =
       manner === 'alone'
         ? await around.alone(submissions)
-        : await around.together(submissions, manner === 'brief' ? around.brief : around.plain, lookup);
+        : await apart(submissions, (part) => around.together(part, way, lookup));
     for (const outcome of persisted) {
       if (outcome.kind !== 'held' || outcome.row === null) continue;
       if (!rows.isHeld(outcome.row)) rows.refuse(outcome.row, outcome.why);
     }
     return persisted;
   };
+}
+
+/**
+ * Persists the corrections of a batch one by one after everything else, so that one that fails undoes and repeats nothing. A
+ * failure that comes after something was persisted ends only its own message's try, which waits to be tried alone.
+ */
+async function apart(
+  submissions: readonly Submission[],
+  persist: (part: readonly Submission[]) => Promise<PersistResult[]>,
+): Promise<PersistResult[]> {
+  const [single, together] = [submissions.filter(isSingle), submissions.filter((one) => !isSingle(one))];
+  if (single.length === 0) return await persist(submissions);
+  const results = new Map<Submission, PersistResult>();
+  const note = (part: readonly Submission[], persisted: readonly PersistResult[]) => {
+    for (const [submission, result] of pairs(part, persisted)) results.set(submission, result);
+  };
+  if (together.length > 0) note(together, await persist(together));
+  let hasPersisted = together.length > 0;
+  const corrected = await inTurn(single, async (submission) => {
+    try {
+      const [result] = await persist([submission]);
+      hasPersisted = true;
+      return result ?? { kind: 'held', row: null, why: 'was not persisted' };
+    } catch (error) {
+      if (!hasPersisted) throw error;
+      return { kind: 'held', row: null, why: describeFailure(error) };
+    }
+  });
+  note(single, corrected);
+  const inOrder = submissions.map((submission) => results.get(submission));
+  return mapPairs(submissions, inOrder, (_, result) => result);
+}
+
+/** An operator's order is answered in a transaction of its own, also where its message is refused. */
+function isSingle({ kind, order }: Submission): boolean {
+  return kind === 'correction' || order !== undefined;
 }
 
 /** A way of trying a batch. */
@@ -175,12 +214,16 @@ class AroundLocks {
   }
 }
 
-/** Every row that the calls of a batch may move, and the rows of its replays. */
+/** Every row that the calls and corrections of a batch may move, and the rows of its replays. */
 function rowsOf(submissions: readonly Submission[], openStatuses: readonly string[]): RowIds {
   const customers = new Set<number>();
   const invoiced = new Set<number>();
   const invoices = new Set<number>();
   for (const submission of submissions) {
+    if (submission.kind === 'correction') {
+      for (const id of submission.moves?.customers ?? []) customers.add(id);
+      for (const id of submission.moves?.invoices ?? []) invoices.add(id);
+    }
     if (submission.kind !== 'call') continue;
     const { scustomer, invoice, update_balance, update_invoices } = submission.call.cdr;
     if (update_balance === 1) customers.add(scustomer);

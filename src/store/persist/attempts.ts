@@ -1,10 +1,12 @@
 import type { BillingRules } from '../../domain/charge.ts';
 import type { HeldBy, PersistResult } from '../../domain/held.ts';
 import type { Submission } from '../../domain/submission.ts';
+import { mapPairs, pairs } from '../../pairs.ts';
 import type { Database } from '../database.ts';
 import { type Sql, statement } from '../sql.ts';
+import { isOrder, persistOrder } from './corrections-orders.ts';
 import type { Lookup } from './look-up.ts';
-import { persistUnlessHeld } from './persist.ts';
+import { type PersistContext, persistUnlessHeld } from './persist.ts';
 import { hasReplays, persistWithReplays } from './replays.ts';
 
 /** The ways of trying a batch. */
@@ -23,6 +25,24 @@ export type LimitedAttempt = (submissions: readonly Submission[], isHeld: HeldBy
 
 const SET_FOR_TRANSACTION = statement('persist.set-for-transaction', 'select set_config($1, $2, true)');
 
+/** What operators have ordered in a transaction each, everything else as usual. */
+async function persistWithOrders(
+  { sql, transaction }: Pick<Database, 'sql' | 'transaction'>,
+  submissions: readonly Submission[],
+  context: PersistContext,
+  timeoutMs: number,
+): Promise<PersistResult[]> {
+  const orders = submissions.filter(isOrder);
+  if (orders.length === 0) return await persistUnlessHeld(sql, submissions, context);
+  const others = submissions.filter((submission) => !isOrder(submission));
+  const persisted = await persistUnlessHeld(sql, others, context);
+  const results = new Map<Submission, PersistResult>(pairs(others, persisted));
+  for (const order of orders)
+    results.set(order, await transaction((within) => persistOrder(within, order, context), { timeoutMs }));
+  const inOrder = submissions.map((submission) => results.get(submission));
+  return mapPairs(submissions, inOrder, (_, result) => result);
+}
+
 /** Attempts on a real database. */
 export function attemptsOn(
   database: Pick<Database, 'sql' | 'transaction'>,
@@ -37,7 +57,7 @@ export function attemptsOn(
   ) =>
     hasReplays(submissions)
       ? persistWithReplays(on, submissions, { billing, isHeld }, timeoutMs)
-      : persistUnlessHeld(on.sql, submissions, { billing, isHeld, lookup });
+      : persistWithOrders(on, submissions, { billing, isHeld, lookup }, timeoutMs);
   return {
     sql: database.sql,
     openStatuses: billing.openStatuses,

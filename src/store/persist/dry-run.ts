@@ -1,13 +1,16 @@
 import type { BillingRules } from '../../domain/charge.ts';
-import type { Outcome } from '../../domain/outcome.ts';
-import type { Submission } from '../../domain/submission.ts';
+import { REVERSAL } from '../../domain/entry.ts';
+import { isFirst, type Outcome } from '../../domain/outcome.ts';
+import { entryIdOf, type Submission } from '../../domain/submission.ts';
+import { pairs } from '../../pairs.ts';
 import type { Database } from '../database.ts';
 import { type Sql, statement } from '../sql.ts';
 import { persist } from './persist.ts';
 
-/** What a stored call has moved. */
+/** What a stored call has moved, or a correction: of an update the difference that it makes to whom it charges now. */
 export interface MovedCall {
-  uniqueid: string;
+  /** The uniqueid of the call; of a correction the id of its entry. */
+  of: string;
   customer: number;
   charged: string;
   currency: string;
@@ -22,12 +25,23 @@ export interface MovedCall {
 
 const MOVED = statement(
   'dry-run.moved',
-  `select uniqueid, scustomer as customer, trim_scale(charged)::text as charged, customer_currency as currency,
+  `select uniqueid as of, scustomer as customer, trim_scale(charged)::text as charged, customer_currency as currency,
      case update_invoices when 1 then invoice end as invoice, update_invoices = 1 and invoice is null as uninvoiced,
      case when update_invoices = 1 then trim_scale(case when invoice is null then cost + tax
        else invoice_cost + invoice_tax end)::text end as billed,
      case when update_invoices = 1 then coalesce(invoice_currency, currency) end as "billedCurrency"
    from cdrs where uniqueid = any(array(select json_array_elements_text($1::json)))`,
+);
+
+const MOVED_BY_ENTRIES = statement(
+  'dry-run.moved-by-entries',
+  `select e.id as of, e.customer, trim_scale(sum(m.charged))::text as charged, e.customer_currency as currency, e.invoice,
+     e.late as uninvoiced, trim_scale(case when e.late then e.cost + e.tax
+       else sum(m.invoice_cost + m.invoice_tax) filter (where m.invoice = e.invoice) end)::text as billed,
+     case when e.late then e.currency else e.invoice_currency end as "billedCurrency"
+   from corrections e join corrections m on m.uniqueid = e.uniqueid and m.customer = e.customer
+     and m.id in (e.id, e.id || '${REVERSAL}')
+   where e.id = any(array(select json_array_elements_text($1::json))) group by e.id`,
 );
 
 /** Ends a transaction that must not be kept. */
@@ -61,8 +75,10 @@ export async function persistAndLook(
   billing: BillingRules,
 ): Promise<{ outcomes: Outcome[]; moved: MovedCall[] }> {
   const outcomes = await persist(sql, submissions, billing);
-  const stored = submissions.flatMap((submission, index) =>
-    submission.kind === 'call' && outcomes[index]?.kind === 'accepted' ? [submission.call.cdr.uniqueid] : [],
-  );
-  return { outcomes, moved: await sql<MovedCall>(MOVED, [JSON.stringify(stored)]) };
+  const first = pairs(submissions, outcomes).flatMap(([one, outcome]) => (isFirst(outcome) ? [one] : []));
+  const calls = first.flatMap((one) => (one.kind === 'call' ? [one.call.cdr.uniqueid] : []));
+  const entries = first.flatMap((one) => entryIdOf(one) ?? []);
+  const moved = await sql<MovedCall>(MOVED, [JSON.stringify(calls)]);
+  if (entries.length > 0) moved.push(...(await sql<MovedCall>(MOVED_BY_ENTRIES, [JSON.stringify(entries)])));
+  return { outcomes, moved };
 }

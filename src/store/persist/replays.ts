@@ -2,7 +2,7 @@ import { billsOfCorrection } from '../../domain/correction-bill.ts';
 import { deadLetterRow, type Held, type PersistResult } from '../../domain/held.ts';
 import type { Outcome } from '../../domain/outcome.ts';
 import { type AnswerOnRecord, outcomeOnRecord } from '../../domain/record.ts';
-import { asDecided, type Replay, type Submission } from '../../domain/submission.ts';
+import { asDecided, entryIdOf, type Replay, type Submission } from '../../domain/submission.ts';
 import { mapPairs, pairs } from '../../pairs.ts';
 import type { Database } from '../database.ts';
 import { type ReplayResult, recordReplays } from '../dead-letters/record.ts';
@@ -80,7 +80,7 @@ export async function persistReplays(
     persisted.set(plan, outcome);
     if (plan.claim === undefined) continue;
     if (outcome.kind === 'held') held.set(plan.claim.id, outcome);
-    else results.set(plan.claim.id, resultOf(plan.claim, plan.of.uniqueid, outcome));
+    else results.set(plan.claim.id, resultOf(plan.claim, plan.of, outcome));
   }
   await recordReplays(sql, [...results.values()]);
   const outcomes = plans.map((plan): PersistResult | undefined => {
@@ -122,18 +122,26 @@ async function persistKept(
     const submissions = plans.map(({ submission }) => submission);
     return await persistUnlessHeld(sql, submissions, context);
   } finally {
-    for (const { submission, of } of plans)
-      if (submission.kind === 'call' && of.kind === 'call')
-        of.call = { ...of.call, cdr: submission.call.cdr };
+    for (const { submission, of } of plans) learn(of, submission);
+  }
+}
+
+/** What has been looked up for a copy of a submission, which whoever asks next sees on the submission itself. */
+export function learn(own: Submission, copy: Submission): void {
+  if (own.kind === 'call' && copy.kind === 'call') own.call = { ...own.call, cdr: copy.call.cdr };
+  if (own.kind === 'correction' && copy.kind === 'correction') {
+    if (copy.moves !== undefined) own.moves = copy.moves;
+    if (copy.isBehind) own.isBehind = true;
   }
 }
 
 function resultOf(
   { id, digest, replays, by }: ReplayClaim,
-  uniqueid: string | null,
+  submission: ReplaySubmission,
   outcome: Outcome,
 ): ReplayResult {
-  return { id, digest, attempt: replays, uniqueid, by, outcome };
+  const { uniqueid } = submission;
+  return { id, digest, attempt: replays, uniqueid, entry: entryIdOf(submission), by, outcome };
 }
 
 /** The JSON that CLAIM builds. Not checked for each batch: a test checks it (test/integration/json-shapes.test.ts). */
@@ -193,6 +201,7 @@ function planFor(submission: ReplaySubmission, found: ReplayClaim | undefined, t
 }
 
 function secondCopy(first: Outcome = { kind: 'superseded' }): Outcome {
+  if (first.kind === 'booked') return { kind: 'duplicate', bill: first.bill };
   return first.kind === 'accepted' ? { kind: 'duplicate' } : first;
 }
 
