@@ -9,6 +9,7 @@ import { createDeadLetterMetrics } from './open-dead-letters.ts';
 import type { PipelineEvent } from './pipeline-events.ts';
 import { createReplyMetrics } from './reply-events.ts';
 import { createStatementMetrics } from './statement-reports.ts';
+import { createUninvoicedMetrics } from './uninvoiced-metrics.ts';
 
 /** What a metric needs to know about an acknowledged delivery. */
 interface Acknowledged {
@@ -56,6 +57,7 @@ export function createMetrics() {
     billed: createBilledMetrics(registry),
     statements: createStatementMetrics(registry),
     deadLetters: createDeadLetterMetrics(registry),
+    uninvoiced: createUninvoicedMetrics(registry),
     heard: createHeardMetrics(registry),
     info: createInfoMetrics(registry),
   };

@@ -7,6 +7,7 @@ import { feedsBeside } from '../sources-file.ts';
 import { type Database, databaseReachable, openDatabase, WORKER_NAME } from '../store/database.ts';
 import { readOpenDeadLetters } from '../store/dead-letters/open.ts';
 import { readHeard } from '../store/heard/read.ts';
+import { countUninvoiced } from '../store/late/count.ts';
 import { retrying } from '../store/retrying.ts';
 import { type Consumers, startConsumers } from './consumers.ts';
 import { createReload } from './feed-reload.ts';
@@ -160,10 +161,14 @@ export async function startWorker(
   };
 }
 
-/** Shows at /metrics what the database says of dead letters, feeds and switches. Returns how to stop. */
+/** Counting what no invoice took may take seconds where there is much of it. */
+const UNINVOICED = { everyMs: 60_000, rest: 50 };
+
+/** Shows at /metrics what the database says of dead letters, late calls, feeds and switches. Returns how to stop. */
 function watchState({ sql }: Pick<Database, 'sql'>, metrics: Metrics, feeds: Feeds): () => Promise<void> {
   const stops = [
     watch(() => readOpenDeadLetters(sql), metrics.deadLetters.set),
+    watch(() => countUninvoiced(sql), metrics.uninvoiced.set, UNINVOICED),
     watch(
       () => readHeard(sql),
       (states) => metrics.heard.set(states, new Set(feeds.all.map(({ name }) => name))),

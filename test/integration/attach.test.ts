@@ -1,6 +1,7 @@
 import { Client } from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type AttachOrder, attachLate, customersIn, problemOfInvoice } from '../../src/calls/attach.ts';
+import { countUninvoiced } from '../../src/store/late/count.ts';
 import { type LateFilter, listLate, sumLate } from '../../src/store/late/list.ts';
 import { planAttaching } from '../../src/store/late/plan.ts';
 import { reconcile } from '../../src/store/reconcile.ts';
@@ -218,6 +219,14 @@ describe('what is late', () => {
       },
     ]);
     expect(await sumLate(db.sql, {})).toHaveLength(2);
+    await db.execute(`update cdrs set received_at = now() - interval '3 days' where uniqueid = 'c'`);
+    const counted = await countUninvoiced(db.sql);
+    expect(counted.map(({ currency, count, amount }) => `${count} ${currency} ${amount}`).sort()).toEqual([
+      '1 GBP 1',
+      '3 USD -0.6',
+    ]);
+    const oldest = counted.find(({ currency }) => currency === 'GBP')?.oldestSeconds ?? 0;
+    expect(Math.round(oldest / 86_400)).toBe(3);
     const listed = async (filter: LateFilter) =>
       (await listLate(db.sql, filter, 10)).map(({ uniqueid, kind, cost }) => `${uniqueid} ${kind} ${cost}`);
     expect(await listed({})).toEqual(['a call 2', 'c call 1', 'b call 1', 'd reversing -4']);

@@ -38,7 +38,8 @@ it('counts what is neither resolved nor discarded, and tells the age of the olde
   expect(Math.round((found.get('rejected')?.oldestSeconds ?? 0) / 86_400)).toBe(2);
 });
 
-it('shows them at /metrics of a worker', async () => {
+it('shows them at /metrics of a worker, and what no invoice took', async () => {
+  await db.persist([{ uniqueid: 'late', cost: '2.5', start: 1, end: 1 }]);
   worker = await startProcess(['worker'], {
     DATABASE_URL: db.databaseUrl,
     AMQP_URL: db.amqpUrl,
@@ -47,6 +48,9 @@ it('shows them at /metrics of a worker', async () => {
   const running = worker;
   await running.logged('"state":"consuming"');
   await until(async () => (await metric(running, 'cdr_ingest_open_dead_letters{reason="rejected"}')) === 33);
+  expect(await metric(running, 'cdr_ingest_uninvoiced_calls{currency="USD"}')).toBe(1);
+  expect(await metric(running, 'cdr_ingest_uninvoiced_amount{currency="USD"}')).toBe(2.5);
+  expect(await metric(running, 'cdr_ingest_oldest_uninvoiced_seconds')).toBeGreaterThan(0);
   const oldest = await metric(running, 'cdr_ingest_oldest_open_dead_letter_seconds');
   expect(Math.round(oldest / 86_400)).toBe(3);
   // Every 15 s, so that what comes is seen without anybody's asking.

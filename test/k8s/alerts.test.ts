@@ -182,6 +182,13 @@ describe('the alerts', () => {
       fires: { CdrIngestDeadLettersOld: [{}] },
     },
     {
+      what: 'a call is on no invoice for more than a week',
+      series: { 'cdr_ingest_oldest_uninvoiced_seconds{pod="p"}': '604000+60x100' },
+      silentAt: '5m',
+      firingAt: '90m',
+      fires: { CdrIngestUninvoiced: [{}] },
+    },
+    {
       what: 'messages wait in cdrs.dead',
       series: {
         'rabbitmq_detailed_queue_messages_ready{queue="cdrs.dead",pod="r"}': '0x5 500x95',
