@@ -8,6 +8,10 @@ export interface ListedCall extends CallRow {
   voided: boolean;
   /** Entries that correct it or put it on an invoice. */
   corrections: number;
+  /** Of the latest of them: when, who and why. */
+  corrected_at: Date | null;
+  corrected_by: string | null;
+  corrected_why: string | null;
   customer_now: number;
   customer_name_now: string | null;
   cost_now: string;
@@ -38,10 +42,14 @@ function listedCall(
   const now = inForceOf({ call, entries });
   if (now === null) throw new Error('a stored call stands in some way');
   const { isVoided: voided } = now;
+  const latest = entries.at(-1);
   return {
     ...call,
     voided,
     corrections: entries.length,
+    corrected_at: latest?.booked_at ?? null,
+    corrected_by: latest?.booked_by ?? null,
+    corrected_why: latest?.why ?? null,
     customer_now: now.scustomer,
     customer_name_now: now.customer_name,
     cost_now: voided ? '0' : now.cost,

@@ -186,7 +186,7 @@ describe('call find and call show', () => {
     const list = await call('find', '--customer', '2');
     expect(list).toMatchObject({ code: 0, stderr: '' });
     expect(list.stdout).toMatch(/c +│ 2023-11-14 22:15:20 │ 2 two/);
-    expect(list.stdout).toMatch(/moved +│ .* │ 2 two .* │ 3.68 EUR .* │ 2 +│/);
+    expect(list.stdout).toMatch(/moved +│ .* │ 2 two .* │ 3.68 EUR .* │ by shop +│/);
     const page = await call('show', 'a');
     expect(page).toMatchObject({ code: 0, stderr: '' });
     for (const line of [
@@ -219,6 +219,9 @@ describe('call find and call show', () => {
     expect((await call('show', 'voided')).stdout).toContain(
       'VOIDED, after 1 entry: nothing is charged for it',
     );
+    const corrected = await call('find', '--corrected', '--since', START_TEXT);
+    expect(corrected.stdout).toMatch(/voided +│ .* │ 0.00 USD +│ +│ voided by shop/);
+    expect(corrected.stdout.match(/2023-11-14/g)).toHaveLength(2);
     const { stdout } = await call('find', '--uniqueid', 'voided', '--json');
     expect(JSON.parse(stdout)).toMatchObject([
       { charged: '4', charged_now: '0', voided: true, corrections: 1, invoice: 10, invoice_now: null },

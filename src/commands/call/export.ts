@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
 import { callFormats, exportedCalls } from '../../calls/export.ts';
 import { callColumns, readCallColumns } from '../../calls/export-columns.ts';
-import type { CallFilterText } from '../../calls/filter.ts';
 import { ConfigError, readConfig } from '../../config.ts';
 import { databaseVariables } from '../../connections.ts';
 import { withDatabase } from '../database.ts';
@@ -11,7 +10,7 @@ import { operatorVariables, signedIn } from '../dead/session.ts';
 import { noteExport } from '../export-note.ts';
 import { addUsage } from '../help.ts';
 import { newFile, writeExport } from '../output-file.ts';
-import { addFilters, callSession, filterOf } from './options.ts';
+import { addFilters, callSession, type FilterOptions, filterOf } from './options.ts';
 
 const variables = [...databaseVariables, ...operatorVariables] as const;
 
@@ -34,7 +33,7 @@ export function registerExport(call: Command): void {
   });
 }
 
-interface ExportOptions extends CallFilterText {
+interface ExportOptions extends FilterOptions {
   format?: string;
   columns?: string;
   json?: boolean;

@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import type { CallFilterText } from '../../calls/filter.ts';
 import { listed } from '../../calls/listed.ts';
 import { readConfig } from '../../config.ts';
 import { databaseVariables } from '../../connections.ts';
@@ -9,7 +8,7 @@ import { withDatabase } from '../database.ts';
 import { fromOptions } from '../dead/options.ts';
 import { addUsage } from '../help.ts';
 import { printJson, printLine } from '../print.ts';
-import { addFilters, callSession, filterOf } from './options.ts';
+import { addFilters, callSession, type FilterOptions, filterOf } from './options.ts';
 import { printCalls } from './tables.ts';
 
 /** Rows without --limit. */
@@ -32,7 +31,7 @@ export function registerFind(call: Command): void {
   });
 }
 
-interface FindOptions extends CallFilterText {
+interface FindOptions extends FilterOptions {
   limit?: string;
   json?: boolean;
 }

@@ -20,17 +20,20 @@ export function addFilters(command: Command): Command {
     .option('--since <time>', 'started at or after this time: 2h, 7d or ISO 8601')
     .option('--until <time>', 'started before this time: 2h, 7d or ISO 8601')
     .option('--invoice <id>', 'only on this invoice')
-    .option(
-      '--charged <amount>',
-      "in the customer's currency: 12.5, 100.. (at least), ..0 (at most) or 1..5",
-    );
+    .option('--charged <amount>', "in the customer's currency: 12.5, 100.. (at least), ..0 (at most) or 1..5")
+    .option('--corrected', 'only those that were corrected, voided or put on an invoice later');
+}
+
+/** The filters as they were typed. */
+export interface FilterOptions extends CallFilterText {
+  corrected?: true;
 }
 
 /** Reads the filters. Throws ConfigError for one that is wrong, and where they would select from every call. */
-export function filterOf(options: CallFilterText): CallFilter {
+export function filterOf({ corrected, ...options }: FilterOptions): CallFilter {
   const empty = Object.entries(options).find(([name, text]) => name !== 'source' && text?.trim() === '');
   if (empty !== undefined) throw new ConfigError(`--${empty[0]}: expected a value, got ""`);
   const filter = fromOptions(() => readCallFilter(options, new Date()));
   fromOptions(() => expectServed(filter));
-  return filter;
+  return corrected ? { ...filter, corrected } : filter;
 }

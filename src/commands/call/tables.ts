@@ -15,7 +15,7 @@ const HEAD = [
   'cost',
   'charged',
   'invoice',
-  'corrections',
+  'corrected',
 ];
 
 /** What is in force of each call. */
@@ -33,7 +33,14 @@ export function printCalls(calls: readonly ListedCall[]): void {
       moneyShown(call.cost_now, call.currency_now),
       moneyShown(call.charged_now, call.customer_currency_now),
       call.invoice_now ?? (call.late ? 'late' : ''),
-      call.voided ? 'voided' : call.corrections === 0 ? '' : call.corrections,
+      correctedOf(call),
     ]),
   );
+}
+
+/** By whom and why, of the latest entry. */
+function correctedOf({ voided, corrected_by, corrected_why }: ListedCall): string[] {
+  if (corrected_by === null) return [];
+  const why = corrected_why === null ? [] : [shorten(corrected_why, 40)];
+  return [`${voided ? 'voided ' : ''}by ${shorten(corrected_by, 24)}`, ...why];
 }

@@ -18,6 +18,8 @@ export interface CallFilter {
   /** What was charged when the call was stored, in the customer's currency: both inclusive, decimals as text. */
   chargedMin?: string;
   chargedMax?: string;
+  /** It has entries: it was corrected, voided or attached to an invoice. */
+  corrected?: true;
 }
 
 /** SQL about `cdrs d`, and the values of its placeholders. */
@@ -40,6 +42,7 @@ const CONDITIONS: { [Name in Exclude<keyof CallFilter, 'customer'>]-?: (place: s
     or exists (select from corrections e where e.uniqueid = d.uniqueid and e.invoice = ${p}::int))`,
   chargedMin: (p) => `d.charged >= ${p}::numeric`,
   chargedMax: (p) => `d.charged <= ${p}::numeric`,
+  corrected: (p) => `exists (select from corrections e where e.uniqueid = d.uniqueid) = ${p}::boolean`,
 };
 
 const names = Object.keys(CONDITIONS) as (keyof typeof CONDITIONS)[];
