@@ -20,6 +20,9 @@ grant insert on cdrs to :"role";
 grant select, insert on corrections to :"role";
 grant select on correction_orders to :"role";
 grant update (responses, answered_at) on correction_orders to :"role";
+-- What an operator has ordered and it has booked.
+grant insert on activity to :"role";
+grant usage on sequence activity_id_seq to :"role";
 -- Also what locking a row needs.
 grant update (balance, charged, calls) on customers to :"role";
 grant update (calls, cost, tax, total) on invoices to :"role";

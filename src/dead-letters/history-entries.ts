@@ -62,6 +62,8 @@ function textOf({ event, attempt, detail }: DeadLetterEvent): string {
     case 'died':
       return `attempt ${attempt}: ${answerText(String(detail.reason), detail.responses)}`;
     case 'resolved':
+      if (typeof detail.correction === 'string')
+        return `the stored call took its values: entry ${detail.correction}`;
       return `attempt ${attempt}: ${detail.stored ? 'stored' : 'already stored with the same content'}, ${detail.code}`;
     case 'merged':
       return attempt === null

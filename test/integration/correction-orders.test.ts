@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BrokerError } from '../../src/broker/operator-publisher.ts';
 import type { OutgoingMessage } from '../../src/broker/publisher.ts';
-import { type OrderContext, placeOrder } from '../../src/calls/order.ts';
+import { type OrderContext, placeOrder, placeThrough } from '../../src/calls/order.ts';
 import { readCorrectionHeader } from '../../src/domain/correction-header.ts';
 import { tokenHashOf } from '../../src/domain/replay-header.ts';
 import { type Order, readOrder, readOrdersOf } from '../../src/store/calls/orders.ts';
@@ -84,6 +84,16 @@ describe('an order of an operator', () => {
       kind: 'refused',
       responses: [{ code: '400', key: '', message: 'said' }],
     });
+  });
+
+  it('is not on record where there is no broker', async () => {
+    const order = orderOf({ uniqueid: 'u-4' });
+    const open = () => Promise.reject(new BrokerError('unreachable'));
+    expect(await placeThrough(open, order, {}, contextOf())).toEqual({
+      kind: 'not sent',
+      problem: 'unreachable',
+    });
+    expect(await readOrdersOf(db.sql, 'u-4')).toEqual([]);
   });
 
   it('is withdrawn where the broker does not take it, and never answered twice', async () => {

@@ -227,7 +227,10 @@ describe('a worker with only the minimum grants', () => {
     );
     expect(tables.map(({ line }) => line)).toEqual([
       '_prisma_migrations select',
+      'activity insert',
       'cdrs insert select',
+      'correction_orders select',
+      'corrections insert select',
       'currencies select',
       'customer_keys select',
       'customers select',

@@ -3,6 +3,7 @@ import type { PersistResult } from '../../domain/held.ts';
 import type { Outcome } from '../../domain/outcome.ts';
 import { type ResponseEntry, responsesTo } from '../../domain/reply.ts';
 import { asDecided, type OrderToken, type Submission } from '../../domain/submission.ts';
+import { activityOf } from '../activity.ts';
 import { isKnownEntry } from '../dead-letters/known.ts';
 import { type Sql, statement } from '../sql.ts';
 import { type PersistContext, persistUnlessHeld } from './persist.ts';
@@ -35,7 +36,7 @@ export async function persistOrder(
   const outcome = told(result);
   if (order.responses === null) {
     const responses = responsesTo(outcome);
-    await sql(RECORD, [submission.order.id, JSON.stringify(responses)]);
+    await sql(RECORD, [submission.order.id, JSON.stringify(responses), isBooked(responses)]);
     if (order.deadLetter !== null && isBooked(responses))
       await sql(RESOLVE, [order.deadLetter, submission.order.id, order.operator]);
   }
@@ -100,11 +101,25 @@ function refusalOnRecord(responses: readonly ResponseEntry[]): Outcome {
   return isUnknown ? { kind: 'unknown call' } : { kind: 'rejected', errors: responses };
 }
 
+/** What was booked is an act of the operator; what was refused is known from the order alone. */
+const booked = (act: 'call voided' | 'call corrected', operation: CorrectingOperation) =>
+  activityOf(
+    act,
+    {
+      who: 'operator',
+      program: 'program',
+      detail: `jsonb_strip_nulls(jsonb_build_object('uniqueid', uniqueid, 'entry', id, 'dead_letter', dead_letter, 'why', why))`,
+    },
+    `from answered where $3::boolean and operation = '${operation}'`,
+  );
+
 const RECORD = statement(
   'persist.answer-order',
   `with answered as (
      update correction_orders set responses = $2::jsonb, answered_at = clock_timestamp()
-     where id = $1 and responses is null returning id)
+     where id = $1 and responses is null returning id, operation, uniqueid, operator, why, program, dead_letter),
+   voided as (${booked('call voided', 'void')}),
+   corrected as (${booked('call corrected', 'update')})
    select settle_assert(exists (select from answered), 'an order was answered meanwhile') as held`,
 );
 
