@@ -29,7 +29,7 @@ ${
     ? empty(
         'This call has been pruned: only its uniqueid and the sums are kept. It can be corrected no more.',
       )
-    : html`${standingOf(story, call)}
+    : html`${standingOf(story)}
 ${session.role === 'operator' && actionsOf(story)}
 <h2>Call</h2>
 ${callFactsOf(call)}
@@ -58,20 +58,17 @@ ${counting && html`${all.length > 0 && html`<h3>${counting.title}</h3>`}${counti
 }
 
 /** How the call stands now, in one line. */
-function standingOf(story: CallStory, call: StoryCall): Html {
-  const inForce = inForceOf(story);
-  if (inForce === null) return html``;
-  if (inForce.isVoided)
-    return html`<p><span class="badge">voided</span> Nothing is charged for it any more.</p>`;
-  const isCorrected = story.entries.length > 0;
-  const latest = story.entries.filter(booksAmounts).at(-1);
-  const { charged, customer_currency } = latest ?? call;
-  const customer = latest === undefined ? call.scustomer : latest.customer;
-  const name = latest === undefined ? call.customer_name : latest.customer_name;
-  return html`<p><span class="badge">${isCorrected ? 'corrected' : 'stored'}</span> Charged
-<b>${money(charged, customer_currency, customer_currency)}</b> to ${callsOfCustomer(customer, name)}, ${
-    inForce.invoice === null ? 'on no invoice' : `on invoice ${inForce.invoice}`
-  }.</p>`;
+function standingOf(story: CallStory): Html {
+  const now = inForceOf(story);
+  if (now === null) return html``;
+  if (now.isVoided) return html`<p><span class="badge">voided</span> Nothing is charged for it any more.</p>`;
+  const billed = now.isLate
+    ? html`<span class="badge warning">late</span> on no invoice`
+    : now.invoice === null
+      ? 'on no invoice'
+      : `on invoice ${now.invoice}`;
+  return html`<p><span class="badge">${story.entries.length > 0 ? 'corrected' : 'stored'}</span> Charged
+<b>${money(now.charged, now.customer_currency, now.customer_currency)}</b> to ${callsOfCustomer(now.scustomer, now.customer_name)}, ${billed}.</p>`;
 }
 
 function actionsOf(story: CallStory): Html | false {

@@ -1,16 +1,20 @@
 import type { CallFilterText } from '../../calls/filter.ts';
+import type { ListedCall } from '../../calls/listed.ts';
 import type { CallCursor } from '../../store/calls/find.ts';
-import type { CallRow } from '../../store/calls/row.ts';
+import type { Near } from '../../store/calls/near.ts';
 import { type Column, empty, notice, pagination, table } from '../components.ts';
 import { type Html, html } from '../html.ts';
 import type { ConsoleResponse } from '../respond.ts';
 import { money, timeAt } from '../values.ts';
 import { callLink, callsOfCustomer } from './links.ts';
+import { nearParts } from './near-parts.ts';
 import { callSearch, callsPath } from './search.ts';
 
 export interface CallsPage {
   filter: CallFilterText;
-  found: { calls: readonly CallRow[]; next: CallCursor | undefined } | null;
+  found: { calls: readonly ListedCall[]; next: CallCursor | undefined } | null;
+  /** What may have been meant, where a uniqueid was looked for and is not stored. */
+  near: Near | null;
   /** Whether this is not the first page. */
   isLater: boolean;
   /** Why there was no search. */
@@ -18,14 +22,15 @@ export interface CallsPage {
 }
 
 /** Stored calls: the search, and what it has found. */
-export function callsPage({ filter, found, isLater, problem }: CallsPage): ConsoleResponse {
+export function callsPage(page: CallsPage): ConsoleResponse {
+  const { filter, found, problem } = page;
   return {
     kind: 'page',
     title: 'Calls',
     ...(problem !== null && { status: 400 }),
     body: html`${problem !== null && notice('problem', html`<p>${problem}</p>`)}
 ${callSearch(filter, found !== null && found.calls.length > 0)}
-${found === null ? problem === null && hint : listOf(found, filter, isLater)}`,
+${found === null ? problem === null && hint : listOf(found, page)}`,
   };
 }
 
@@ -33,14 +38,14 @@ const hint = html`<p class="muted">Stored calls, and what was charged for them. 
 
 function listOf(
   { calls, next }: NonNullable<CallsPage['found']>,
-  filter: CallFilterText,
-  isLater: boolean,
+  { filter, near, isLater }: CallsPage,
 ): Html {
   const pages = pagination(
     isLater ? callsPath(filter) : undefined,
     next === undefined ? undefined : callsPath(filter, next),
   );
-  if (calls.length === 0) return html`${empty(nothingFound(filter))}${pages}`;
+  if (calls.length === 0)
+    return html`${empty(nothingFound(filter))}${near !== null && nearParts(near)}${pages}`;
   return html`${table('Stored calls', COLUMNS, calls)}${pages}`;
 }
 
@@ -52,14 +57,18 @@ function nothingFound({ uniqueid, number, callid }: CallFilterText): Html {
 <a href="/dead-letters/list?${query.toString()}">look among them</a>.`;
 }
 
-const COLUMNS: readonly Column<CallRow>[] = [
+const COLUMNS: readonly Column<ListedCall>[] = [
   {
     name: 'uniqueid',
     kind: 'head',
-    of: ({ uniqueid }) => html`<span class="id">${callLink(uniqueid)}</span>`,
+    of: ({ uniqueid, voided, corrections }) =>
+      html`<span class="id">${callLink(uniqueid)}</span>${corrections > 0 && html` <span class="badge">${voided ? 'voided' : 'corrected'}</span>`}`,
   },
   { name: 'start (UTC)', of: ({ start }) => timeAt(start) },
-  { name: 'customer', of: ({ scustomer, customer_name }) => callsOfCustomer(scustomer, customer_name) },
+  {
+    name: 'customer',
+    of: ({ customer_now, customer_name_now }) => callsOfCustomer(customer_now, customer_name_now),
+  },
   { name: 'from', kind: 'text', of: ({ snumber }) => snumber },
   { name: 'called', kind: 'text', of: ({ cnumber, dnumber }) => cnumber || dnumber },
   { name: 'machine', kind: 'text', isWide: true, of: ({ machine }) => machine },
@@ -67,12 +76,13 @@ const COLUMNS: readonly Column<CallRow>[] = [
   {
     name: 'charged',
     kind: 'number',
-    of: ({ charged, customer_currency }) => money(charged, customer_currency, customer_currency),
+    of: ({ charged_now, customer_currency_now }) =>
+      money(charged_now, customer_currency_now, customer_currency_now),
   },
   { name: 'invoice', kind: 'number', of: invoiceOf },
 ];
 
 /** One that should be on an invoice and is on none is worth a word. */
-function invoiceOf({ invoice, update_invoices }: CallRow): Html | number | null {
-  return invoice ?? (update_invoices === 1 ? html`<span class="muted">none</span>` : null);
+function invoiceOf({ invoice_now, late }: ListedCall): Html | number | null {
+  return late ? html`<span class="badge warning">late</span>` : invoice_now;
 }

@@ -1,11 +1,15 @@
 import { type CallFilterText, expectServed, readCallFilter } from '../../calls/filter.ts';
+import { listed } from '../../calls/listed.ts';
 import { readCallStory } from '../../calls/story.ts';
 import { expectStorable, InvalidInput } from '../../input.ts';
 import { findCalls } from '../../store/calls/find.ts';
+import { readNear } from '../../store/calls/near.ts';
+import { empty } from '../components.ts';
 import { html } from '../html.ts';
-import { type ConsoleResponse, errorPage } from '../respond.ts';
+import type { ConsoleResponse } from '../respond.ts';
 import type { ConsoleRequest, Route } from '../route.ts';
 import { askBeforeCorrect, askBeforeVoid, bookAsShown, showCorrect } from './booking.ts';
+import { nearParts } from './near-parts.ts';
 import { callPage } from './page-call.ts';
 import { callsPage } from './page-calls.ts';
 import { callCursorIn, callFilterIn } from './search.ts';
@@ -24,14 +28,19 @@ export const storedCallRoutes: readonly Route[] = [
 
 async function showCalls({ url, context }: ConsoleRequest): Promise<ConsoleResponse> {
   const filter: CallFilterText = callFilterIn(url.searchParams);
-  const nothing = { filter, found: null, isLater: false };
+  const nothing = { filter, found: null, near: null, isLater: false };
   if (Object.keys(filter).length === 0) return callsPage({ ...nothing, problem: null });
   try {
     const selection = readCallFilter(filter, new Date());
     expectServed(selection);
     const after = callCursorIn(url.searchParams);
-    const found = await findCalls(context.sql, selection, { limit: ROWS, after });
-    return callsPage({ filter, found, isLater: after !== undefined, problem: null });
+    const { calls, next } = await findCalls(context.sql, selection, { limit: ROWS, after });
+    const found = { calls: await listed(context.sql, calls), next };
+    const near =
+      calls.length === 0 && filter.uniqueid !== undefined
+        ? await readNear(context.sql, filter.uniqueid)
+        : null;
+    return callsPage({ filter, found, near, isLater: after !== undefined, problem: null });
   } catch (error) {
     if (!(error instanceof InvalidInput)) throw error;
     return callsPage({ ...nothing, problem: error.message });
@@ -48,8 +57,11 @@ async function showCall({ url, context, session }: ConsoleRequest): Promise<Cons
   const uniqueid = url.searchParams.get('uniqueid') ?? '';
   expectStorable('uniqueid', uniqueid);
   const story = await readCallStory(context.sql, uniqueid);
-  if (story === undefined)
-    return errorPage(404, 'No such call', 'No call with this uniqueid is stored. It may be a dead letter.');
+  if (story === undefined) {
+    const near = nearParts(await readNear(context.sql, uniqueid));
+    const body = html`${empty('No call with this uniqueid is stored.')}${near}`;
+    return { kind: 'page', status: 404, title: `No call ${uniqueid}`, body };
+  }
   const done = url.searchParams.get('done');
   return callPage({ story, done: done === 'void' || done === 'update' ? DONE[done] : null }, session);
 }
