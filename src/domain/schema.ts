@@ -38,6 +38,58 @@ function amountSchema(description: string) {
   return { type: 'string', pattern: '^-?[0-9]+(\\.[0-9]+)?$', description };
 }
 
+const nullable = <Schema extends { type: string }>(schema: Schema) => ({
+  ...schema,
+  type: [schema.type, 'null'],
+});
+const rate = amountSchema('Units of the currency per unit of the system currency.');
+
+/** What the exchange of billed calls is told (billed-message.ts). */
+const billedSchema = {
+  type: 'object',
+  properties: {
+    uniqueid: { type: 'string' },
+    entry: nullable({
+      type: 'string',
+      description: 'The id of the entry of a correction; null for the call itself.',
+    }),
+    customer: { type: 'integer' },
+    charged: amountSchema('What the balance of the customer fell by, in `currency`.'),
+    currency: { type: 'string', description: 'That of the customer.' },
+    cost: amountSchema('Before tax, in `call_currency`.'),
+    tax: amountSchema('Sum of the taxes, in `call_currency`.'),
+    call_currency: { type: 'string' },
+    invoice: nullable({ type: 'integer', description: 'The invoice that took it or that it names.' }),
+    invoice_cost: amountSchema('What the invoice gained before tax, in `invoice_currency`.'),
+    invoice_tax: amountSchema('What the invoice gained in taxes.'),
+    invoice_currency: nullable({ type: 'string' }),
+    terms: {
+      type: 'object',
+      description: 'What the amounts follow from.',
+      properties: {
+        system_rate: rate,
+        currency_rate: rate,
+        customer_rate: rate,
+        invoice_rate: nullable(rate),
+        taxes: {
+          type: 'array',
+          items: {
+            type: 'object',
+            properties: {
+              id: { type: 'integer' },
+              rate: amountSchema('Percent of the cost.'),
+              flat: amountSchema('In `currency`.'),
+              currency: nullable({ type: 'string', description: 'Null is the system currency.' }),
+              currency_rate: nullable(rate),
+            },
+          },
+        },
+      },
+    },
+    repeat: { type: 'boolean', description: 'There may have been a message about it before.' },
+  },
+};
+
 /** The AsyncAPI 3.0 document of the queue interface. */
 export function asyncApi(version: string) {
   return {
@@ -76,6 +128,13 @@ export function asyncApi(version: string) {
           },
         },
       },
+      billed: {
+        address: 'cdrs.billed.{about}',
+        description:
+          'The exchange that `BILLED_EXCHANGE` names, declared by whoever wants to be told; nothing is published without it.',
+        parameters: { about: { enum: ['call', 'correction'] } },
+        messages: { billed: { $ref: '#/components/messages/billed' } },
+      },
       reply: {
         address: null,
         description: 'The queue that the request names in `reply_to`.',
@@ -97,6 +156,11 @@ export function asyncApi(version: string) {
         action: 'send',
         channel: { $ref: '#/channels/results' },
         messages: [{ $ref: '#/channels/results/messages/result' }],
+      },
+      publishBilled: {
+        action: 'send',
+        channel: { $ref: '#/channels/billed' },
+        messages: [{ $ref: '#/channels/billed/messages/billed' }],
       },
     },
     components: {
@@ -125,6 +189,20 @@ export function asyncApi(version: string) {
             },
           },
           payload: envelopeSchema,
+        },
+        billed: {
+          name: 'billed',
+          title: 'What a stored call was charged, or an entry of a correction moved',
+          contentType: 'application/json',
+          headers: {
+            type: 'object',
+            properties: {
+              uniqueid: { type: 'string' },
+              entry: { type: 'string' },
+              repeat: { type: 'boolean' },
+            },
+          },
+          payload: billedSchema,
         },
       },
     },

@@ -98,14 +98,19 @@ describe('the alerts', () => {
       },
     },
     {
-      what: 'the broker refuses replies',
+      what: 'the broker refuses replies, or what calls were charged',
       series: {
         'cdr_ingest_reply_exchange_refused{exchange="default",pod="p"}': '0x5 1x95',
         'cdr_ingest_reply_exchange_refused{exchange="results",pod="p"}': '0x100',
+        'cdr_ingest_billed_exchange_refused{pod="p"}': '0x5 1x95',
+        'cdr_ingest_billed_exchange_refused{pod="q"}': '0x100',
       },
       silentAt: '5m',
       firingAt: '20m',
-      fires: { CdrIngestRepliesRefused: [{ exchange: 'default' }] },
+      fires: {
+        CdrIngestRepliesRefused: [{ exchange: 'default' }],
+        CdrIngestBilledExchangeRefused: [{}],
+      },
     },
     {
       what: 'somebody sends a storm of hostile reply addresses',

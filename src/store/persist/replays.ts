@@ -201,7 +201,7 @@ function planFor(submission: ReplaySubmission, found: ReplayClaim | undefined, t
 }
 
 function secondCopy(first: Outcome = { kind: 'superseded' }): Outcome {
-  if (first.kind === 'booked') return { kind: 'duplicate', bill: first.bill };
+  if (first.kind === 'booked') return { ...first, kind: 'duplicate' };
   return first.kind === 'accepted' ? { kind: 'duplicate' } : first;
 }
 
