@@ -1,6 +1,6 @@
 import { nearest } from '../dead-letters/nearest.ts';
 import { replayFilter } from '../dead-letters/selection.ts';
-import { editableNames, isEditable } from '../domain/kept.ts';
+import { settableNames } from '../domain/kept.ts';
 import { type Consequences, readConsequences } from '../store/dead-letters/consequences.ts';
 import { backIn, frozen } from './closing.ts';
 import { empty } from './components.ts';
@@ -33,7 +33,7 @@ export async function showMendMany({ context, form, session }: ConsoleRequest): 
 function manyPage({ consequences, filter, isVouchedFor, back }: ManyPage, session: Session): ConsoleResponse {
   const { count, at_stake, unverified } = consequences;
   const atFault = filter.answer_key ?? filter.key ?? '';
-  const isUnknown = atFault !== '' && !isEditable(atFault);
+  const isUnknown = atFault !== '' && !settableNames.includes(atFault);
   return {
     kind: 'page',
     title: count === 0 ? 'Nothing to correct' : `Correct ${nounOf(count)}`,
@@ -46,18 +46,18 @@ ${isVouchedFor && html`<input type="hidden" name="unverified" value="1">`}
 ${renameFields(isUnknown ? atFault : '')}
 ${setFields(isUnknown ? '' : atFault)}
 <label>Reason for the correction <input name="why"></label>
-<p class="muted">Needed where money moves: cost, currency, taxes, scustomer, invoice, update_balance, update_invoices.</p>
+<p class="muted">Needed where money moves: cost, currency, taxes, scustomer (of a correction customer), invoice, update_balance, update_invoices.</p>
 <div class="row"><button class="main">Dry run with this correction</button> <a class="button" href="${back}">Cancel</a></div></form>`,
   };
 }
 
 /** A parameter with a wrong name: its right one, or none. */
 function renameFields(name: string): Html {
-  const meant = name === '' ? null : nearest(name, editableNames);
+  const meant = name === '' ? null : nearest(name, settableNames);
   return html`<fieldset><legend>A parameter that the contract does not have</legend>
 <label>Misspelt name <input name="rename_from" value="${fieldValue(name)}"></label>
 <label>New name <select name="rename_to"><option value="">no other name</option>
-${editableNames.map((to) => html`<option ${to === meant && 'selected'}>${to}</option>`)}</select></label>
+${settableNames.map((to) => html`<option ${to === meant && 'selected'}>${to}</option>`)}</select></label>
 <label>Or take out <input name="unset"></label></fieldset>`;
 }
 
@@ -66,7 +66,7 @@ function setFields(atFault: string): Html {
   return html`<fieldset><legend>The same value for all</legend>
 ${rows.map(
   (row) => html`<div class="row"><label>Set (${row}) <select name="set_name"><option value="">nothing</option>
-${editableNames.filter((name) => name !== 'uniqueid').map((name) => html`<option ${row === 1 && name === atFault && 'selected'}>${name}</option>`)}</select></label>
+${settableNames.filter((name) => name !== 'uniqueid').map((name) => html`<option ${row === 1 && name === atFault && 'selected'}>${name}</option>`)}</select></label>
 <label>to value (${row}) <input name="set_value"></label></div>`,
 )}</fieldset>`;
 }

@@ -25,12 +25,12 @@ export function deadLetterPage(
   session: Session,
 ): ConsoleResponse {
   const { deadLetter, history, inReplays } = view;
-  const { id, reason, status, mended, edits, deaths, replays, error, responses } = deadLetter;
+  const { id, reason, status, operation, mended, edits, deaths, replays, error, responses } = deadLetter;
   return {
     kind: 'page',
     title: `Dead letter ${id}`,
     body: html`${done && notice('done', html`<p>${done}</p>`)}
-<p>${badge(status)} <b>${reason}</b>; ${senderOf(deadLetter)}, ${counted(deaths, 'death')}, ${counted(replays, 'replay')}${(mended || Object.keys(edits).length > 0) && ', corrected'}</p>
+<p>${badge(status)} <b>${reason}</b>; ${operation !== 'create' && html`asks for <code>cdrs/${operation}</code> of a stored call; `}${senderOf(deadLetter)}, ${counted(deaths, 'death')}, ${counted(replays, 'replay')}${(mended || Object.keys(edits).length > 0) && ', corrected'}</p>
 <h2>Reply</h2>
 <ul>${responses.map(({ code, key, message }) => html`<li><b>${code}</b> ${key && html`<code>${key}</code>: `}${message}</li>`)}</ul>
 ${error && html`<p class="problem">${error}</p>`}

@@ -2,8 +2,10 @@ import { readableRecord } from '../dead-letters/format.ts';
 import type { DeadLetterView } from '../dead-letters/history.ts';
 import { nearest } from '../dead-letters/nearest.ts';
 import type { Fields } from '../domain/body.ts';
-import { parameterRow } from '../domain/contract.ts';
-import { editableNames, isEditable, withEdits } from '../domain/kept.ts';
+import { parameterRow, rowIn } from '../domain/contract.ts';
+import { updateParameters } from '../domain/correction-contract.ts';
+import { editableIn, withEdits } from '../domain/kept.ts';
+import type { Operation } from '../domain/operation.ts';
 import { shown } from '../domain/text.ts';
 import { notice, table } from './components.ts';
 import { areaValue, fieldValue, type Html, html, preformatted } from './html.ts';
@@ -64,22 +66,34 @@ ${bodyField(page)}
 function parametersOf(view: DeadLetterView): { first: string[]; others: string[] } {
   const { deadLetter, call } = view;
   const now = currentFields(view);
-  const isUnknown = (name: string) => !isEditable(name) && name !== 'validation';
+  const isUnknown = (name: string) => !isKnown(name, view) && name !== 'validation';
   const named = [
     ...Object.keys(now).filter(isUnknown),
-    ...deadLetter.responses.map(({ key }) => key).filter((key) => isEditable(key) || Object.hasOwn(now, key)),
-    ...deadLetter.altered.filter((name) => name !== '' && isEditable(name)),
+    ...deadLetter.responses
+      .map(({ key }) => key)
+      .filter((key) => isKnown(key, view) || Object.hasOwn(now, key)),
+    ...deadLetter.altered.filter((name) => name !== '' && isKnown(name, view)),
     ...(deadLetter.reason === 'conflict' ? ['uniqueid'] : []),
   ];
   if (call === null && deadLetter.source === null) return { first: [], others: [] };
   const first = [...new Set(named)].filter((name) => maySet(name, view) || isUnknown(name));
-  const others = editableNames.filter((name) => !first.includes(name) && maySet(name, view));
+  const others = editableIn[deadLetter.operation].filter(
+    (name) => !first.includes(name) && maySet(name, view),
+  );
   return { first, others };
 }
 
 /** Only a conflict gets another uniqueid, and a call that has none. */
-function maySet(name: string, { deadLetter: { reason, uniqueid } }: DeadLetterView): boolean {
-  return isEditable(name) && (name !== 'uniqueid' || reason === 'conflict' || uniqueid === null);
+function maySet(name: string, { deadLetter: { operation, reason, uniqueid } }: DeadLetterView): boolean {
+  return (
+    editableIn[operation].includes(name) &&
+    (name !== 'uniqueid' || reason === 'conflict' || uniqueid === null)
+  );
+}
+
+/** A parameter of what its message asked for. */
+function isKnown(name: string, { deadLetter: { operation } }: DeadLetterView): boolean {
+  return name === 'uniqueid' || editableIn[operation].includes(name);
 }
 
 function currentFields({ call, deadLetter }: DeadLetterView): Fields {
@@ -94,16 +108,18 @@ function isEntered(name: string, form: URLSearchParams): boolean {
 function fieldsOf(name: string, view: DeadLetterView, form: URLSearchParams): Html {
   const now = currentFields(view);
   const isThere = Object.hasOwn(now, name);
-  const isRecord = view.deadLetter.source !== null;
+  const { source, operation } = view.deadLetter;
+  const isRecord = source !== null;
+  const row = operation === 'create' ? parameterRow(name) : rowIn(updateParameters.shape, name);
   const entered = (act: 'set' | 'rename' | 'unset') => enteredIn(form, act, name);
   return html`<fieldset><legend><code>${name}</code>${isThere && html` is now ${shown(now[name])}`}</legend>
 ${
-  isEditable(name)
+  editableIn[operation].includes(name)
     ? html`<label>New value of ${name} <input name="${fieldName('set', name)}" value="${fieldValue(entered('set'))}" placeholder="unchanged"></label>
-<p class="muted">${parameterRow(name)?.description} Expected: ${parameterRow(name)?.expected}.</p>`
+<p class="muted">${row?.description} Expected: ${row?.expected}.</p>`
     : html`<p>The contract has no such parameter.</p>
 <label>Rename ${name} to <select name="${fieldName('rename', name)}"><option value="">no other name</option>
-${namesFor(name, now).map((to) => html`<option ${to === entered('rename') && 'selected'}>${to}</option>`)}</select></label>`
+${namesFor(name, now, operation).map((to) => html`<option ${to === entered('rename') && 'selected'}>${to}</option>`)}</select></label>`
 }
 ${
   isThere &&
@@ -114,8 +130,8 @@ ${
 }
 
 /** What a misspelt parameter can be renamed to: what it was probably meant to be comes first. */
-function namesFor(name: string, now: Fields): string[] {
-  const free = editableNames.filter((each) => each !== 'uniqueid' && !Object.hasOwn(now, each));
+function namesFor(name: string, now: Fields, operation: Operation): string[] {
+  const free = editableIn[operation].filter((each) => each !== 'uniqueid' && !Object.hasOwn(now, each));
   const meant = nearest(name, free);
   return meant === null ? free : [meant, ...free.filter((each) => each !== meant)];
 }

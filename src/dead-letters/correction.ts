@@ -1,6 +1,5 @@
 import * as z from 'zod';
-import { parameters } from '../domain/contract.ts';
-import { isEditable } from '../domain/kept.ts';
+import { settableNames, takes } from '../domain/kept.ts';
 import { jsonText } from '../domain/printable.ts';
 import { shown } from '../domain/text.ts';
 import { expectStorable, InvalidInput } from '../input.ts';
@@ -64,12 +63,11 @@ export function readCorrection(text: CorrectionText): Correction {
 function readSet(pair: string): [name: string, value: string] {
   const cut = pair.indexOf('=');
   const name = cut < 0 ? pair : pair.slice(0, cut);
-  if (cut < 0 || !isEditable(name))
+  if (cut < 0 || !settableNames.includes(name))
     throw new InvalidInput(`set: expected name=value with a parameter of the call, got ${jsonText(name)}`);
   const value = pair.slice(cut + 1);
   expectStorable(`set: ${name}`, value);
-  if (!parameters.shape[name].safeParse(value).success)
-    throw new InvalidInput(`set: ${shown(value)} is not valid for ${name}`);
+  if (!takes(name, value)) throw new InvalidInput(`set: ${shown(value)} is not valid for ${name}`);
   return [name, value];
 }
 
@@ -77,7 +75,7 @@ function readRename(pair: string): [from: string, to: string] {
   // The new name has no = in it; a misspelt one may.
   const cut = pair.lastIndexOf('=');
   const [from, to] = [pair.slice(0, Math.max(cut, 0)), pair.slice(cut + 1)];
-  if (cut < 1 || from === to || !isEditable(to))
+  if (cut < 1 || from === to || !settableNames.includes(to))
     throw new InvalidInput(
       `rename: expected old=new, where new is a parameter of the call, such as cots=cost, got ${jsonText(pair)}`,
     );
@@ -114,6 +112,7 @@ function expectOnce(names: readonly Named[]): void {
 const NEED_WHY: ReadonlySet<string> = new Set([
   'uniqueid',
   'scustomer',
+  'customer',
   'cost',
   'currency',
   'taxes',

@@ -1,6 +1,13 @@
 import type { Fields } from '../domain/body.ts';
-import { type ParameterName, parameters } from '../domain/contract.ts';
-import { countingBody, type Edits, keptFields, unsendable, withEdits } from '../domain/kept.ts';
+import {
+  countingBody,
+  type Edits,
+  editableIn,
+  keptFields,
+  takes,
+  unsendable,
+  withEdits,
+} from '../domain/kept.ts';
 import { MASK } from '../domain/masking.ts';
 import { openStatuses } from '../domain/record.ts';
 import { shown } from '../domain/text.ts';
@@ -102,6 +109,10 @@ function editsOf(
 ): { edits: Edits; changes: RowCorrection['changes'] } | string {
   const { body, altered } = countingBody(row);
   const isRecord = row.source !== null;
+  const foreign = [...Object.keys(set), ...Object.values(rename)].find(
+    (name) => !editableIn[row.operation].includes(name),
+  );
+  if (foreign !== undefined) return `cdrs/${row.operation} has no parameter ${foreign} that can be corrected`;
   if (isRecord && (unset.length > 0 || Object.keys(rename).length > 0))
     return `a record of the feed ${row.source}: parameters of it can be set, everything else is in the sources file`;
   // Of a record there are none: it is mapped when it is replayed.
@@ -119,7 +130,7 @@ function editsOf(
   for (const [from, to] of Object.entries(rename)) {
     const isDone = row.edits[from] === null && Object.hasOwn(now, to);
     if (isDone && !Object.hasOwn(now, from)) continue;
-    const value = valueToMove(now, altered, from, to as ParameterName);
+    const value = valueToMove(now, altered, from, to);
     if (value.kind === 'left') return value.why;
     if (!isAbsent(now, to) && !isLeaving(to))
       return `has both ${shown(from)} and ${to}: take one of them out`;
@@ -141,7 +152,7 @@ function valueToMove(
   now: Fields,
   altered: readonly string[],
   from: string,
-  to: ParameterName,
+  to: string,
 ): { kind: 'value'; text: string } | { kind: 'left'; why: string } {
   const refuse = (why: string) => ({ kind: 'left' as const, why });
   if (!Object.hasOwn(now, from)) return refuse(`has no parameter ${shown(from)} to rename`);
@@ -151,7 +162,7 @@ function valueToMove(
   if (typeof value !== 'string' && typeof value !== 'number')
     return refuse(`${shown(from)} is ${shown(value)}, which cannot be moved`);
   const text = String(value);
-  if (!parameters.shape[to].safeParse(text).success) return refuse(`${shown(text)} is not valid for ${to}`);
+  if (!takes(to, text)) return refuse(`${shown(text)} is not valid for ${to}`);
   return { kind: 'value', text };
 }
 

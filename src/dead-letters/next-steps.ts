@@ -4,6 +4,7 @@ import type { ResponseEntry } from '../domain/reply.ts';
 import { shown } from '../domain/text.ts';
 import { isConflict, mayTakeValues, takeStep } from './conflict.ts';
 import { NO_CORRECTION, whyNeeded } from './correction.ts';
+import { correctionSteps } from './correction-steps.ts';
 import { isAbsent } from './corrections.ts';
 import type { DeadLetterView } from './history.ts';
 import { routingKeyOf } from './message.ts';
@@ -17,10 +18,10 @@ export type StepsView = Pick<
 
 /** What can be done next with a dead letter, in words, a line each. Commands are those of `cdr-ingest`. */
 export function nextSteps(view: StepsView): string[] {
-  const { id, status, closed_for_good } = view.deadLetter;
+  const { id, status, closed_for_good, operation } = view.deadLetter;
   switch (status) {
     case 'resolved':
-      return ['Nothing: its call is stored.'];
+      return [operation === 'create' ? 'Nothing: its call is stored.' : 'Nothing: its correction is booked.'];
     case 'replaying':
       return [
         'A replay has sent it, and no worker has answered yet.',
@@ -118,7 +119,9 @@ const NEW_BODY = '--body FILE --why "…"';
 const NEW_UNIQUEID = '--set uniqueid=VALUE --why "…"';
 
 function rejectedSteps(view: StepsView): string[] {
-  const { source, responses } = view.deadLetter;
+  const { source, operation, responses } = view.deadLetter;
+  if (operation !== 'create')
+    return correctionSteps(view.deadLetter, (options) => replayCommand(view, options));
   if (source === null) return [...new Set(responses.flatMap((response) => stepsFor(response, view)))];
   const isOfParameter = responses.some(({ key }) => parameterRow(key) !== undefined);
   return [

@@ -1,6 +1,6 @@
 import { type Fields, readBody } from './body.ts';
 import { isDecimal, type ParameterName, parameterNames, parameters } from './contract.ts';
-import { changeNames } from './correction-contract.ts';
+import { changeNames, updateParameters } from './correction-contract.ts';
 import type { Operation } from './operation.ts';
 
 /** What an operator corrected, by name: the value in place of the one received, null for a parameter that is taken out. */
@@ -16,9 +16,23 @@ export function isEditable(name: string): name is ParameterName {
 }
 
 /** What can be set of a message that asks for this; nothing of a void. */
-export function isEditableOf(operation: Operation, name: string): boolean {
-  if (operation === 'create') return isEditable(name);
-  return operation === 'update' && (changeNames as readonly string[]).includes(name);
+export const editableIn: Readonly<Record<Operation, readonly string[]>> = {
+  create: editableNames,
+  update: changeNames,
+  void: [],
+};
+
+/** What can be set of any message: an update calls the customer otherwise than a call does. */
+export const settableNames: readonly string[] = [...new Set(Object.values(editableIn).flat())];
+
+const shapes: Readonly<Record<string, { safeParse: (value: unknown) => { success: boolean } }>> = {
+  ...updateParameters.shape,
+  ...parameters.shape,
+};
+
+/** Whether a value is one that a parameter takes. */
+export function takes(name: string, value: string): boolean {
+  return Object.hasOwn(shapes, name) && shapes[name]?.safeParse(value).success === true;
 }
 
 /** A call of the contract as its dead letter keeps it. */

@@ -17,7 +17,15 @@ const CALL = { uniqueid: 'u-1', scustomer: 9, cots: '1.50', colour: 'red' };
 
 function letter(change: Partial<Replayable> = {}, call: object = CALL): Replayable {
   return {
-    ...{ id: '7', reason: 'rejected', status: 'dead', uniqueid: 'u-1', scustomer: 9, source: null },
+    ...{
+      id: '7',
+      reason: 'rejected',
+      status: 'dead',
+      uniqueid: 'u-1',
+      scustomer: 9,
+      source: null,
+      operation: 'create',
+    },
     ...{ body: JSON.stringify(call), mendedBody: null, altered: [], properties: {}, edits: {} },
     ...{ submittedBy: 'switch', verified: true, replays: 0 },
     ...change,

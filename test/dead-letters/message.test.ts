@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { whyNotSent } from '../../src/dead-letters/corrections.ts';
+import { readCorrection, whyNeeded } from '../../src/dead-letters/correction.ts';
+import { correctionSteps } from '../../src/dead-letters/correction-steps.ts';
+import { whyNotSent, withCorrections } from '../../src/dead-letters/corrections.ts';
 import { nextAttempt } from '../../src/dead-letters/message.ts';
 import { readReplayHeader, tokenHashOf } from '../../src/domain/replay-header.ts';
 import type { Replayable } from '../../src/store/dead-letters/mark.ts';
@@ -104,5 +106,57 @@ describe('the next attempt of a dead letter', () => {
     const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`;
     expect(sent({ properties: { traceparent } })).toMatchObject({ traceparent });
     expect(sent({})).not.toHaveProperty('traceparent');
+  });
+});
+
+describe('a dead letter of a correction', () => {
+  const update: Partial<Replayable> = {
+    operation: 'update',
+    body: '{"uniqueid":"u-1","cots":"2","time":"3"}',
+    properties: { routingKey: 'cdrs.update.shop', messageId: 'shop-1' },
+  };
+
+  it('is sent again as what it is, with the id that its entry gets', () => {
+    expect(sent(update)).toMatchObject({ routingKey: 'cdrs.update.shop', messageId: 'shop-1' });
+    expect(sent({ ...update, properties: { messageId: 'x#reversal' } })).toMatchObject({
+      routingKey: 'cdrs.update',
+      messageId: 'dead-letter-7',
+    });
+    expect(sent({ ...update, operation: 'void', properties: {} })).toMatchObject({
+      routingKey: 'cdrs.void',
+      messageId: 'dead-letter-7',
+    });
+    expect(sent({}).messageId).toBeNull();
+  });
+
+  it('can be corrected in what its own contract has, and is left alone for anything else', () => {
+    const corrected = (text: Parameters<typeof readCorrection>[0], change: Partial<Replayable> = update) => {
+      const { rows, skipped } = withCorrections([{ ...row, ...change }], readCorrection(text));
+      return skipped[0]?.why ?? rows[0]?.edits;
+    };
+    expect(corrected({ set: ['customer=2', 'taxes='], rename: ['cots=cost'], unset: ['time'] })).toEqual({
+      ...{ cots: null, cost: '2', time: null, customer: '2', taxes: '' },
+    });
+    expect(corrected({ set: ['scustomer=2'] })).toBe(
+      'cdrs/update has no parameter scustomer that can be corrected',
+    );
+    expect(corrected({ set: ['uniqueid=u-2'] })).toContain('uniqueid');
+    expect(corrected({ set: ['cost=1'] }, { ...update, operation: 'void' })).toContain('cdrs/void');
+    expect(corrected({ set: ['customer=2'] }, {})).toContain('cdrs/create');
+    expect(() => readCorrection({ set: ['customer=x'] })).toThrow('customer');
+    expect(whyNeeded(readCorrection({ set: ['customer=2'] }))).toEqual(['customer']);
+  });
+
+  it('says what can be done about its reply', () => {
+    const steps = (code: '400' | '404', key: string) =>
+      correctionSteps(
+        { id: 7, operation: 'update', uniqueid: 'u-1', responses: [{ code, key, message: '' }] },
+        (options = '') => `replay 7 ${options}`.trim(),
+      ).join(' ');
+    expect(steps('404', 'uniqueid')).toBe('No call u-1 is stored. When it has come: replay 7');
+    expect(steps('400', 'uniqueid')).toContain('call show u-1');
+    expect(steps('400', 'message_id')).toContain('dead-letter-7');
+    expect(steps('400', 'customer')).toBe('Correct customer: replay 7 --set customer=VALUE --why "…"');
+    expect(steps('400', 'scustomer')).toContain('--unset NAME');
   });
 });

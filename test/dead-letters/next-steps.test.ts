@@ -8,7 +8,15 @@ type Letter = StepsView['deadLetter'];
 /** The steps of a dead letter with id 7, as one text. */
 function steps(letter: Partial<Letter>, view: Partial<Omit<StepsView, 'deadLetter'>> = {}): string {
   const deadLetter = {
-    ...{ id: 7, reason: 'rejected', status: 'dead', uniqueid: 'u-1', source: null, verified: true },
+    ...{
+      id: 7,
+      reason: 'rejected',
+      status: 'dead',
+      uniqueid: 'u-1',
+      source: null,
+      operation: 'create',
+      verified: true,
+    },
     ...{ responses: [], error: null, waits_for: null, tried_at: null, altered: [], properties: {} },
     ...{ closed_for_good: false, mended: false, edits: {}, ...letter },
   } as unknown as Letter;

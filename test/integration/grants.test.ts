@@ -250,10 +250,11 @@ describe('a worker with only the minimum grants', () => {
     const columns = await db.rows(
       `select table_name || ' ' || string_agg(column_name, ' ' order by column_name) as line
        from information_schema.column_privileges
-       where grantee = '${roleOf('worker')}' and privilege_type = 'UPDATE' and table_name in ('customers', 'invoices')
+       where grantee = '${roleOf('worker')}' and privilege_type = 'UPDATE' and table_name in ('customers', 'invoices', 'correction_orders')
        group by table_name order by table_name`,
     );
     expect(columns.map(({ line }) => line)).toEqual([
+      'correction_orders answered_at responses',
       'customers balance calls charged',
       'invoices calls cost tax total',
     ]);

@@ -35,12 +35,14 @@ function printSummary(
   { deadLetter, problem, times, inReplays }: DeadLetterView,
   systemCurrency: string,
 ): void {
-  const { id, reason, status, responses, error, source, deaths, replays, altered, mended } = deadLetter;
+  const { id, reason, status, operation, responses, error, source, deaths, replays, altered, mended } =
+    deadLetter;
   printLine(`dead letter ${id}: ${reason}, ${status}`);
   for (const { code, key, message } of responses)
     printLine(`  answered ${code} ${key === '' ? '' : `${key}: `}${message}`);
   if (error !== null) printLine(`  error: ${error}`);
   if (source !== null) printLine(`  record of the feed ${source}`);
+  if (operation !== 'create') printLine(`  asks for cdrs/${operation} of a stored call`);
   printLine(`  ${senderOf(deadLetter)}, ${counted(deaths, 'death')}, ${counted(replays, 'replay')}`);
   if (mended) printLine('  the body was replaced by an operator');
   const { scustomer, customer_name, cost, currency, properties } = deadLetter;

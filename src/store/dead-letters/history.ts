@@ -1,10 +1,13 @@
 import type { Cdr, Difference } from '../../domain/cdr.ts';
+import type { Operation } from '../../domain/operation.ts';
 import { readStoredCalls } from '../persist/columns.ts';
 import { type Sql, statement } from '../sql.ts';
 import { type DeadLetterSummary, summaryColumns } from './list.ts';
 
 /** A dead letter with all its columns. */
 export interface DeadLetterDetail extends DeadLetterSummary {
+  /** What its message asked for. */
+  operation: Operation;
   properties: Record<string, string | null>;
   differences: Difference[] | null;
   error: string | null;
@@ -60,7 +63,7 @@ export interface StoredCall {
 
 const READ = statement(
   'dead-letters.read',
-  `select ${summaryColumns}, d.properties, d.differences, d.error, d.mended_body, d.waits_for, d.tried_at
+  `select ${summaryColumns}, d.operation, d.properties, d.differences, d.error, d.mended_body, d.waits_for, d.tried_at
    from dead_letters d where d.id = $1::bigint`,
 );
 

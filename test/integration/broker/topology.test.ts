@@ -48,7 +48,7 @@ describe('the topology', () => {
     for (let turn = 0; turn < 2; turn += 1) {
       expect((await declareTopology(connection, defaultNames)).filter(({ ok }) => !ok)).toEqual([]);
       const reports = await checkTopology(connection, defaultNames);
-      expect(reports).toHaveLength(11);
+      expect(reports).toHaveLength(13);
       expect(reports.filter(({ ok }) => !ok)).toEqual([]);
     }
   });
