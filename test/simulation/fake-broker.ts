@@ -11,6 +11,7 @@ export interface BrokerWatcher {
   billed: (body: string) => void;
   quarantined: (id: string) => void;
   acknowledged: (id: string) => void;
+  returned: (id: string) => void;
   violate: (what: string) => void;
 }
 

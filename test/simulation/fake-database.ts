@@ -5,6 +5,7 @@ import type { LockedRow } from '../../src/store/persist/row-locks.ts';
 import type { Statement } from '../../src/store/sql.ts';
 import { millionths } from '../domain/exact-model.ts';
 import { type Billing, billingSystem } from './billing.ts';
+import { correctedCall, entriesIn, FakeCorrections, type StoredEntry } from './fake-corrections.ts';
 import { callsIn, type StoredCall, storedBill } from './lines.ts';
 import { found } from './look-up.ts';
 import { termsProblem, type WrittenTerms } from './terms.ts';
@@ -16,6 +17,7 @@ export interface StoredDeadLetter {
   deaths: number;
   verified: boolean;
   waits_for: string | null;
+  error?: string | null;
   status?: 'dead' | 'resolved' | 'discarded';
   tried?: boolean;
 }
@@ -49,10 +51,18 @@ export function written(
   return [callsIn(lines), JSON.parse(terms) as WrittenTerms, JSON.parse(deadLetters) as StoredDeadLetter[]];
 }
 
+/** Whoever watches what comes into the tables. */
+export interface TableWatcher {
+  stored: (call: StoredCall) => void;
+  /** A correction: one entry or two. */
+  booked: (entries: readonly StoredEntry[]) => void;
+}
+
 /** The tables, and the statements of the worker on them, each of which happens at once and whole or not at all. */
 export class FakeDatabase {
   /** In the order of insertion. */
   readonly calls: StoredCall[] = [];
+  readonly corrections: FakeCorrections = new FakeCorrections();
   readonly deadLetters = new Map<string, StoredDeadLetter>();
   readonly billing: Billing = billingSystem();
   down = false;
@@ -62,10 +72,10 @@ export class FakeDatabase {
   readonly obstacles = new Map<string, Obstacle>();
   /** Every row that ever had one. */
   readonly obstructed = new Set<string>();
-  readonly #stored: (call: StoredCall) => void;
+  readonly #watcher: TableWatcher;
 
-  constructor(stored: (call: StoredCall) => void) {
-    this.#stored = stored;
+  constructor(watcher: TableWatcher) {
+    this.#watcher = watcher;
   }
 
   find(uniqueid: string): StoredCall | undefined {
@@ -85,6 +95,10 @@ export class FakeDatabase {
       case 'persist.write-calls':
       case 'persist.write':
         return [{ lost: this.write(...written(values)) }];
+      case 'persist.read-corrected-call':
+        return [{ found: JSON.stringify(this.#correctedCall(values as [string, string])) }];
+      case 'persist.book-correction':
+        return [{ booked: this.book(entriesIn(values[0]), JSON.parse(String(values[1])) as WrittenTerms) }];
       case 'persist.locked-rows':
         return this.#lockedAmong(values as number[][]);
       case 'dead-letters.mark-tried':
@@ -159,8 +173,25 @@ export class FakeDatabase {
       });
     }
     this.calls.push(...inserted);
-    for (const call of inserted) this.#stored(call);
+    for (const call of inserted) this.#watcher.stored(call);
     return inserted;
+  }
+
+  /**
+   * Adds entries to the line of a call and moves the money. False if nothing was added: another one follows the same entry, or
+   * the id is taken.
+   */
+  book(entries: readonly StoredEntry[], terms?: WrittenTerms): boolean {
+    const problem = terms === undefined ? null : this.problemOf(terms);
+    if (problem !== null) throw databaseError('CDR01', problem);
+    const added = this.corrections.admitted(entries);
+    if (added.length === 0) return false;
+    if (added.length < entries.length) throw databaseError('CDR01', 'the id of an entry was taken');
+    this.checkRows(added.flatMap(rowsOfEntry));
+    this.corrections.entries.push(...added);
+    this.moveEntries(added);
+    this.#watcher.booked(added);
+    return true;
   }
 
   obstruct(row: string, obstacle: Obstacle): void {
@@ -170,8 +201,11 @@ export class FakeDatabase {
 
   /** As the real statement and the real functions beside it do. */
   protected checkObstacles(calls: readonly StoredCall[]): void {
-    const rows = new Set(calls.flatMap((call) => this.rowsOf(call)));
-    const having = (obstacle: Obstacle) => [...rows].filter((row) => this.obstacles.get(row) === obstacle);
+    this.checkRows(calls.flatMap((call) => this.rowsOf(call)));
+  }
+
+  protected checkRows(rows: readonly string[]): void {
+    const having = (obstacle: Obstacle) => rows.filter((row) => this.obstacles.get(row) === obstacle);
     if (having('refused').length > 0) throw databaseError('53100', 'No space left on device');
     if (having('locked').length > 0) throw databaseError('55P03', 'canceling statement due to lock timeout');
     const [vetoed] = having('vetoed');
@@ -199,6 +233,27 @@ export class FakeDatabase {
         invoice.calls += 1;
       }
     }
+  }
+
+  moveEntries(entries: readonly StoredEntry[]): void {
+    for (const { customer: id, invoice: on, ...moved } of entries) {
+      const customer = this.billing.customers.get(id);
+      const invoice = on === null ? undefined : this.billing.invoices.get(on);
+      if (customer !== undefined && moved.calls !== 0) {
+        customer.balance -= millionths(moved.charged);
+        customer.charged += millionths(moved.charged);
+        customer.calls += moved.calls;
+      }
+      if (invoice !== undefined) {
+        invoice.cost += millionths(moved.invoice_cost);
+        invoice.tax += millionths(moved.invoice_tax);
+        invoice.calls += moved.invoice_calls;
+      }
+    }
+  }
+
+  #correctedCall([uniqueid, id]: readonly [string, string]) {
+    return { call: correctedCall(this.find(uniqueid)), ...this.corrections.found(uniqueid, id) };
   }
 
   #markTried(key: string): { id: string }[] {
@@ -266,4 +321,11 @@ export class FakeDatabase {
     const row = this.find(uniqueid);
     return row === undefined ? [] : [{ bill: JSON.stringify(storedBill(row)) }];
   }
+}
+
+function rowsOfEntry({ customer, calls, invoice }: StoredEntry): string[] {
+  return [
+    ...(calls === 0 ? [] : [customerRow(customer)]),
+    ...(invoice === null ? [] : [invoiceRow(invoice)]),
+  ];
 }

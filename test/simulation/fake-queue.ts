@@ -40,6 +40,7 @@ export class FakeQueue {
   readonly #scheduler: Scheduler;
   readonly #random: Random;
   readonly #acknowledged: (id: string) => void;
+  readonly #returned: (id: string) => void;
   readonly #violate: (what: string) => void;
   /** Takes what failed more often than the delivery limit. */
   readonly #deadLetter: (message: Message) => boolean;
@@ -48,12 +49,17 @@ export class FakeQueue {
 
   constructor(
     { scheduler, random }: { scheduler: Scheduler; random: Random },
-    watcher: { acknowledged: (id: string) => void; violate: (what: string) => void },
+    watcher: {
+      acknowledged: (id: string) => void;
+      returned: (id: string) => void;
+      violate: (what: string) => void;
+    },
     deadLetter: (message: Message) => boolean,
   ) {
     this.#scheduler = scheduler;
     this.#random = random;
     this.#acknowledged = (id) => watcher.acknowledged(id);
+    this.#returned = (id) => watcher.returned(id);
     this.#violate = (what) => watcher.violate(what);
     this.#deadLetter = deadLetter;
   }
@@ -95,7 +101,10 @@ export class FakeQueue {
     this.#channels.splice(this.#channels.indexOf(channel), 1);
     const back = [...channel.unacked.values()];
     channel.unacked.clear();
-    for (const message of back) message.failures += 1;
+    for (const message of back) {
+      message.failures += 1;
+      this.#returned(message.id);
+    }
     this.#ready.unshift(...back.filter((message) => !this.#deadLetter(message)));
     this.#pump();
   }

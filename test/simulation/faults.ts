@@ -21,6 +21,7 @@ const lasting = [
   'results unroutable',
   'billed exchange missing',
   'reference change',
+  'late calls attached',
   'row locked',
   'row vetoed',
   'row refused',
@@ -55,7 +56,7 @@ export class Faults {
     this.lasting = new Map(
       lasting.map((fault) => {
         // Of these only the few count that fall between a reading and its writing.
-        const many = fault === 'reference change' ? 10 : 1;
+        const many = fault === 'reference change' ? 10 : fault === 'late calls attached' ? 3 : 1;
         return [fault, many * random.pick([0, 0, 1, 2, 4])];
       }),
     );

@@ -1,10 +1,10 @@
 import type { AuthResult } from '../../src/auth/verifier.ts';
-import { bytesDigest } from '../../src/domain/content.ts';
-import { minimalDeadLetter } from '../../src/domain/dead-letter.ts';
+import { deadLetterOfBytes, minimalDeadLetter } from '../../src/domain/dead-letter.ts';
 import type { DeadReason } from '../../src/domain/outcome.ts';
 import { type Admitted, admit } from '../../src/worker/admission.ts';
 import type { Request } from '../../src/worker/request.ts';
 import { NAMED_INVOICE, PERIOD } from './billing.ts';
+import { CorrectionHistory } from './correction-history.ts';
 import { GONE_QUEUE, MALFORMED_DIRECT } from './fake-broker.ts';
 import { POISON, STUBBORN, UNKEEPABLE, UNKEEPABLE_FOR_NOW, UNREADABLE } from './fake-database.ts';
 import type { Random } from './random.ts';
@@ -13,6 +13,8 @@ import type { Random } from './random.ts';
 export type Expectation =
   /** A valid call: stored, or refused because another content has its uniqueid. */
   | { kind: 'call'; fingerprint: string }
+  /** A valid correction: its entry is booked, or it is refused because of what is on the books. */
+  | { kind: 'correction'; entry: string; fingerprint: string; customer: unknown }
   | { kind: 'refused'; code: string; reasons: readonly DeadReason[] }
   /** validation=1: leaves nothing behind. */
   | { kind: 'question'; codes: readonly string[] };
@@ -30,10 +32,13 @@ export interface Submitted {
   expectation: Expectation;
 }
 
-type Fields = Record<string, unknown>;
-interface Draft {
+export type Fields = Record<string, unknown>;
+export interface Draft {
   body: Fields | string;
-  expected: 'call' | Exclude<Expectation, { kind: 'call' }>;
+  expected: 'call' | 'correction' | Exclude<Expectation, { kind: 'call' | 'correction' }>;
+  operation?: 'update' | 'void';
+  /** Of a correction. */
+  messageId?: string | null;
 }
 
 export const ADMISSION = {
@@ -56,16 +61,23 @@ const REPLY_TO = [
   'cdrs.create',
 ] as const;
 
-/** Who may submit calls in every simulated world. */
+const ROLES: Readonly<Record<string, 'viewer' | 'commerce'>> = { auditor: 'viewer', shop: 'commerce' };
+
+/** Who may submit calls in every simulated world, and who may correct them. */
 export function judge(username: string, password: string): AuthResult {
   if (password !== 'right' || username === 'nobody') return { kind: 'unauthenticated' };
-  return { kind: 'ok', username, role: username === 'auditor' ? 'viewer' : 'system' };
+  return { kind: 'ok', username, role: ROLES[username] ?? 'system' };
 }
 
 /** Everything that a run's switches send: mostly good calls, and every kind of trouble among them. */
 export function writeHistory(random: Random, length: number): Submitted[] {
   const good: Fields[] = [];
+  const corrections = new CorrectionHistory(random);
   return Array.from({ length }, (_, index) => {
+    if (corrections.isNext(index)) {
+      const uniqueids = good.map(({ uniqueid }) => String(uniqueid));
+      return submit(random, `m${index}`, corrections.next(index, uniqueids));
+    }
     const fresh = call(random, `u${index}`);
     // Often the last one: two workers then have the same uniqueid in hand at once.
     const earlier = good[random.chance(0.7) ? good.length - 1 : random.between(0, good.length - 1)] ?? fresh;
@@ -120,7 +132,7 @@ function troubled(random: Random, fresh: Fields, earlier: Fields): Draft {
     () => refused(`{"uniqueid": ${random.between(1, 9)},`, '400', 'rejected'),
     () => refused({ ...earlier, auth_password: 'wrong' }, '401', 'unauthenticated'),
     () => refused({ ...fresh, auth_username: 'nobody' }, '401', 'unauthenticated'),
-    () => refused({ ...fresh, auth_username: 'auditor' }, '402', 'forbidden'),
+    () => refused({ ...fresh, auth_username: random.pick(['auditor', 'shop']) }, '402', 'forbidden'),
     () => refused({ ...fresh, note: POISON }, '400', 'failed'),
     () => refused({ ...fresh, start: UNKEEPABLE }, '400', 'failed'),
     () => refused({ ...fresh, start: UNREADABLE }, '400', 'failed'),
@@ -145,23 +157,34 @@ function writtenDifferently(fields: Fields): Fields {
   return Object.fromEntries(entries.map(([name, value]) => [name, String(value)]));
 }
 
-function submit(random: Random, id: string, { body, expected }: Draft): Submitted {
+function submit(random: Random, id: string, draft: Draft): Submitted {
+  const { body, operation = 'create', messageId = id } = draft;
   const bytes = Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
   const properties = {
     contentType: 'application/json',
     replyTo: random.pick(REPLY_TO),
-    correlationId: null,
-    messageId: id,
-    routingKey: 'cdrs.create',
+    correlationId: operation === 'create' ? null : id,
+    messageId,
+    routingKey: `cdrs.${operation}`,
   };
   const request: Request = { body: bytes, bytes: bytes.length, properties };
   const admitted = admit(request, { ...ADMISSION, verify: judge }) as Admitted;
   const { uniqueid, deadLetter } = admitted;
   const minimalDigest = minimalDeadLetter(bytes, bytes.length).digest;
-  const plainDigest = bytesDigest(bytes, bytes.length);
-  const expectation: Expectation =
-    expected !== 'call'
-      ? expected
-      : { kind: 'call', fingerprint: admitted.kind === 'call' ? admitted.call.fingerprint : 'not a call' };
+  const plainDigest = deadLetterOfBytes(request, {}, properties, ADMISSION.keptBodyBytes).digest;
+  const expectation = expectationOf(draft, admitted);
   return { id, request, uniqueid, digest: deadLetter().digest, plainDigest, minimalDigest, expectation };
+}
+
+function expectationOf({ expected, messageId, body }: Draft, admitted: Admitted): Expectation {
+  if (expected === 'call')
+    return { kind: 'call', fingerprint: admitted.kind === 'call' ? admitted.call.fingerprint : 'not a call' };
+  if (expected !== 'correction') return expected;
+  const isCorrection = admitted.kind === 'correction';
+  return {
+    kind: 'correction',
+    entry: messageId ?? '',
+    fingerprint: isCorrection ? admitted.correction.fingerprint : 'not a correction',
+    customer: typeof body === 'string' ? undefined : body.customer,
+  };
 }

@@ -1,6 +1,7 @@
 import { changeReference } from './billing.ts';
 import type { Obstacle } from './fake-database.ts';
 import type { Lasting } from './faults.ts';
+import { attachLate } from './late-calls.ts';
 import type { Surroundings } from './surroundings.ts';
 import type { WorkerProcess } from './worker.ts';
 
@@ -14,6 +15,7 @@ const happenings: Record<Lasting, Happening> = {
   },
   'reference change': ({ scheduler, database, random }) =>
     scheduler.note(changeReference(database.billing, random)),
+  'late calls attached': ({ database, random }) => attachLate(database, random.between(1, 3)),
   'database outage': forAWhile(({ database }, isOn) => {
     database.down = isOn;
   }),

@@ -1,11 +1,17 @@
-import { charged, millionths, plainText } from '../domain/exact-model.ts';
+import { millionths } from '../domain/exact-model.ts';
 import type { Billing } from './billing.ts';
+import { entryProblems, followsFromTerms } from './correction-oracle.ts';
+import type { StoredEntry } from './fake-corrections.ts';
 import type { StoredCall } from './lines.ts';
 
 interface Ledger {
   billing: Billing;
   calls: readonly StoredCall[];
+  corrections: { readonly entries: readonly StoredEntry[] };
 }
+
+/** What a call or an entry has moved. */
+type Moved = Pick<StoredEntry, 'charged' | 'calls' | 'invoice_cost' | 'invoice_tax' | 'invoice_calls'>;
 
 /**
  * Where the money does not add up: what was charged twice, not at all, or not on the terms on record. Computed in
@@ -14,48 +20,56 @@ interface Ledger {
 export function moneyProblems(ledger: Ledger): string[] {
   const wrong = ledger.calls.filter((call) => !followsFromTerms(call));
   return [
+    ...ledger.calls.flatMap((call) => entryProblems(call, ledger.corrections.entries)),
     ...wrong.map(({ uniqueid }) => `the amounts of ${uniqueid} do not follow from its terms`),
     ...customerProblems(ledger),
     ...invoiceProblems(ledger),
   ];
 }
 
-function followsFromTerms(call: StoredCall): boolean {
-  const toward = (target: string) =>
-    charged(call.cost, call.tax_terms ?? [], { system: call.system_rate, call: call.currency_rate, target });
-  const customer = toward(call.customer_rate);
-  const invoice = call.update_invoices === 1 && call.invoice_rate !== null ? toward(call.invoice_rate) : null;
-  const due = {
-    tax: customer.tax,
-    charged: call.update_balance === 1 ? customer.cost + customer.taxThere : 0n,
-    invoice_cost: invoice?.cost ?? 0n,
-    invoice_tax: invoice?.taxThere ?? 0n,
-  };
-  return Object.entries(due).every(([name, amount]) => plainText(amount) === call[name as keyof typeof due]);
+/** Everything that has moved a balance or an invoice. */
+function movements({ calls, corrections }: Ledger): (Moved & { customer: number; invoice: number | null })[] {
+  return [
+    ...calls.map((call) => ({
+      ...call,
+      customer: call.scustomer,
+      calls: call.update_balance,
+      invoice: call.update_invoices === 1 ? call.invoice : null,
+      invoice_calls: 1,
+    })),
+    ...corrections.entries,
+  ];
 }
 
-function customerProblems({ billing, calls }: Ledger): string[] {
-  return [...billing.customers].flatMap(([id, customer]) => {
-    const mine = calls.filter((call) => call.scustomer === id && call.update_balance === 1);
+function customerProblems(ledger: Ledger): string[] {
+  return [...ledger.billing.customers].flatMap(([id, customer]) => {
+    const mine = movements(ledger).filter((moved) => moved.customer === id && moved.calls !== 0);
     const due = sum(mine, 'charged');
     const isRight =
       customer.charged === due &&
       customer.balance === customer.opening - due &&
-      customer.calls === mine.length;
-    return isRight ? [] : [`customer ${id}: ${customer.charged} charged, the calls say ${due}`];
+      customer.calls === count(mine, 'calls');
+    return isRight ? [] : [`customer ${id}: ${customer.charged} charged, calls and entries say ${due}`];
   });
 }
 
-function invoiceProblems({ billing, calls }: Ledger): string[] {
-  return [...billing.invoices].flatMap(([id, invoice]) => {
-    const mine = calls.filter((call) => call.invoice === id && call.update_invoices === 1);
+function invoiceProblems(ledger: Ledger): string[] {
+  return [...ledger.billing.invoices].flatMap(([id, invoice]) => {
+    const mine = movements(ledger).filter((moved) => moved.invoice === id);
     const cost = sum(mine, 'invoice_cost');
     const tax = sum(mine, 'invoice_tax');
-    const isRight = invoice.cost === cost && invoice.tax === tax && invoice.calls === mine.length;
-    return isRight ? [] : [`invoice ${id}: ${invoice.cost} + ${invoice.tax}, the calls say ${cost} + ${tax}`];
+    const calls = count(mine, 'invoice_calls');
+    const isRight = invoice.cost === cost && invoice.tax === tax && invoice.calls === calls;
+    return isRight
+      ? []
+      : [`invoice ${id}: ${invoice.cost} + ${invoice.tax}, calls and entries say ${cost} + ${tax}`];
   });
 }
 
-function sum(calls: readonly StoredCall[], name: 'charged' | 'invoice_cost' | 'invoice_tax'): bigint {
-  return calls.reduce((total, call) => total + millionths(call[name]), 0n);
+function sum(movements: readonly Moved[], name: 'charged' | 'invoice_cost' | 'invoice_tax'): bigint {
+  return movements.reduce((total, moved) => total + millionths(moved[name]), 0n);
+}
+
+function count(movements: readonly Moved[], name: 'calls' | 'invoice_calls'): number {
+  return movements.reduce((total, moved) => total + moved[name], 0);
 }

@@ -4,10 +4,11 @@ import { classifyFailure } from '../../src/store/failures.ts';
 import type { Statement } from '../../src/store/sql.ts';
 import { createReply } from '../../src/worker/reply.ts';
 import { ACCEPTED } from '../support/outcomes.ts';
+import { entriesIn, FakeCorrections, type StoredEntry } from './fake-corrections.ts';
 import { databaseError, FakeDatabase, written } from './fake-database.ts';
 import { REPLY_RULES } from './lane.ts';
 import type { StoredCall } from './lines.ts';
-import type { SimDelivery, SimPorts } from './surroundings.ts';
+import type { SimDelivery, SimPorts, SimProcess } from './surroundings.ts';
 import type { Mutant } from './world.ts';
 
 /** Finds the delivery of a submission, for the orders that need it where the real one does not. */
@@ -52,6 +53,42 @@ class WithoutMoves extends FakeDatabase {
   }
 }
 
+class WithoutMovingEntries extends FakeDatabase {
+  override moveEntries(): void {
+    // Only the entries are written.
+  }
+}
+
+/** Does not tell a correction that comes again by its id. */
+class WithoutIds extends FakeDatabase {
+  override readonly corrections = new (class extends FakeCorrections {
+    override found(uniqueid: string, id: string) {
+      return { ...super.found(uniqueid, id), own: null };
+    }
+    override find(): undefined {
+      return undefined;
+    }
+  })();
+}
+
+/** Two may follow one entry. */
+class WithoutLines extends FakeDatabase {
+  override readonly corrections = new (class extends FakeCorrections {
+    protected override admits({ id }: StoredEntry): boolean {
+      return this.find(id) === undefined;
+    }
+  })();
+}
+
+/** Does not see that something late has been taken. */
+class WithoutTaking extends FakeDatabase {
+  override readonly corrections = new (class extends FakeCorrections {
+    override hasTaken(): boolean {
+      return false;
+    }
+  })();
+}
+
 class WithoutMarks extends FakeDatabase {
   override execute(statement: Statement, values: readonly unknown[]): unknown[] {
     return statement.name === 'dead-letters.mark-tried' ? [{ id: '' }] : super.execute(statement, values);
@@ -66,6 +103,17 @@ class WithoutPoison extends FakeDatabase {
       deadLetters.filter(({ reason }) => reason !== 'poison'),
     );
   }
+}
+
+async function bookInTwoSteps(
+  process: SimProcess,
+  database: FakeDatabase,
+  values: readonly unknown[],
+): Promise<unknown[]> {
+  const entries = database.corrections.admitted(entriesIn(values[0]));
+  await process.request('insert', () => database.corrections.entries.push(...entries));
+  await process.request('move', () => database.moveEntries(entries));
+  return [{ booked: entries.length > 0 }];
 }
 
 /** Wrong ways of doing the same work, by what is wrong about them. */
@@ -132,12 +180,24 @@ export const mutants: Readonly<Record<string, Mutant>> = {
       },
     }),
   },
-  'inserts without looking for the uniqueid': { database: (stored) => new WithoutUniqueness(stored) },
-  'charges on terms that no longer hold': { database: (stored) => new WithoutTerms(stored) },
-  'tries again and again what kills it': { database: (stored) => new WithoutMarks(stored) },
-  'does not keep what the broker dead-lettered': { database: (stored) => new WithoutPoison(stored) },
+  'inserts without looking for the uniqueid': { database: (watcher) => new WithoutUniqueness(watcher) },
+  'charges on terms that no longer hold': { database: (watcher) => new WithoutTerms(watcher) },
+  'books corrections without moving balances and invoices': {
+    database: (watcher) => new WithoutMovingEntries(watcher),
+  },
+  'books a correction twice that comes again': { database: (watcher) => new WithoutIds(watcher) },
+  'books the second of two corrections at once as well': { database: (watcher) => new WithoutLines(watcher) },
+  'puts on an invoice what is on one': { database: (watcher) => new WithoutTaking(watcher) },
+  'moves the money of a correction outside of its transaction': {
+    execute: (process, database, statement, values) =>
+      statement.name === 'persist.book-correction'
+        ? bookInTwoSteps(process, database, values)
+        : process.request('statement', () => database.execute(statement, values)),
+  },
+  'tries again and again what kills it': { database: (watcher) => new WithoutMarks(watcher) },
+  'does not keep what the broker dead-lettered': { database: (watcher) => new WithoutPoison(watcher) },
   'counts a row as moved that a trigger kept where it was': {
-    database: (stored) => new WithoutMoves(stored),
+    database: (watcher) => new WithoutMoves(watcher),
   },
   'takes an outage for the fault of a message': {
     mutate: (ports) => ({

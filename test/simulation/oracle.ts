@@ -1,10 +1,15 @@
 import type { LateCallRule } from '../../src/domain/charge.ts';
+import { NO_CUSTOMER } from './correction-history.ts';
+import { bookingProblems } from './correction-oracle.ts';
 import type { FakeBroker } from './fake-broker.ts';
+import type { StoredEntry } from './fake-corrections.ts';
 import type { FakeDatabase } from './fake-database.ts';
-import type { Submitted } from './history.ts';
+import type { Expectation, Submitted } from './history.ts';
 import type { StoredCall } from './lines.ts';
 import { moneyProblems } from './money-oracle.ts';
 import { openInvoicesOf } from './terms.ts';
+
+const NO_ROOM = 'too many calls are waiting';
 
 /**
  * Judges a run, while it goes on and at its end: every confirmed message has exactly one effect and, where its
@@ -17,13 +22,17 @@ export class Oracle {
   /** Codes of the replies to a message that reached a queue. */
   readonly #replies = new Map<string, Set<string>>();
   readonly #unroutableReply = new Set<string>();
-  /** Uniqueids of calls that somebody was told of. */
+  /** The calls and entries that somebody was told of. */
   readonly #billed = new Set<string>();
   readonly #acknowledged = new Set<string>();
   /** What the broker dead-lettered: kept first, then tried once. */
   readonly #quarantined = new Set<string>();
   /** The content that a uniqueid was first stored with. */
   readonly #first = new Map<string, string>();
+  /** What the broker got back and delivers again. */
+  readonly #returned = new Set<string>();
+  /** Corrections whose call was stored when they were sent. */
+  readonly #sentAfterCall = new Set<string>();
   #database: FakeDatabase | undefined;
 
   constructor(messages: readonly Submitted[], lateCalls: LateCallRule) {
@@ -39,11 +48,22 @@ export class Oracle {
     this.violations.push(what);
   }
 
+  sent(id: string): void {
+    const uniqueid = this.#submitted.get(id)?.uniqueid ?? '';
+    if (this.#database?.find(uniqueid) !== undefined) this.#sentAfterCall.add(id);
+  }
+
+  returned(id: string): void {
+    this.#returned.add(id);
+  }
+
   /** A reply has reached a queue: what it promises must be true by now. */
   replied(id: string, code: string): void {
     const codes = this.#replies.get(id) ?? new Set();
     this.#replies.set(id, codes.add(code));
     this.#check(id, code, 'answered');
+    if (code === '404' && this.#sentAfterCall.has(id))
+      this.violate(`${id} answered 404, but its call was stored`);
   }
 
   unroutableReply(id: string): void {
@@ -54,12 +74,19 @@ export class Oracle {
     this.#quarantined.add(id);
   }
 
-  /** Somebody is told what a call was charged: it must be stored, and with this. */
+  /** Somebody is told what a call was charged, or an entry has moved: it must be on the books, and with this. */
   billed(body: string): void {
-    const { uniqueid, charged } = JSON.parse(body) as { uniqueid: string; charged: string };
-    const stored = this.#database?.find(uniqueid)?.charged;
-    if (stored !== charged) this.violate(`${uniqueid} told as charged ${charged}, but stored with ${stored}`);
-    this.#billed.add(uniqueid);
+    const told = JSON.parse(body) as Pick<StoredCall, 'uniqueid' | 'charged' | 'invoice_cost'> & {
+      entry: string | null;
+    };
+    const { uniqueid, entry } = told;
+    const stored = entry === null ? this.#database?.find(uniqueid) : this.#database?.corrections.find(entry);
+    const isTrue =
+      stored?.uniqueid === uniqueid &&
+      stored.charged === told.charged &&
+      stored.invoice_cost === told.invoice_cost;
+    if (!isTrue) this.violate(`told ${body}, but the books say ${JSON.stringify(stored)}`);
+    this.#billed.add(entry === null ? `call ${uniqueid}` : `entry ${entry}`);
   }
 
   /** The broker has forgotten a message: it must be answered. */
@@ -70,9 +97,13 @@ export class Oracle {
       this.violate(`${id} acknowledged without a reply`);
     const effects = this.#effects(id);
     if (effects.length === 0) this.violate(`${id} acknowledged without an effect`);
-    const uniqueid = this.#submitted.get(id)?.uniqueid;
-    if (effects.join() === '204 stored' && !this.#billed.has(uniqueid ?? ''))
+    const { uniqueid, expectation } = this.#submitted.get(id) ?? {};
+    if (effects.join() === '204 stored' && !this.#billed.has(`call ${uniqueid}`))
       this.violate(`${id} acknowledged and nobody told what it was charged`);
+    if (expectation?.kind !== 'correction' || effects.join() !== '204 booked') return;
+    for (const entry of [expectation.entry, `${expectation.entry}#reversal`])
+      if (this.#database?.corrections.find(entry) !== undefined && !this.#billed.has(`entry ${entry}`))
+        this.violate(`${id} acknowledged and nobody told of ${entry}`);
   }
 
   /** A call has come into the table: on the terms of this very moment. */
@@ -91,6 +122,12 @@ export class Oracle {
         this.violate(`${uniqueid} charged at the ${what}'s rate ${charged}, not ${now}`);
     }
     this.#judgeInvoice(call);
+  }
+
+  /** A correction has come into the table. */
+  booked(entries: readonly StoredEntry[]): void {
+    if (this.#database !== undefined)
+      this.violations.push(...bookingProblems(entries, this.#database.billing));
   }
 
   /** A call that names no invoice is on one that covers its start, else where late calls go. */
@@ -113,6 +150,7 @@ export class Oracle {
     for (const id of this.#submitted.keys()) this.#judgeMessage(id);
     this.#judgeCalls(database.calls);
     this.#judgeDeadLetters(database);
+    this.#judgeEntries(database);
     this.violations.push(...moneyProblems(database));
   }
 
@@ -124,22 +162,61 @@ export class Oracle {
     if (this.#quarantined.has(id) || this.#hasWaited(id)) return;
     const codes = [...(this.#replies.get(id) ?? [])];
     const effects = this.#effects(id);
-    const isValidationRequest = this.#submitted.get(id)?.expectation.kind === 'question';
-    if (effects.length > 1 && !isValidationRequest)
+    const { expectation } = this.#submitted.get(id) ?? {};
+    if (expectation?.kind === 'correction') this.#judgeRefusal(id, expectation, codes);
+    const mayDiffer = expectation?.kind === 'question' || this.#isRepeated(id);
+    // Of a batch that is tried again: what was refused, and kept, may be booked then, and is answered so.
+    const isBookedAfterAll = expectation?.kind === 'correction' && codes.every((code) => code === '204');
+    if (effects.length > 1 && !mayDiffer && !isBookedAfterAll)
       this.violate(`${id} has several effects: ${effects.join(', ')}`);
     for (const code of codes) this.#check(id, code, 'was answered');
-    if (codes.length > 1 && !isValidationRequest) this.violate(`${id} was answered ${codes.join(' and ')}`);
+    if (codes.length > 1 && !mayDiffer) this.violate(`${id} was answered ${codes.join(' and ')}`);
   }
 
-  /** Whether the call is kept because of a row that somebody held. */
+  /** A correction that was refused for what was on the books then may be booked when it comes again. */
+  #isRepeated(id: string): boolean {
+    const own = this.#submitted.get(id)?.expectation;
+    if (own?.kind !== 'correction') return false;
+    const copies = [...this.#submitted.values()].filter(
+      ({ expectation }) =>
+        expectation.kind === 'correction' &&
+        expectation.entry === own.entry &&
+        expectation.fingerprint === own.fingerprint,
+    );
+    return this.#returned.has(id) || copies.length > 1;
+  }
+
+  /** Whether a correction was refused for a reason: another one, its id, what it names. */
+  #judgeRefusal(
+    id: string,
+    { entry, fingerprint, customer }: Extract<Expectation, { kind: 'correction' }>,
+    codes: readonly string[],
+  ): void {
+    const { corrections } = this.#database ?? {};
+    if (!codes.includes('400') || corrections === undefined) return;
+    const uniqueid = this.#submitted.get(id)?.uniqueid ?? '';
+    const call = this.#database?.find(uniqueid);
+    const isTaken =
+      corrections.find(entry)?.fingerprint !== fingerprint && corrections.find(entry) !== undefined;
+    const own = [entry, `${entry}#reversal`];
+    const others = corrections.entries.some((one) => one.uniqueid === uniqueid && !own.includes(one.id));
+    // Only its currency changes.
+    const isOfChanging = call?.scustomer === 2;
+    if (isTaken || (call !== undefined && (others || isOfChanging || customer === NO_CUSTOMER))) return;
+    this.violate(`${id} was refused for no reason`);
+  }
+
+  /** Whether the message is kept because of what somebody held. */
   #hasWaited(id: string): boolean {
     const deadLetter = this.#database?.deadLetters.get(`failed ${this.#submitted.get(id)?.digest}`);
-    return deadLetter?.waits_for !== undefined && deadLetter.waits_for !== null;
+    if (deadLetter === undefined) return false;
+    // What collided again and again and found no room to wait says so, but waits for no row.
+    return deadLetter.waits_for !== null || deadLetter.error?.endsWith(NO_ROOM) === true;
   }
 
   #check(id: string, code: string, verb: string): void {
     const effects = this.#effects(id);
-    const isTrue = effects.some((effect) => effect.split(' ')[0] === code);
+    const isTrue = effects.some((effect) => effect.split(' ')[0]?.split('/').includes(code));
     if (!isTrue) this.violate(`${id} ${verb} ${code}, but is ${effects.join(', ') || 'without an effect'}`);
   }
 
@@ -154,6 +231,7 @@ export class Oracle {
       this.#database?.deadLetters.has(`poison ${one}`),
     );
     const parked = this.#quarantined.has(id) && isParked ? ['400 parked'] : [];
+    if (this.#hasWaited(id)) parked.push('400 failed');
     if (expectation.kind === 'question')
       return [...parked, ...expectation.codes.map((code) => `${code} answered`)];
     if (expectation.kind === 'refused') {
@@ -161,8 +239,12 @@ export class Oracle {
       const reason = isMinimal ? 'failed' : expectation.reasons.find((one) => kept(`${one} ${digest}`));
       return reason === undefined ? parked : [...parked, `${expectation.code} ${reason}`];
     }
+    if (expectation.kind === 'correction') {
+      if (kept(`rejected ${digest}`)) parked.push('400/404 refused');
+      const entry = this.#database?.corrections.find(expectation.entry);
+      return entry?.fingerprint === expectation.fingerprint ? [...parked, '204 booked'] : parked;
+    }
     if (kept(`conflict ${digest}`)) parked.push('400 conflict');
-    if (this.#hasWaited(id)) parked.push('400 failed');
     const stored = this.#database?.find(message.uniqueid ?? '')?.fingerprint;
     return stored === expectation.fingerprint ? [...parked, '204 stored'] : parked;
   }
@@ -177,7 +259,7 @@ export class Oracle {
     for (const call of calls) {
       const { uniqueid, fingerprint } = call;
       if (seen.has(uniqueid)) this.violate(`${uniqueid} is stored twice`);
-      if (!this.#billed.has(uniqueid) && !this.#isParked(call))
+      if (!this.#billed.has(`call ${uniqueid}`) && !this.#isParked(uniqueid, fingerprint))
         this.violate(`${uniqueid} is stored and nobody was told`);
       seen.add(uniqueid);
       if (!contents.has(`${uniqueid} ${fingerprint}`)) this.violate(`${uniqueid} was never sent like this`);
@@ -185,19 +267,33 @@ export class Oracle {
     }
   }
 
-  /** Whether a message of this content waits for an operator, whose replay tells of the call. */
-  #isParked({ uniqueid, fingerprint }: StoredCall): boolean {
-    return [...this.#submitted.values()].some(
-      ({ expectation, digest, plainDigest, minimalDigest, ...sent }) => {
-        if (expectation.kind !== 'call' || sent.uniqueid !== uniqueid) return false;
-        return (
-          expectation.fingerprint === fingerprint &&
-          [digest, plainDigest, minimalDigest].some(
-            (one) => this.#database?.deadLetters.get(`poison ${one}`)?.status === 'dead',
-          )
-        );
-      },
-    );
+  /** Whether a message of this content waits for an operator, whose replay tells what was charged. */
+  #isParked(uniqueid: string, fingerprint: string | null): boolean {
+    return [...this.#submitted.values()].some(({ id, expectation, ...sent }) => {
+      if (expectation.kind !== 'call' && expectation.kind !== 'correction') return false;
+      if (sent.uniqueid !== uniqueid || expectation.fingerprint !== fingerprint) return false;
+      const isPoison = [sent.digest, sent.plainDigest, sent.minimalDigest].some(
+        (one) => this.#database?.deadLetters.get(`poison ${one}`)?.status === 'dead',
+      );
+      return isPoison || this.#hasWaited(id);
+    });
+  }
+
+  /** Each is of a correction that was sent, or puts on an invoice what is late. */
+  #judgeEntries({ corrections }: FakeDatabase): void {
+    const sent = new Set<string>();
+    for (const { uniqueid, expectation } of this.#submitted.values())
+      if (expectation.kind === 'correction')
+        for (const id of [expectation.entry, `${expectation.entry}#reversal`])
+          sent.add(`${id} ${uniqueid} ${expectation.fingerprint}`);
+    for (const { id, kind, uniqueid, fingerprint } of corrections.entries) {
+      if (kind === 'attaching') continue;
+      if (!sent.has(`${id} ${uniqueid} ${fingerprint}`)) this.violate(`${id} was never sent like this`);
+      if (!this.#billed.has(`entry ${id}`) && !this.#isParked(uniqueid, fingerprint))
+        this.violate(`${id} is booked and nobody was told`);
+    }
+    const ids = new Set(corrections.entries.map(({ id }) => id));
+    if (ids.size < corrections.entries.length) this.violate('an entry is booked twice');
   }
 
   #judgeDeadLetters({ deadLetters }: FakeDatabase): void {
@@ -206,22 +302,23 @@ export class Oracle {
       if (this.#quarantined.has(id))
         for (const one of [digest, plainDigest, minimalDigest]) deserved.add(`poison ${one}`);
       if (expectation.kind === 'call') deserved.add(`conflict ${digest}`);
+      if (expectation.kind === 'correction') deserved.add(`rejected ${digest}`);
       if (this.#hasWaited(id)) deserved.add(`failed ${digest}`);
       if (expectation.kind === 'refused')
         for (const reason of expectation.reasons)
           deserved.add(`${reason} ${digest}`).add(`${reason} ${minimalDigest}`);
     }
-    for (const [key, { body, waits_for }] of deadLetters) {
+    for (const [key, { body, waits_for, error }] of deadLetters) {
       if (waits_for !== null && !this.#wasObstructed(waits_for))
         this.violate(`${key} waits for ${waits_for}`);
-      if (!deserved.has(key)) this.violate(`nothing deserves the dead letter ${key}: ${body}`);
+      if (!deserved.has(key)) this.violate(`nothing deserves the dead letter ${key}: ${body} ${error ?? ''}`);
     }
   }
 
   /** Whether there was anything in the way of the row, or of the calls like one. */
   #wasObstructed(waitsFor: string): boolean {
     const { obstructed } = this.#database ?? { obstructed: new Set() };
-    return obstructed.has(waitsFor) || waitsFor.startsWith('calls of ');
+    return obstructed.has(waitsFor) || /^(calls|corrections) of /.test(waitsFor);
   }
 
   #rate(currency: string | undefined): string | undefined {

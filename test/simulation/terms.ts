@@ -9,6 +9,8 @@ export interface WrittenTerms {
   invoices: { id: number; customer: number; currency: string; open: boolean }[];
   uncovered: { customer: number; start: number }[];
   next: { customer: number; start: number; invoice: number | null }[];
+  /** Of corrections: whose invoices were looked through in vain, and in which currency; null is any. */
+  withoutInvoice?: { customer: number; currency: string | null }[];
 }
 
 /** What of the terms no longer holds, null if everything does: the checks that the real statement makes. */
@@ -35,7 +37,10 @@ export function termsProblem(terms: WrittenTerms, billing: Billing): string | nu
       (now) => now.customer === customer && now.open && now.start <= start && start < now.end,
     ),
   );
-  if (opened) return 'an invoice was opened';
+  const openedAtAll = terms.withoutInvoice?.some(({ customer, currency }) =>
+    openInvoicesOf(billing, customer).some((now) => currency === null || now.currency === currency),
+  );
+  if (opened || openedAtAll === true) return 'an invoice was opened';
   const nextHolds = terms.next.every(({ customer, start, invoice }) => {
     const [next] = openInvoicesOf(billing, customer).filter((now) => now.start > start);
     return (next?.id ?? null) === invoice;

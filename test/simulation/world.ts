@@ -2,7 +2,7 @@ import type { BillingRules } from '../../src/domain/charge.ts';
 import type { Statement } from '../../src/store/sql.ts';
 import { BILLING } from '../support/billing.ts';
 import { FakeBroker } from './fake-broker.ts';
-import { FakeDatabase } from './fake-database.ts';
+import { FakeDatabase, type TableWatcher } from './fake-database.ts';
 import { Faults } from './faults.ts';
 import { writeHistory } from './history.ts';
 import { planLastingFaults } from './lasting-faults.ts';
@@ -15,7 +15,7 @@ import { WorkerProcess } from './worker.ts';
 /** How a world differs from the real one: wrong orders, to see that they are noticed. */
 export interface Mutant {
   mutate?: (ports: SimPorts, process: SimProcess) => SimPorts;
-  database?: (stored: ConstructorParameters<typeof FakeDatabase>[0]) => FakeDatabase;
+  database?: (watcher: TableWatcher) => FakeDatabase;
   execute?: (
     process: SimProcess,
     database: FakeDatabase,
@@ -70,15 +70,19 @@ function createWorld(seed: number, mutant: Mutant): Surroundings {
   const rules: BillingRules = { ...BILLING, lateCalls: seed % 2 === 0 ? 'next' : 'hold' };
   const oracle = new Oracle(history, rules.lateCalls);
   const broker = new FakeBroker(scheduler, random, random.pick([2, 20, 20]), oracle);
-  const stored: ConstructorParameters<typeof FakeDatabase>[0] = (call) => oracle.stored(call);
-  const database = mutant.database?.(stored) ?? new FakeDatabase(stored);
+  const database = mutant.database?.(oracle) ?? new FakeDatabase(oracle);
   oracle.watch(database);
   const { mutate = (ports) => ports, execute } = mutant;
   let at = 0;
-  for (const { id, request } of history) {
+  let before: string | null = null;
+  for (const { id, request, uniqueid } of history) {
     // Often on the heels of the one before: two workers then take one uniqueid in at once.
-    if (random.chance(0.5)) at = random.next() * random.pick([1, 500]);
-    scheduler.after(at, `${id} is sent`, () => broker.input.publish(id, request));
+    if (random.chance(uniqueid === before ? 0.2 : 0.5)) at = random.next() * random.pick([1, 500]);
+    before = uniqueid;
+    scheduler.after(at, `${id} is sent`, () => {
+      oracle.sent(id);
+      broker.input.publish(id, request);
+    });
   }
   return {
     scheduler,

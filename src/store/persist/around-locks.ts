@@ -1,7 +1,7 @@
 import { customerRow, type Held, invoiceRow, nothingHeld, type PersistResult } from '../../domain/held.ts';
 import type { Submission } from '../../domain/submission.ts';
 import { mapPairs, pairs } from '../../pairs.ts';
-import { describeFailure, isLockTimeout, LockedTable, unmovedRows } from '../failures.ts';
+import { classifyFailure, describeFailure, isLockTimeout, LockedTable, unmovedRows } from '../failures.ts';
 import type { Sql } from '../sql.ts';
 import type { Attempts, LimitedAttempt } from './attempts.ts';
 import { inTurn } from './corrections-in-turn.ts';
@@ -85,7 +85,8 @@ async function apart(
       hasPersisted = true;
       return result ?? { kind: 'held', row: null, why: 'was not persisted' };
     } catch (error) {
-      if (!hasPersisted) throw error;
+      // What passes may last longer than a message may wait, or find no room to wait: the whole batch is tried again.
+      if (!hasPersisted || classifyFailure(error) !== 'message') throw error;
       return { kind: 'held', row: null, why: describeFailure(error) };
     }
   });
