@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { inForceOf } from '../../calls/in-force.ts';
 import { unknownCall } from '../../calls/near.ts';
-import { readCallStory } from '../../calls/story.ts';
+import { type CallStory, readCallStory } from '../../calls/story.ts';
 import { ConfigError, readConfig } from '../../config.ts';
 import { databaseVariables } from '../../connections.ts';
 import { expectStorable } from '../../input.ts';
@@ -36,7 +36,22 @@ async function show(uniqueid: string, { json }: { json?: boolean }): Promise<voi
   await withDatabase(readConfig(databaseVariables), callSession, async ({ sql }) => {
     const story = await readCallStory(sql, uniqueid);
     if (story === undefined) throw new CommandError(unknownCall(uniqueid, await readNear(sql, uniqueid)));
-    if (json) printJson({ ...story, in_force: inForceOf(story) });
+    if (json) printJson(jsonOf(story));
     else printStory(story);
   });
+}
+
+/** By the names that columns have everywhere. */
+function jsonOf({ deadLetters, orders, ...story }: CallStory): object {
+  return {
+    ...story,
+    in_force: inForceOf(story),
+    dead_letters: deadLetters,
+    orders: orders.map(({ deadLetter, createdAt, answeredAt, ...order }) => ({
+      ...order,
+      dead_letter: deadLetter,
+      created_at: createdAt,
+      answered_at: answeredAt,
+    })),
+  };
 }
