@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { ConfigError, readConfig, type VariableName, variables } from '../src/config.ts';
+import { feedsBeside } from '../src/sources-file.ts';
 
 const DATABASE_URL = 'postgresql://cdr:secret-of-the-database@db:5432/cdr';
 const everyName = Object.keys(variables) as VariableName[];
@@ -81,8 +82,24 @@ describe('readConfig', () => {
     ['IGNORED_PARAMETERS', 'x_*,*_y'],
     ['IGNORED_PARAMETERS', 'x**'],
     ['PREFETCH', '1e3'],
+    ['BILLED_EXCHANGE', 'cdrs'],
+    ['BILLED_EXCHANGE', 'cdrs.dead'],
+    ['BILLED_EXCHANGE', 'amq.topic'],
+    ['BILLED_EXCHANGE', 'ä'.repeat(128)],
   ] as const)('refuses %s=%s', (name, value) => {
     expect(() => readConfig([name], { [name]: value })).toThrow(`got ${JSON.stringify(value)}`);
+  });
+
+  it('refuses to tell calls to the exchange of a feed, by which they would come in again', () => {
+    const feed =
+      'format: json, as: u, machines: [m], call: { uniqueid: i, machine: m, start: { from: s, time: s }, scustomer: c }';
+    const path = fileWith(`fs-1: { exchange: from.fs, ${feed} }`);
+    expect(feedsBeside('rating.billed', path).map(({ name }) => name)).toEqual(['fs-1']);
+    expect(() => feedsBeside('from.fs', path)).toThrow(
+      new ConfigError(
+        'BILLED_EXCHANGE: expected an exchange of no feed, got "from.fs", which is that of fs-1',
+      ),
+    );
   });
 
   it.each([

@@ -1,5 +1,7 @@
 import type { ConsumeMessage } from 'amqplib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { hashPassword } from '../../src/auth/password.ts';
+import { upsertUser } from '../../src/store/users.ts';
 import { type Outsider, outsider, until } from '../support/broker.ts';
 import { type OperatorSite, openOperatorSite } from '../support/operators.ts';
 import { startProcess, type WorkerProcess } from '../support/worker.ts';
@@ -160,6 +162,35 @@ describe('a billed message', () => {
     const stored = await site.db.rows('select uniqueid from cdrs');
     const names = told.map(({ properties }) => String(properties.messageId));
     expect(new Set(names)).toEqual(new Set(stored.map(({ uniqueid }) => uniqueid)));
+  });
+
+  it('is published for each entry of a correction, so that the amounts of all add up to what was moved', async () => {
+    const passwordHash = await hashPassword('right-commerce');
+    await upsertUser(site.db.sql, { username: 'shop', role: 'commerce', passwordHash });
+    const correct = (routingKey: string, messageId: string, more: object) => {
+      const body = { auth_username: 'shop', auth_password: 'right-commerce', uniqueid: 'corrected', ...more };
+      broker.channel.publish('cdrs', routingKey, Buffer.from(JSON.stringify(body)), { messageId });
+    };
+    await site.submit({ uniqueid: 'corrected', cost: '5' });
+    for (let copy = 0; copy < 2; copy += 1) correct('cdrs.update', 'first', { cost: '3', customer: 2 });
+    await until(() => toldOf('corrected').length === 5);
+    correct('cdrs.void', 'second', {});
+    await until(() => toldOf('corrected').length === 6);
+    const entry = (name: string, customer: number, charged: string, repeat: boolean) =>
+      expect.objectContaining({ entry: name, customer, charged, repeat });
+    expect(toldOf('corrected').slice(1)).toEqual([
+      entry('first#reversal', 1, '-5', false),
+      entry('first', 2, '2.76', false),
+      entry('first#reversal', 1, '-5', true),
+      entry('first', 2, '2.76', true),
+      entry('second', 2, '-2.76', false),
+    ]);
+    expect(told.at(-1)?.fields.routingKey).toBe('cdrs.billed.correction');
+    expect(told.at(-1)?.properties).toMatchObject({
+      messageId: 'second',
+      type: 'cdrs.billed.correction',
+      headers: { uniqueid: 'corrected', entry: 'second', repeat: false },
+    });
   });
 
   it('is not published of a call that has been pruned, which is answered all the same', async () => {

@@ -1,5 +1,6 @@
 import pino from 'pino';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { BilledMessage } from '../../src/domain/billed-message.ts';
 import { Feeds } from '../../src/worker/feeds.ts';
 import { tryWaitingDeadLetters } from '../../src/worker/waiting-dead-letters.ts';
 import { feedIn } from '../sources/feeds.ts';
@@ -109,4 +110,34 @@ it('a dead letter that an operator has corrected is left to him: what came must 
     trying.stop,
   );
   expect(await stored()).toEqual([{ uniqueid: 'as-it-came' }]);
+});
+
+it('where others are told what calls were charged, it waits on until they are, and they are told as often as they must', async () => {
+  await db.execute('truncate dead_letters, dead_letter_events, cdrs');
+  await waiting('told', {});
+  const told: BilledMessage[] = [];
+  const rules = { maxBodyBytes: 10_000, keptBodyBytes: 4096, ignored: new Set<string>() };
+  const deadLetters = () => db.rows('select uniqueid, status from dead_letters');
+  const trying = tryWaitingDeadLetters({
+    database: db,
+    rules: { ...rules, systemCurrency: 'USD', feeds: new Feeds([FEED]), program: 'worker' },
+    billing: BILLING,
+    billed: {
+      isTaking: true,
+      publish: async (messages) => {
+        // Nothing may be resolved that is not told, nor told that is not stored.
+        expect(await deadLetters()).toEqual([{ uniqueid: 'told', status: 'dead' }]);
+        expect(await db.rows('select uniqueid from cdrs')).toEqual([{ uniqueid: 'told' }]);
+        told.push(...messages);
+        return messages.map(() => (told.length < 2 ? 'failed' : 'confirmed'));
+      },
+    },
+    everyMs: 20,
+    log: pino({ level: 'silent' }),
+  });
+  await until(async () => (await deadLetters())[0]?.status === 'resolved').finally(trying.stop);
+  expect(told.map(({ id, isRepeat }) => [id, isRepeat])).toEqual([
+    ['told', false],
+    ['told', true],
+  ]);
 });
