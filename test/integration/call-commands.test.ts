@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parse } from 'csv-parse/sync';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { exportedCalls } from '../../src/calls/export.ts';
 import { callColumns } from '../../src/calls/export-columns.ts';
 import { cdrFields } from '../../src/domain/cdr.ts';
 import { correct } from '../support/correcting.ts';
@@ -217,6 +218,36 @@ describe('call export', () => {
       stderr: expect.stringContaining('EEXIST'),
     });
     await rm(dirname(file), { recursive: true });
+  });
+
+  it('reads a page at a time, in order, and no more once its reader has gone', async () => {
+    const columns = (
+      await db.rows(`select string_agg(quote_ident(column_name), ', ') as names from information_schema.columns
+        where table_name = 'cdrs' and column_name not in ('uniqueid', 'scustomer', 'start')`)
+    )[0]?.names;
+    await db.execute(`insert into cdrs (uniqueid, scustomer, start, ${columns})
+      select 'many-' || lpad(n::text, 5, '0'), 3, start + n * interval '40 s', ${columns}
+      from cdrs, generate_series(1, 5000) as n where uniqueid = 'a'`);
+    const pages: number[] = [];
+    const counting: typeof db.sql = async (statement, values) => {
+      const rows = await db.sql<never>(statement, values);
+      if (statement.name === 'calls.page') pages.push(rows.length);
+      return rows;
+    };
+    let lines: string[] = [];
+    for await (const chunk of exportedCalls(
+      counting,
+      { customer: 3 },
+      { format: 'csv', columns: ['uniqueid'] },
+    ))
+      lines = lines.concat(chunk.trimEnd().split('\r\n'));
+    expect(lines.slice(1)).toEqual(
+      Array.from({ length: 5000 }, (_, n) => `many-${String(n + 1).padStart(5, '0')}`),
+    );
+    expect(Math.max(...pages)).toBe(2000);
+    pages.length = 0;
+    for await (const chunk of exportedCalls(counting, { customer: 3 }, { format: 'lines' })) if (chunk) break;
+    expect(pages).toHaveLength(1);
   });
 
   it('has a column for every parameter of a call, and is on record', async () => {

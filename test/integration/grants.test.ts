@@ -14,6 +14,7 @@ import { planAttaching } from '../../src/store/late/plan.ts';
 import { upsertUser } from '../../src/store/users.ts';
 import { BILLING } from '../support/billing.ts';
 import { type Outsider, outsider, until } from '../support/broker.ts';
+import { runInProcess } from '../support/in-process.ts';
 import { callOf, PASSWORD, runCommand } from '../support/operators.ts';
 import { type BillingDatabase, billingDatabase } from '../support/persisting.ts';
 import { startProcess, type WorkerProcess } from '../support/worker.ts';
@@ -285,6 +286,22 @@ describe('the console with only the minimum grants', () => {
     expect((await fetch(`${origin}/dead-letters`, { headers: { cookie } })).status).toBe(200);
     expect((await post('/sign-out', { csrf }, { cookie })).status).toBe(303);
     expect(await consoleProcess.stop()).toBe(0);
+  });
+
+  it('finds, shows and exports stored calls', async () => {
+    await db.persist([{ uniqueid: 'looked-at', cost: '1' }]);
+    for (const args of [
+      ['find', '--customer', '1'],
+      ['find', '--callid', 'looked-at', '--json'],
+      ['show', 'looked-at'],
+      ['export', '--uniqueid', 'looked-at'],
+    ]) {
+      const { stdout, stderr, code } = await runInProcess(['call', ...args], environmentOf('console'));
+      expect({ args, stderr, code }).toEqual({ args, stderr: '', code: 0 });
+      expect(stdout).toContain('looked-at');
+    }
+    const unknown = await runInProcess(['call', 'show', 'looked'], environmentOf('console'));
+    expect(unknown).toMatchObject({ code: 1, stderr: expect.stringContaining('"looked-at"') });
   });
 
   it.each([
