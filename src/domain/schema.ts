@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { parameterNames, parameterRow, parameters } from './contract.ts';
+import { correctionChannels, correctionMessages, correctionOperations } from './correction-schema.ts';
 import { codes } from './outcome.ts';
 
 /** The JSON Schema (draft 2020-12) of a request body, from the schema that the worker validates with. */
@@ -115,6 +116,7 @@ export function asyncApi(version: string) {
           },
         },
       },
+      ...correctionChannels,
       results: {
         address: 'cdrs.result.{code}',
         description: 'The exchange for replies to requests without a `reply_to`: `cdrs.results`.',
@@ -152,6 +154,7 @@ export function asyncApi(version: string) {
           messages: [{ $ref: '#/channels/reply/messages/result' }],
         },
       },
+      ...correctionOperations,
       publishResult: {
         action: 'send',
         channel: { $ref: '#/channels/results' },
@@ -171,6 +174,7 @@ export function asyncApi(version: string) {
           contentType: 'application/json',
           payload: messageSchema(),
         },
+        ...correctionMessages,
         result: {
           name: 'result',
           title: 'What became of a call',

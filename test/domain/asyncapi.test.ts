@@ -40,3 +40,18 @@ function everythingRequired(schema: unknown): unknown {
     ? { ...strict, required: Object.keys(strict.properties as object), additionalProperties: false }
     : strict;
 }
+it('has the parameters of corrections, of which uniqueid and credentials are required', () => {
+  const { channels, components } = asyncApi('1.2.3');
+  expect(Object.keys(channels)).toEqual(expect.arrayContaining(['create', 'update', 'void']));
+  const validate = (name: string) => {
+    const messages = components.messages as Record<string, { payload: object }>;
+    const { $schema, ...payload } = { $schema: '', ...messages[name]?.payload };
+    return new Ajv({ strict: false, validateFormats: false }).compile(payload);
+  };
+  const least = { auth_username: 'shop', auth_password: 'secret', uniqueid: 'u-1' };
+  expect(validate('void')(least)).toBe(true);
+  expect(validate('void')({ ...least, cost: 1 })).toBe(false);
+  expect(validate('update')({ ...least, cost: 1.5, customer: '7', taxes: '', time: '' })).toBe(true);
+  expect(validate('update')({ ...least, cost: '1,5' })).toBe(false);
+  expect(validate('update')({ ...least, uniqueid: undefined })).toBe(false);
+});
