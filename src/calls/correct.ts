@@ -6,7 +6,9 @@ import { responsesTo } from '../domain/reply.ts';
 import { readCustomerNames } from '../store/calls/names.ts';
 import type { Order } from '../store/calls/orders.ts';
 import type { Database } from '../store/database.ts';
-import { dryRunCorrection } from '../store/persist/corrections.ts';
+import { isLockTimeout } from '../store/failures.ts';
+import { SET_FOR_TRANSACTION } from '../store/persist/attempts.ts';
+import { dryRunCorrection, type TriedCorrection } from '../store/persist/corrections.ts';
 import { rollingBack } from '../store/persist/dry-run.ts';
 import type { CallChange } from './change.ts';
 import type { InForce } from './in-force.ts';
@@ -25,6 +27,7 @@ export type Tried =
   | { kind: 'refused'; responses: readonly ResponseEntry[] };
 
 const TIMEOUT_MS = 30_000;
+const LOCK_WAIT = '2s';
 const NOBODY_IGNORED: ReadonlySet<string> = new Set();
 
 /**
@@ -58,13 +61,11 @@ export async function tryCorrection(
     why: order.why,
     expected: order.follows,
   };
-  const tried = await rollingBack(database, (sql) => dryRunCorrection(sql, correction, billing), TIMEOUT_MS);
+  const tried = await tryOut(database, correction, billing);
+  if (tried === 'locked')
+    return refused('its customer or invoice is locked by somebody else: try again later');
   const { outcome, entries } = tried;
-  if (outcome.kind === 'held')
-    return {
-      kind: 'refused',
-      responses: [{ code: '400', key: '', message: `not possible now: ${outcome.why}` }],
-    };
+  if (outcome.kind === 'held') return refused(`not possible now: ${outcome.why}`);
   if (outcome.kind !== 'booked') return { kind: 'refused', responses: responsesTo(outcome) };
   const preview = previewOf(entries, before);
   const customers = [...preview.balances, ...preview.late].map(({ customer }) => customer);
@@ -74,4 +75,29 @@ export async function tryCorrection(
     mark: previewMark(preview, order.follows),
     names: await readCustomerNames(database.sql, customers),
   };
+}
+
+/** Somebody who looks at a page does not wait for a row that another program has locked. */
+async function tryOut(
+  database: Pick<Database, 'transaction'>,
+  correction: Correction,
+  billing: BillingRules,
+): Promise<TriedCorrection | 'locked'> {
+  try {
+    return await rollingBack(
+      database,
+      async (sql) => {
+        await sql(SET_FOR_TRANSACTION, ['lock_timeout', LOCK_WAIT]);
+        return await dryRunCorrection(sql, correction, billing);
+      },
+      TIMEOUT_MS,
+    );
+  } catch (error) {
+    if (isLockTimeout(error)) return 'locked';
+    throw error;
+  }
+}
+
+function refused(message: string): Tried {
+  return { kind: 'refused', responses: [{ code: '400', key: '', message }] };
 }

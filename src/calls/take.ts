@@ -12,13 +12,15 @@ export type Taken =
       change: CallChange;
       /** Where the calls differ and no correction changes the stored one: these stay as they are. */
       staying: string[];
+      /** Its sender's credentials were looked at and right. */
+      verified: boolean;
     }
   | { kind: 'refused'; why: string };
 
 /** What of a conflict differs from the stored call as it stands. */
 export function valuesToTake(view: DeadLetterView, uniqueid: string, inForce: InForce): Taken {
   const { deadLetter, stored, differences } = view;
-  const { id, status, reason, edits } = deadLetter;
+  const { id, status, reason, edits, verified } = deadLetter;
   const refused = (why: string): Taken => ({ kind: 'refused', why: `dead letter ${id} ${why}` });
   if (reason !== 'conflict') return refused(`is no conflict: its reason is ${reason}`);
   if (status !== 'dead') return refused(`is ${status}: there is nothing to decide`);
@@ -34,7 +36,7 @@ export function valuesToTake(view: DeadLetterView, uniqueid: string, inForce: In
     if (!isSame) change[name] = value;
   }
   const staying = [...received.keys()].filter((name) => changeOf(name) === undefined);
-  if (Object.keys(change).length > 0) return { kind: 'taken', change, staying };
+  if (Object.keys(change).length > 0) return { kind: 'taken', change, staying, verified };
   return refused(
     staying.length === 0
       ? 'says the same as the call by now'

@@ -7,6 +7,7 @@ import { type OperatorSite, openOperatorSite, PASSWORD } from '../support/operat
 
 /** Tab stops from the top of a page to what it is for. */
 const STOPS = 25;
+const MANY_PAGES_MS = 240_000;
 
 let site: OperatorSite;
 let consoleSite: ConsoleSite;
@@ -124,7 +125,9 @@ describe('correcting and voiding in the console', () => {
     expect(await entriesOf('w-1')).toEqual([]);
   });
 
-  it('corrects a call with the keyboard alone, on a phone, and takes the values of a conflict', async () => {
+  it('corrects a call with the keyboard alone, on a phone, and takes the values of a conflict', {
+    timeout: MANY_PAGES_MS,
+  }, async () => {
     await site.submit({ uniqueid: 'k-1', cost: '2', snumber: '555' });
     await site.submit({ uniqueid: 'k-1', cost: '5', snumber: '556' });
     const [letter = ''] = await site.ids(`uniqueid = 'k-1'`);

@@ -4,10 +4,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openOperatorPublisher } from '../../src/broker/operator-publisher.ts';
 import { type Placed, placeThrough } from '../../src/calls/order.ts';
 import type { Order } from '../../src/store/calls/orders.ts';
+import { block } from '../support/blocker.ts';
 import { runInProcess } from '../support/in-process.ts';
 import { type OperatorSite, openOperatorSite } from '../support/operators.ts';
 
 let site: OperatorSite;
+const MANY_COMMANDS_MS = 180_000;
 
 beforeAll(async () => {
   site = await openOperatorSite('call-booking');
@@ -62,6 +64,16 @@ describe('what would move', () => {
         expect.anything(),
       ],
     });
+  });
+});
+
+describe('a customer that another program has locked', () => {
+  it('is not waited for by whoever only looks', async () => {
+    await site.submit({ uniqueid: 'l-1', cost: '2' });
+    const lock = await block(site.db, 'select id from customers where id = 1 for update');
+    const { code, stderr } = await call(['void', 'l-1', '--dry-run']);
+    await lock.end();
+    expect([code, stderr]).toEqual([1, expect.stringContaining('locked by somebody else')]);
   });
 });
 
@@ -180,7 +192,7 @@ describe('a conflict', () => {
 });
 
 describe('docs/calls.md', () => {
-  it('shows commands that do what they say, in their order', async () => {
+  it('shows commands that do what they say, in their order', { timeout: MANY_COMMANDS_MS }, async () => {
     await site.submit({ uniqueid: 'doc-1', cost: '2' });
     await site.submit({ uniqueid: 'doc-2', cost: '2' });
     await site.submit({ uniqueid: 'doc-3', cost: '2' });

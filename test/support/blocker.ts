@@ -15,7 +15,7 @@ const WORKERS = `from pg_stat_activity
   where datname = current_database() and application_name = 'cdr-ingest worker'`;
 
 /** Opens a transaction that holds what the given statements lock. */
-export async function block(site: Site, statements: string): Promise<Blocker> {
+export async function block(site: Pick<Site, 'databaseUrl' | 'rows'>, statements: string): Promise<Blocker> {
   const client = new Client({ connectionString: site.databaseUrl, application_name: 'blocker' });
   await client.connect();
   await client.query(`begin; ${statements}`);

@@ -6,6 +6,7 @@ import type { CallChange } from '../../calls/change.ts';
 import { type Tried, tryCorrection } from '../../calls/correct.ts';
 import { type InForce, inForceOf } from '../../calls/in-force.ts';
 import { type Placed, placeThrough } from '../../calls/order.ts';
+import type { Preview } from '../../calls/preview.ts';
 import { readCallStory } from '../../calls/story.ts';
 import { ConfigError, readConfig } from '../../config.ts';
 import { brokerOf, brokerVariables, databaseVariables } from '../../connections.ts';
@@ -104,8 +105,14 @@ function tellDryRun(
   { preview }: Extract<Tried, { kind: 'would be booked' }>,
   isJson: boolean,
 ): void {
-  if (isJson) printJson({ ...headOf(order), booked: false, dry_run: true, ...preview, responses: [] });
+  if (isJson)
+    printJson({ ...headOf(order), booked: false, dry_run: true, ...readable(preview), responses: [] });
   else printLine('Dry run: nothing was changed.');
+}
+
+/** As JSON has it: a value for each name. */
+function readable({ terms, ...preview }: Preview) {
+  return { ...preview, terms: Object.fromEntries(terms) };
 }
 
 function headOf({ id, operation, uniqueid, follows }: Order) {
@@ -149,12 +156,13 @@ async function tellPlaced(
   sql: Sql,
   order: Order,
   placed: Placed,
-  preview: object,
+  preview: Preview,
   isJson: boolean,
 ): Promise<void> {
   switch (placed.kind) {
     case 'booked':
-      if (isJson) printJson({ ...headOf(order), booked: true, dry_run: false, ...preview, responses: [] });
+      if (isJson)
+        printJson({ ...headOf(order), booked: true, dry_run: false, ...readable(preview), responses: [] });
       else await printBooked(sql, order);
       return;
     case 'refused':

@@ -59,10 +59,15 @@ async function taken(
   if (view === undefined) throw new CommandError(`there is no dead letter ${letter}`);
   const values = valuesToTake(view, uniqueid, inForce);
   if (values.kind === 'refused') throw new CommandError(values.why);
-  const { staying } = values;
+  const { staying, verified } = values;
   return {
     change: { ...values.change, ...change },
     deadLetter: letter,
-    said: staying.length === 0 ? [] : [`staying as they are stored: ${staying.join(', ')}`],
+    said: [
+      ...(staying.length === 0 ? [] : [`staying as they are stored: ${staying.join(', ')}`]),
+      ...(verified
+        ? []
+        : [`WARNING: nobody knows who sent dead letter ${letter}: you answer for its values`]),
+    ],
   };
 }

@@ -17,7 +17,7 @@ export interface CorrectForm {
   form: URLSearchParams;
   problem: string | null;
   /** The conflict whose values are taken, and what of it stays as it is. */
-  taken: { letter: string; staying: readonly string[] } | null;
+  taken: { letter: string; staying: readonly string[]; verified: boolean } | null;
 }
 
 /** The form that corrects a call; the next page says what would move. */
@@ -39,12 +39,12 @@ ${reasonField(form.get('why') ?? '')}
   };
 }
 
-function takenNotice({ letter, staying }: NonNullable<CorrectForm['taken']>): Html {
+function takenNotice({ letter, staying, verified }: NonNullable<CorrectForm['taken']>): Html {
   return notice(
-    'info',
+    verified ? 'info' : 'warning',
     html`<p>The values of <a href="/dead-letters/${letter}">dead letter ${letter}</a>, which is resolved when this is booked.${
       staying.length > 0 && ` Staying as they are stored: ${staying.join(', ')}.`
-    }</p>`,
+    }${!verified && ' Nobody knows who sent it: you answer for its values.'}</p>`,
   );
 }
 

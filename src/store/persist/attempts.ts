@@ -23,7 +23,11 @@ export interface Attempts {
 }
 export type LimitedAttempt = (submissions: readonly Submission[], isHeld: HeldBy) => Promise<PersistResult[]>;
 
-const SET_FOR_TRANSACTION = statement('persist.set-for-transaction', 'select set_config($1, $2, true)');
+/** A setting by its name, and its value, until the transaction ends. */
+export const SET_FOR_TRANSACTION = statement(
+  'persist.set-for-transaction',
+  'select set_config($1, $2, true)',
+);
 
 /** What operators have ordered in a transaction each, everything else as usual. */
 async function persistWithOrders(
