@@ -3,9 +3,16 @@ import { ConfigError, readConfig } from '../config.ts';
 import { databaseVariables } from '../connections.ts';
 import { counted } from '../plural.ts';
 import { sleep } from '../retry.ts';
-import { monthsAgo, type Pruned, type PruneRules, pagesOfCalls, prunePages } from '../store/prune.ts';
+import type { Database } from '../store/database.ts';
+import {
+  monthsAgo,
+  type Pruned,
+  type PruneRules,
+  pagesOfCalls,
+  prunePages,
+  prunePagesInTurn,
+} from '../store/prune.ts';
 import { retrying } from '../store/retrying.ts';
-import type { Sql } from '../store/sql.ts';
 import { withDatabase } from './database.ts';
 import { addUsage } from './help.ts';
 import { printJson, printLine, progressBar } from './print.ts';
@@ -54,10 +61,10 @@ async function run({
   if (!/^\d{1,4}$/.test(months) || Number(months) < 1)
     throw new ConfigError(`--months: expected a whole number of at least 1, got "${months}"`);
   const config = readConfig(variables);
-  await withDatabase(config, SESSION, async ({ sql }) => {
-    const cutoff = await monthsAgo(sql, Number(months));
+  await withDatabase(config, SESSION, async (database) => {
+    const cutoff = await monthsAgo(database.sql, Number(months));
     const rules = { openStatuses: config.OPEN_INVOICE_STATUSES, withUninvoiced };
-    const { calls, kept, uninvoiced } = await pruneAll(sql, cutoff, isDryRun, rules);
+    const { calls, kept, uninvoiced } = await pruneAll(database, cutoff, isDryRun, rules);
     if (json) printJson({ cutoff, calls, kept, uninvoiced }, 0);
     else {
       const verb = isDryRun ? 'would be pruned' : 'pruned';
@@ -69,16 +76,25 @@ async function run({
 }
 
 /** One pass through the table as it is now; calls stored in the meantime are too young anyway. */
-async function pruneAll(sql: Sql, cutoff: string, isDryRun: boolean, rules: PruneRules): Promise<Pruned> {
-  const pages = await pagesOfCalls(sql);
+async function pruneAll(
+  database: Database,
+  cutoff: string,
+  isDryRun: boolean,
+  rules: PruneRules,
+): Promise<Pruned> {
+  const pages = await pagesOfCalls(database.sql);
   const total: Pruned = { calls: 0, kept: 0, uninvoiced: 0 };
+  const prunePortion = (span: { from: number; to: number }) =>
+    rules.withUninvoiced && !isDryRun
+      ? prunePagesInTurn(database, cutoff, span, rules)
+      : prunePages(database.sql, cutoff, span, isDryRun, rules);
   const bar = progressBar('{bar} {percentage} % | {calls} calls');
   bar.start(pages, 0, { calls: 0 });
   try {
     for (let from = 0; from < pages; from += PAGES) {
       const begun = performance.now();
       const { calls, kept, uninvoiced } = await retrying(
-        () => prunePages(sql, cutoff, { from, to: from + PAGES }, isDryRun, rules),
+        () => prunePortion({ from, to: from + PAGES }),
         ATTEMPTS,
       );
       total.calls += calls;

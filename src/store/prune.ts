@@ -1,4 +1,6 @@
+import type { Database } from './database.ts';
 import { LATE_ENTRIES } from './late/things.ts';
+import { holdLateCalls } from './late/turns.ts';
 import { isOpen } from './open-invoices.ts';
 import { type Sql, statement } from './sql.ts';
 
@@ -112,4 +114,22 @@ export async function prunePages(
   const values = [cutoff, pages.from, pages.to, openStatuses, withUninvoiced];
   const [row] = await sql<Pruned>(isDryRun ? COUNT : PRUNE, values);
   return row ?? { calls: 0, kept: 0, uninvoiced: 0 };
+}
+
+const TRANSACTION_MS = 60_000;
+
+/** The same, in a transaction of its own that late calls are attached before or after, never at the same time. */
+export async function prunePagesInTurn(
+  { transaction }: Pick<Database, 'transaction'>,
+  cutoff: string,
+  pages: { from: number; to: number },
+  rules: PruneRules,
+): Promise<Pruned> {
+  return await transaction(
+    async (sql) => {
+      await holdLateCalls(sql);
+      return await prunePages(sql, cutoff, pages, false, rules);
+    },
+    { timeoutMs: TRANSACTION_MS },
+  );
 }

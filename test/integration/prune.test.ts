@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { responsesTo } from '../../src/domain/reply.ts';
-import { monthsAgo, pagesOfCalls, prunePages } from '../../src/store/prune.ts';
+import { keepLateCalls } from '../../src/store/late/turns.ts';
+import { monthsAgo, pagesOfCalls, prunePages, prunePagesInTurn } from '../../src/store/prune.ts';
 import { reconcile } from '../../src/store/reconcile.ts';
 import { BILLING } from '../support/billing.ts';
+import { until } from '../support/broker.ts';
 import { attachByHand, reverse } from '../support/entries.ts';
 import { type BillingDatabase, billingDatabase } from '../support/persisting.ts';
 import { startProcess } from '../support/worker.ts';
@@ -245,5 +247,32 @@ describe('prune and corrections', () => {
     await own.execute(`update invoices set status = 'closed' where id = 12`);
     expect(await pruned(false, false)).toEqual({ calls: 1, kept: 0, uninvoiced: 0 });
     expect(await state()).toEqual(before);
+  });
+
+  it('late calls are not pruned while any are attached', async () => {
+    await own.persist([{ uniqueid: 'in-turn', cost: '1', start: 1, end: 1 }]);
+    let attach = () => {};
+    const attached = new Promise<void>((resolve) => {
+      attach = resolve;
+    });
+    const attaching = own.transaction(
+      async (sql) => {
+        await keepLateCalls(sql);
+        await attached;
+        const row = { id: 'e', uniqueid: 'in-turn', late: '', follows: '' };
+        await attachByHand({ ...own, execute: (text) => sql({ name: 'test.attach', text }, []) }, row);
+      },
+      { timeoutMs: 20_000 },
+    );
+    const waits = `select from pg_stat_activity where datname = current_database() and wait_event = 'advisory'`;
+    const span = { from: 0, to: await pagesOfCalls(own.sql) };
+    const pruning = prunePagesInTurn(own, 'infinity', span, RULES);
+    await until(async () => (await own.rows(waits)).length > 0);
+    const before = await state();
+    attach();
+    await attaching;
+    expect(await pruning).toMatchObject({ calls: 1 });
+    const countOf = ({ uninvoiced }: typeof before) => uninvoiced.map(({ calls }) => calls);
+    expect([countOf(before), countOf(await state())]).toEqual([[2], [1]]);
   });
 });

@@ -1,4 +1,7 @@
-import type { BillingDatabase } from './persisting.ts';
+/** Where an entry is added: a database, or a transaction. */
+interface Entering {
+  execute: (text: string) => Promise<unknown>;
+}
 
 type Values = Record<string, string | number | boolean | null>;
 
@@ -20,7 +23,7 @@ const STILL = {
  *
  * @param of the id of the entry that it is like, '' for the call
  */
-async function addEntry(db: BillingDatabase, uniqueid: string, of: string, sql: string): Promise<void> {
+async function addEntry(db: Entering, uniqueid: string, of: string, sql: string): Promise<void> {
   const like = of === '' ? 'cdrs' : 'corrections';
   const which = of === '' ? '' : ` and id = '${of}'`;
   await db.execute(`
@@ -41,7 +44,7 @@ const customerOf = (of: string) => (of === '' ? 'c.scustomer' : 'c.customer');
 
 /** Takes back the call, or its entry `of`, where it stands; `as` says what is different. */
 export async function reverse(
-  db: BillingDatabase,
+  db: Entering,
   {
     id,
     uniqueid,
@@ -63,7 +66,7 @@ export async function reverse(
 
 /** Books the call, or its entry `of`, anew as it is; `as` says what is different. */
 export async function bookAgain(
-  db: BillingDatabase,
+  db: Entering,
   {
     id,
     uniqueid,
@@ -85,7 +88,7 @@ export async function bookAgain(
 
 /** Puts a late call, or its late entry, on the invoice 10 in its own currency, at the rates of the tests. */
 export async function attachByHand(
-  db: BillingDatabase,
+  db: Entering,
   { id, uniqueid, late, follows }: { id: string; uniqueid: string; late: string; follows: string },
 ): Promise<void> {
   await addEntry(

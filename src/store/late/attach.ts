@@ -3,6 +3,7 @@ import { isOpen } from '../open-invoices.ts';
 import { statement } from '../sql.ts';
 import { type Placing, placed, placingValues, RATES } from './place.ts';
 import { LATE_CALLS, LATE_ENTRIES } from './things.ts';
+import { keepLateCalls } from './turns.ts';
 
 /** In whose name entries are added, and why. */
 export interface Attaching extends Placing {
@@ -124,6 +125,7 @@ export async function attachPortion(
   return await transaction(
     async (sql) => {
       await sql(SET_LOCK_TIMEOUT, [String(LOCK_MS)]);
+      await keepLateCalls(sql);
       const values = [...placingValues(attaching), by, why, after.uniqueid, after.start];
       const [row] = await sql<Portion>(ATTACH[kind], values);
       return row ?? { seen: 0, attached: 0, last: null };
