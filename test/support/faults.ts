@@ -1,15 +1,18 @@
 import { expect } from 'vitest';
 import { hashPassword } from '../../src/auth/password.ts';
+import { attachLate, customersIn } from '../../src/calls/attach.ts';
 import { type Database, openDatabase } from '../../src/store/database.ts';
+import { planAttaching } from '../../src/store/late/plan.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { reconcile } from '../../src/store/reconcile.ts';
 import { upsertUser } from '../../src/store/users.ts';
+import { BILLING } from './billing.ts';
 import { outsider, until } from './broker.ts';
 import { migratedServices } from './stack.ts';
 import { openSwitch, type TestSwitch } from './switch.ts';
 import { startProcess, type WorkerProcess } from './worker.ts';
 
-const PASSWORD = 'right-one';
+export const PASSWORD = 'right-one';
 const INPUT = 'cdrs.create';
 const DEAD = 'cdrs.dead';
 
@@ -33,6 +36,8 @@ export interface Site {
   kill: (worker: WorkerProcess) => Promise<void>;
   /** Messages that are ready in a queue. */
   depth: (queue: string) => Promise<number>;
+  /** Puts what no invoice took on the open invoices of its customers. Returns how much. */
+  attach: () => Promise<number>;
   /** Waits until everything sent is answered; 30 s is the bound promised after the end of any fault. */
   allAnswered: (limitMs?: number) => Promise<void>;
   /** What became of every call, while the workers go on. */
@@ -48,7 +53,7 @@ export interface Books {
   lost: string[];
   /** Stored and not sent. */
   strange: string[];
-  /** Customers whose balance, charged sum or number of calls is not exactly that of their calls. */
+  /** Customers whose balance, charged sum or number of calls is not exactly that of their calls and corrections. */
   wrong: string[];
   /** Drift that `reconcile` finds. */
   drift: number;
@@ -115,6 +120,9 @@ export async function openSite(name: string, seed: number, options: SiteOptions 
     const customers = await rows(
       'select id::text, balance::text, charged::text, calls::text from customers order by id',
     );
+    const corrected = await rows(
+      'select customer::text as id, sum(charged)::text as charged, sum(calls)::text as calls from corrections group by 1',
+    );
     const { proofs } = await reconcile(database);
     const sent = [...calls.calls.values()];
     return {
@@ -125,8 +133,13 @@ export async function openSite(name: string, seed: number, options: SiteOptions 
         const mine = sent.filter(
           (call) => String(call.customer) === customer.id && stored.has(call.uniqueid),
         );
-        const charged = mine.reduce((sum, { cost }) => sum + cost + cost / 5n, 0n);
-        const due = { balance: inUnits(-charged), charged: inUnits(charged), calls: String(mine.length) };
+        const entries = corrected.find(({ id }) => id === customer.id);
+        const charged = mine.reduce(
+          (sum, { cost }) => sum + cost + cost / 5n,
+          inMillionths(entries?.charged ?? '0.000000'),
+        );
+        const calls = String(mine.length + Number(entries?.calls ?? 0));
+        const due = { balance: inUnits(-charged), charged: inUnits(charged), calls };
         const isRight = Object.entries(due).every(([column, amount]) => customer[column] === amount);
         return isRight ? [] : [`${JSON.stringify(customer)}, expected ${JSON.stringify(due)}`];
       }),
@@ -136,12 +149,20 @@ export async function openSite(name: string, seed: number, options: SiteOptions 
     };
   }
 
+  async function attach(): Promise<number> {
+    const order = { ...BILLING, customer: null, invoice: null, by: 'boss', why: 'they came late' };
+    const plan = await planAttaching(database.sql, order);
+    const context = { database, stop: new AbortController().signal, onProgress: () => undefined };
+    return (await attachLate(order, customersIn(plan), context)).attached;
+  }
+
   return {
     databaseUrl,
     amqpUrl,
     rows,
     calls,
     depth,
+    attach,
     worker: (environment = {}) => {
       const starting = start(environment);
       // A test that awaits this gets the failure. One that has failed already does not await it any more.
@@ -178,7 +199,13 @@ async function prepare(url: string, applicationName: string): Promise<Database> 
     await prisma.$executeRawUnsafe(statement);
   const passwordHash = await hashPassword(PASSWORD);
   await upsertUser(database.sql, { username: 'switch', role: 'system', passwordHash });
+  await upsertUser(database.sql, { username: 'shop', role: 'commerce', passwordHash });
+  await upsertUser(database.sql, { username: 'boss', role: 'operator', passwordHash });
   return database;
+}
+
+function inMillionths(units: string): bigint {
+  return BigInt(units.replace('.', ''));
 }
 
 function inUnits(millionths: bigint): string {

@@ -12,6 +12,12 @@ export interface SentCall {
   cost: bigint;
 }
 
+/** A correction as it was sent: the new cost in millionths, null where the call is voided. */
+export interface SentCorrection {
+  id: string;
+  cost: bigint | null;
+}
+
 /** One message. A call may be sent in several, which differ in their correlation ids. */
 export interface Message {
   call: SentCall;
@@ -19,6 +25,8 @@ export interface Message {
   replyTo?: string;
   /** The broker may drop its reply, so it is not waited for. */
   isUnanswerable?: true;
+  /** It corrects the call, which is not sent by it. */
+  correction?: SentCorrection;
 }
 
 export interface Heard {
@@ -40,12 +48,14 @@ export interface TestSwitch {
   heard(correlationId: string): readonly Heard[];
   /** Makes new calls without sending them: two of three are of one customer, every tenth has two messages. */
   make(count: number): Message[];
+  /** Makes a correction of each of these calls, in the name of the shop: every third voids it, every tenth has two messages. */
+  correct(calls: readonly SentCall[]): Message[];
   /** The body of a message about this call. */
   bodyOf: (call: SentCall) => Buffer;
   /** Resolves when the broker has confirmed all of them. */
   send(messages: readonly Message[]): Promise<void>;
-  /** Sends new calls until `stop`, with a bounded number of them unanswered. */
-  keepSending(): { stop: () => Promise<void> };
+  /** Sends new calls until `stop`, with a bounded number of them unanswered, and corrections of so many beside 50 of them. */
+  keepSending(corrections?: number): { stop: () => Promise<void> };
   /** Waits until this many more messages are answered. */
   moreAnswered(count: number): Promise<void>;
   close(): Promise<void>;
@@ -66,6 +76,7 @@ export async function openSwitch(amqpUrl: string, password: string, seed: number
   const calls = new Map<string, SentCall>();
   const waiting = new Set<string>();
   const replies = new Map<string, Heard[]>();
+  let latest: SentCall[] = [];
   let messages = 0;
   let answered = 0;
 
@@ -139,6 +150,21 @@ export async function openSwitch(amqpUrl: string, password: string, seed: number
     }).flat();
   }
 
+  let corrections = 0;
+  function correct(corrected: readonly SentCall[]): Message[] {
+    return corrected.flatMap((call) => {
+      corrections += 1;
+      const id = `${seed}.c${corrections}`;
+      const cost = random.chance(1 / 3) ? null : 5n * BigInt(random.between(0, 1_000_000));
+      const copies = random.chance(0.1) ? 2 : 1;
+      return Array.from({ length: copies }, (_, copy) => ({
+        call,
+        correlationId: `${id}/${copy}`,
+        correction: { id, cost },
+      }));
+    });
+  }
+
   async function send(batch: readonly Message[]): Promise<void> {
     for (const { correlationId, isUnanswerable } of batch) if (!isUnanswerable) waiting.add(correlationId);
     messages += batch.length;
@@ -166,13 +192,22 @@ export async function openSwitch(amqpUrl: string, password: string, seed: number
     },
     heard: (correlationId) => replies.get(correlationId) ?? [],
     make,
+    correct,
     bodyOf: (call) => bodyOf(call, password),
     send,
-    keepSending() {
+    keepSending(corrected = 0) {
       let stopped = false;
+      const chunk = () => {
+        const made = make(CHUNK);
+        const sent = [...made.map(({ call }) => call), ...latest];
+        latest = made.map(({ call }) => call);
+        // Of those just sent, which may not be stored yet, and of those before.
+        const some = Array.from({ length: corrected }, () => sent[random.between(0, sent.length - 1)] ?? []);
+        return [...made, ...correct(some.flat())];
+      };
       const work = async () => {
         while (!stopped) {
-          if (waiting.size < MOST_UNANSWERED) await send(make(CHUNK));
+          if (waiting.size < MOST_UNANSWERED) await send(chunk());
           else await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
         }
       };
@@ -195,10 +230,28 @@ export async function openSwitch(amqpUrl: string, password: string, seed: number
   };
 }
 
-function outgoing({ call, correlationId, replyTo }: Message, password: string) {
+function outgoing({ call, correlationId, replyTo, correction }: Message, password: string) {
   const properties = { contentType: 'application/json', correlationId, replyTo: replyTo ?? REPLIES };
-  const body = bodyOf(call, password);
-  return { exchange: 'cdrs', routingKey: 'cdrs.create.m', mandatory: true, body, properties };
+  const to = { exchange: 'cdrs', mandatory: true };
+  if (correction === undefined)
+    return { ...to, routingKey: 'cdrs.create.m', body: bodyOf(call, password), properties };
+  const { id, cost } = correction;
+  const body = {
+    auth_username: 'shop',
+    auth_password: password,
+    uniqueid: call.uniqueid,
+    ...(cost !== null && { cost: inUnits(cost) }),
+  };
+  return {
+    ...to,
+    routingKey: cost === null ? 'cdrs.void' : 'cdrs.update',
+    body: Buffer.from(JSON.stringify(body)),
+    properties: { ...properties, messageId: id },
+  };
+}
+
+function inUnits(millionths: bigint): string {
+  return `${millionths / 1_000_000n}.${String(millionths % 1_000_000n).padStart(6, '0')}`;
 }
 
 function bodyOf(call: SentCall, password: string): Buffer {
@@ -209,7 +262,7 @@ function bodyOf(call: SentCall, password: string): Buffer {
     machine: 'm',
     start: 1_700_000_000,
     scustomer: call.customer,
-    cost: `${call.cost / 1_000_000n}.${String(call.cost % 1_000_000n).padStart(6, '0')}`,
+    cost: inUnits(call.cost),
     taxes: '1',
   };
   return Buffer.from(JSON.stringify(body));
