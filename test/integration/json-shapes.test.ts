@@ -2,15 +2,18 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import * as z from 'zod';
 import { cdrFields } from '../../src/domain/cdr.ts';
 import type { Call } from '../../src/domain/decide.ts';
+import { entryKinds } from '../../src/domain/entry.ts';
 import { nothingHeld } from '../../src/domain/held.ts';
 import type { FeedOfCall } from '../../src/domain/lookup.ts';
 import { codes, deadReasons } from '../../src/domain/outcome.ts';
 import { deadLetterStatuses } from '../../src/domain/record.ts';
 import { readReplayable } from '../../src/store/dead-letters/mark.ts';
+import { type FoundCall, readCorrectedCall } from '../../src/store/persist/corrections-look-up.ts';
 import { type Found, type FoundWithKeys, lookUp } from '../../src/store/persist/look-up.ts';
 import { persistReplays, type ReplayClaim } from '../../src/store/persist/replays.ts';
 import type { Sql, Statement } from '../../src/store/sql.ts';
 import { BILLING } from '../support/billing.ts';
+import { correct } from '../support/correcting.ts';
 import { markAsBoss } from '../support/marking.ts';
 import { admitted, type BillingDatabase, billingDatabase, type Parameters } from '../support/persisting.ts';
 
@@ -133,4 +136,78 @@ it('the claims of replays are the JSON that their type declares, before they are
   const after: ReplayClaim[] = claims.parse(json());
   expect(before.map(({ answer }) => answer)).toEqual([null, null]);
   expect(after.map(({ answer }) => answer?.reason)).toEqual(['rejected', 'conflict']);
+});
+
+const decimal = z.string().regex(/^-?\d+(\.\d+)?$/);
+const moved = {
+  customer: z.int(),
+  charged: decimal,
+  cost: decimal,
+  currency: code,
+  tax: decimal,
+  taxes: z.string(),
+  update_balance: z.int(),
+  update_invoices: z.int(),
+  invoice: z.int().nullable(),
+  invoice_cost: decimal,
+  invoice_tax: decimal,
+  system_rate: rate,
+  currency_rate: rate,
+  customer_currency: code,
+  customer_rate: rate,
+  invoice_currency: code.nullable(),
+  invoice_rate: rate.nullable(),
+  tax_terms: z
+    .strictObject({
+      id: z.int(),
+      rate,
+      flat: rate,
+      currency: code.exactOptional(),
+      currency_rate: rate.exactOptional(),
+    })
+    .array()
+    .nullable(),
+  messages: z.int(),
+  time: z.int(),
+};
+const entry = z.strictObject({
+  ...moved,
+  id: z.string(),
+  kind: z.enum(entryKinds),
+  uniqueid: z.string(),
+  follows: z.string(),
+  late_entry: z.string().nullable(),
+  calls: z.int(),
+  invoice_calls: z.int(),
+  late: z.boolean(),
+  fingerprint: z
+    .string()
+    .regex(/^[\da-f]{64}$/)
+    .nullable(),
+  booked_by: z.string(),
+  why: z.string().nullable(),
+});
+const correctedCall = z.strictObject({
+  call: z.strictObject({ ...moved, uniqueid: z.string(), machine: z.string(), start: z.number() }).nullable(),
+  entries: entry.array(),
+  own: entry.nullable(),
+  isPruned: z.boolean(),
+});
+
+it('a corrected call and its entries are the JSON that their types declare, with taxes and without', async () => {
+  await db.persist([
+    { uniqueid: 'c-1', cost: '1', taxes: '1,fee' },
+    { uniqueid: 'c-2', update_invoices: 0 },
+  ]);
+  await correct(db, { id: 'e-1', uniqueid: 'c-1', changes: { taxes: '' } }, { id: 'e-2', uniqueid: 'c-2' });
+  const { sql, json } = noting('found');
+  for (const [uniqueid, entries] of [
+    ['c-1', 2],
+    ['c-2', 1],
+    ['nowhere', 0],
+  ] as const) {
+    await readCorrectedCall(sql, { uniqueid, id: 'e-1' });
+    const read: FoundCall = correctedCall.parse(json());
+    expect([read.entries.length, read.own?.id, read.call === null]).toEqual([entries, 'e-1', entries === 0]);
+  }
 });

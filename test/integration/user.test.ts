@@ -122,6 +122,9 @@ describe('user add', () => {
     expect(await stored('switch')).toMatchObject({ confinement: { machines, customers: null } });
     await add('--any-machine');
     expect(await stored('switch')).toMatchObject({ confinement: null });
+    // So is one who corrects calls.
+    await user(['add', 'shop', '--role', 'commerce', '--customer', '7'], 'correct horse');
+    expect(await stored('shop')).toMatchObject({ confinement: { machines: null, customers: new Set([7]) } });
   });
 
   test('says how often a switch is heard of, and leaves that alone until told otherwise', async () => {
