@@ -8,6 +8,7 @@ import { reconcile } from '../src/store/reconcile.ts';
 import { BILLING } from '../test/support/billing.ts';
 import { admitted } from './admitted.ts';
 import { openBenchDatabase } from './bed.ts';
+import { measureSearches } from './find-searches.ts';
 import { callColumns, callsSql, makeManyCalls } from './many-calls.ts';
 import { sample } from './meter.ts';
 import { spread } from './numbers.ts';
@@ -40,15 +41,15 @@ const CALLS = Number(values.calls);
 const BATCH = 400;
 const BATCHES = 50;
 
-/** Definitions of indexes on cdrs; each variant is measured with all of its own and nothing else. */
 /** The day of a call's start: rows of one day lie together in an index, so that inserts touch few of its pages. */
 const DAY = "((start at time zone interval '0')::date)";
 const bloom = (column: string) =>
   `${column} text_bloom_ops(n_distinct_per_range=200, false_positive_rate=0.005)`;
 
-/** The one of the migrations is among the variants. */
+/** The index of the migrations is one of the variants. */
 const WITHOUT_INDEX = 'drop index cdrs_day_idx';
 
+/** Definitions of indexes on cdrs; each variant is measured with all of its own and nothing else. */
 const VARIANTS: Record<string, readonly string[]> = {
   none: [],
   'customer, start': ['(scustomer, start)'],
@@ -100,7 +101,13 @@ try {
   print(`${CALLS} calls: ${JSON.stringify(rows[0])}`);
   if (values.reconcile) await measureReconcile(client);
   if (rounds > 0) await measureInserts(client, pid);
-  await measureSearches(client);
+  for (const name of ['customer, start', 'day, customer, hash of callid']) {
+    const definitions = VARIANTS[name] ?? [];
+    progress(`searches: ${name}`);
+    await createIndexes(client, definitions);
+    await measureSearches(client, CALLS, name, print);
+    await dropIndexes(client, definitions);
+  }
   await client.end();
   await measurePersisting(persistRounds);
 } finally {
@@ -231,75 +238,4 @@ async function measureInserts(client: Client, pid: number): Promise<void> {
     );
   await client.query('drop table staged');
   await client.query('vacuum analyze cdrs');
-}
-
-async function measureSearches(client: Client): Promise<void> {
-  const { rows } = await client.query<Record<string, string | number>>(
-    `select uniqueid, scustomer, dnumber, callid, invoice from cdrs where callid <> uniqueid offset ${CALLS / 10} limit 1`,
-  );
-  const call = rows[0] ?? {};
-  const span = (from: string, days: number) => `start >= '${from}' and start < date '${from}' + ${days}
-    and ${DAY} = any(array(select date '${from}' + n from generate_series(0, ${days - 1}) as n))`;
-  const month = span('2026-03-01', 31);
-  const always = span('2025-10-09', 365);
-  const keys = `array['${call.dnumber}', '+${call.dnumber}', '00${call.dnumber}']`;
-  const number = `(snumber = any(${keys}) or cnumber = any(${keys}) or dnumber = any(${keys}))`;
-  const callid = `hashtext(callid) = hashtext('${call.callid}') and callid = '${call.callid}'`;
-  const page = 'order by start desc, uniqueid desc limit 51';
-  const searches: Record<string, string> = {
-    'a month of the busiest customer, first page': `scustomer = 1 and ${month} ${page}`,
-    'a month of a customer': `scustomer = ${call.scustomer} and ${month} order by start`,
-    'a year of a customer': `scustomer = ${call.scustomer} and ${always} order by start`,
-    'a day, first page': `${span('2026-03-01', 1)} ${page}`,
-    'a number within a month': `${number} and ${month} ${page}`,
-    'a number within a month of a customer': `scustomer = ${call.scustomer} and ${number} and ${month} ${page}`,
-    'a callid': `${callid} ${page}`,
-    'a callid within a month': `${callid} and ${month} ${page}`,
-    'an invoice, by its customer': `scustomer = (select customer from invoices where id = ${call.invoice}) and ${always} and invoice = ${call.invoice} ${page}`,
-    'a uniqueid': `uniqueid = '${call.uniqueid}'`,
-  };
-  print(`without an index: ${await explained(client, `select * from cdrs where ${number}`)}`);
-  for (const name of ['customer, start', 'day, customer, hash of callid']) {
-    const definitions = VARIANTS[name] ?? [];
-    progress(`searches: ${name}`);
-    await createIndexes(client, definitions);
-    // Statistics of expressions come with their index.
-    await client.query('analyze cdrs');
-    const {
-      rows: [size],
-    } = await client.query<{ mb: number }>(`select round(pg_relation_size('found_0') / 1e6)::float8 as mb`);
-    print(`-- ${name}: an index of ${size?.mb} MB`);
-    for (const [search, condition] of Object.entries(searches))
-      print(`${search}: ${await explained(client, `select * from cdrs where ${condition}`)}`);
-    await dropIndexes(client, definitions);
-  }
-}
-
-/** Time and pages of a statement that has run once before, and its plan in short. */
-async function explained(client: Client, text: string): Promise<string> {
-  const explain = `explain (analyze, buffers, timing off, format json) ${text}`;
-  await client.query(explain);
-  const { rows } = await client.query<{ 'QUERY PLAN': [Explained] }>(explain);
-  const [plan] = rows[0]?.['QUERY PLAN'] ?? [];
-  if (plan === undefined) return '';
-  const nodes = (node: Plan): string[] => [
-    [node['Node Type'], node['Index Name']].filter(Boolean).join(' '),
-    ...(node.Plans ?? []).flatMap(nodes),
-  ];
-  const pages = (plan.Plan['Shared Hit Blocks'] ?? 0) + (plan.Plan['Shared Read Blocks'] ?? 0);
-  return `${plan['Execution Time'].toFixed(1)} ms, ${pages} pages, ${plan.Plan['Actual Rows']} rows: ${nodes(plan.Plan).join(' < ')}`;
-}
-
-interface Explained {
-  Plan: Plan;
-  'Execution Time': number;
-}
-
-interface Plan {
-  'Node Type': string;
-  'Index Name'?: string;
-  'Actual Rows': number;
-  'Shared Hit Blocks'?: number;
-  'Shared Read Blocks'?: number;
-  Plans?: Plan[];
 }
