@@ -38,6 +38,7 @@ export interface Services {
   /** Where the worker serves HTTP, for a program that needs it. */
   WORKER_URL?: string;
   SOURCES_FILE?: string;
+  BILLED_EXCHANGE?: string;
 }
 
 /** The program of the part `worker`: the product as it ships, with only its servers and the settings of the image set. */

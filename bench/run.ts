@@ -2,6 +2,7 @@ import { availableParallelism, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { measureAbuse } from './abuse.ts';
 import { type Bed, makeBed } from './bed.ts';
+import { billedTable, measureBilled } from './billed.ts';
 import { drain, measureDatabase } from './drain.ts';
 import { assertExact } from './exact.ts';
 import { measureFeed } from './feed.ts';
@@ -23,7 +24,7 @@ import { HOT_SHARE, workload } from './workload.ts';
  * `npm run bench -- [--quick] [--only broker,worker,…]`: every part in every round, one after the other, so that other
  * load on the machine affects all of them alike. Results go to stdout and to the files named in publish.ts.
  * `--only abuse` takes half an hour by itself: honest calls during one storm after the other. `--only feed` drains the
- * same calls as the contract has them and as FreeSWITCH sends them. `--only publishing` and `--only workarounds` show what unusual pieces of src/broker and of src/store/prisma.ts are worth.
+ * same calls as the contract has them and as FreeSWITCH sends them, `--only billed` with BILLED_EXCHANGE and without. `--only publishing` and `--only workarounds` show what unusual pieces of src/broker and of src/store/prisma.ts are worth.
  */
 const PARTS = [
   'node',
@@ -37,7 +38,7 @@ const PARTS = [
   'replay',
   'memory',
 ] as const;
-const KNOWN = [...PARTS, 'abuse', 'feed', 'publishing', 'workarounds'] as const;
+const KNOWN = [...PARTS, 'abuse', 'billed', 'feed', 'publishing', 'workarounds'] as const;
 type Part = (typeof KNOWN)[number];
 
 const RATES = [10, 200, 1000, 5000];
@@ -59,6 +60,7 @@ const sizes = {
     growth: { sizes: [0, 1e6, 3e6, 1e7], rounds: 5, messages: 15_000 },
     memory: { waiting: 1e6, seconds: 60 },
     abuse: { warmSeconds: 3, beforeSeconds: 10, stormSeconds: 60 },
+    billed: { rounds: 5, messages: 60_000 },
     feed: { rounds: 5, messages: 60_000 },
     workarounds: { 1: 5000, 500: 500 },
   },
@@ -72,6 +74,7 @@ const sizes = {
     growth: { sizes: [0, 1e5], rounds: 3, messages: 4000 },
     memory: { waiting: 40_000, seconds: 5 },
     abuse: { warmSeconds: 5, beforeSeconds: 10, stormSeconds: 10 },
+    billed: { rounds: 1, messages: 10_000 },
     feed: { rounds: 3, messages: 15_000 },
     workarounds: { 1: 1000, 500: 60 },
   },
@@ -128,6 +131,8 @@ if (KNOWN.some((part) => part !== 'node' && wants(part))) {
     }
     if (wants('publishing')) Object.assign(results.node, await measurePublishing(bed));
     if (wants('abuse')) results.abuse = await measureAbuse(bed, size.abuse, progress);
+    if (wants('billed'))
+      process.stdout.write(`${billedTable(await measureBilled(bed, size.billed, progress))}\n`);
     if (wants('feed')) results.feed = await measureFeed(bed, size.feed, progress);
     if (wants('workarounds'))
       process.stdout.write(`${workaroundTable(await measureWorkarounds(bed, size.workarounds, progress))}\n`);
