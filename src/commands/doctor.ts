@@ -3,6 +3,7 @@ import { billingVariables } from '../billing-rules.ts';
 import { type BrokerConnection, type OpenResult, openConnection } from '../broker/connect.ts';
 import { checkTopology } from '../broker/declare.ts';
 import { readDepth } from '../broker/depth.ts';
+import { billedHealth } from '../broker/health/billed.ts';
 import { bindingsHealth, withRouting } from '../broker/health/bindings.ts';
 import {
   type Health,
@@ -18,7 +19,7 @@ import { type Routing, readRouting } from '../broker/health/routing.ts';
 import { defaultNames, type FeedExchange, type TopologyNames } from '../broker/topology.ts';
 import { type Config, readConfig } from '../config.ts';
 import { brokerOf, brokerVariables, databaseVariables } from '../connections.ts';
-import { feedsIn } from '../sources-file.ts';
+import { feedsBeside } from '../sources-file.ts';
 import { connectionSettings, managementOf, withHint } from './broker.ts';
 import { examineDatabase } from './doctor-database.ts';
 import { finish } from './exit.ts';
@@ -32,6 +33,7 @@ const variables = [
   ...billingVariables,
   'DELIVERY_LIMIT',
   'SOURCES_FILE',
+  'BILLED_EXCHANGE',
 ] as const;
 type DoctorConfig = Pick<Config, (typeof variables)[number]>;
 
@@ -63,7 +65,7 @@ async function run({ json }: { json?: boolean }): Promise<void> {
 }
 
 async function examineBroker(config: DoctorConfig): Promise<Check[]> {
-  const feeds = feedsIn(config.SOURCES_FILE).map(({ spec }) => spec);
+  const feeds = feedsBeside(config.BILLED_EXCHANGE, config.SOURCES_FILE).map(({ spec }) => spec);
   const { urls, tls } = brokerOf(config);
   const names = { ...defaultNames, deliveryLimit: config.DELIVERY_LIMIT };
   const settings = { ...connectionSettings('doctor'), tls };
@@ -77,6 +79,7 @@ async function examineBroker(config: DoctorConfig): Promise<Check[]> {
       ...opened.map(brokerHealth),
       { check: 'nodes', ...nodesHealth(managed) },
       ...(await examineTopology(connections[0], names, feeds, routing)),
+      ...(await examineBilled(connections[0], config.BILLED_EXCHANGE, routing)),
       ...(await examineQueues(connections[0], names, managed)),
     ];
   } finally {
@@ -110,6 +113,17 @@ async function examineTopology(
     },
     { check: 'bindings', ...bindingsHealth(routing, names, feeds) },
   ];
+}
+
+/** Nothing where nobody is to be told what calls were charged. */
+async function examineBilled(
+  connection: BrokerConnection | undefined,
+  exchange: string,
+  routing: Routing,
+): Promise<Check[]> {
+  if (exchange === '') return [];
+  const health = connection === undefined ? skipped : await billedHealth(connection, exchange, routing);
+  return [{ check: 'billed', ...health }];
 }
 
 async function examineQueues(

@@ -4,6 +4,10 @@ import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { managementRequest } from '../../dev/stack/ready.ts';
 import type { Isolated } from '../../dev/stack.ts';
+import { openConnection } from '../../src/broker/connect.ts';
+import { billedHealth } from '../../src/broker/health/billed.ts';
+import { openManagement } from '../../src/broker/health/management.ts';
+import { readRouting } from '../../src/broker/health/routing.ts';
 import { type Outsider, outsider, until } from '../support/broker.ts';
 import { brokerUser, documentedPermissions } from '../support/broker-users.ts';
 import { testServices, testStack } from '../support/stack.ts';
@@ -201,6 +205,34 @@ describe('doctor', () => {
       'the direct exchange cdrs.from.sw drops every routing key but a, b',
     );
     rmSync(directory, { recursive: true });
+  });
+
+  it('checks the exchange of billed calls: that it is there, and a queue bound for calls and corrections', async () => {
+    const opened = await openConnection({
+      url: services.amqpUrl,
+      name: 'doctor test',
+      heartbeatSeconds: 10,
+      connectTimeoutMs: 10_000,
+    });
+    if (opened.kind === 'failed') throw new Error(opened.problem);
+    const { connection } = opened;
+    const management = openManagement(managementUrl, undefined);
+    const health = async () =>
+      await billedHealth(connection, 'rating.billed', await readRouting(management, vhost));
+    expect(await health()).toMatchObject({ state: 'failed', detail: expect.stringContaining('no exchange') });
+    await other.channel.assertExchange('rating.billed', 'topic');
+    await other.channel.assertQueue('rating.calls');
+    await other.channel.bindQueue('rating.calls', 'rating.billed', 'cdrs.billed.call');
+    const { failed, of } = await examine({ BILLED_EXCHANGE: 'rating.billed' });
+    expect(failed).toEqual(['billed']);
+    expect(of('billed')?.detail).toContain('no queue bound for cdrs.billed.correction; calls are held');
+    await other.channel.bindQueue('rating.calls', 'rating.billed', '#');
+    expect(await health()).toMatchObject({ state: 'ok' });
+    expect(
+      await billedHealth(connection, 'rating.billed', { kind: 'unmanaged', why: 'none here' }),
+    ).toMatchObject({ state: 'unknown' });
+    await other.channel.deleteExchange('rating.billed');
+    await connection.close();
   });
 
   it('finds calls that wait while nobody consumes', async () => {
