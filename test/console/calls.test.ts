@@ -59,6 +59,7 @@ describe('the search for stored calls', () => {
     const second = await (await viewer.get(next.replaceAll('&amp;', '&'))).text();
     expect(second.match(/href="\/call\?uniqueid=list-/g)).toHaveLength(10);
     expect(second).not.toContain('rel="next"');
+    expect(await viewer.read('/calls?customer=2&corrected=1')).toContain('No stored call matches.');
     for (const wrong of ['after=x', 'after=1,%00', 'machine=%00', 'number=%00', 'since=soon', 'charged=x'])
       expect((await viewer.get(`/calls?customer=2&${wrong}`)).status).toBe(400);
     expect((await viewer.get('/call?uniqueid=%00')).status).toBe(400);

@@ -1,4 +1,3 @@
-import type { CallFilterText } from '../../calls/filter.ts';
 import type { ListedCall } from '../../calls/listed.ts';
 import type { CallCursor } from '../../store/calls/find.ts';
 import type { Near } from '../../store/calls/near.ts';
@@ -8,10 +7,10 @@ import type { ConsoleResponse } from '../respond.ts';
 import { money, timeAt } from '../values.ts';
 import { callLink, callsOfCustomer } from './links.ts';
 import { nearParts } from './near-parts.ts';
-import { callSearch, callsPath } from './search.ts';
+import { type CallSearch, callSearch, callsPath } from './search.ts';
 
 export interface CallsPage {
-  filter: CallFilterText;
+  filter: CallSearch;
   found: { calls: readonly ListedCall[]; next: CallCursor | undefined } | null;
   /** What may have been meant, where a uniqueid was looked for and is not stored. */
   near: Near | null;
@@ -50,7 +49,7 @@ function listOf(
 }
 
 /** What was refused is no stored call. */
-function nothingFound({ uniqueid, number, callid }: CallFilterText): Html {
+function nothingFound({ uniqueid, number, callid }: CallSearch): Html {
   const search = uniqueid ?? callid ?? number;
   const query = new URLSearchParams({ ...(search !== undefined && { search }), status: '' });
   return html`No stored call matches. A call that was refused is a dead letter:

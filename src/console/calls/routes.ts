@@ -1,7 +1,8 @@
-import { type CallFilterText, expectServed, readCallFilter } from '../../calls/filter.ts';
+import { expectServed, readCallFilter } from '../../calls/filter.ts';
 import { listed } from '../../calls/listed.ts';
 import { readCallStory } from '../../calls/story.ts';
 import { expectStorable, InvalidInput } from '../../input.ts';
+import type { CallFilter } from '../../store/calls/filter.ts';
 import { findCalls } from '../../store/calls/find.ts';
 import { readNear } from '../../store/calls/near.ts';
 import { empty } from '../components.ts';
@@ -27,11 +28,13 @@ export const storedCallRoutes: readonly Route[] = [
 ];
 
 async function showCalls({ url, context }: ConsoleRequest): Promise<ConsoleResponse> {
-  const filter: CallFilterText = callFilterIn(url.searchParams);
+  const filter = callFilterIn(url.searchParams);
   const nothing = { filter, found: null, near: null, isLater: false };
   if (Object.keys(filter).length === 0) return callsPage({ ...nothing, problem: null });
   try {
-    const selection = readCallFilter(filter, new Date());
+    const { corrected, ...text } = filter;
+    const read = readCallFilter(text, new Date());
+    const selection: CallFilter = corrected === undefined ? read : { ...read, corrected: true };
     expectServed(selection);
     const after = callCursorIn(url.searchParams);
     const { calls, next } = await findCalls(context.sql, selection, { limit: ROWS, after });

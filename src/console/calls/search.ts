@@ -21,10 +21,16 @@ const MORE: readonly Field[] = [
   ['invoice', 'Invoice', '42'],
   ['charged', 'Charged', '100.. or 1..5'],
 ];
-const names = [...MAIN, ...MORE].map(([name]) => name);
+const names = [...MAIN.map(([name]) => name), ...MORE.map(([name]) => name), 'corrected'];
+
+/** A selection of calls as the query has it. */
+export interface CallSearch extends CallFilterText {
+  /** '1': only those that were corrected, voided or put on an invoice later. */
+  corrected?: string | undefined;
+}
 
 /** The filter in a query string; empty parts are left out. */
-export function callFilterIn(query: URLSearchParams): CallFilterText {
+export function callFilterIn(query: URLSearchParams): CallSearch {
   const given = names.flatMap((name) => {
     const value = query.get(name)?.trim();
     return value ? [[name, value] as const] : [];
@@ -33,23 +39,26 @@ export function callFilterIn(query: URLSearchParams): CallFilterText {
 }
 
 /** The search by itself; above what it has found it is closed, so that it is one stop on the way to that. */
-export function callSearch(filter: CallFilterText, hasFound: boolean): Html {
+export function callSearch(filter: CallSearch, hasFound: boolean): Html {
   if (!hasFound) return searchForm(filter);
-  const words = Object.entries(filter).map(([name, value]) => `${name} ${value}`);
+  const words = Object.entries(filter).map(([name, value]) =>
+    name === 'corrected' ? name : `${name} ${value}`,
+  );
   return html`<details><summary>Filter: ${words.join(', ')}</summary>${searchForm(filter)}</details>`;
 }
 
-function searchForm(filter: CallFilterText): Html {
+function searchForm(filter: CallSearch): Html {
   const text = ([name, label, hint]: Field) =>
     html`<label>${label} <input name="${name}" value="${fieldValue(filter[name])}" placeholder="${hint}"></label>\n`;
-  const hasMore = MORE.some(([name]) => filter[name] !== undefined);
+  const hasMore = filter.corrected !== undefined || MORE.some(([name]) => filter[name] !== undefined);
   return html`<form method="get" action="/calls" role="search">
 <div class="filters">${MAIN.map(text)}</div>
-<details ${hasMore && 'open'}><summary>More filters</summary><div class="filters">${MORE.map(text)}</div></details>
+<details ${hasMore && 'open'}><summary>More filters</summary><div class="filters">${MORE.map(text)}
+<label class="tick"><input type="checkbox" name="corrected" value="1" ${filter.corrected !== undefined && 'checked'}> Corrected, voided or put on an invoice later</label></div></details>
 <p class="row"><button class="main">Find calls</button> <a class="button" href="/calls">Clear</a></p></form>`;
 }
 
-export function callsPath(filter: CallFilterText, after?: CallCursor): string {
+export function callsPath(filter: CallSearch, after?: CallCursor): string {
   const query = new URLSearchParams(Object.entries(filter).filter(([, value]) => value !== undefined));
   if (after !== undefined) query.set('after', `${after.start},${after.uniqueid}`);
   return `/calls?${query.toString()}`;
