@@ -1,4 +1,4 @@
-import type { Draft, Fields } from './history.ts';
+import type { Draft, Fields } from './draft.ts';
 import type { Random } from './random.ts';
 
 const SHOP = { auth_username: 'shop', auth_password: 'right' };

@@ -5,19 +5,10 @@ import { type Admitted, admit } from '../../src/worker/admission.ts';
 import type { Request } from '../../src/worker/request.ts';
 import { NAMED_INVOICE, PERIOD } from './billing.ts';
 import { CorrectionHistory } from './correction-history.ts';
+import type { Draft, Expectation, Fields } from './draft.ts';
 import { GONE_QUEUE, MALFORMED_DIRECT } from './fake-broker.ts';
 import { POISON, STUBBORN, UNKEEPABLE, UNKEEPABLE_FOR_NOW, UNREADABLE } from './fake-database.ts';
 import type { Random } from './random.ts';
-
-/** What may become of a message. */
-export type Expectation =
-  /** A valid call: stored, or refused because another content has its uniqueid. */
-  | { kind: 'call'; fingerprint: string }
-  /** A valid correction: its entry is booked, or it is refused because of what is on the books. */
-  | { kind: 'correction'; entry: string; fingerprint: string; customer: unknown }
-  | { kind: 'refused'; code: string; reasons: readonly DeadReason[] }
-  /** validation=1: leaves nothing behind. */
-  | { kind: 'question'; codes: readonly string[] };
 
 export interface Submitted {
   id: string;
@@ -30,15 +21,6 @@ export interface Submitted {
   /** Of the one of its bytes alone. */
   minimalDigest: string;
   expectation: Expectation;
-}
-
-export type Fields = Record<string, unknown>;
-export interface Draft {
-  body: Fields | string;
-  expected: 'call' | 'correction' | Exclude<Expectation, { kind: 'call' | 'correction' }>;
-  operation?: 'update' | 'void';
-  /** Of a correction. */
-  messageId?: string | null;
 }
 
 export const ADMISSION = {

@@ -1,10 +1,11 @@
 import type { LateCallRule } from '../../src/domain/charge.ts';
 import { NO_CUSTOMER } from './correction-history.ts';
 import { bookingProblems } from './correction-oracle.ts';
+import type { Expectation } from './draft.ts';
 import type { FakeBroker } from './fake-broker.ts';
 import type { StoredEntry } from './fake-corrections.ts';
 import type { FakeDatabase } from './fake-database.ts';
-import type { Expectation, Submitted } from './history.ts';
+import type { Submitted } from './history.ts';
 import type { StoredCall } from './lines.ts';
 import { moneyProblems } from './money-oracle.ts';
 import { openInvoicesOf } from './terms.ts';
