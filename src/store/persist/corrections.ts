@@ -51,7 +51,9 @@ export async function persistCorrection(
     if (bills === undefined) throw new Error('a correction was decided without its own entry');
     if (await book(sql, decision, references, billing.openStatuses)) return { kind: 'booked', ...bills };
     const now = await readCorrectedCall(sql, correction);
-    if (now.entries.length !== record.entries.length) submission.isBehind = true;
+    // One that put the call on an invoice changes nothing that a sender could mean: it is decided again.
+    const since = now.entries.slice(record.entries.length);
+    if (since.some(({ kind }) => kind !== 'attaching')) submission.isBehind = true;
   }
   return { kind: 'held', row: null, why: 'the database silently dropped an entry that it was given' };
 }
