@@ -1,3 +1,4 @@
+import { entryIdOfLetter } from '../domain/correction.ts';
 import { editableIn } from '../domain/kept.ts';
 import type { DeadLetterDetail } from '../store/dead-letters/history.ts';
 
@@ -23,7 +24,7 @@ export function correctionSteps(
       ];
     if (key === 'message_id')
       return [
-        `Where it has no fit message_id, a replay books it as dead-letter-${id}: ${replay()}`,
+        `Where it has no fit message_id, a replay books it as ${entryIdOfLetter(String(id))}: ${replay()}`,
         'Where another entry has its message_id, its sender has to send it again with one of its own.',
       ];
     if (editableIn[operation].includes(key))

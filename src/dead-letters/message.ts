@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { problemOfId } from '../domain/correction.ts';
+import { entryIdOfLetter, problemOfOwnId } from '../domain/correction.ts';
 import { correctedBody, countingBody } from '../domain/kept.ts';
 import type { Operation } from '../domain/operation.ts';
 import { RECORD_HEAD_BYTES, RECORD_TYPE, recordEdits, writeRecordReplay } from '../domain/record-replay.ts';
@@ -64,7 +64,7 @@ export function entryIdFor({
 }: Pick<Replayable, 'id' | 'operation' | 'properties'>): string | null {
   if (operation === 'create') return null;
   const { messageId = null } = properties;
-  return problemOfId(messageId) === null ? messageId : `dead-letter-${id}`;
+  return problemOfOwnId(messageId) === null ? messageId : entryIdOfLetter(id);
 }
 
 /** A record is mapped again by the worker, so that mending the sources file mends what died of it. */

@@ -35,9 +35,10 @@ export function billedMessagesOf(outcome: Outcome): BilledMessage[] {
 
 function billedMessage(bill: Bill, isRepeat: boolean): BilledMessage {
   const { uniqueid, entry } = bill;
+  const about = entry === null ? 'call' : 'correction';
   return {
-    id: messageId(entry ?? uniqueid),
-    about: entry === null ? 'call' : 'correction',
+    id: messageId(about, entry ?? uniqueid),
+    about,
     uniqueid,
     entry,
     isRepeat,
@@ -48,9 +49,14 @@ function billedMessage(bill: Bill, isRepeat: boolean): BilledMessage {
 /** What AMQP's `message_id` holds at most. */
 const SHORT_STRING_BYTES = 255;
 
-/** A uniqueid has up to 255 characters, which may be more bytes: then its SHA-256 stands for it. */
-function messageId(id: string): string {
-  return Buffer.byteLength(id) <= SHORT_STRING_BYTES ? id : createHash('sha256').update(id).digest('hex');
+/**
+ * What it is about stands in front, for a correction may have the uniqueid of a call as its id. Where both have more bytes than
+ * a `message_id` holds, the SHA-256 of the id stands for it.
+ */
+function messageId(about: BilledMessage['about'], id: string): string {
+  const whole = `${about}:${id}`;
+  if (Buffer.byteLength(whole) <= SHORT_STRING_BYTES) return whole;
+  return `${about}:${createHash('sha256').update(id).digest('hex')}`;
 }
 
 function billedBody(bill: Bill, isRepeat: boolean) {

@@ -122,17 +122,19 @@ function headOf(correction: Correction) {
 
 /** The call as it was charged, with other messages or included time: it moves nothing. */
 function asIs(correction: Correction, { latest, inForce, messages, time }: Standing): Entry {
-  const { customer, cost, currency, tax, taxes, updateBalance, updateInvoices, terms } = inForce;
+  const { customer, currency, taxes, updateBalance, updateInvoices, terms } = inForce;
   const { changes } = correction;
   return {
     ...headOf(correction),
-    ...{ customer, cost, currency, tax, taxes, updateBalance, updateInvoices },
+    ...{ customer, currency, taxes, updateBalance, updateInvoices },
     terms: { ...terms, invoiceCurrency: null, invoiceRate: null },
     id: correction.id,
     kind: 'new',
     follows: latest,
     messages: changes.messages ?? messages,
     time: changes.time ?? time,
+    cost: ZERO,
+    tax: ZERO,
     charged: ZERO,
     calls: 0,
     ...ON_NO_INVOICE,

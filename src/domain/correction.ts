@@ -30,6 +30,20 @@ const ID_MAX = 255;
 /** Controls, lone surrogates, and what stands in place of bytes that were no text. */
 const UNCLEAN = /[\p{Cc}\p{Cs}\uFFFD]/u;
 
+/** The id of an entry whose message has no fit one, and that an operator replays: its dead letter's. */
+export function entryIdOfLetter(deadLetter: string): string {
+  return `dead-letter-${deadLetter}`;
+}
+
+const ID_OF_LETTER = /^dead-letter-\d+$/;
+
+/** Why no sender may give its correction this id, null if it may: somebody would find it taken. */
+export function problemOfOwnId(messageId: string | null): string | null {
+  return messageId !== null && ID_OF_LETTER.test(messageId)
+    ? 'expected a message_id of another form: dead-letter-N is the id of what an operator replays'
+    : problemOfId(messageId);
+}
+
 /** Why a message_id cannot be the id of an entry, null if it can. */
 export function problemOfId(messageId: string | null): string | null {
   if (messageId === null || messageId === '')

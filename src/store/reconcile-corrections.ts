@@ -86,8 +86,8 @@ export const AMOUNTS: Claim = {
       e.customer, ${byKind(kept('customer'), taken('customer'), 'e.customer', kept('customer'))} as customer_due,
       e.charged, ${byKind(minus('charged'), '0', due.charged, '0')} as charged_due,
       e.calls, ${byKind(minus('calls'), '0', 'e.update_balance', '0')} as calls_due,
-      e.cost, ${byKind(minus('cost'), taken('cost'), 'e.cost', kept('cost'))} as cost_due,
-      e.tax, ${byKind(minus('tax'), taken('tax'), due.tax, kept('tax'))} as tax_due,
+      e.cost, ${byKind(minus('cost'), taken('cost'), 'e.cost', '0')} as cost_due,
+      e.tax, ${byKind(minus('tax'), taken('tax'), due.tax, '0')} as tax_due,
       e.currency, ${byKind(kept('currency'), taken('currency'), 'e.currency', kept('currency'))} as currency_due,
       e.late, ${byKind(
         'case when s.customer is null then e.late else s.invoice is not null and e.invoice is null end',

@@ -4,6 +4,7 @@ import {
   type Correction,
   correctionFingerprint,
   problemOfId,
+  problemOfOwnId,
 } from '../domain/correction.ts';
 import { validateCorrection } from '../domain/correction-contract.ts';
 import type { ParameterError } from '../domain/validate.ts';
@@ -13,6 +14,7 @@ import { deadLetterFor } from './request.ts';
 /** Who asks for a correction. */
 export interface Corrector {
   operation: CorrectingOperation;
+  /** '' where no user is known to have sent it: an operator may vouch for it. */
   sender: string;
   confinement: Confinement | null;
   isVerified: boolean;
@@ -32,7 +34,7 @@ export function checkCorrection(
   if (body.kind === 'unreadable') return refuseFor([{ key: body.key, message: body.message }]);
   const validation = validateCorrection(operation, body.fields, rules.ignored);
   const { messageId } = request.properties;
-  const problem = problemOfId(messageId);
+  const problem = sender === '' ? problemOfId(messageId) : problemOfOwnId(messageId);
   const wrongId = problem === null ? [] : [{ key: 'message_id', message: problem }];
   if (validation.kind === 'invalid') return refuseFor([...validation.errors, ...wrongId]);
   if (messageId === null || wrongId.length > 0) return refuseFor(wrongId);

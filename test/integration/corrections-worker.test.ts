@@ -119,6 +119,7 @@ describe('a correction by message', () => {
     const body = { uniqueid: 'u-2' };
     expect(await ask('cdrs.void', { body, id: null })).toBe('400 message_id');
     expect(await ask('cdrs.void', { body, id: 'x#reversal' })).toBe('400 message_id');
+    expect(await ask('cdrs.void', { body, id: 'dead-letter-7' })).toBe('400 message_id');
     expect(await ask('cdrs.void', { body: { ...body, cost: 1 } })).toBe('400 cost');
     expect(await ask('cdrs.update', { body: { ...body, validation: 1 } })).toBe('400 validation');
     expect(await ask('cdrs.update', { body })).toBe('400');

@@ -131,10 +131,10 @@ describe('an update', () => {
     expect([await customer(1), await invoice(10)]).toEqual(before);
     await db.execute(`update customers set currency = 'USD' where id = 1`);
     expect(await correct(db, { id: 'c-2', changes: { cost: '2', time: 0 } })).toEqual(['booked']);
-    expect(await entries('id, follows, messages::text, time::text')).toEqual([
-      { id: 'c-1', follows: '', messages: '3', time: '60' },
-      { id: 'c-2#reversal', follows: 'c-1', messages: '3', time: '60' },
-      { id: 'c-2', follows: 'c-2#reversal', messages: '3', time: '0' },
+    expect(await entries('id, follows, messages::text, time::text, trim_scale(cost)::text as cost')).toEqual([
+      { id: 'c-1', follows: '', messages: '3', time: '60', cost: '0' },
+      { id: 'c-2#reversal', follows: 'c-1', messages: '3', time: '60', cost: '-1' },
+      { id: 'c-2', follows: 'c-2#reversal', messages: '3', time: '0', cost: '2' },
     ]);
     expect(await customer(1)).toEqual([{ charged: '2', calls: '1' }]);
     await expectConserved(db);
