@@ -61,7 +61,8 @@ interface State extends InForce {
   counting: string;
 }
 
-const NOT_BILLED = { invoice: null, invoice_cost: '0', invoice_tax: '0', invoice_currency: null };
+/** Where nothing stands on an invoice. */
+export const NOT_BILLED = { invoice: null, invoice_cost: '0', invoice_tax: '0', invoice_currency: null };
 
 function billedBy({
   invoice,

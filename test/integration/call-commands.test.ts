@@ -67,7 +67,7 @@ describe('call find and call show', () => {
     expect(corrected.stdout.match(/2023-11-14/g)).toHaveLength(2);
     const { stdout } = await call('find', '--uniqueid', 'voided', '--json');
     expect(JSON.parse(stdout)).toMatchObject([
-      { charged: '4', charged_now: '0', voided: true, corrections: 1, invoice: 10, invoice_now: null },
+      { charged_stored: '4', charged: '0', voided: true, corrections: 1, invoice_stored: 10, invoice: null },
     ]);
   });
 
@@ -183,12 +183,12 @@ describe('call export', () => {
       cnumber: "'0031612345678",
       charged: '12.05',
       voided: 'no',
-      charged_now: '12.05',
-      invoice_now: '10',
+      charged_stored: '12.05',
+      invoice: '10',
     });
     expect(
-      others.map(({ uniqueid, charged, charged_now, voided, customer_now, late }) => [
-        ...[uniqueid, charged, charged_now, voided, customer_now, late],
+      others.map(({ uniqueid, charged_stored, charged, voided, customer, late }) => [
+        ...[uniqueid, charged_stored, charged, voided, customer, late],
       ]),
     ).toEqual([
       ['moved', '4', '3.68', 'no', '2', 'no'],
@@ -200,8 +200,8 @@ describe('call export', () => {
   });
 
   it('writes chosen columns, JSON Lines with everything, and new files only', async () => {
-    expect(await rows('--uniqueid', 'a', '--columns', 'uniqueid,charged_now')).toEqual([
-      { uniqueid: 'a', charged_now: '12.05' },
+    expect(await rows('--uniqueid', 'a', '--columns', 'uniqueid,charged')).toEqual([
+      { uniqueid: 'a', charged: '12.05' },
     ]);
     const { stdout } = await call('export', '--callid', 'both', '--json');
     expect(
@@ -209,7 +209,7 @@ describe('call export', () => {
         .trimEnd()
         .split('\n')
         .map((line) => JSON.parse(line)),
-    ).toMatchObject([{ uniqueid: 'a', invoice_now: 10 }, { uniqueid: 'b' }]);
+    ).toMatchObject([{ uniqueid: 'a', invoice: 10 }, { uniqueid: 'b' }]);
     const file = join(await mkdtemp(join(tmpdir(), 'cdr-calls-')), 'calls.csv');
     expect((await call('export', '--uniqueid', 'a', '--output', file)).code).toBe(0);
     expect(await readFile(file, 'utf8')).toContain('12.05');

@@ -26,7 +26,7 @@ export function registerExport(call: Command): void {
   addUsage(command, {
     examples: [
       'cdr-ingest call export --customer 1 --since 2026-03-01 --until 2026-04-01 --output march.csv',
-      'cdr-ingest call export --invoice 10 --columns start,cnumber,talktime,charged_now,voided',
+      'cdr-ingest call export --invoice 10 --columns start,cnumber,talktime,charged,voided',
       'cdr-ingest call export --since 24h --json > calls.jsonl',
     ],
     environment: variables,

@@ -25,14 +25,14 @@ export function printCalls(calls: readonly ListedCall[]): void {
     calls.map((call) => [
       shorten(call.uniqueid, 40),
       timeOf(call.start),
-      shorten([call.customer_now, call.customer_name_now ?? ''].join(' ').trimEnd(), 32),
+      shorten([call.customer, call.customer_name ?? ''].join(' ').trimEnd(), 32),
       shorten(call.snumber, 24),
       shorten(call.cnumber, 24),
       shorten(call.dnumber, 24),
       call.talktime,
-      moneyShown(call.cost_now, call.currency_now),
-      moneyShown(call.charged_now, call.customer_currency_now),
-      call.invoice_now ?? (call.late ? 'late' : ''),
+      moneyShown(call.cost, call.currency),
+      moneyShown(call.charged, call.customer_currency),
+      call.invoice ?? (call.late ? 'late' : ''),
       correctedOf(call),
     ]),
   );

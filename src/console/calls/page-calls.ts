@@ -66,7 +66,7 @@ const COLUMNS: readonly Column<ListedCall>[] = [
   { name: 'start (UTC)', of: ({ start }) => timeAt(start) },
   {
     name: 'customer',
-    of: ({ customer_now, customer_name_now }) => callsOfCustomer(customer_now, customer_name_now),
+    of: ({ customer, customer_name }) => callsOfCustomer(customer, customer_name),
   },
   { name: 'from', kind: 'text', of: ({ snumber }) => snumber },
   { name: 'called', kind: 'text', of: ({ cnumber, dnumber }) => cnumber || dnumber },
@@ -75,13 +75,12 @@ const COLUMNS: readonly Column<ListedCall>[] = [
   {
     name: 'charged',
     kind: 'number',
-    of: ({ charged_now, customer_currency_now }) =>
-      money(charged_now, customer_currency_now, customer_currency_now),
+    of: ({ charged, customer_currency }) => money(charged, customer_currency, customer_currency),
   },
   { name: 'invoice', kind: 'number', of: invoiceOf },
 ];
 
 /** One that should be on an invoice and is on none is worth a word. */
-function invoiceOf({ invoice_now, late }: ListedCall): Html | number | null {
-  return late ? html`<span class="badge warning">late</span>` : invoice_now;
+function invoiceOf({ invoice, late }: ListedCall): Html | number | null {
+  return late ? html`<span class="badge warning">late</span>` : invoice;
 }
