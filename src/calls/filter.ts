@@ -41,8 +41,8 @@ const SERVED = ['uniqueid', 'callid', 'customer', 'invoice', 'since'] as const s
 export function expectServed(filter: CallFilter): void {
   if (SERVED.some((name) => filter[name] !== undefined)) return;
   throw new InvalidInput(
-    'expected a uniqueid, a callid, a customer, an invoice or a span of time (since), for everything else has to be ' +
-      'looked for among the calls of one of them, for example --since 7d or --since 2026-03-01 --until 2026-04-01',
+    'since: expected a time, such as 7d or 2026-03-01, where no uniqueid, callid, customer or invoice is given: ' +
+      'everything else has to be looked for among the calls of one of them',
   );
 }
 

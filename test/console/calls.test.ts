@@ -44,7 +44,7 @@ describe('the search for stored calls', () => {
     expect(refused.status).toBe(400);
     const markup = await refused.text();
     expect(readable(markup)).toContain(
-      'expected a uniqueid, a callid, a customer, an invoice or a span of time',
+      'since: expected a time, such as 7d or 2026-03-01, where no uniqueid, callid, customer or invoice is given',
     );
     expect(markup).toContain('name="charged" value="1..5"');
   });

@@ -99,10 +99,10 @@ describe('call find and call show', () => {
   });
 
   it.each([
-    [['--machine', 'm-2'], '--since 7d'],
-    [['--number', '123'], 'a customer'],
-    [['--until', '2023-11-14'], 'a span of time'],
-    [[], 'a uniqueid'],
+    [['--machine', 'm-2'], '--since: expected a time, such as 7d'],
+    [['--number', '123'], 'where no uniqueid, callid, customer or invoice is given'],
+    [['--until', '2023-11-14'], '--since: expected a time'],
+    [[], '--since: expected a time'],
     [['--customer', ''], '--customer: expected a value'],
     [['--charged', 'much', '--customer', '1'], '--charged: expected an amount'],
     [['--since', 'March', '--customer', '1'], '--since: expected 2h, 7d or an ISO 8601 time'],
@@ -267,7 +267,7 @@ describe('call export', () => {
     [['--json', '--format', 'csv', '--customer', '1'], '--json and --format csv'],
     [['--json', '--columns', 'start', '--customer', '1'], '--columns: expected with CSV'],
     [['--columns', 'colour', '--customer', '1'], '--columns: expected some of start'],
-    [['--machine', 'm-2'], '--since 7d'],
+    [['--machine', 'm-2'], '--since: expected a time'],
   ])('refuses %j with exit code 2', async (args, expected) => {
     const { code, stderr } = await call('export', ...args);
     expect(code).toBe(2);
