@@ -20,7 +20,7 @@ export function printPreview(
   if (balances.length + invoices.length + late.length === 0) printLine('no money moves');
   if (balances.length > 0)
     printTable(
-      ['customer', 'balance', 'calls charged'],
+      ['customer', 'balance changes by', 'calls'],
       balances.map(({ customer, balance, currency, calls }) => [
         named(customer),
         signed(balance, currency),

@@ -76,9 +76,9 @@ export function questionPage(question: CorrectionQuestion, session: Session): Co
     body: html`${problem !== null && notice('problem', html`<p>${problem.text}</p>`)}
 <p>Call ${callLink(uniqueid)}. ${
       operation === 'void'
-        ? 'Everything that is charged for it is taken back. A voided call takes no further correction.'
+        ? 'Everything that is charged for it is taken back. That cannot be undone: a voided call takes no further correction.'
         : 'Nothing has been changed yet.'
-    }</p>
+    }${deadLetter !== null && ` Dead letter ${deadLetter} becomes resolved with it.`}</p>
 ${operation === 'update' && facts(changeWords(change, inForce))}
 ${previewParts(preview, names)}
 <form class="act" method="post" action="/call/book">${csrfField(session)}${uniqueidField(uniqueid)}${takeField(deadLetter)}

@@ -29,8 +29,8 @@ function balanceColumns(names: Names): Column<MovedBalance>[] {
       kind: 'head',
       of: ({ customer }) => callsOfCustomer(customer, names.get(customer) ?? null),
     },
-    { name: 'balance', kind: 'number', of: ({ balance, currency }) => signed(balance, currency) },
-    { name: 'calls charged', kind: 'number', of: ({ calls }) => counted(calls) },
+    { name: 'balance changes by', kind: 'number', of: ({ balance, currency }) => signed(balance, currency) },
+    { name: 'calls', kind: 'number', of: ({ calls }) => counted(calls) },
   ];
 }
 
