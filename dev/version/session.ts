@@ -50,6 +50,10 @@ const BILLING = [
     (10, 1, 'EUR', to_timestamp(1600000000), to_timestamp(1700000000), 'open'),
     (11, 1, 'USD', to_timestamp(1700000000), to_timestamp(1800000000), 'open'),
     (20, 2, 'JPY', to_timestamp(1600000000), to_timestamp(1800000000), 'open')`,
+  `insert into customer_keys (kind, key, customer) values ('account', 'A-1', 1)`,
+  `insert into source_rules (source, exchange, uniqueid) values ('feed', 'feed', '[]')`,
+  `insert into heard (kind, name, named_at) values ('feed', 'feed', now())`,
+  `insert into sequence_runs (source, epoch, first, last, since) values ('feed', 0, 1, 2, now())`,
 ];
 
 /** All that the version does with an empty database until every table has rows. */

@@ -48,10 +48,16 @@ async function repeat(statements: readonly Recorded[]): Promise<unknown[]> {
       .query(text, values)
       .catch((error: unknown) => Promise.reject(new Error(`${error}: ${text}`)));
     const got = { rows: result.rows?.length ?? 0, columns: result.fields?.map(({ name }) => name) ?? [] };
-    if (String([got.rows, got.columns]) !== String([rows, columns]))
+    const isSame = isOfItsTime(values) || got.rows === rows;
+    if (!isSame || String(got.columns) !== String(columns))
       different.push({ text, expected: { rows, columns }, got });
   }
   return different;
+}
+
+/** Whether a statement asked for the minutes before it was recorded: what is written now is in none of them. */
+function isOfItsTime(values: readonly unknown[]): boolean {
+  return values.some((value) => typeof value === 'string' && /^\d{4}-\d\d-\d\d \d\d:/.test(value));
 }
 
 describe('the version before', () => {
