@@ -137,7 +137,7 @@ it('where others are told what calls were charged, it waits on until they are, a
   });
   await until(async () => (await deadLetters())[0]?.status === 'resolved').finally(trying.stop);
   expect(told.map(({ id, isRepeat }) => [id, isRepeat])).toEqual([
-    ['told', false],
-    ['told', true],
+    ['call:told', false],
+    ['call:told', true],
   ]);
 });
