@@ -1,7 +1,7 @@
 /** Of forms and what is in them. */
 export const controlCss = `
 .filters, form.act, .row { display: flex; flex-wrap: wrap; gap: .6rem; align-items: end; margin: 1rem 0; }
-.filters label { flex: 1 1 11rem; } .filters :is(input, select) { width: 100%; }
+.filters label { flex: 1 1 11rem; } .filters :is(input:not([type=checkbox]), select) { width: 100%; }
 label { display: grid; gap: .15rem; font-size: .9rem; }
 label.tick { display: inline-flex; grid-auto-flow: column; align-items: center; gap: .5rem; min-height: 2.5rem; font-size: 1rem; }
 input, select, textarea, button, .button { font: inherit; padding: .4rem .7rem; border: 1px solid var(--edge); border-radius: .35rem; background: var(--page); color: var(--text); max-width: 100%; min-height: 2.5rem; }
@@ -24,7 +24,7 @@ details { margin: .8rem 0; } summary { cursor: pointer; padding: .35rem 0; min-h
 .sorts, .pages { display: flex; flex-wrap: wrap; gap: .3rem 1rem; align-items: center; margin: .8rem 0; padding: 0; list-style: none; }
 .sorts a, .pages a { padding: .2rem 0; } .sorts [aria-current] { font-weight: 600; color: inherit; text-decoration: none; }
 @media (max-width: 40rem) {
-  .filters label, form.act label { flex: 1 1 100%; } .filters input, .filters select, form.act input:not([type=checkbox], [type=radio]), form.act select { width: 100%; }
+  .filters label, form.act label { flex: 1 1 100%; } .filters input:not([type=checkbox]), .filters select, form.act input:not([type=checkbox], [type=radio]), form.act select { width: 100%; }
   .bar label:not(.tick), .bar select { width: 100%; }
 }
 /* Where little fits in, as when everything is shown large, it would hide what it is about. */
