@@ -1,5 +1,5 @@
 import type { Database } from '../database.ts';
-import { isOpen } from '../open-invoices.ts';
+import { areInvoicesMoved, moveInvoices } from '../persist/moved-rows.ts';
 import { statement } from '../sql.ts';
 import { type Placing, placed, placingValues, RATES } from './place.ts';
 import { LATE_CALLS, LATE_ENTRIES } from './things.ts';
@@ -86,17 +86,9 @@ invoice_sum as materialized (
   select invoice as id, customer, invoice_currency as currency,
     sum(invoice_cost) as cost, sum(invoice_tax) as tax, sum(invoice_calls) as calls
   from inserted group by invoice, customer, invoice_currency),
-invoice_lock as materialized (
-  select s.*, i.customer = s.customer and i.currency = s.currency and ${isOpen('i.status', '$3')} as holds
-  from invoice_sum s join invoices i using (id) order by id for no key update of i),
-invoice_moved as (
-  update invoices i
-  set calls = i.calls + s.calls, cost = i.cost + s.cost, tax = i.tax + s.tax, total = i.total + s.cost + s.tax
-  from invoice_lock s where i.id = s.id and s.holds
-  returning i.id)
+${moveInvoices('$3')}
 select
-  settle_assert(not exists (select from invoice_lock where not holds), 'an invoice changed')
-    and settle_moved('invoice', array(select id from invoice_sum except select id from invoice_moved)) as moved,
+  ${areInvoicesMoved} as moved,
   (select count(*)::int from late) as seen, (select count(*)::int from inserted) as attached,
   (select json_build_object('start', start::text, 'uniqueid', uniqueid) from late order by ${lastPlace} limit 1) as last`;
 

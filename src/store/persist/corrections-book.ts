@@ -1,10 +1,11 @@
 import type { References } from '../../domain/charge.ts';
 import type { CorrectionDecision } from '../../domain/correction-decision.ts';
 import { plain } from '../../domain/money.ts';
-import { isOpen, openInvoicesOf } from '../open-invoices.ts';
+import { openInvoicesOf } from '../open-invoices.ts';
 import { forgetStatements } from '../prisma.ts';
 import { type Sql, statement } from '../sql.ts';
 import { entriesAsJson, entriesIn, writtenColumns } from './corrections-rows.ts';
+import { areCustomersMoved, areInvoicesMoved, moveCustomers, moveInvoices } from './moved-rows.ts';
 import { NO_TERMS, termsHold, textOrNull } from './terms.ts';
 
 const MOVED = `customer, customer_currency, charged, calls, invoice, invoice_currency, invoice_cost, invoice_tax, invoice_calls`;
@@ -39,34 +40,18 @@ booked as materialized (select * from first union all select * from second),
 customer_sum as materialized (
   select customer as id, customer_currency as currency, sum(charged) as charged, sum(calls) as calls
   from booked where calls <> 0 group by customer, customer_currency),
-customer_lock as materialized (
-  select s.*, c.currency = s.currency as holds
-  from customer_sum s join customers c using (id) order by id for no key update of c),
-customer_moved as (
-  update customers c
-  set balance = c.balance - s.charged, charged = c.charged + s.charged, calls = c.calls + s.calls
-  from customer_lock s where c.id = s.id and s.holds
-  returning c.id),
+${moveCustomers},
 invoice_sum as materialized (
   select invoice as id, customer, invoice_currency as currency,
     sum(invoice_cost) as cost, sum(invoice_tax) as tax, sum(invoice_calls) as calls
   from booked where invoice is not null group by invoice, customer, invoice_currency),
-invoice_lock as materialized (
-  select s.*, i.customer = s.customer and i.currency = s.currency and ${isOpen('i.status', '$3')} as holds
-  from invoice_sum s join invoices i using (id) order by id for no key update of i),
-invoice_moved as (
-  update invoices i
-  set calls = i.calls + s.calls, cost = i.cost + s.cost, tax = i.tax + s.tax, total = i.total + s.cost + s.tax
-  from invoice_lock s where i.id = s.id and s.holds
-  returning i.id)
+${moveInvoices('$3')}
 select
   (select hold from terms) as terms, (select none from opened) as opened,
   settle_assert(exists (select from cdrs where uniqueid = $4), 'the call was pruned') as stored,
   settle_assert((select count(*) from booked) in (0, (select count(*) from entry)), 'the id of an entry was taken') as whole,
-  settle_assert(not exists (select from customer_lock where not holds), 'a customer changed')
-    and settle_moved('customer', array(select id from customer_sum except select id from customer_moved)) as customers,
-  settle_assert(not exists (select from invoice_lock where not holds), 'an invoice changed')
-    and settle_moved('invoice', array(select id from invoice_sum except select id from invoice_moved)) as invoices,
+  ${areCustomersMoved} as customers,
+  ${areInvoicesMoved} as invoices,
   exists (select from booked) as booked`,
 );
 

@@ -1,8 +1,8 @@
 import { type DeadLetterRows, insertDeadLetters, insertKeysOf, lettersIn } from '../dead-letters/insert.ts';
-import { isOpen } from '../open-invoices.ts';
 import { forgetStatements } from '../prisma.ts';
 import { type Sql, statement } from '../sql.ts';
 import { callColumns, callsInLines, linesOf } from './columns.ts';
+import { areCustomersMoved, areInvoicesMoved, moveCustomers, moveInvoices } from './moved-rows.ts';
 import { type Charged, NO_TERMS, termsHold } from './terms.ts';
 
 /**
@@ -32,33 +32,17 @@ inserted as (
 customer_sum as materialized (
   select scustomer as id, customer_currency as currency, sum(charged) as charged, count(*) as calls
   from inserted where update_balance = 1 group by scustomer, customer_currency),
-customer_lock as materialized (
-  select s.*, c.currency = s.currency as holds
-  from customer_sum s join customers c using (id) order by id for no key update of c),
-customer_moved as (
-  update customers c
-  set balance = c.balance - s.charged, charged = c.charged + s.charged, calls = c.calls + s.calls
-  from customer_lock s where c.id = s.id and s.holds
-  returning c.id),
+${moveCustomers},
 invoice_sum as materialized (
   select invoice as id, scustomer as customer, invoice_currency as currency,
     sum(invoice_cost) as cost, sum(invoice_tax) as tax, count(*) as calls
   from inserted where update_invoices = 1 and invoice is not null group by invoice, scustomer, invoice_currency),
-invoice_lock as materialized (
-  select s.*, i.customer = s.customer and i.currency = s.currency and ${isOpen('i.status', '$3')} as holds
-  from invoice_sum s join invoices i using (id) order by id for no key update of i),
-invoice_moved as (
-  update invoices i
-  set calls = i.calls + s.calls, cost = i.cost + s.cost, tax = i.tax + s.tax, total = i.total + s.cost + s.tax
-  from invoice_lock s where i.id = s.id and s.holds
-  returning i.id)
+${moveInvoices('$3')}
 select
   (select hold from terms) as terms,
   ${deadLetters.checked}
-  settle_assert(not exists (select from customer_lock where not holds), 'a customer changed')
-    and settle_moved('customer', array(select id from customer_sum except select id from customer_moved)) as customers,
-  settle_assert(not exists (select from invoice_lock where not holds), 'an invoice changed')
-    and settle_moved('invoice', array(select id from invoice_sum except select id from invoice_moved)) as invoices,
+  ${areCustomersMoved} as customers,
+  ${areInvoicesMoved} as invoices,
   array(select uniqueid from call except select uniqueid from inserted) as lost`;
 
 export const WRITE_CALLS = statement('persist.write-calls', writeWith({ kept: '', checked: '' }));
