@@ -22,3 +22,12 @@ export function pairs<Left, Right>(
 ): [Left, Right][] {
   return mapPairs(left, right, (one, other) => [one, other]);
 }
+
+/** The answer to each question, in the order of the questions, whatever the order in which they were found. Throws where one is missing. */
+export function answersInOrder<Question, Answer>(
+  questions: readonly Question[],
+  answers: ReadonlyMap<Question, Answer>,
+): Answer[] {
+  const inOrder = questions.map((question) => answers.get(question));
+  return mapPairs(questions, inOrder, (_, answer) => answer);
+}

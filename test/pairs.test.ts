@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { pairs } from '../src/pairs.ts';
+import { answersInOrder, pairs } from '../src/pairs.ts';
 
 it('pairs the elements of two lists by their places', () => {
   expect(pairs(['a', 'b'], [1, 2])).toEqual([
@@ -15,4 +15,13 @@ it.each([
   ['a missing one', [undefined, 2]],
 ])('throws instead of shifting the answers: %s', (_, answers) => {
   expect(() => pairs(['a', 'b'], answers)).toThrow(/answer/);
+});
+
+it('puts answers in the order of their questions, and throws where one is missing', () => {
+  const answers = new Map([
+    ['b', 2],
+    ['a', 1],
+  ]);
+  expect(answersInOrder(['a', 'b'], answers)).toEqual([1, 2]);
+  expect(() => answersInOrder(['a', 'c'], answers)).toThrow('no answer to question 2 of 2');
 });

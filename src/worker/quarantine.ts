@@ -71,7 +71,7 @@ export async function quarantineMessage(
   const { deadLetter } = kept;
   const { uniqueid } = deadLetter;
   const isFirst = await untilDecisive(() => ports.markTried(deadLetter), ports);
-  // A worker that stored it may have ended before it answered. Then it does no harm, and is answered as any repeat is.
+  // A worker may have stored it and ended before it answered. Then it is safe to try again, and is answered as any repeat is.
   if (!isFirst && !(await untilDecisive(() => ports.isResolved(deadLetter), ports)))
     return { outcome: parked, uniqueid };
 

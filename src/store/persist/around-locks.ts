@@ -1,6 +1,6 @@
 import { customerRow, type Held, invoiceRow, nothingHeld, type PersistResult } from '../../domain/held.ts';
 import type { Submission } from '../../domain/submission.ts';
-import { mapPairs, pairs } from '../../pairs.ts';
+import { answersInOrder, pairs } from '../../pairs.ts';
 import { classifyFailure, describeFailure, isLockTimeout, LockedTable, unmovedRows } from '../failures.ts';
 import type { Sql } from '../sql.ts';
 import type { Attempts, LimitedAttempt } from './attempts.ts';
@@ -91,8 +91,7 @@ async function apart(
     }
   });
   note(single, corrected);
-  const inOrder = submissions.map((submission) => results.get(submission));
-  return mapPairs(submissions, inOrder, (_, result) => result);
+  return answersInOrder(submissions, results);
 }
 
 /** An operator's order is answered in a transaction of its own, also where its message is refused. */

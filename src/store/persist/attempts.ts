@@ -1,7 +1,7 @@
 import type { BillingRules } from '../../domain/charge.ts';
 import type { HeldBy, PersistResult } from '../../domain/held.ts';
 import type { Submission } from '../../domain/submission.ts';
-import { mapPairs, pairs } from '../../pairs.ts';
+import { answersInOrder, pairs } from '../../pairs.ts';
 import type { Database } from '../database.ts';
 import { type Sql, statement } from '../sql.ts';
 import { isOrder, persistOrder } from './corrections-orders.ts';
@@ -43,8 +43,7 @@ async function persistWithOrders(
   const results = new Map<Submission, PersistResult>(pairs(others, persisted));
   for (const order of orders)
     results.set(order, await transaction((within) => persistOrder(within, order, context), { timeoutMs }));
-  const inOrder = submissions.map((submission) => results.get(submission));
-  return mapPairs(submissions, inOrder, (_, result) => result);
+  return answersInOrder(submissions, results);
 }
 
 /** Attempts on a real database. */

@@ -17,7 +17,7 @@ import type {
   DecidedSubmission,
   Submission,
 } from '../../domain/submission.ts';
-import { mapPairs, pairs } from '../../pairs.ts';
+import { answersInOrder, mapPairs, pairs } from '../../pairs.ts';
 import { DeadLetterRows } from '../dead-letters/insert.ts';
 import { NotPersisted } from '../failures.ts';
 import type { Sql } from '../sql.ts';
@@ -86,11 +86,7 @@ export async function persistUnlessHeld(
     ...pairs(others, persisted),
     ...pairs(corrections, corrected),
   ]);
-  return mapPairs(
-    submissions,
-    submissions.map((submission) => results.get(submission)),
-    (_, result) => result,
-  );
+  return answersInOrder(submissions, results);
 }
 
 async function persistCalls(
@@ -110,8 +106,7 @@ async function persistCalls(
     }
     open = open.filter((submission) => !outcomes.has(submission));
   }
-  const inOrder = submissions.map((submission) => outcomes.get(submission));
-  return mapPairs(submissions, inOrder, (_, outcome) => outcome);
+  return answersInOrder(submissions, outcomes);
 }
 
 /** A trigger on cdrs, or row security, says nothing and stores nothing. */
