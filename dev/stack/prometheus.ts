@@ -38,7 +38,8 @@ export async function startPrometheus(options: PrometheusOptions): Promise<Prome
       global: { scrape_interval: `${options.scrapeSeconds}s`, scrape_timeout: `${options.scrapeSeconds}s` },
       scrape_configs: [
         {
-          job_name: 'cdr-ingest',
+          // As the Prometheus Operator names a PodMonitor's: by its namespace and name.
+          job_name: 'cdr-ingest/cdr-ingest',
           static_configs: options.targets.map((target) => ({
             targets: [`127.0.0.1:${target.port}`],
             labels: target.labels,

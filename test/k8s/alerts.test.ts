@@ -5,14 +5,16 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { promtool } from '../../dev/stack/prometheus.ts';
 import { codes, parkedReasons } from '../../src/domain/outcome.ts';
 import { isReason } from '../../src/domain/record.ts';
+import { only, read, written } from './manifests.ts';
 import { alerts, exported, groups, metricsOf, panels } from './queries.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'cdr-ingest-rules-'));
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
-/** What others export: RabbitMQ's prometheus plugin, page by page of its documentation, and the kubelet. */
+/** What others export: RabbitMQ's prometheus plugin, page by page of its documentation, the kubelet, Prometheus itself. */
 const FOREIGN = [
   'rabbitmq_detailed_queue_messages_ready',
+  'up',
   'kubelet_volume_stats_available_bytes',
   'kubelet_volume_stats_capacity_bytes',
 ];
@@ -37,6 +39,24 @@ describe('the alerts', () => {
   it('report every reason that waits for an operator, and no other', () => {
     const { expr = '' } = alerts.find(({ alert }) => alert === 'CdrIngestParkedCalls') ?? {};
     expect(/reason=~"([^"]*)"/.exec(expr)?.[1]?.split('|').sort()).toEqual([...parkedReasons].sort());
+  });
+
+  it('look for the workers of the namespace that they are installed in', () => {
+    const namespaces = alerts.flatMap(({ expr }) => [...expr.matchAll(/\bnamespace="([^"]*)"/g)]);
+    const [kustomization] = read('overlays/production/kustomization.yaml');
+    expect(kustomization).toMatchObject({ namespace: namespaces[0]?.[1] });
+    expect(new Set(namespaces.map(([, name]) => name)).size).toBe(1);
+  });
+
+  it('name the page that says more, by the heading of their section', () => {
+    for (const { alert, annotations } of alerts)
+      expect(annotations.runbook_url).toMatch(new RegExp(`/docs/operations\\.md#${alert.toLowerCase()}$`));
+  });
+
+  it('call as many workers too few as the autoscaler does', () => {
+    const few = alerts.find(({ alert }) => alert === 'CdrIngestFewWorkers');
+    const minReplicaCount = Number(/ < (\d+)$/.exec(few?.expr ?? '')?.[1]);
+    expect(only(written(), 'ScaledObject', 'cdr-ingest')).toMatchObject({ spec: { minReplicaCount } });
   });
 
   it('use only reasons and codes that exist', () => {
@@ -71,15 +91,97 @@ describe('the alerts', () => {
 
   it.each([
     {
-      what: 'a worker is paused, and when one holds calls and answers none',
+      what: 'a worker is paused, and holds calls for that reason',
       series: {
         'cdr_ingest_paused{queue="cdrs.create",pod="p"}': '0x5 1x95',
+        'cdr_ingest_paused{queue="cdrs.dead",pod="p"}': '0x5 1x95',
+        'cdr_ingest_waiting_messages{queue="cdrs.create",pod="p"}': '0x100',
         'cdr_ingest_in_flight_messages{pod="p"}': '500x100',
         'cdr_ingest_results_total{code="204",pod="p"}': '0+60x5 300x95',
       },
       silentAt: '5m',
       firingAt: '20m',
-      fires: { CdrIngestPaused: [{}], CdrIngestStuck: [{}] },
+      fires: { CdrIngestPaused: [{ $value: '1' }], CdrIngestStuck: [] },
+    },
+    {
+      what: 'one worker holds calls and answers none, beside others that work or wait for a held row',
+      series: Object.fromEntries(
+        [
+          { pod: 'stuck', waiting: '0', results: '300' },
+          { pod: 'working', waiting: '0', results: '300+60' },
+          { pod: 'waiting', waiting: '500', results: '300' },
+        ].flatMap(({ pod, waiting, results }) => [
+          [`cdr_ingest_in_flight_messages{pod="${pod}"}`, '500x100'],
+          [`cdr_ingest_waiting_messages{queue="cdrs.create",pod="${pod}"}`, `0x5 ${waiting}x95`],
+          [`cdr_ingest_results_total{code="204",pod="${pod}"}`, `0+60x5 ${results}x95`],
+        ]),
+      ),
+      silentAt: '5m',
+      firingAt: '20m',
+      fires: {
+        CdrIngestStuck: [{ pod: 'stuck', $value: '500' }],
+        CdrIngestRowsHeld: [{ $value: '500' }],
+      },
+    },
+    {
+      what: 'Prometheus sees no worker, whatever other namespaces have',
+      series: {
+        'cdr_ingest_paused{queue="cdrs.create",pod="p"}': '0x100',
+        'cdr_ingest_paused{queue="cdrs.create",namespace="cdr-ingest",pod="q"}': '0x5 stale',
+      },
+      silentAt: '5m',
+      firingAt: '20m',
+      fires: { CdrIngestAbsent: [{ namespace: 'cdr-ingest' }] },
+    },
+    {
+      what: 'one worker of two is gone, one cannot be reached, and one starts again and again',
+      series: {
+        'cdr_ingest_paused{queue="cdrs.create",pod="p"}': '0x100',
+        'cdr_ingest_paused{queue="cdrs.create",pod="q"}': '0x5 stale',
+        'up{job="n/cdr-ingest",pod="p"}': '1x100',
+        'up{job="n/cdr-ingest",pod="q"}': '1x5 0x95',
+        'process_start_time_seconds{job="n/cdr-ingest",pod="p"}': '0x5 60+60x95',
+        'process_start_time_seconds{job="other/worker",pod="r"}': '0x5 60+60x95',
+      },
+      silentAt: '5m',
+      firingAt: '20m',
+      fires: {
+        CdrIngestFewWorkers: [{ $value: '1' }],
+        CdrIngestUnreachable: [{ job: 'n/cdr-ingest', pod: 'q', $value: '0%' }],
+        CdrIngestRestarting: [{ pod: 'p', $value: '15' }],
+      },
+    },
+    {
+      what: 'a call is parked or in conflict, and was so before the only worker started',
+      series: {
+        'cdr_ingest_open_dead_letters{reason="failed",pod="p"}': '0x5 2x30 stale',
+        'cdr_ingest_open_dead_letters{reason="failed",pod="q"}': '_x39 0 2x60',
+        'cdr_ingest_open_dead_letters{reason="conflict",pod="p"}': '0x5 1x30 stale',
+        'cdr_ingest_open_dead_letters{reason="conflict",pod="q"}': '_x39 0 1x60',
+        'cdr_ingest_open_dead_letters{reason="rejected",pod="q"}': '5x100',
+      },
+      silentAt: '5m',
+      firingAt: '40m',
+      fires: {
+        CdrIngestParkedCalls: [{ reason: 'failed', $value: '2' }],
+        CdrIngestConflicts: [{ $value: '1' }],
+      },
+    },
+    {
+      what: 'more than one call in twenty is refused, but not for the only call of a quiet night',
+      series: {
+        'cdr_ingest_results_total{code="400",pod="p"}': '0x5 0+6x95',
+        'cdr_ingest_results_total{code="204",pod="p"}': '0+54x100',
+        'cdr_ingest_results_total{code="401",pod="p"}': '0x5 0+1x95',
+        'cdr_ingest_results_total{code="400",namespace="quiet",pod="p"}': '0x5 1x95',
+        'cdr_ingest_results_total{code="401",namespace="quiet",pod="p"}': '0x5 1x95',
+      },
+      silentAt: '5m',
+      firingAt: '30m',
+      fires: {
+        CdrIngestRefusals: [{ $value: '9.836%' }],
+        CdrIngestUnauthenticated: [{ $value: '15' }],
+      },
     },
     {
       what: 'a worker loses the broker, even where another has not',
@@ -93,8 +195,8 @@ describe('the alerts', () => {
       silentAt: '5m',
       firingAt: '20m',
       fires: {
-        CdrIngestDisconnected: [{ connection: 'consume' }],
-        CdrIngestNotConsuming: [{ queue: 'cdrs.create' }],
+        CdrIngestDisconnected: [{ connection: 'consume', $value: '1' }],
+        CdrIngestNotConsuming: [{ queue: 'cdrs.create', $value: '1' }],
       },
     },
     {
@@ -147,8 +249,8 @@ describe('the alerts', () => {
       firingAt: '20m',
       fires: {
         CdrIngestSilent: [
-          { kind: 'feed', name: 'fs-1' },
-          { kind: 'user', name: 'switch-1' },
+          { kind: 'feed', name: 'fs-1', $value: '20m 0s' },
+          { kind: 'user', name: 'switch-1', $value: '20m 0s' },
         ],
       },
     },
@@ -163,35 +265,43 @@ describe('the alerts', () => {
       silentAt: '18m',
       firingAt: '30m',
       fires: {
-        CdrIngestGaps: [{ source: 'fs-1' }],
+        CdrIngestGaps: [{ source: 'fs-1', $value: '1' }],
         CdrIngestSequenceStopped: [{ source: 'fs-2' }],
       },
     },
     {
       what: 'dead letters grow fast: every worker reports the same ones, which count once',
       series: {
-        'cdr_ingest_open_dead_letters{reason="rejected",pod="p"}': '10x30 10+100x70',
-        'cdr_ingest_open_dead_letters{reason="rejected",pod="q"}': '10x30 10+100x70',
+        'cdr_ingest_open_dead_letters{reason="rejected",pod="p"}': '10x60 10+100x40',
+        'cdr_ingest_open_dead_letters{reason="rejected",pod="q"}': '10x60 10+100x40',
+        'cdr_ingest_open_dead_letters{reason="conflict",pod="q"}': '_x60 0 5000x40',
         'cdr_ingest_open_dead_letters{reason="failed",pod="p"}': '0+10x100',
         'cdr_ingest_open_dead_letters{reason="failed",pod="q"}': '0+10x100',
       },
       silentAt: '30m',
       firingAt: '80m',
-      fires: { CdrIngestDeadLettersGrow: [{ reason: 'rejected' }] },
+      fires: { CdrIngestDeadLettersGrow: [{ reason: 'rejected', $value: '1900' }] },
+    },
+    {
+      what: 'there are as many dead letters as workers count, and growth can no longer be seen',
+      series: { 'cdr_ingest_open_dead_letters{reason="rejected",pod="p"}': '100000x100' },
+      silentAt: '4m',
+      firingAt: '90m',
+      fires: { CdrIngestDeadLettersGrow: [{ reason: 'rejected', $value: '100000' }] },
     },
     {
       what: 'a dead letter waits for more than a week',
       series: { 'cdr_ingest_oldest_open_dead_letter_seconds{pod="p"}': '604000+60x100' },
       silentAt: '5m',
       firingAt: '90m',
-      fires: { CdrIngestDeadLettersOld: [{}] },
+      fires: { CdrIngestDeadLettersOld: [{ $value: '7d 1h 16m 40s' }] },
     },
     {
       what: 'a call is on no invoice for more than a week',
       series: { 'cdr_ingest_oldest_uninvoiced_seconds{pod="p"}': '604000+60x100' },
       silentAt: '5m',
       firingAt: '90m',
-      fires: { CdrIngestUninvoiced: [{}] },
+      fires: { CdrIngestUninvoiced: [{ $value: '7d 1h 16m 40s' }] },
     },
     {
       what: 'messages wait in cdrs.dead',
@@ -201,7 +311,7 @@ describe('the alerts', () => {
       },
       silentAt: '5m',
       firingAt: '20m',
-      fires: { CdrIngestDeadQueue: [{ queue: 'cdrs.dead' }] },
+      fires: { CdrIngestDeadQueue: [{ queue: 'cdrs.dead', $value: '500' }] },
     },
     {
       what: 'a disk of the database or the broker fills',
@@ -215,8 +325,8 @@ describe('the alerts', () => {
       firingAt: '20m',
       fires: {
         CdrIngestDisk: [
-          { persistentvolumeclaim: 'cdr-postgresql-1' },
-          { persistentvolumeclaim: 'persistence-cdr-rabbitmq-server-0' },
+          { persistentvolumeclaim: 'cdr-postgresql-1', $value: '10%' },
+          { persistentvolumeclaim: 'persistence-cdr-rabbitmq-server-0', $value: '10%' },
         ],
       },
     },
@@ -229,7 +339,7 @@ describe('the alerts', () => {
         {
           interval: '1m',
           input_series: Object.entries(series).map(([name, values]) => ({
-            series: name.replace('{', '{namespace="n",'),
+            series: name.includes('namespace=') ? name : name.replace('{', '{namespace="n",'),
             values,
           })),
           alert_rule_test: expected.flatMap(([alertname, labels]) => [
@@ -246,12 +356,14 @@ describe('the alerts', () => {
   });
 });
 
-/** An alert as promtool wants to see it: with its labels and with its texts filled in. */
-function firing(alertname: string, more: Record<string, string>) {
+/** An alert as promtool wants to see it: with its labels and with its texts, in which labels and `$value` are filled in. */
+function firing(alertname: string, { $value = '', ...more }: Record<string, string>) {
   const rule = alerts.find(({ alert }) => alert === alertname);
   const filled = Object.entries(rule?.annotations ?? {}).map(([name, text]) => [
     name,
-    text.replaceAll(/\{\{ \$labels\.(\w+) \}\}/g, (_, label: string) => more[label] ?? ''),
+    text
+      .replaceAll(/\{\{ \$labels\.(\w+) \}\}/g, (_, label: string) => more[label] ?? '')
+      .replaceAll(/\{\{ \$value( \| \w+)? \}\}/g, $value),
   ]);
   return {
     exp_labels: { severity: rule?.labels.severity, namespace: 'n', ...more },
@@ -275,6 +387,7 @@ describe('the metrics of a query', () => {
     ['sum by (le) (rate(a_bucket{x="b_total"}[5m])) > 0.5', ['a_bucket']],
     ['a_total / on (instance) group_left (pod) b unless absent(c)', ['a_total', 'b', 'c']],
     ['histogram_quantile(0.99, sum(rate(a:b[1h:5m])) without (pod))', ['a:b']],
+    ['a - max by (x) (b offset 1h) > 1000', ['a', 'b']],
   ])('are found in %s', (query, names) => {
     expect(metricsOf(query)).toEqual(names);
   });

@@ -12,6 +12,7 @@ const ruleSchema = z.strictObject({
     .optional(),
   labels: z.strictObject({ severity: z.enum(['critical', 'warning', 'info']) }),
   annotations: z.strictObject({
+    runbook_url: z.url(),
     summary: z.string(),
     description: z.string(),
     runbook: z.string().min(20),
@@ -53,7 +54,7 @@ const KEYWORDS = new Set(['and', 'or', 'unless', 'bool', 'offset', 'inf', 'nan']
 export function metricsOf(query: string): string[] {
   const bare = query
     .replace(/"[^"]*"/g, '')
-    .replace(/\{[^}]*\}|\[[^\]]*\]/g, ' ')
+    .replace(/\{[^}]*\}|\[[^\]]*\]|\boffset \w+/g, ' ')
     .replace(/\b(by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)/g, ' ');
   return [...bare.matchAll(/[a-z_:][\w:]*(?!\w)(?!\s*\()/gi)]
     .map(([word]) => word)
