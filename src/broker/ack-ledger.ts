@@ -13,6 +13,8 @@ export interface AckLedger {
   readonly inFlight: number;
   /** Bytes of their bodies. */
   readonly inFlightBytes: number;
+  /** When the oldest of them came, in monotonic milliseconds; null without any. */
+  readonly oldestSince: number | null;
   /** Deliveries that are done and wait for an older one: call `flush` again after `PATIENCE_MS`. */
   readonly withheld: number;
   /** Adds a delivery. Tags ascend, as a channel counts them. */
@@ -44,8 +46,7 @@ export const PATIENCE_MS = 100;
  * @param now monotonic milliseconds
  */
 export function createAckLedger(withheldMax: number, now = () => performance.now()): AckLedger {
-  /** Bytes by tag. */
-  const inFlight = new TagWindow<number>();
+  const inFlight = new TagWindow<{ bytes: number; since: number }>();
   /** Done and not acknowledged. */
   let done: number[] = [];
   let inFlightBytes = 0;
@@ -55,9 +56,9 @@ export function createAckLedger(withheldMax: number, now = () => performance.now
   let overtakenBy = 0;
 
   function remove(tag: number): boolean {
-    const bytes = inFlight.take(tag);
-    if (bytes === undefined) return false;
-    inFlightBytes -= bytes;
+    const delivered = inFlight.take(tag);
+    if (delivered === undefined) return false;
+    inFlightBytes -= delivered.bytes;
     return true;
   }
 
@@ -74,11 +75,15 @@ export function createAckLedger(withheldMax: number, now = () => performance.now
     get inFlightBytes() {
       return inFlightBytes;
     },
+    get oldestSince() {
+      const { oldest } = inFlight;
+      return (oldest === undefined ? undefined : inFlight.get(oldest)?.since) ?? null;
+    },
     get withheld() {
       return withheldSince === null ? 0 : done.length;
     },
     delivered(tag, bytes) {
-      inFlight.add(tag, bytes);
+      inFlight.add(tag, { bytes, since: now() });
       inFlightBytes += bytes;
     },
     done(tag) {

@@ -7,6 +7,18 @@ import { describeError } from './log.ts';
 
 export type { Channel, ConfirmChannel } from 'amqplib';
 
+/**
+ * Why a connection ended that this side did not mean to end.
+ *
+ * - `network`: the socket broke or ended without a word of the broker.
+ * - `heartbeat`: nothing came for two to three heartbeats.
+ * - `broker`: the broker closed it, as when it is shut down or for an error.
+ * - `decoding`: this side could not decode what came.
+ * - `abandoned`: this side gave it up, because an answer did not come or a set-up failed.
+ */
+export const connectionLosses = ['network', 'heartbeat', 'broker', 'decoding', 'abandoned'] as const;
+export type ConnectionLoss = (typeof connectionLosses)[number];
+
 /** One open AMQP connection. amqplib's own is not used outside of src/broker. */
 export interface BrokerConnection {
   /** Its URL without the password. */
@@ -16,6 +28,8 @@ export interface BrokerConnection {
   readonly blocked: string | null;
   /** Resolves with the reason when the connection is gone. Never rejects. */
   readonly closed: Promise<string>;
+  /** Why it was lost; null while it is open, or after this side has closed it. */
+  readonly loss: ConnectionLoss | null;
   /**
    * Limit for every call on its channels. amqplib has no timeouts, and some of its promises stay pending when the
    * socket dies, so every wait for the broker needs `within`.
@@ -157,6 +171,8 @@ function watch(model: ChannelModel, broker: string, rpcTimeoutMs: number): Broke
   const reading = guardDecoding(model.connection);
   let blocked: string | null = null;
   let failure: string | null = null;
+  let loss: ConnectionLoss | null = null;
+  let isEnding = false;
   let isClosed = false;
   const blockedListeners: ((reason: string | null) => void)[] = [];
   const setBlocked = (reason: string | null) => {
@@ -169,6 +185,7 @@ function watch(model: ChannelModel, broker: string, rpcTimeoutMs: number): Broke
     });
     model.on('close', (error) => {
       isClosed = true;
+      if (!isEnding) loss ??= reading.undecodable ? 'decoding' : lossOf(error);
       reading.resume();
       resolve(failure ?? (error === undefined ? 'closed by this side' : describeError(error)));
       // amqplib only ends its side of the socket. If the peer is gone, the socket and its buffers would stay
@@ -186,6 +203,9 @@ function watch(model: ChannelModel, broker: string, rpcTimeoutMs: number): Broke
       return blocked;
     },
     closed,
+    get loss() {
+      return loss;
+    },
     rpcTimeoutMs,
     reading,
     onBlocked: (listener) => blockedListeners.push(listener),
@@ -195,15 +215,24 @@ function watch(model: ChannelModel, broker: string, rpcTimeoutMs: number): Broke
     abandon(reason) {
       if (isClosed) return;
       failure ??= reason;
+      loss ??= reading.undecodable ? 'decoding' : 'abandoned';
       destroySocket(model, reason);
     },
     async close() {
       if (isClosed) return;
       failure ??= 'closed by this side';
+      isEnding = true;
       reading.resume();
       // The promise of close() never resolves if the socket dies before Close-Ok; the event always comes.
       model.close().catch(() => {});
       await within(closed, rpcTimeoutMs, 'close-ok').catch(() => destroySocket(model, 'no close-ok in time'));
     },
   };
+}
+
+/** From what amqplib says of the end. By itself it ends a connection only over a frame that it does not understand. */
+function lossOf(error: unknown): ConnectionLoss {
+  if (!(error instanceof Error)) return 'decoding';
+  if (error.message === 'Heartbeat timeout') return 'heartbeat';
+  return error.message.startsWith('Connection closed: ') ? 'broker' : 'network';
 }

@@ -48,6 +48,8 @@ export interface Consumer {
   readonly inFlight: number;
   /** Bytes of their bodies. */
   readonly inFlightBytes: number;
+  /** When the oldest of them came, in monotonic milliseconds; null without any. */
+  readonly oldestSince: number | null;
   /** Whether the delivery can still be acknowledged; if not, the broker delivers the message again. */
   isLive(delivery: Delivery): boolean;
   /** Nothing more needs to happen for this delivery. Sends nothing: the next `flush` acknowledges it. */
@@ -252,6 +254,9 @@ export function createConsumer(supervised: SupervisedConnection, options: Consum
     },
     get inFlightBytes() {
       return channel?.ledger.inFlightBytes ?? 0;
+    },
+    get oldestSince() {
+      return channel?.ledger.oldestSince ?? null;
     },
     isLive: (delivery) => channel?.epoch === delivery.epoch,
     done(delivery) {

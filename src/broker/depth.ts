@@ -21,6 +21,8 @@ export async function readDepth(connection: BrokerConnection, queue: string): Pr
     channel.close().catch(() => {});
     return { ready: messageCount, consumers: consumerCount };
   } catch {
+    // Of an answer that is only late: a channel left open each time would use up the connection's.
+    channel.close().catch(() => {});
     return null;
   }
 }

@@ -1,6 +1,12 @@
 import { type BackoffRange, sleep } from '../retry.ts';
 import { createBackoff } from './backoff.ts';
-import { type BrokerConnection, type BrokerTls, type OpenResult, openConnection } from './connect.ts';
+import {
+  type BrokerConnection,
+  type BrokerTls,
+  type ConnectionLoss,
+  type OpenResult,
+  openConnection,
+} from './connect.ts';
 import { type BrokerLog, createProblemLog, describeError } from './log.ts';
 
 export { type BrokerConnection, type BrokerTls, describeBroker } from './connect.ts';
@@ -9,8 +15,8 @@ export { type BrokerConnection, type BrokerTls, describeBroker } from './connect
 export interface ConnectionUser {
   /** Sets up on a new connection. If it rejects, the connection is closed, and opened again after a pause. */
   onUp?(connection: BrokerConnection): Promise<void> | void;
-  /** The connection is gone; `onUp` may still be running. */
-  onDown?(reason: string): void;
+  /** The connection is gone; `onUp` may still be running. `loss` is null where this side has closed it. */
+  onDown?(reason: string, loss: ConnectionLoss | null): void;
   /** A memory or disk alarm of the broker blocks publishing (its reason), or is over (null). */
   onBlocked?(reason: string | null): void;
 }
@@ -94,7 +100,7 @@ export function superviseConnection(options: SupervisorOptions): SupervisedConne
     current = null;
     for (const user of users) {
       if (connection.blocked !== null) user.onBlocked?.(null);
-      user.onDown?.(reason);
+      user.onDown?.(reason, connection.loss);
     }
     return reason;
   }

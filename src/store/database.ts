@@ -2,7 +2,7 @@ import { within } from '../retry.ts';
 import { connectionConfig, type DatabaseTls } from './connection.ts';
 import { describeFailure } from './failures.ts';
 import type { PrismaClient } from './generated/client.ts';
-import { type OnStatement, openPrisma, sqlOf } from './prisma.ts';
+import { type OnPoolWait, type OnStatement, openPrisma, sqlOf } from './prisma.ts';
 import { type Sql, statement } from './sql.ts';
 
 export { DatabaseUrlError } from './database-url.ts';
@@ -28,6 +28,7 @@ export interface DatabaseOptions {
   /** Called when an idle connection breaks, with one line without values. The pool replaces the connection. */
   onPoolError?: (description: string) => void;
   onStatement?: OnStatement;
+  onPoolWait?: OnPoolWait;
 }
 
 export interface Database {
@@ -40,6 +41,8 @@ export interface Database {
   transaction: <Result>(work: (sql: Sql) => Promise<Result>, options: TransactionOptions) => Promise<Result>;
   /** For tests and tools, whose statements have no names. */
   prisma: PrismaClient;
+  /** How many statements and transactions wait for a connection of the pool. */
+  poolWaiting: () => number;
   /** Waits for the statements under way, at most `timeoutMs` milliseconds, then cuts their connections. */
   close: (timeoutMs: number) => Promise<void>;
 }
@@ -55,9 +58,10 @@ export interface TransactionOptions {
  * DatabaseUrlError.
  */
 export function openDatabase(options: DatabaseOptions): Database {
-  const { prisma, close } = openPrisma(
+  const { prisma, waiting, close } = openPrisma(
     connectionConfig({ lockTimeoutMs: Math.ceil(options.statementTimeoutMs / 2), ...options }),
     (error) => options.onPoolError?.(describeFailure(error)),
+    options.onPoolWait,
   );
   return {
     sql: sqlOf(prisma, options.onStatement),
@@ -68,6 +72,7 @@ export function openDatabase(options: DatabaseOptions): Database {
         ...more,
       }),
     prisma,
+    poolWaiting: waiting,
     close,
   };
 }

@@ -7,13 +7,15 @@ import { setFlagsFromString } from 'node:v8';
 import { PrismaPg } from '@prisma/adapter-pg';
 import { Debug } from '@prisma/client/runtime/client';
 import { clearLogs } from '@prisma/debug';
-import type { PoolClient, PoolConfig } from 'pg';
+import type { Pool, PoolClient, PoolConfig } from 'pg';
 import { DeadlineError, within } from '../retry.ts';
 import { Prisma, PrismaClient } from './generated/client.ts';
 import { preparedName, type Sql } from './sql.ts';
 
 export interface OpenPrisma {
   prisma: PrismaClient;
+  /** How many statements and transactions wait for a connection of the pool. */
+  waiting: () => number;
   /** Waits for the statements under way, at most `timeoutMs` milliseconds, then cuts their connections. */
   close: (timeoutMs: number) => Promise<void>;
 }
@@ -22,6 +24,9 @@ export interface OpenPrisma {
 // schema engine applies migrations. V8 would spend more time on optimizing them than they take. It has to be told before
 // they are compiled.
 setFlagsFromString('--liftoff-only');
+
+/** Told how long somebody waited for a connection, new or from the pool, in milliseconds; also where none came in time. */
+export type OnPoolWait = (milliseconds: number) => void;
 
 /** Told how long a statement took in milliseconds, the wait for a connection included, whether it failed or not. */
 export type OnStatement = (name: string, milliseconds: number) => void;
@@ -34,14 +39,29 @@ export type OnStatement = (name: string, milliseconds: number) => void;
  * very string that it was given, whose hash V8 keeps with it, so that finding a name takes the same short time however
  * long the text is.
  */
-export function openPrisma(config: PoolConfig, onPoolError: (error: unknown) => void): OpenPrisma {
+export function openPrisma(
+  config: PoolConfig,
+  onPoolError: (error: unknown) => void,
+  onPoolWait?: OnPoolWait,
+): OpenPrisma {
   const factory = new PrismaPg(config, {
     statementNameGenerator: ({ sql }) => preparedName(sql),
     onPoolError,
   });
-  const clients = clientsOf(factory);
+  const clients = new Set<PoolClient>();
+  let waiting = () => 0;
+  onPool(factory, (pool) => {
+    pool.on('connect', (client) => clients.add(client));
+    pool.on('remove', (client) => clients.delete(client));
+    waiting = () => pool.waitingCount;
+    if (onPoolWait !== undefined) measureWaits(pool, onPoolWait);
+  });
   const prisma = new PrismaClient({ adapter: factory, errorFormat: 'minimal' });
-  return { prisma, close: (timeoutMs) => close(prisma, clients, timeoutMs) };
+  return {
+    prisma,
+    waiting: () => waiting(),
+    close: (timeoutMs) => close(prisma, clients, timeoutMs),
+  };
 }
 
 /**
@@ -83,23 +103,32 @@ export function forgetStatements(): void {
   for (let line = 0; line < REMEMBERED_LINES; line += 1) debug('');
 }
 
-/**
- * The connections that the adapter's pool has open. `$disconnect` waits for every statement under way, as long as it
- * takes, and the adapter shows its pool only where it connects.
- */
-function clientsOf(factory: PrismaPg): ReadonlySet<PoolClient> {
-  const clients = new Set<PoolClient>();
+/** Hands over the pool of the adapter, which shows it only where it connects. */
+function onPool(factory: PrismaPg, take: (pool: Pool) => void): void {
   const connect = factory.connect.bind(factory);
   factory.connect = async () => {
     const adapter = await connect();
-    const pool = adapter.underlyingDriver();
-    pool.on('connect', (client) => clients.add(client));
-    pool.on('remove', (client) => clients.delete(client));
+    take(adapter.underlyingDriver());
     return adapter;
   };
-  return clients;
 }
 
+/** Statements and transactions alike get their connection by `connect`, with a callback or a promise. */
+function measureWaits(pool: Pool, onPoolWait: OnPoolWait): void {
+  const connect = pool.connect.bind(pool) as (done?: (...result: unknown[]) => void) => unknown;
+  pool.connect = ((done?: (...result: unknown[]) => void) => {
+    const begun = performance.now();
+    const told = () => onPoolWait(performance.now() - begun);
+    if (done !== undefined)
+      return connect((...result) => {
+        told();
+        done(...result);
+      });
+    return (connect() as Promise<unknown>).finally(told);
+  }) as Pool['connect'];
+}
+
+/** `$disconnect` waits for every statement under way, as long as it takes. */
 async function close(
   prisma: PrismaClient,
   clients: ReadonlySet<PoolClient>,

@@ -5,7 +5,7 @@ import {
   superviseConnection,
 } from '../broker/supervisor.ts';
 import type { Logger } from '../ops/logger.ts';
-import type { ReplyMetrics } from './reply-events.ts';
+import type { ConnectionMetrics } from './connection-metrics.ts';
 import type { ReplyConnections } from './reply-publisher.ts';
 
 /** Silence of two to three times this ends a connection: within 15 s, so that half a connection costs less than 30 s. */
@@ -17,12 +17,11 @@ const DIRECT_PAUSES = { first: 10, longest: 100 };
 /** How a worker connects to its broker; a metric says for each connection whether it is up. */
 export function createConnect(
   brokers: Pick<SupervisorOptions, 'urls' | 'tls'>,
-  { connected }: Pick<ReplyMetrics, 'connected'>,
+  metrics: ConnectionMetrics,
   log: Logger,
 ): (name: string, more?: Partial<SupervisorOptions>) => SupervisedConnection {
   return (name, more = {}) => {
-    const isUp = connected.labels(name);
-    isUp.set(0);
+    const metric = metrics.of(name);
     return superviseConnection({
       ...brokers,
       name: `cdr-ingest ${name}`,
@@ -30,8 +29,8 @@ export function createConnect(
       connectTimeoutMs: CONNECT_TIMEOUT_MS,
       random: Math.random,
       log,
-      onUp: () => isUp.set(1),
-      onDown: () => isUp.set(0),
+      onUp: metric.up,
+      onDown: (_, loss) => metric.down(loss),
       ...more,
     });
   };

@@ -27,6 +27,7 @@ import type { Heard } from './heard.ts';
 import type { Metrics } from './metrics.ts';
 import { admitOrder } from './order-admission.ts';
 import { createQueueAdmission } from './queue-admission.ts';
+import { watchDepths } from './queue-depths.ts';
 import { openQueueWorker, type QueueWorker, type SharedOptions } from './queue-worker.ts';
 import { RecordedFeeds } from './recorded-feeds.ts';
 import { admitReplay } from './replay-admission.ts';
@@ -99,7 +100,7 @@ export interface Environment {
 export function startConsumers(environment: Environment): Consumers {
   const { config, database, metrics, log } = environment;
   const names = { ...defaultNames, deliveryLimit: config.DELIVERY_LIMIT };
-  const connect = createConnect(environment.brokers, metrics.replies, log);
+  const connect = createConnect(environment.brokers, metrics.connections, log);
   const connections = [connect('consume'), connect('consume given up')] as const;
   // Before the consumers, so that their queues are there when they come up.
   const exchangesOfFeeds = () => environment.feeds.all.map(({ spec }) => spec);
@@ -128,6 +129,14 @@ export function startConsumers(environment: Environment): Consumers {
     { replies, billed },
     rules,
   );
+  const stopWatchingDepths = watchDepths(
+    connections[1],
+    [calls, deadQueue].map(({ consumer, queue, showDepth }) => ({
+      queue,
+      isConsuming: () => consumer.consuming,
+      show: showDepth,
+    })),
+  );
   const waitingDeadLetters = tryWaitingDeadLetters({
     database,
     rules,
@@ -153,6 +162,7 @@ export function startConsumers(environment: Environment): Consumers {
     stop: async () => {
       await Promise.all([
         waitingDeadLetters.stop(),
+        stopWatchingDepths(),
         ...[calls, deadQueue].map((each) => each.drain(config.SHUTDOWN_GRACE_MS)),
       ]);
       for (const leave of leaveSetup) leave();

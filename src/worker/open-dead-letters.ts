@@ -1,26 +1,38 @@
-import { Gauge, type Registry } from 'prom-client';
-import { deadReasons } from '../domain/outcome.ts';
-import type { OpenDeadLetters } from '../store/dead-letters/open.ts';
+import type { Registry } from 'prom-client';
+import type { OpenAmount, OpenDeadLetters } from '../store/dead-letters/open.ts';
+import { metricsIn } from './registry.ts';
 
-/** What `/metrics` shows of dead letters that wait for an operator. They are counted now and then, never at a scrape. */
+/**
+ * What `/metrics` shows of dead letters that wait for an operator. They are counted now and then, never at a scrape, and
+ * nothing is shown before they were counted for the first time.
+ */
 export function createDeadLetterMetrics(registry: Registry) {
-  const registers = [registry];
-  const open = new Gauge({
-    name: 'cdr_ingest_open_dead_letters',
-    help: 'Dead letters that are neither resolved nor discarded, by reason; not counted beyond 100,000 of each.',
-    labelNames: ['reason'],
-    registers,
-  });
-  const oldest = new Gauge({
-    name: 'cdr_ingest_oldest_open_dead_letter_seconds',
-    help: 'Age of the oldest dead letter that is neither resolved nor discarded; 0 without any.',
-    registers,
-  });
-  for (const reason of deadReasons) open.set({ reason }, 0);
+  const { gauge } = metricsIn(registry);
+  const open = gauge(
+    'cdr_ingest_open_dead_letters',
+    'Dead letters that are neither resolved nor discarded, by reason; not counted beyond 100,000 of each.',
+    ['reason'],
+  );
+  const oldest = gauge(
+    'cdr_ingest_oldest_open_dead_letter_seconds',
+    'Age of the oldest of them, by reason; 0 without any.',
+    ['reason'],
+  );
+  const amounts = gauge(
+    'cdr_ingest_open_dead_letters_amount',
+    'Their cost, by reason and currency, where the sender is verified and the cost can be read; not added up beyond 100,000 of each.',
+    ['reason', 'currency'],
+  );
   return {
     set(deadLetters: readonly OpenDeadLetters[]): void {
-      for (const { reason, count } of deadLetters) open.set({ reason }, count);
-      oldest.set(Math.max(0, ...deadLetters.map(({ oldestSeconds }) => oldestSeconds)));
+      for (const { reason, count, oldestSeconds } of deadLetters) {
+        open.set({ reason }, count);
+        oldest.set({ reason }, oldestSeconds);
+      }
+    },
+    setAmounts(found: readonly OpenAmount[]): void {
+      amounts.reset();
+      for (const { reason, currency, amount } of found) amounts.set({ reason, currency }, amount);
     },
   };
 }

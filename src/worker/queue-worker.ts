@@ -51,7 +51,10 @@ export interface QueueWorkerOptions extends Pick<Ports<Delivery>, 'admit' | 'pre
 
 /** A queue being consumed. */
 export interface QueueWorker {
+  queue: string;
   consumer: Consumer;
+  /** @param ready messages that wait in the queue; null where that is not known */
+  showDepth: (ready: number | null) => void;
   failure: Promise<never>;
   isPaused: () => boolean;
   /** Messages in hand that wait for rows that somebody else holds. */
@@ -95,6 +98,8 @@ export function openQueueWorker(options: QueueWorkerOptions, shared: SharedOptio
   const metrics = shared.metrics.of(queue, {
     isConsuming: () => consumer.consuming,
     inFlight: () => consumer.inFlight,
+    inFlightBytes: () => consumer.inFlightBytes,
+    oldestSince: () => consumer.oldestSince,
   });
   const events = reportEvents((event) => {
     metrics.observe(event);
@@ -183,7 +188,9 @@ export function openQueueWorker(options: QueueWorkerOptions, shared: SharedOptio
     onChange,
   });
   return {
+    queue,
     consumer,
+    showDepth: metrics.depth,
     failure: pipeline.failure,
     isPaused,
     waiting: () => pipeline.waiting,

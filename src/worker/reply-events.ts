@@ -13,15 +13,9 @@ const REFUSED = {
     'the broker refuses replies to cdrs.results: give the worker write permission on it, or declare it with "cdr-ingest topology"; calls are held until it takes them',
 } as const;
 
-/** What `/metrics` shows of the connections and of replies that did not go where their sender wanted them. */
+/** What `/metrics` shows of replies that did not go where their sender wanted them. */
 export function createReplyMetrics(registry: Registry) {
   const registers = [registry];
-  const connected = new Gauge({
-    name: 'cdr_ingest_connected',
-    help: '1 while a connection to the broker is up. Connections for direct replies appear once the first direct reply is sent.',
-    labelNames: ['connection'],
-    registers,
-  });
   const refusedExchange = new Gauge({
     name: 'cdr_ingest_reply_exchange_refused',
     help: '1 while the broker refuses replies to an exchange: no permission, or no such exchange.',
@@ -36,7 +30,7 @@ export function createReplyMetrics(registry: Registry) {
   });
   for (const why of diversions) diverted.inc({ why }, 0);
   for (const exchange of ['default', 'results']) refusedExchange.set({ exchange }, 0);
-  return { connected, refusedExchange, diverted };
+  return { refusedExchange, diverted };
 }
 
 export type ReplyMetrics = ReturnType<typeof createReplyMetrics>;

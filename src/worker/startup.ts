@@ -9,6 +9,13 @@ import { describeFailure } from '../store/database.ts';
 import { pendingMigrations } from '../store/migrate.ts';
 import { refuseUnsuitable, UnsuitableDatabaseError } from '../store/suitability.ts';
 
+/** What a worker waits for at its start. */
+interface Problem {
+  /** The database cannot be used at all; otherwise it is not migrated yet. */
+  isOutage: boolean;
+  text: string;
+}
+
 /**
  * Waits until the database answers and has the schema that this worker was built for. Each problem is one line, logged
  * once. Rejects when `signal` ends the waiting, and with UnsuitableDatabaseError where waiting cannot help.
@@ -17,27 +24,30 @@ export async function untilMigrated(
   database: ReturnType<typeof databaseOf>,
   log: Logger,
   signal: AbortSignal,
+  onOutage: (isOutage: boolean) => void,
 ): Promise<void> {
   let logged = '';
   for (let attempt = 0; ; attempt += 1) {
     const problem = await problemOf(database);
+    onOutage(problem?.isOutage ?? false);
     if (problem === null) return;
-    if (problem !== logged) log.warn(`${problem}; waiting`);
-    logged = problem;
+    const { text } = problem;
+    if (text !== logged) log.warn(`${text}; waiting`);
+    logged = text;
     await sleep(backoffMs(attempt), undefined, { signal });
   }
 }
 
-async function problemOf(database: ReturnType<typeof databaseOf>): Promise<string | null> {
+async function problemOf(database: ReturnType<typeof databaseOf>): Promise<Problem | null> {
   try {
     await refuseUnsuitable(database);
     const pending = await pendingMigrations(database.url, database);
-    return pending.length === 0
-      ? null
-      : `the database is not migrated: run "cdr-ingest migrate" (${pending.join(', ')})`;
+    if (pending.length === 0) return null;
+    const text = `the database is not migrated: run "cdr-ingest migrate" (${pending.join(', ')})`;
+    return { isOutage: false, text };
   } catch (error) {
     if (error instanceof UnsuitableDatabaseError) throw error;
-    return `the database cannot be used: ${describeFailure(error)}`;
+    return { isOutage: true, text: `the database cannot be used: ${describeFailure(error)}` };
   }
 }
 

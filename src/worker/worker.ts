@@ -5,7 +5,7 @@ import { serveOps } from '../ops/http.ts';
 import type { Logger } from '../ops/logger.ts';
 import { feedsBeside } from '../sources-file.ts';
 import { type Database, databaseReachable, openDatabase, WORKER_NAME } from '../store/database.ts';
-import { readOpenDeadLetters } from '../store/dead-letters/open.ts';
+import { readOpenAmounts, readOpenDeadLetters } from '../store/dead-letters/open.ts';
 import { readHeard } from '../store/heard/read.ts';
 import { countUninvoiced } from '../store/late/count.ts';
 import { retrying } from '../store/retrying.ts';
@@ -15,7 +15,7 @@ import { Feeds, recordUniqueidRules } from './feeds.ts';
 import { collectHeard } from './heard.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { untilMigrated } from './startup.ts';
-import { watch } from './state-watch.ts';
+import { reportUnread, watch } from './state-watch.ts';
 import { reportStatements } from './statement-reports.ts';
 
 export const workerVariables = [
@@ -87,6 +87,7 @@ export async function startWorker(
   const showFeeds = () => metrics.info.setFeeds(feeds.all.map(({ name }) => name));
   metrics.info.setVersion(version);
   showFeeds();
+  if (config.BILLED_EXCHANGE !== '') metrics.connections.of('billed');
   const database = openDatabase({
     ...address,
     poolSize: config.DATABASE_POOL,
@@ -95,7 +96,9 @@ export async function startWorker(
     connectTimeoutMs: CONNECT_TIMEOUT_MS,
     applicationName: WORKER_NAME,
     onStatement: reportStatements(metrics.statements, log),
+    onPoolWait: metrics.pool.waited,
   });
+  metrics.pool.ask(database.poolWaiting);
   const reachable = () => databaseReachable(database.sql, REACHABLE_TIMEOUT_MS);
   let consumers: Consumers | undefined;
   const ops = await serveOps({
@@ -116,7 +119,10 @@ export async function startWorker(
   });
   log.info({ port: ops.port }, 'serving /livez, /readyz and /metrics');
 
-  await untilMigrated(address, log, signal)
+  const showOutage = (isOutage: boolean) => {
+    for (const queue of metrics.queues.names) metrics.queues.of(queue).paused(isOutage);
+  };
+  await untilMigrated(address, log, signal, showOutage)
     .then(() => retrying(() => recordUniqueidRules(database.sql, feeds.all, acceptsNewUniqueids)))
     .catch(async (error: unknown) => {
       await database.close(CONNECT_TIMEOUT_MS);
@@ -132,7 +138,7 @@ export async function startWorker(
   heard.expect(feeds.all);
   const running = startConsumers({ config, brokers, database, reachable, feeds, metrics, heard, log });
   consumers = running;
-  const stopWatching = watchState(database, metrics, feeds);
+  const stopWatching = watchState(database, config.SYSTEM_CURRENCY, metrics, feeds, log);
   const reloadFeeds = createReload({
     read: readFeeds,
     record: (read) => recordUniqueidRules(database.sql, read, false),
@@ -161,20 +167,30 @@ export async function startWorker(
   };
 }
 
-/** Counting what no invoice took may take seconds where there is much of it. */
-const UNINVOICED = { everyMs: 60_000, rest: 50 };
+/** These may take seconds where there is much to add up. */
+const SUMS = { everyMs: 60_000, rest: 50 };
 
 /** Shows at /metrics what the database says of dead letters, late calls, feeds and switches. Returns how to stop. */
-function watchState({ sql }: Pick<Database, 'sql'>, metrics: Metrics, feeds: Feeds): () => Promise<void> {
-  const stops = [
-    watch(() => readOpenDeadLetters(sql), metrics.deadLetters.set),
-    watch(() => countUninvoiced(sql), metrics.uninvoiced.set, UNINVOICED),
+function watchState(
+  { sql }: Pick<Database, 'sql'>,
+  systemCurrency: string,
+  metrics: Metrics,
+  feeds: Feeds,
+  log: Logger,
+): () => Promise<void> {
+  const onFailure = reportUnread(log);
+  const sums = { ...SUMS, onFailure };
+  const watches = [
+    watch(() => readOpenDeadLetters(sql), metrics.deadLetters.set, { onFailure }),
+    watch(() => readOpenAmounts(sql, systemCurrency), metrics.deadLetters.setAmounts, sums),
+    watch(() => countUninvoiced(sql), metrics.uninvoiced.set, sums),
     watch(
       () => readHeard(sql),
       (states) => metrics.heard.set(states, new Set(feeds.all.map(({ name }) => name))),
+      { onFailure },
     ),
   ];
   return async () => {
-    await Promise.all(stops.map((stop) => stop()));
+    await Promise.all(watches.map(({ stop }) => stop()));
   };
 }

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { readOpenDeadLetters } from '../../src/store/dead-letters/open.ts';
+import { readOpenAmounts, readOpenDeadLetters } from '../../src/store/dead-letters/open.ts';
 import { until } from '../support/broker.ts';
 import { metric } from '../support/faults.ts';
 import { type BillingDatabase, billingDatabase } from '../support/persisting.ts';
@@ -38,6 +38,31 @@ it('counts what is neither resolved nor discarded, and tells the age of the olde
   expect(Math.round((found.get('rejected')?.oldestSeconds ?? 0) / 86_400)).toBe(2);
 });
 
+it('adds up what known calls among them cost, and no claim of somebody unknown', async () => {
+  const rows = [
+    ['dead', true, '5', "'EUR'"],
+    ['replaying', true, '2.5', "'EUR'"],
+    // Without a currency it is the system's.
+    ['dead', true, '1.25', 'null'],
+    ['dead', true, 'null', 'null'],
+    ['dead', false, '900', "'EUR'"],
+    ['discarded', true, '900', "'EUR'"],
+    // A currency that nobody has loaded: a sender could name thousands.
+    ['dead', true, '900', "'XYZ'"],
+  ] as const;
+  for (const [index, [status, verified, cost, currency]] of rows.entries())
+    await db.execute(`insert into dead_letters (reason, status, body, digest, verified, cost, currency)
+      values ('unroutable', '${status}', '', '\\x0${index}', ${verified}, ${cost}, ${currency})`);
+  const found = await readOpenAmounts(db.sql, 'USD');
+  expect(found).toHaveLength(2);
+  expect(found).toEqual(
+    expect.arrayContaining([
+      { reason: 'unroutable', currency: 'EUR', amount: 7.5 },
+      { reason: 'unroutable', currency: 'USD', amount: 1.25 },
+    ]),
+  );
+});
+
 it('shows them at /metrics of a worker, and what no invoice took', async () => {
   await db.persist([{ uniqueid: 'late', cost: '2.5', start: 1, end: 1 }]);
   worker = await startProcess(['worker'], {
@@ -51,8 +76,13 @@ it('shows them at /metrics of a worker, and what no invoice took', async () => {
   expect(await metric(running, 'cdr_ingest_uninvoiced_calls{currency="USD"}')).toBe(1);
   expect(await metric(running, 'cdr_ingest_uninvoiced_amount{currency="USD"}')).toBe(2.5);
   expect(await metric(running, 'cdr_ingest_oldest_uninvoiced_seconds')).toBeGreaterThan(0);
-  const oldest = await metric(running, 'cdr_ingest_oldest_open_dead_letter_seconds');
-  expect(Math.round(oldest / 86_400)).toBe(3);
+  const days = async (reason: string) =>
+    Math.round(
+      (await metric(running, `cdr_ingest_oldest_open_dead_letter_seconds{reason="${reason}"}`)) / 86_400,
+    );
+  expect([await days('rejected'), await days('poison'), await days('failed')]).toEqual([2, 3, 0]);
+  const amount = 'cdr_ingest_open_dead_letters_amount{reason="unroutable",currency="EUR"}';
+  expect(await metric(running, amount)).toBe(7.5);
   // Every 15 s, so that what comes is seen without anybody's asking.
   await deadLetters('conflict', 'dead', 7, 1);
   await until(async () => (await metric(running, 'cdr_ingest_open_dead_letters{reason="conflict"}')) === 7);

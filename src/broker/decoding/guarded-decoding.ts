@@ -10,6 +10,7 @@ export interface GuardedReading {
   keepBytes: number;
   /** The error of the decoder that ended the connection, else null. */
   readonly undecodable: string | null;
+  readonly isPaused: boolean;
   /**
    * Stops reading, so that messages wait in the broker. Heartbeats are still sent; those of the broker, now
    * unread, count as received.
@@ -135,6 +136,9 @@ export function guardDecoding(connection: object): GuardedReading {
     },
     get undecodable() {
       return undecodable;
+    },
+    get isPaused() {
+      return listening !== undefined;
     },
     pause() {
       listening ??= setInterval(() => {
