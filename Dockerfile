@@ -1,12 +1,10 @@
 ARG BASE=node:24-bookworm-slim
 
-# Packages as the lock file has them. `npm ci` refuses a lock file that was written where the registry lacks the
-# programs for other platforms; `npm install --no-save` then takes the same versions.
+# Packages as the lock file has them: `npm ci` fails where it and package.json disagree.
 FROM ${BASE} AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
-RUN npm ci --ignore-scripts --no-audit --no-fund \
- || npm install --no-save --ignore-scripts --no-audit --no-fund
+RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json prisma.config.ts ./
 COPY prisma prisma
 COPY src src
@@ -19,8 +17,7 @@ RUN PRISMA_SCHEMA_ENGINE_BINARY=/usr/local/bin/node CHECKPOINT_DISABLE=1 node_mo
 FROM ${BASE} AS runtime
 WORKDIR /app
 COPY package.json package-lock.json ./
-RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
- || npm install --no-save --omit=dev --ignore-scripts --no-audit --no-fund
+RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
 COPY docker/prune.mjs /tmp/prune.mjs
 COPY prisma prisma
 COPY sources sources
@@ -35,15 +32,26 @@ RUN apt-get update \
 COPY --from=runtime /app /app
 WORKDIR /app
 ENV NODE_ENV=production HTTP_PORT=8080
-# From the largest heap allowed V8 takes how far it lets one grow before it collects. Its own choice follows the memory of
-# the container: at 1 GiB a worker stores a fifth less a second, without a limit it takes 40 MiB more for nothing
-# (docs/performance.md). What a worker really needs is some 220 MiB. Of V8's four threads beside the main one, which collect
-# and compile, one is enough: four at once hold up everything that shares the cores.
-ENV NODE_OPTIONS="--max-old-space-size=1920 --max-semi-space-size=24 --v8-pool-size=1"
+# Of V8's four threads beside the main one, which collect and compile, one is enough: four at once hold up everything that
+# shares the cores. How large the heap may grow is Node's own choice, which follows the memory of the container; where a
+# workload is known, its manifest sets that beside its limit.
+ENV NODE_OPTIONS="--v8-pool-size=1"
 EXPOSE 8080
 # By number, so that Kubernetes can see that it is not root. Nothing is written to the file system.
 USER 1000:1000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.HTTP_PORT}/livez`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
+# Last, because they differ from build to build: docker build --build-arg REVISION=$(git rev-parse HEAD) …
+ARG VERSION=0.1.0
+ARG REVISION=
+ARG CREATED=
+ARG SOURCE=
+LABEL org.opencontainers.image.title="cdr-ingest" \
+      org.opencontainers.image.description="Takes call detail records from telephone switches over RabbitMQ into PostgreSQL, exactly once, charged exactly once." \
+      org.opencontainers.image.licenses="UNLICENSED" \
+      org.opencontainers.image.source="${SOURCE}" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.created="${CREATED}"
 ENTRYPOINT ["tini", "--", "node", "/app/dist/cli.js"]
 CMD ["worker"]

@@ -10,9 +10,9 @@ const KIB_PER_MIB = 1024;
 const NODE_OPTIONS = nodeOptions();
 
 function nodeOptions(): string {
-  const dockerfile = readFileSync(new URL('../Dockerfile', import.meta.url), 'utf8');
-  const found = /^ENV NODE_OPTIONS="([^"]+)"$/m.exec(dockerfile)?.[1];
-  if (found === undefined) throw new Error('expected ENV NODE_OPTIONS="…" in the Dockerfile, found none');
+  const deployment = readFileSync(new URL('../k8s/base/deployment.yaml', import.meta.url), 'utf8');
+  const found = /- name: NODE_OPTIONS\n\s+value: (.+)$/m.exec(deployment)?.[1];
+  if (found === undefined) throw new Error('expected NODE_OPTIONS in k8s/base/deployment.yaml, found none');
   return found;
 }
 

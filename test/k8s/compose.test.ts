@@ -18,6 +18,7 @@ const serviceSchema = z.looseObject({
   healthcheck: z.looseObject({}).optional(),
   depends_on: z.record(z.string(), z.strictObject({ condition: z.string() })).default({}),
   stop_grace_period: z.string().optional(),
+  logging: z.unknown(),
 });
 const composeSchema = z.looseObject({ services: z.record(z.string(), serviceSchema) });
 
@@ -35,7 +36,8 @@ describe('compose.yaml', () => {
   });
 
   it.each(own)('gives %s variables that the program accepts', (_, { environment }) => {
-    const names = Object.keys(environment) as VariableName[];
+    // Node's own is looked at by test/k8s/memory.test.ts.
+    const names = Object.keys(environment).filter((name) => name !== 'NODE_OPTIONS') as VariableName[];
     expect(names.filter((name) => !(name in variables))).toEqual([]);
     expect(() => readConfig(names, environment)).not.toThrow();
   });
@@ -54,6 +56,15 @@ describe('compose.yaml', () => {
   it('gives worker and console their own roles, and the owner only to the migration', () => {
     const userOf = (name: string) => new URL(services[name]?.environment.DATABASE_URL ?? '').username;
     expect(['migrate', 'worker', 'console'].map(userOf)).toEqual(['cdr', 'cdr_worker', 'cdr_console']);
+  });
+
+  it('keeps a bounded log of every service', () => {
+    for (const [name, { logging }] of Object.entries(services)) {
+      expect({ name, logging }).toEqual({
+        name,
+        logging: { driver: 'json-file', options: { 'max-size': '10m', 'max-file': '5' } },
+      });
+    }
   });
 
   it('lets the worker drain', () => {

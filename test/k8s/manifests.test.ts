@@ -2,7 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { readConfig, type VariableName, variables } from '../../src/config.ts';
 import { files, ofKind, ownPods, read, readSettings, written } from './manifests.ts';
 
-const names = new Set(Object.keys(variables).flatMap((name) => [name, `${name}_FILE`]));
+/** Node's own, whose value test/k8s/memory.test.ts checks. */
+const OF_NODE = 'NODE_OPTIONS';
+const names = new Set([OF_NODE, ...Object.keys(variables).flatMap((name) => [name, `${name}_FILE`])]);
 
 describe('every file below k8s', () => {
   it.each(files)('%s is YAML without duplicate keys', (path) => {

@@ -6,8 +6,11 @@ import { fileURLToPath } from 'node:url';
 import { parseAllDocuments } from 'yaml';
 import * as z from 'zod';
 
+/** Overlays with the program itself. */
 export const overlays = ['dev', 'production'] as const;
-export type Overlay = (typeof overlays)[number];
+/** What those of production need, each deleted and applied apart from the workers. */
+export const stores = ['production-stores', 'production-topology'] as const;
+export type Overlay = (typeof overlays | typeof stores)[number];
 
 const root = fileURLToPath(new URL('../../k8s/', import.meta.url));
 
@@ -71,11 +74,20 @@ export function sourcesFile(): string {
 
 export const hasKubectl = spawnSync('kubectl', ['kustomize', '--help']).status === 0;
 
+const renderedBefore = new Map<string, Manifest[]>();
+
 /**
  * What `kubectl apply -k` would send for the overlay, or for one of one's own on top of it with `more` in it, where K8S stands
- * for this directory.
+ * for this directory. Rendered once.
  */
 export function rendered(overlay: Overlay, more?: string): Manifest[] {
+  const key = `${overlay}\n${more ?? ''}`;
+  const manifests = renderedBefore.get(key) ?? render(overlay, more);
+  renderedBefore.set(key, manifests);
+  return manifests;
+}
+
+function render(overlay: Overlay, more: string | undefined): Manifest[] {
   const given = join(root, 'overlays', overlay);
   const top = more === undefined ? undefined : mkdtempSync(join(tmpdir(), 'cdr-ingest-overlay-'));
   try {
@@ -89,6 +101,13 @@ export function rendered(overlay: Overlay, more?: string): Manifest[] {
   } finally {
     if (top !== undefined) rmSync(top, { recursive: true });
   }
+}
+
+/** Everything that runs in production. */
+export function wholeProduction(): Manifest[] {
+  return (['production-stores', 'production-topology', 'production'] as const).flatMap((overlay) =>
+    rendered(overlay),
+  );
 }
 
 export function ofKind(manifests: readonly Manifest[], kind: string, name?: string): Manifest[] {

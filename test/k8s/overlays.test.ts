@@ -1,7 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { readConfig, type VariableName, variables } from '../../src/config.ts';
-import { hasKubectl, type Manifest, ofKind, only, overlays, ownPods, rendered } from './manifests.ts';
+import {
+  hasKubectl,
+  type Manifest,
+  ofKind,
+  only,
+  overlays,
+  ownPods,
+  rendered,
+  stores,
+  wholeProduction,
+} from './manifests.ts';
 
 const names = ['DATABASE_POOL', 'STATEMENT_TIMEOUT_MS', 'CONFIRM_TIMEOUT_MS', 'SHUTDOWN_GRACE_MS'] as const;
 const configMap = z.looseObject({ data: z.record(z.string(), z.string()) });
@@ -26,19 +36,6 @@ const cluster = z.looseObject({
     }),
   }),
 });
-const policy = z.looseObject({
-  spec: z.looseObject({
-    egress: z.array(
-      z.looseObject({
-        to: z.array(
-          z.looseObject({ podSelector: z.looseObject({ matchLabels: z.record(z.string(), z.string()) }) }),
-        ),
-        ports: z.array(z.looseObject({ port: z.number() })),
-      }),
-    ),
-  }),
-});
-
 function settingsOf(manifests: readonly Manifest[]) {
   const [map] = ofKind(manifests, 'ConfigMap').filter(
     ({ metadata }) => metadata.name.startsWith('cdr-ingest') && !metadata.name.endsWith('dashboard'),
@@ -46,17 +43,18 @@ function settingsOf(manifests: readonly Manifest[]) {
   return configMap.parse(map).data;
 }
 
-describe.skipIf(!hasKubectl).each(overlays)('kubectl kustomize of %s', (overlay) => {
-  const manifests = hasKubectl ? rendered(overlay) : [];
-
+describe.skipIf(!hasKubectl).each([...overlays, ...stores])('kubectl kustomize of %s', (overlay) => {
   it('puts every object into one namespace', () => {
-    const others = manifests.filter(({ kind }) => kind !== 'Namespace');
-    const [namespace] = ofKind(manifests, 'Namespace');
-    expect(others.length).toBeGreaterThan(10);
+    const others = rendered(overlay).filter(({ kind }) => kind !== 'Namespace');
+    expect(others.length).toBeGreaterThan(5);
     expect(new Set(others.map(({ metadata }) => metadata.namespace))).toEqual(
-      new Set([namespace?.metadata.name]),
+      new Set([overlay === 'dev' ? 'cdr-ingest-dev' : 'cdr-ingest']),
     );
   });
+});
+
+describe.skipIf(!hasKubectl).each(overlays)('the workers of %s', (overlay) => {
+  const manifests = hasKubectl ? rendered(overlay) : [];
 
   it('sets only values that the program accepts', () => {
     const settings = settingsOf(manifests);
@@ -71,24 +69,10 @@ describe.skipIf(!hasKubectl).each(overlays)('kubectl kustomize of %s', (overlay)
     expect(graceMs).toBeGreaterThanOrEqual(config.STATEMENT_TIMEOUT_MS + config.CONFIRM_TIMEOUT_MS + 10_000);
     expect(graceMs).toBeGreaterThan(config.SHUTDOWN_GRACE_MS);
   });
-
-  it('lets workers and migrations reach DNS, the broker and the database, and nothing else', () => {
-    const { egress } = policy.parse(only(manifests, 'NetworkPolicy', 'cdr-ingest')).spec;
-    const reach = egress.map(({ to, ports }) => ({
-      to: to.flatMap(({ podSelector }) => Object.values(podSelector.matchLabels)),
-      ports: [...new Set(ports.map(({ port }) => port))],
-    }));
-    const isProduction = overlay === 'production';
-    expect(reach).toEqual([
-      { to: ['kube-dns'], ports: [53] },
-      isProduction ? { to: ['cdr-rabbitmq'], ports: [5671] } : { to: ['rabbitmq'], ports: [5672, 5671] },
-      { to: [isProduction ? 'cdr-postgresql' : 'postgresql'], ports: [5432] },
-    ]);
-  });
 });
 
 describe.skipIf(!hasKubectl)('production', () => {
-  const manifests = hasKubectl ? rendered('production') : [];
+  const manifests = hasKubectl ? wholeProduction() : [];
 
   it('never opens more database connections than the database allows', () => {
     const { maxReplicaCount } = scaledObject.parse(only(manifests, 'ScaledObject', 'cdr-ingest')).spec;

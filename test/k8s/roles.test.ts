@@ -60,7 +60,8 @@ describe.skipIf(!hasKubectl).each(overlays)('the roles of the database in %s', (
     const granted = args.flatMap((arg) => arg.split('=')[1] ?? []);
     expect(granted).toHaveLength(3);
     if (overlay === 'production') {
-      const { roles } = cluster.parse(only(rendered('production'), 'Cluster', 'cdr-postgresql')).spec.managed;
+      const { roles } = cluster.parse(only(rendered('production-stores'), 'Cluster', 'cdr-postgresql')).spec
+        .managed;
       expect(roles.map(({ name }) => name)).toEqual(granted);
       expect(roles.map(({ passwordSecret }) => passwordSecret.name)).toEqual(
         granted.map((name) => `${name.replace('_', '-')}-database`),

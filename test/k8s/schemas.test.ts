@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
-import { hasKubectl, type Manifest, overlays, rendered, written } from './manifests.ts';
+import { hasKubectl, type Manifest, overlays, rendered, stores, written } from './manifests.ts';
 
 /** Where the published schema of an API is, if it is installed. */
 const packages = new Map([
@@ -36,7 +36,7 @@ const isInstalled = await Promise.all([...packages.values()].map((name) => impor
 
 describe.skipIf(!isInstalled)('the published schemas', () => {
   const sources = hasKubectl
-    ? overlays.map((overlay) => ({ source: overlay, manifests: rendered(overlay) }))
+    ? [...overlays, ...stores].map((overlay) => ({ source: overlay, manifests: rendered(overlay) }))
     : [{ source: 'the files', manifests: written() }];
   const objects = sources.flatMap(({ source, manifests }) =>
     manifests

@@ -11,7 +11,7 @@ const permission = z.looseObject({
 /** Without the first line, which names the schema by its path. */
 const withoutSchema = (text: string) => text.slice(text.indexOf('\n'));
 
-describe('the component of feeds', () => {
+describe('the components of feeds', () => {
   it('has the preset of FreeSWITCH as its sources file', () => {
     expect(withoutSchema(sourcesFile())).toBe(withoutSchema(preset('freeswitch-amqp.yaml')));
   });
@@ -24,6 +24,15 @@ describe('the component of feeds', () => {
     expect(may.read).toBe('^$');
     for (const other of ['cdrs', 'cdrs.intake', 'cdrs.from.fs-ams-10', 'amq.default'])
       expect(other).not.toMatch(new RegExp(may.write));
+  });
+
+  it.skipIf(!hasKubectl)('is in the broker with the topology, which outlives the workers', () => {
+    const manifests = rendered(
+      'production-topology',
+      'namespace: cdr-ingest\ncomponents: [K8S/components/feeds]',
+    );
+    for (const kind of ['Exchange', 'Binding'])
+      expect(only(manifests, kind, 'cdrs-from-fs-ams-1').metadata.namespace).toBe('cdr-ingest');
   });
 
   it.skipIf(!hasKubectl)('gives worker and console the file, and rolls them when it changes', () => {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
-import { hasKubectl, only, ownPods, parse, rendered } from './manifests.ts';
+import { hasKubectl, only, ownPods, parse, wholeProduction } from './manifests.ts';
 
 const readme = readFileSync(new URL('../../k8s/README.md', import.meta.url), 'utf8');
 const production = readme.slice(readme.indexOf('## Production'), readme.indexOf('## Scheduled jobs'));
@@ -23,7 +23,7 @@ function secretsIn(value: unknown): string[] {
 }
 
 describe.skipIf(!hasKubectl)('TLS to the broker in production', () => {
-  const manifests = hasKubectl ? rendered('production') : [];
+  const manifests = hasKubectl ? wholeProduction() : [];
 
   it('is the only protocol of the broker', () => {
     expect(only(manifests, 'RabbitmqCluster', 'cdr-rabbitmq')).toMatchObject({
@@ -89,7 +89,7 @@ describe('k8s/README.md on production', () => {
     const listed = [...production.matchAll(/^\| (`cdr-[^|]*) \|/gm)].flatMap(([, names = '']) =>
       [...names.matchAll(/`([\w-]+)`/g)].map(([, name = '']) => name),
     );
-    expect(listed.sort()).toEqual([...new Set(secretsIn(rendered('production')))].sort());
+    expect(listed.sort()).toEqual([...new Set(secretsIn(wholeProduction()))].sort());
   });
 
   it('has no unencrypted connection to the broker', () => {

@@ -40,6 +40,7 @@ const schemas = new Map<string, z.ZodType<TopologyObject>>([
 const shared = z.looseObject({
   vhost: z.literal('cdrs'),
   durable: z.literal(true).optional(),
+  deletionPolicy: z.literal('retain').optional(),
   autoDelete: z.literal(false).optional(),
   rabbitmqClusterReference: z.strictObject({ name: z.literal('cdr-rabbitmq') }),
 });
@@ -52,7 +53,8 @@ const permission = z.looseObject({
 function objectOf({ kind, spec }: Manifest): TopologyObject[] {
   const schema = schemas.get(kind);
   if (schema === undefined) return [];
-  const { vhost, durable, autoDelete, rabbitmqClusterReference, ...rest } = shared.parse(spec);
+  const { vhost, durable, autoDelete, deletionPolicy, rabbitmqClusterReference, ...rest } =
+    shared.parse(spec);
   return [schema.parse(rest)];
 }
 
@@ -102,6 +104,11 @@ describe('the objects of the topology operator', () => {
     expect(
       allowed(may.write, [exchange, intakeExchange, deadExchange, resultsExchange, DEFAULT_EXCHANGE]),
     ).toEqual([resultsExchange, DEFAULT_EXCHANGE]);
+    // The other user of the worker, for a change of its password, may the same.
+    const [other] = ofKind(manifests, 'Permission', 'cdr-worker-2');
+    expect(other?.spec).toEqual(
+      JSON.parse(JSON.stringify(worker?.spec).replaceAll('cdr-worker', 'cdr-worker-2')),
+    );
   });
 
   it('give every user permissions and a secret from elsewhere', () => {
@@ -110,7 +117,9 @@ describe('the objects of the topology operator', () => {
       ofKind(manifests, 'Permission').map(({ metadata }) => metadata.name),
     );
     for (const { spec } of users) {
-      expect(spec).toMatchObject({ importCredentialsSecret: { name: expect.stringMatching(/-broker$/) } });
+      expect(spec).toMatchObject({
+        importCredentialsSecret: { name: expect.stringMatching(/-broker(-2)?$/) },
+      });
     }
   });
 });
