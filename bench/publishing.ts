@@ -50,7 +50,7 @@ function uncork(channel: ConfirmChannel): void {
   Reflect.deleteProperty(socket, 'write');
 }
 
-type Headers = Record<string, string | number | boolean | undefined>;
+type Headers = ReturnType<typeof reusedHeaders>;
 
 /** The headers of a reply, through `prepare`, and everything else as the publisher sends it. */
 async function publish(

@@ -85,7 +85,7 @@ export function takeUnsorted(channel: Channel): void {
 }
 
 /** The headers of the message that is being encoded. */
-const encodedHeaders: Record<string, string | number | boolean | undefined> = {};
+const encodedHeaders: Record<string, string | number | boolean | Buffer | undefined> = {};
 
 /**
  * Copies the headers of a message into one object that is used for all messages. amqplib makes the object that it

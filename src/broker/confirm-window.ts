@@ -26,7 +26,7 @@ export interface OutgoingProperties {
   appId?: string;
   /** Survives a restart of the broker; true by default. */
   persistent?: boolean;
-  headers?: Readonly<Record<string, string | number | boolean>>;
+  headers?: Readonly<Record<string, string | number | boolean | Buffer>>;
 }
 
 /** `confirmed`: confirmed by the broker in time, and not returned. Nothing else counts as sent. */

@@ -59,6 +59,11 @@ export function keepsOwnDeaths(serverVersion: string): boolean {
   return Number(/^\d+(?=\.)/.exec(serverVersion)?.[0] ?? 0) >= 4;
 }
 
+/** Where RabbitMQ puts ids of AMQP 1.0 that are no short strings. */
+export const CORRELATION_HEADER = 'x-correlation-id';
+const MESSAGE_ID_HEADER = 'x-message-id';
+/** Bytes or characters of an id in a header: each is kept while its message is in hand. */
+const HEADER_ID_MAX = 1024;
 /** Characters. A genuine header has about 80. */
 const TOKEN_HEADER_MAX = 255;
 const NO_HEADERS: Readonly<Record<string, unknown>> = Object.freeze({});
@@ -83,6 +88,7 @@ export function toDelivery(message: ConsumeMessage, epoch: number): Delivery {
       routingKey: fields.routingKey,
       ...traceOf(headers.traceparent),
       ...(correlationBytes && { correlationBytes }),
+      ...correlationHeaderOf(properties, headers),
     },
     unreadable: note?.problem ? `invalid message headers: ${note.problem}` : undefined,
     replayHeader: tokenHeaderOf(headers[REPLAY_HEADER]),
@@ -105,6 +111,20 @@ const NO_TRACE: { traceparent?: string } = Object.freeze({});
 /** Only the exact form is passed on: the producer's header goes into logs and replies. */
 function traceOf(value: unknown): { traceparent?: string } {
   return typeof value === 'string' && TRACEPARENT.test(value) ? { traceparent: value } : NO_TRACE;
+}
+
+const NO_HEADER: { correlationHeader?: string | Buffer } = Object.freeze({});
+
+/** The id that a reply returns, if it is in a header: as for short strings, the correlation id comes first. */
+function correlationHeaderOf(
+  { correlationId, messageId }: MessageProperties,
+  headers: Readonly<Record<string, unknown>>,
+): { correlationHeader?: string | Buffer } {
+  if (headers === NO_HEADERS || correlationId) return NO_HEADER;
+  const id = headers[CORRELATION_HEADER] ?? (messageId ? undefined : headers[MESSAGE_ID_HEADER]);
+  if (!(typeof id === 'string' || Buffer.isBuffer(id)) || id.length > HEADER_ID_MAX) return NO_HEADER;
+  // A copy: the bytes are a view of all that was read with them.
+  return { correlationHeader: typeof id === 'string' ? id : Buffer.from(id) };
 }
 
 /** AMQP's `timestamp` is in seconds. */

@@ -13,10 +13,15 @@ export interface RequestProperties {
   traceparent?: string;
   /** The correlation id, else the message id, byte for byte, if it is not valid UTF-8. The reply carries it back. */
   correlationBytes?: Buffer;
+  /**
+   * The same of an AMQP 1.0 sender if it is binary or longer than 255 bytes: RabbitMQ hands it on as a header, and the reply
+   * carries it back as one.
+   */
+  correlationHeader?: string | Buffer;
 }
 
 /** The same as a dead letter keeps them: cleaned like the texts of a call, since anybody may have sent them. */
-export type KeptProperties = Omit<RequestProperties, 'correlationBytes'>;
+export type KeptProperties = Omit<RequestProperties, 'correlationBytes' | 'correlationHeader'>;
 
 /** A reply address that cleaning changes is dropped: it would be another queue. */
 export function keptProperties(properties: RequestProperties): KeptProperties {

@@ -23,7 +23,7 @@ export interface Reply {
   body: Buffer;
   /** As bytes where they came as bytes that are not UTF-8. */
   correlationId: string | Buffer;
-  headers: Record<string, string | number | boolean>;
+  headers: Record<string, string | number | boolean | Buffer>;
 }
 
 /** What the broker said of one reply. */

@@ -1,8 +1,10 @@
+import { CORRELATION_HEADER } from '../broker/delivery.ts';
 import { DIRECT_PREFIX } from '../broker/direct-replies/addresses.ts';
 import { codeOf, type Outcome } from '../domain/outcome.ts';
 import type { RequestProperties } from '../domain/properties.ts';
 import { billTold, replyBody } from '../domain/reply.ts';
 import { mapPairs } from '../pairs.ts';
+import { queueOf } from './amqp1.ts';
 import type { Message } from './batch.ts';
 import type { Ports, Reply } from './ports.ts';
 import type { Request } from './request.ts';
@@ -32,9 +34,9 @@ export function createReply(
   outcome: Outcome,
   rules: ReplyRules,
 ): Reply {
-  const target = request.replyTo;
   const reply = createResultsReply(request, uniqueid, outcome, rules);
-  if (target === null || outcome.kind === 'superseded') return reply;
+  if (request.replyTo === null || outcome.kind === 'superseded') return reply;
+  const target = queueOf(request.replyTo);
   if (!rules.allow.test(target) || rules.ownQueues.has(target) || NOT_A_NAME.test(target)) return reply;
   const direct = target.startsWith(DIRECT_PREFIX);
   // A mandatory publish to a direct reply-to may come back as returned although it was delivered (up to 4.1).
@@ -60,6 +62,7 @@ export function createResultsReply(
     if (bill.invoice !== null) headers.invoice = bill.invoice;
   }
   if (request.traceparent !== undefined) headers.traceparent = request.traceparent;
+  if (request.correlationHeader !== undefined) headers[CORRELATION_HEADER] = request.correlationHeader;
   return {
     exchange: rules.resultsExchange,
     routingKey: `cdrs.result.${code}`,

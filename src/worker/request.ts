@@ -3,6 +3,7 @@ import { type Body, type BodyFormat, readBody } from '../domain/body.ts';
 import { isDecimal } from '../domain/contract.ts';
 import { type DeadLetter, deadLetterOf, deadLetterOfBytes } from '../domain/dead-letter.ts';
 import type { RequestProperties } from '../domain/properties.ts';
+import { sectionsIn } from './amqp1.ts';
 
 /** A request as it came off the wire. */
 export interface Request {
@@ -27,7 +28,7 @@ const FORM = 'application/x-www-form-urlencoded';
 const CHARSETS: ReadonlySet<string> = new Set(['utf-8', 'utf8', 'us-ascii']);
 
 /**
- * Bytes to text: size, declared charset, UTF-8. Never throws: every sequence of bytes gives a result.
+ * Bytes to text: size, sections of AMQP 1.0, declared charset, UTF-8. Never throws: every sequence of bytes gives a result.
  *
  * @param maxBytes larger bodies are refused and only their first `maxBytes` kept
  */
@@ -36,6 +37,8 @@ export function decode({ body, bytes, properties }: Request, maxBytes: number): 
     const text = body.subarray(0, maxBytes).toString('utf8');
     return { kind: 'undecodable', text, message: `expected at most ${maxBytes} bytes, got ${bytes}` };
   }
+  const sections = sectionsIn(body);
+  if (sections !== undefined) return undecodable(body, `body is ${sections}, expected a single data section`);
   const [type = '', ...options] = (properties.contentType ?? '')
     .toLowerCase()
     .split(';')
