@@ -1,5 +1,13 @@
 import { connect } from 'amqplib';
-import { type Connection, create_container, type Message, message, type Receiver, type Sender, types } from 'rhea';
+import {
+  type Connection,
+  create_container,
+  type Message,
+  message,
+  type Receiver,
+  type Sender,
+  types,
+} from 'rhea';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hashPassword } from '../../src/auth/password.ts';
 import { keepsOwnDeaths } from '../../src/broker/delivery.ts';
@@ -11,7 +19,10 @@ import { startProcess, type WorkerProcess } from '../support/worker.ts';
 
 const QUEUE = 'cdrs.reply.amqp 1/ü';
 const ADDRESS = `/queues/${encodeURIComponent(QUEUE)}`;
-const [CORRELATION, UUID] = [Buffer.from([0xff, 0, 1]), Buffer.from('00112233445566778899aabbccddeeff', 'hex')];
+const [CORRELATION, UUID] = [
+  Buffer.from([0xff, 0, 1]),
+  Buffer.from('00112233445566778899aabbccddeeff', 'hex'),
+];
 
 /** A reply as an AMQP 1.0 client sees it. */
 interface Reply {
