@@ -23,10 +23,14 @@ export function documentedPermissions(name: 'worker' | 'switch-1' | 'setup'): Pe
 
 /** A user of the broker, made for a test. */
 export interface BrokerUser {
-  /** As that user, to the same vhost. */
-  amqpUrl: string;
+  /** As that user, to the same vhost, with its password of now. */
+  readonly amqpUrl: string;
   /** Replaces the permissions. */
   permit(permissions: Permissions): Promise<void>;
+  /** Gives it another password. Its connections stay. */
+  changePassword(): Promise<void>;
+  /** Closes its connections. */
+  disconnect(): Promise<void>;
   drop(): Promise<void>;
 }
 
@@ -35,16 +39,23 @@ export async function brokerUser(amqpUrl: string, permissions: Permissions): Pro
   const url = new URL(amqpUrl);
   const vhost = url.pathname.slice(1);
   url.username = `user-${randomBytes(4).toString('hex')}`;
-  url.password = randomBytes(8).toString('hex');
   const ask = (method: string, path: string, body?: object) =>
     managementRequest(managementUrl, method, path, body);
   const permit = async (now: Permissions) =>
     void (await ask('PUT', `permissions/${vhost}/${url.username}`, now));
-  await ask('PUT', `users/${url.username}`, { password: url.password, tags: '' });
+  const changePassword = async () => {
+    url.password = randomBytes(8).toString('hex');
+    await ask('PUT', `users/${url.username}`, { password: url.password, tags: '' });
+  };
+  await changePassword();
   await permit(permissions);
   return {
-    amqpUrl: url.href,
+    get amqpUrl() {
+      return url.href;
+    },
     permit,
+    changePassword,
+    disconnect: async () => void (await ask('DELETE', `connections/username/${url.username}`)),
     drop: async () => void (await ask('DELETE', `users/${url.username}`)),
   };
 }
