@@ -5,6 +5,8 @@ import type { MovedRows, Submission } from './submission.ts';
 /** No outcome yet: somebody else holds or refuses what the message needs. It waits; its neighbours do not. */
 export interface Held {
   kind: 'held';
+  /** Whether somebody has locked it, or the database refuses it for another reason. */
+  cause: 'lock' | 'message';
   /** The name of what is held, e.g. `customer 104`. Null where only trying the message tells whether it may pass. */
   row: string | null;
   /** Who holds it, or what went wrong. Shows no value of a call. */

@@ -1,7 +1,7 @@
 import { describeSqlState, oneLine } from './failure-words.ts';
 
 /**
- * What a failure of the database says about its cause, and the only words for it, in metrics and logs too:
+ * What a failure of the database says about its cause:
  *
  * - `collision`: another transaction was in the way, or what a call is charged on changed meanwhile. The same work may
  *   succeed at once.
@@ -12,6 +12,9 @@ import { describeSqlState, oneLine } from './failure-words.ts';
  * rounds only.
  */
 export type FailureKind = 'collision' | 'outage' | 'message';
+
+/** The same for metrics and logs, where it is told apart that somebody other than a worker has locked something. */
+export type TroubleCause = FailureKind | 'lock';
 
 /** Raised by settle_assert: what a call was charged on has changed since it was read. */
 const STALE = 'CDR01';
@@ -79,6 +82,9 @@ class ShownFailure extends Error {}
 /** Somebody has locked a whole table, so no single call can be blamed: everything waits. */
 export class LockedTable extends ShownFailure {}
 
+/** Another worker has a row for longer than it should; that it is locked says nothing against anybody else. */
+export class RowOfWorker extends ShownFailure {}
+
 /** A message can be neither stored nor kept, and waits nowhere; the reason is the message. */
 export class NotPersisted extends ShownFailure {}
 
@@ -98,6 +104,7 @@ export function unmovedRows(error: unknown): { of: 'customer' | 'invoice'; ids: 
 /** What the database, the driver or Prisma threw says about its cause. */
 export function classifyFailure(error: unknown): FailureKind {
   if (error instanceof LockedTable) return 'outage';
+  if (error instanceof RowOfWorker) return 'collision';
   const cause = causeOf(error);
   if (cause?.sqlState === UNMOVED && cause.message.startsWith('dead letters')) return 'message';
   if (cause?.sqlState !== undefined) return bySqlState(cause.sqlState);
@@ -110,6 +117,11 @@ export function classifyFailure(error: unknown): FailureKind {
   // Node's system errors (ECONNREFUSED, EPIPE, EAI_AGAIN) and those of its TLS.
   if (/^(E(?!RR_)[A-Z_]+|ERR_(TLS|SSL|SOCKET|STREAM)\w*)$/.test(code)) return 'outage';
   return CONNECTION_MESSAGES.test(textField(error, 'message')) ? 'outage' : 'message';
+}
+
+/** What to say about a failure in metrics and logs. */
+export function troubleCause(error: unknown): TroubleCause {
+  return error instanceof LockedTable || isLockTimeout(error) ? 'lock' : classifyFailure(error);
 }
 
 /** What the server called the failure, or '' where it was not the server that said so. */

@@ -1,5 +1,5 @@
 import { type Manner, messagesLike } from '../domain/held.ts';
-import { classifyFailure, describeFailure } from '../store/failures.ts';
+import { classifyFailure, describeFailure, troubleCause } from '../store/failures.ts';
 import { type BatchLimits, countFitting, type Message, type Results } from './batch.ts';
 import type { Request } from './request.ts';
 import type { Failure, Tries, TryPorts } from './tries.ts';
@@ -110,10 +110,11 @@ export class Division<Delivery extends Request> {
     if (classifyFailure(latest.error) === 'message') return await this.#keep(message, latest);
     if (!(await this.#ports.isWell(latest.error))) return 'stop';
     const why = describeFailure(latest.error);
-    this.#ports.observe({ kind: 'trouble', cause: 'message', description: why });
     const { submission } = message;
     const row = messagesLike(submission);
-    results.set(message, row === null ? { kind: 'held', row, why } : this.#ports.rows.refuse(row, why));
+    const cause = troubleCause(latest.error) === 'lock' ? 'lock' : 'message';
+    if (row !== null) this.#ports.rows.refuse(row, why);
+    results.set(message, { kind: 'held', cause, row, why });
     const isCollision = classifyFailure(latest.error) === 'collision';
     this.#suspect(message, row, isCollision && this.#state.failedRounds >= LONELY_COLLISIONS);
     return this.#next();

@@ -1,6 +1,6 @@
 import type { PersistResult } from '../domain/held.ts';
 import type { Outcome } from '../domain/outcome.ts';
-import { classifyFailure, describeFailure } from '../store/failures.ts';
+import { classifyFailure, describeFailure, troubleCause } from '../store/failures.ts';
 import {
   type BatchLimits,
   type BatchResult,
@@ -103,7 +103,7 @@ export class Isolation<Delivery extends Request> {
   async #believe(error: unknown): Promise<boolean> {
     const cause = classifyFailure(error);
     if (cause === 'message') return false;
-    this.#ports.observe({ kind: 'trouble', cause, description: describeFailure(error) });
+    this.#ports.observe({ kind: 'trouble', cause: troubleCause(error), description: describeFailure(error) });
     await this.#rest(cause);
     return this.#attempt < BELIEVED[cause] || !(await this.#ports.isWell(error));
   }

@@ -51,7 +51,8 @@ export function createMessageMetrics(registry: Registry) {
   // Every series is there from the start, because a rate cannot see the first increment of one that appears.
   for (const code of codes) metrics.results.inc({ code }, 0);
   for (const reason of deadReasons) metrics.deadLetters.inc({ reason }, 0);
-  for (const cause of ['collision', 'outage', 'message', 'broker']) metrics.troubles.inc({ cause }, 0);
+  for (const cause of ['collision', 'lock', 'outage', 'message', 'broker'])
+    metrics.troubles.inc({ cause }, 0);
   return metrics;
 }
 

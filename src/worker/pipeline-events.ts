@@ -2,7 +2,7 @@ import { codeOf, type Outcome } from '../domain/outcome.ts';
 import { responsesTo } from '../domain/reply.ts';
 import type { Skipped } from '../domain/submission.ts';
 import type { Logger } from '../ops/logger.ts';
-import type { FailureKind } from '../store/failures.ts';
+import type { TroubleCause } from '../store/failures.ts';
 import type { Message } from './batch.ts';
 import { BoundedLines } from './bounded-lines.ts';
 import type { Request } from './request.ts';
@@ -17,7 +17,7 @@ export type PipelineEvent =
       persistMs: number;
     }
   | { kind: 'unroutable reply'; uniqueid: string | null; request: Request }
-  | { kind: 'trouble'; cause: FailureKind | 'broker'; description: string }
+  | { kind: 'trouble'; cause: TroubleCause | 'broker'; description: string }
   /** A record that its feed leaves out. */
   | Skipped
   /** How many messages in hand wait for rows that somebody else holds. */

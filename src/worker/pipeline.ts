@@ -1,7 +1,9 @@
+import type { Held } from '../domain/held.ts';
 import type { Outcome } from '../domain/outcome.ts';
-import { describeFailure } from '../store/failures.ts';
+import { describeFailure, troubleCause } from '../store/failures.ts';
 import { type BatchLimits, countFitting, type Message, type Persist, type Results } from './batch.ts';
 import { publishBilled } from './billed.ts';
+import { eventsOfHeld } from './held-events.ts';
 import { Isolation } from './isolation.ts';
 import type { Arrival, Ports } from './ports.ts';
 import { type Answer, createAnswers, publishUntilConfirmed, type ReplyRules } from './reply.ts';
@@ -97,7 +99,11 @@ export class Pipeline<Delivery extends Request> {
         this.#enqueue(delivery, await admitted);
         return;
       } catch (error) {
-        this.#ports.observe({ kind: 'trouble', cause: 'outage', description: describeFailure(error) });
+        this.#ports.observe({
+          kind: 'trouble',
+          cause: troubleCause(error),
+          description: describeFailure(error),
+        });
         await this.#ports.pause('outage', attempt);
       }
       // Checked before asking again: nobody would hear of a failure that comes after giving up.
@@ -153,6 +159,7 @@ export class Pipeline<Delivery extends Request> {
     const answered: Message<Delivery>[] = [];
     const outcomes: Outcome[] = [];
     const again: Message<Delivery>[] = [];
+    const began: Held[] = [];
     let isHeld = false;
     for (const message of batch) {
       const result = results.get(message);
@@ -162,12 +169,14 @@ export class Pipeline<Delivery extends Request> {
         this.#waiting.add(message, null, result.why, true);
       } else if (result.kind === 'held') {
         isHeld = true;
+        if (result.row === null || !this.#waiting.isWaitedFor(result.row)) began.push(result);
         again.push(...this.#waiting.add(message, result.row, result.why));
       } else {
         answered.push(message);
         outcomes.push(result);
       }
     }
+    for (const event of eventsOfHeld(began)) this.#ports.observe(event);
     if (isHeld) this.#unprepare();
     this.#putFirst(again);
     if (answered.length > 0) await this.#answer(answered, outcomes, persistMs);

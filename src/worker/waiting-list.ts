@@ -54,6 +54,11 @@ export class WaitingList<Message> {
     return this.#waiting.length;
   }
 
+  /** Whether a message waits for this row. */
+  isWaitedFor(row: string): boolean {
+    return this.#waiting.some((waiting) => waiting.row === row);
+  }
+
   /** The message that another one with this uniqueid has to stay behind. */
   behind(uniqueid: string | null): Waiting<Message> | undefined {
     if (uniqueid === null || this.#waiting.length === 0) return undefined;

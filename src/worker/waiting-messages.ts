@@ -46,6 +46,11 @@ export class WaitingMessages<Delivery extends Request> {
     return this.#waitingList.size;
   }
 
+  /** Whether one of them waits for this row. */
+  isWaitedFor(row: string): boolean {
+    return this.#waitingList.isWaitedFor(row);
+  }
+
   /** One of them that is being persisted at the moment. */
   get trying(): Promise<void> | undefined {
     return this.#trying;

@@ -2,7 +2,7 @@ import { Client } from 'pg';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { Manner } from '../../src/domain/held.ts';
 import { type Database, openDatabase, WORKER_NAME } from '../../src/store/database.ts';
-import { LockedTable } from '../../src/store/failures.ts';
+import { describeFailure, LockedTable } from '../../src/store/failures.ts';
 import { createPersistAroundLocks } from '../../src/store/persist/around-locks.ts';
 import { type Attempts, attemptsOn } from '../../src/store/persist/attempts.ts';
 import { HeldRows } from '../../src/store/persist/held-rows.ts';
@@ -127,3 +127,21 @@ it.each(['currencies', 'taxes', 'peers', 'customer_keys', 'cdrs', 'past_calls'])
     await expect(persist(calls)).rejects.toThrow(LockedTable);
   },
 );
+
+it.each([
+  ['an index of calls is built', 'create index slow on cdrs (note)'],
+  ['an index of customers is built', 'create index slow on customers (name)'],
+  ['an index of invoices is built', 'create index slow on invoices (total)'],
+  ['somebody adds a trigger to customers', 'lock table customers in share row exclusive mode'],
+  ['calls are locked against all writers', 'lock table cdrs in exclusive mode'],
+])('blames no message while %s', async (_, statement) => {
+  await holding('maintenance', statement);
+  const persist = aroundLocks(attemptsOn(database, BILLING, 20_000));
+  const calls = [
+    admitted({ uniqueid: 'u-1', update_balance: 1, update_invoices: 1 }),
+    admitted({ uniqueid: 'u-2', update_balance: 1, update_invoices: 1 }),
+  ];
+  const failure = await persist(calls).catch((error: unknown) => error);
+  expect(failure).toBeInstanceOf(LockedTable);
+  expect(describeFailure(failure)).toMatch(/^a whole table is locked: \w+, by process \d+ \(maintenance\)/);
+});

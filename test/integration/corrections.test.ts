@@ -235,7 +235,7 @@ describe('refused is', () => {
 describe('a correction that cannot be booked now', () => {
   it('waits for a customer whose row is held, and touches nothing', async () => {
     await db.persist([{ cost: '1' }]);
-    const held = { kind: 'held', row: 'customer 1', why: 'somebody' } as const;
+    const held = { kind: 'held', cause: 'lock', row: 'customer 1', why: 'somebody' } as const;
     const submission = asked({ id: 'v-1' });
     const context = { billing: BILLING, isHeld: (row: string) => (row === 'customer 1' ? held : undefined) };
     expect(await persistCorrection(db.sql, submission, context)).toEqual(held);

@@ -93,7 +93,7 @@ const persisted = async (isHeld: HeldBy, ...calls: Parameters[]) =>
 
 it('what is held is left alone, and what comes after it with its uniqueid', async () => {
   const isHeld: HeldBy = (row) =>
-    row === customerRow(1) ? { kind: 'held', row, why: 'somebody' } : undefined;
+    row === customerRow(1) ? { kind: 'held', cause: 'lock', row, why: 'somebody' } : undefined;
   expect(
     await persisted(
       isHeld,

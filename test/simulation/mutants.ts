@@ -217,7 +217,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
       rows: {
         isHeld: (row) => ports.rows.isHeld(row),
         isRefused: (row) => ports.rows.isRefused(row),
-        refuse: (row) => ({ kind: 'held', row, why: 'nobody' }),
+        refuse: (row) => ({ kind: 'held', cause: 'message', row, why: 'nobody' }),
         free: (row) => ports.rows.free(row),
       },
       prepare: (entries, manner) => async () =>

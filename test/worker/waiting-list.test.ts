@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import type { HeldBy } from '../../src/domain/held.ts';
 import { type Waiting, WaitingList } from '../../src/worker/waiting-list.ts';
 
-const held: HeldBy = (row) => ({ kind: 'held', row, why: 'somebody' });
+const held: HeldBy = (row) => ({ kind: 'held', cause: 'lock', row, why: 'somebody' });
 const heldOnly =
   (...rows: string[]): HeldBy =>
   (row) =>

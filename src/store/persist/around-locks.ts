@@ -1,7 +1,14 @@
 import { customerRow, type Held, invoiceRow, nothingHeld, type PersistResult } from '../../domain/held.ts';
 import type { Submission } from '../../domain/submission.ts';
 import { answersInOrder, pairs } from '../../pairs.ts';
-import { classifyFailure, describeFailure, isLockTimeout, LockedTable, unmovedRows } from '../failures.ts';
+import {
+  classifyFailure,
+  describeFailure,
+  isLockTimeout,
+  LockedTable,
+  RowOfWorker,
+  unmovedRows,
+} from '../failures.ts';
 import type { Sql } from '../sql.ts';
 import type { Attempts, LimitedAttempt } from './attempts.ts';
 import { inTurn } from './corrections-in-turn.ts';
@@ -9,6 +16,7 @@ import type { HeldRows } from './held-rows.ts';
 import type { Lookup } from './look-up.ts';
 import type { PersistBatch } from './read-ahead.ts';
 import type { RowIds } from './row-locks.ts';
+import { lockedTable } from './table-locks.ts';
 
 /** For a statement that may be slow because of one of its calls: others wait behind it. */
 const BRIEF_MS = 1000;
@@ -19,11 +27,12 @@ const BRIEF_LOCK_MS = BRIEF_MS / 2;
 /** For a lock while the calls are searched for that wait for a key. */
 const KEY_MS = 50;
 
-/** A key that is not committed yet belongs to no row whose holder could be asked for. */
+/** A key that is not committed yet, or what a trigger asks for, belongs to no row whose holder could be asked for. */
 const SAME_KEY: Held = {
   kind: 'held',
+  cause: 'lock',
   row: null,
-  why: 'another session is storing the same call or dead letter',
+  why: 'another session is storing the same call or dead letter, or has locked what a trigger of theirs needs',
 };
 
 export interface LockLimits {
@@ -83,11 +92,11 @@ async function apart(
     try {
       const [result] = await persist([submission]);
       hasPersisted = true;
-      return result ?? { kind: 'held', row: null, why: 'was not persisted' };
+      return result ?? { kind: 'held', cause: 'message', row: null, why: 'was not persisted' };
     } catch (error) {
       // What passes may last longer than a message may wait, or find no room to wait: the whole batch is tried again.
       if (!hasPersisted || classifyFailure(error) !== 'message') throw error;
-      return { kind: 'held', row: null, why: describeFailure(error) };
+      return { kind: 'held', cause: 'message', row: null, why: describeFailure(error) };
     }
   });
   note(single, corrected);
@@ -146,8 +155,8 @@ class AroundLocks {
       } catch (error) {
         const { held, passing } = await this.#askWhoHolds(error, submissions);
         if (held === 0 && (!passing || way === this.#patient)) {
-          const isAlone = passing && submissions.length === 1;
-          if (isAlone || !this.#hasWaited(error, started, way)) throw error;
+          if (passing && submissions.length === 1) throw rowOfWorker();
+          if (!this.#hasWaited(error, started, way)) throw error;
           return await this.#divide(submissions);
         }
         way = held > 0 ? first : this.#patient;
@@ -162,7 +171,8 @@ class AroundLocks {
       return await this.brief.attempt(submissions, nothingHeld);
     } catch (error) {
       const { held, passing } = await this.#askWhoHolds(error, submissions);
-      if (held === 0 && !passing && this.#hasWaited(error, started, this.brief)) return [SAME_KEY];
+      if (held === 0 && passing) throw rowOfWorker();
+      if (held === 0 && this.#hasWaited(error, started, this.brief)) return [SAME_KEY];
       throw error;
     }
   }
@@ -183,7 +193,7 @@ class AroundLocks {
         if (!isLockTimeout(error)) throw error;
         const { held, passing } = await this.#askWhoHolds(error, part);
         if (held > 0) continue;
-        if (passing && part.length === 1) throw error;
+        if (passing && part.length === 1) throw rowOfWorker();
         return await this.#divide(part);
       }
     }
@@ -202,16 +212,30 @@ class AroundLocks {
       return { held: found.length, passing: false };
     }
     if (!isLockTimeout(error)) return { held: 0, passing: false };
+    const found = await this.#look(submissions);
+    if (found.held > 0 || found.passing) return found;
+    const table = await lockedTable(this.#sql);
+    if (table !== undefined) throw new LockedTable(`a whole table is locked: ${table}`);
+    return found;
+  }
+
+  async #look(submissions: readonly Submission[]): Promise<{ held: number; passing: boolean }> {
     try {
       return await this.#rows.look(this.#sql, rowsOf(submissions, this.#openStatuses));
-    } catch (second) {
-      throw isLockTimeout(second) ? new LockedTable('a whole table is locked by somebody else') : second;
+    } catch (error) {
+      if (!isLockTimeout(error)) throw error;
+      const table = (await lockedTable(this.#sql)) ?? 'one that calls are decided on';
+      throw new LockedTable(`a whole table is locked: ${table}`);
     }
   }
 
   #hasWaited(error: unknown, started: number, way: Way): boolean {
     return isLockTimeout(error) && this.#now() - started >= way.lockTimeoutMs;
   }
+}
+
+function rowOfWorker(): RowOfWorker {
+  return new RowOfWorker('another worker has had a row for longer than a batch takes');
 }
 
 /** Every row that the calls and corrections of a batch may move, and the rows of its replays. */

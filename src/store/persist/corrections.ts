@@ -55,7 +55,12 @@ export async function persistCorrection(
     const since = now.entries.slice(record.entries.length);
     if (since.some(({ kind }) => kind !== 'attaching')) submission.isBehind = true;
   }
-  return { kind: 'held', row: null, why: 'the database silently dropped an entry that it was given' };
+  return {
+    kind: 'held',
+    cause: 'message',
+    row: null,
+    why: 'the database silently dropped an entry that it was given',
+  };
 }
 
 /** What a correction would do. */

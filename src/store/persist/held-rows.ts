@@ -6,9 +6,9 @@ import {
   invoiceRow,
   nothingHeld,
 } from '../../domain/held.ts';
-import { clean, shorten } from '../../domain/text.ts';
 import type { Sql } from '../sql.ts';
 import { type LockedRow, lockedRows, type RowIds } from './row-locks.ts';
+import { describeSession } from './table-locks.ts';
 
 interface HeldRow extends Held {
   row: string;
@@ -52,7 +52,7 @@ export class HeldRows {
   }
 
   refuse(row: string, why: string): Held {
-    const held: HeldRow = { kind: 'held', row, why, lock: null };
+    const held: HeldRow = { kind: 'held', cause: 'message', row, why, lock: null };
     this.#rows.set(row, held);
     return held;
   }
@@ -124,11 +124,7 @@ function nameOf({ of, id }: LockedRow): string {
 }
 
 function heldRow(locked: LockedRow): HeldRow {
-  const { of, id, pid, application, since } = locked;
-  const session =
-    pid === null
-      ? 'a prepared transaction'
-      : `process ${pid} (${shorten(clean(application || 'unnamed'), 63)})`;
-  const why = `locked by ${session}${since === null ? '' : `, whose transaction began at ${since}`}`;
-  return { kind: 'held', row: nameOf(locked), why, lock: { of, id } };
+  const { of, id } = locked;
+  const why = `locked by ${describeSession(locked)}`;
+  return { kind: 'held', cause: 'lock', row: nameOf(locked), why, lock: { of, id } };
 }

@@ -113,6 +113,7 @@ async function persistCalls(
 function notStored(submission: Submission): Held {
   return {
     kind: 'held',
+    cause: 'message',
     row: messagesLike(submission),
     why: 'the database silently dropped rows it was given',
   };
