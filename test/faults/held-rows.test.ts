@@ -11,6 +11,7 @@ vi.setConfig({ testTimeout: 180_000 });
 const WAITING = 'cdr_ingest_waiting_messages{queue="cdrs.create"}';
 const PAUSED = 'cdr_ingest_paused{queue="cdrs.create"}';
 const HELD = 2;
+const troubles = (cause: string) => metric(worker, `cdr_ingest_troubles_total{cause="${cause}"}`);
 
 let site: Site;
 let worker: WorkerProcess;
@@ -80,10 +81,14 @@ it.each([
 ])(
   'while %s, only calls of that customer wait, and they are stored when the row is free',
   async (_, statement) => {
+    const [locks, collisions] = [await troubles('lock'), await troubles('collision')];
     const blocker = await block(site, statement);
     const waiting = await expectOthersServed();
     await blocker.end();
     await expectServedSoon(waiting);
+    expect(await troubles('lock')).toBeGreaterThan(locks);
+    expect(await troubles('collision')).toBe(collisions);
+    expect(worker.output()).toMatch(/"cause":"lock","msg":"\w+ \d+: locked by process \d+ \(blocker\)/);
   },
 );
 
@@ -153,19 +158,24 @@ it.each(['customers', 'invoices'])(
   },
 );
 
-it('while a whole table is locked all calls wait, and none is blamed', async () => {
-  const blocker: Blocker = await block(site, 'lock table customers in exclusive mode');
-  const messages = site.calls.make(60);
-  await site.calls.send(messages);
-  await until(async () => (await metric(worker, PAUSED)) === 1);
-  await worker.logged('a whole table is locked');
-  expect((await readiness(worker)).status).toBe(503);
-  expect(messages.filter(isAnswered)).toEqual([]);
-  await blocker.end();
-  await site.allAnswered();
-  await until(async () => (await metric(worker, PAUSED)) === 0);
-  expect(await site.books()).toEqual(faultless);
-});
+it.each(['lock table customers in exclusive mode', 'create index slow on cdrs (note)'])(
+  'while a whole table is locked all calls wait, and none is blamed: %s',
+  async (statement) => {
+    const locks = await troubles('lock');
+    const blocker: Blocker = await block(site, statement);
+    const messages = site.calls.make(60);
+    await site.calls.send(messages);
+    await until(async () => (await metric(worker, PAUSED)) === 1);
+    await worker.logged('a whole table is locked');
+    expect(await troubles('lock')).toBeGreaterThan(locks);
+    expect((await readiness(worker)).status).toBe(503);
+    expect(messages.filter(isAnswered)).toEqual([]);
+    await blocker.end();
+    await site.allAnswered();
+    await until(async () => (await metric(worker, PAUSED)) === 0);
+    expect(await site.books()).toEqual(faultless);
+  },
+);
 
 it('calls of one customer that a trigger refuses as wrong become dead letters at once, and no other call does', async () => {
   const remove = await trigger('customers', raising('P0001'));
