@@ -5,20 +5,25 @@ import { EXIT, exitCodeOf, isUsageError } from './exit.ts';
 import { complain, endWithReaders } from './print.ts';
 import { createProgram } from './program.ts';
 
-/**
- * Runs the command that the arguments name. It leaves the exit code in `process.exitCode`.
- *
- * @param argv as in `process.argv`
- */
+/** Runs the command that the arguments of this process name, and treats the process as its own. */
 export async function run(argv: readonly string[]): Promise<void> {
+  endWithReaders();
+  process.on('uncaughtException', crash);
+  await runCommand(argv.slice(2));
+}
+
+/**
+ * Runs a command. It leaves the exit code in `process.exitCode`.
+ *
+ * @param args what follows `cdr-ingest` on the command line
+ */
+export async function runCommand(args: readonly string[]): Promise<void> {
   const { version } = JSON.parse(readFileSync(new URL('package.json', PACKAGE_ROOT), 'utf8')) as {
     version: string;
   };
-  endWithReaders();
-  process.on('uncaughtException', crash);
   try {
-    const program = await createProgram(version, argv[2]);
-    await program.parseAsync(argv);
+    const program = await createProgram(version, args[0]);
+    await program.parseAsync(args, { from: 'user' });
   } catch (error) {
     report(error);
     process.exitCode = exitCodeOf(error);

@@ -1,13 +1,14 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { hashPassword } from '../../src/auth/password.ts';
 import { upsertUser } from '../../src/store/users.ts';
-import { PASSWORD, runCommand } from '../support/operators.ts';
+import { runInProcess } from '../support/in-process.ts';
+import { PASSWORD } from '../support/operators.ts';
+import { cheapHash } from '../support/password.ts';
 import { type BillingDatabase, billingDatabase } from '../support/persisting.ts';
 
 let db: BillingDatabase;
 beforeAll(async () => {
   db = await billingDatabase('invoice-command');
-  const passwordHash = await hashPassword(PASSWORD);
+  const passwordHash = await cheapHash(PASSWORD);
   await upsertUser(db.sql, { username: 'boss', role: 'operator', passwordHash });
   await upsertUser(db.sql, { username: 'auditor', role: 'viewer', passwordHash });
   await db.persist([
@@ -19,7 +20,7 @@ beforeAll(async () => {
 afterAll(() => db.drop());
 
 const invoice = (args: string[], who = 'boss') =>
-  runCommand(['invoice', ...args], {
+  runInProcess(['invoice', ...args], {
     DATABASE_URL: db.databaseUrl,
     CDR_USERNAME: who,
     CDR_PASSWORD: PASSWORD,

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Isolated } from '../../dev/stack.ts';
-import { type CommandResult, runCommand } from '../support/operators.ts';
+import { runInProcess } from '../support/in-process.ts';
+import type { CommandResult } from '../support/operators.ts';
 import { testServices } from '../support/stack.ts';
 import { openTaker, type Taker } from '../support/taker.ts';
 
@@ -56,7 +57,7 @@ undeclared:
 beforeAll(async () => {
   services = await testServices('publish-source');
   const declared = fileWith('declared.yaml', SOURCES.slice(0, SOURCES.indexOf('undeclared:')));
-  await runCommand(['topology'], { ...environment(), SOURCES_FILE: declared });
+  await runInProcess(['topology'], { ...environment(), SOURCES_FILE: declared });
   taker = await openTaker(services.amqpUrl);
 });
 afterEach(() => taker.forget());
@@ -83,7 +84,7 @@ function environment(): Record<string, string> {
 
 function publish(source: string, content: string | Buffer): Promise<CommandResult> {
   const file = fileWith('records', content);
-  return runCommand(['publish', '--json', '--source', source, file], environment());
+  return runInProcess(['publish', '--json', '--source', source, file], environment());
 }
 
 /** What came, as a switch's messages are told apart. */

@@ -7,7 +7,8 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Isolated } from '../../dev/stack.ts';
-import { type CommandResult, runCommand } from '../support/operators.ts';
+import { runInProcess } from '../support/in-process.ts';
+import type { CommandResult } from '../support/operators.ts';
 import { startProxy } from '../support/proxy.ts';
 import { testServices } from '../support/stack.ts';
 import { openTaker, type Taker } from '../support/taker.ts';
@@ -20,7 +21,7 @@ let isAnswering = true;
 
 beforeAll(async () => {
   services = await testServices('publish');
-  await runCommand(['topology'], environment());
+  await runInProcess(['topology'], environment());
   taker = await openTaker(services.amqpUrl, () => isAnswering);
 });
 afterEach(() => {
@@ -38,7 +39,7 @@ function environment(): Record<string, string> {
 }
 
 function publish(args: readonly string[], more: Record<string, string> = {}): Promise<CommandResult> {
-  return runCommand(['publish', ...args], { ...environment(), ...more });
+  return runInProcess(['publish', ...args], { ...environment(), ...more });
 }
 
 function fileWith(name: string, content: string | Buffer): string {

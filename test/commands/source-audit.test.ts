@@ -2,9 +2,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { hashPassword } from '../../src/auth/password.ts';
 import { upsertUser } from '../../src/store/users.ts';
+import { runInProcess } from '../support/in-process.ts';
 import { type CommandResult, runCommand } from '../support/operators.ts';
+import { cheapHash } from '../support/password.ts';
 import { type BillingDatabase, billingDatabase } from '../support/persisting.ts';
 import { startProcess, type WorkerProcess } from '../support/worker.ts';
 
@@ -44,7 +45,7 @@ function environment(): Record<string, string> {
 beforeAll(async () => {
   db = await billingDatabase('source-audit');
   await db.execute(`insert into customer_keys (kind, key, customer) values ('account', 'one', 1)`);
-  const passwordHash = await hashPassword('nobody-needs-it');
+  const passwordHash = await cheapHash('nobody-needs-it');
   await upsertUser(db.sql, { username: 'switch-pbx', role: 'system', passwordHash });
   worker = await startProcess(['worker'], environment());
   await worker.logged('"queue":"cdrs.create","state":"consuming"');
@@ -62,7 +63,7 @@ function fileWith(name: string, content: string | Buffer): string {
 }
 
 function command(args: readonly string[], more: Record<string, string> = {}): Promise<CommandResult> {
-  return runCommand(args, { ...environment(), ...more });
+  return runInProcess(args, { ...environment(), ...more });
 }
 
 const balance = async () => (await db.rows('select balance::text from customers where id = 1'))[0]?.balance;
@@ -205,7 +206,8 @@ line 10: missing a-8
   it('may be of any size: what is held of them has a bound', async () => {
     const record = (_: unknown, index: number) => `z-${index},1700000000,60,one,1,${'x'.repeat(2000)}\n`;
     const file = fileWith('large.csv', HEADER + Array.from({ length: 40_000 }, record).join(''));
-    const { stdout, stderr } = await command(['source', 'audit', file], {
+    const { stdout, stderr } = await runCommand(['source', 'audit', file], {
+      ...environment(),
       NODE_OPTIONS: '--max-old-space-size=64',
     });
     expect(stderr).toBe('');

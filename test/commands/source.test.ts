@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
-import { type CommandResult, runCommand } from '../support/operators.ts';
+import { runInProcess } from '../support/in-process.ts';
+import type { CommandResult } from '../support/operators.ts';
 
 const PRESETS = fileURLToPath(new URL('../../sources/', import.meta.url));
 const SAMPLES = fileURLToPath(new URL('../sources/samples/', import.meta.url));
@@ -12,7 +13,7 @@ afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
 /** Without broker or database in its environment. */
 function source(args: readonly string[], file?: string): Promise<CommandResult> {
-  return runCommand(['source', ...args], file === undefined ? {} : { SOURCES_FILE: file });
+  return runInProcess(['source', ...args], file === undefined ? {} : { SOURCES_FILE: file });
 }
 
 function fileWith(name: string, content: string | Buffer): string {

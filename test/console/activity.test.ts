@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { hashPassword } from '../../src/auth/password.ts';
 import { recordActivity } from '../../src/store/activity.ts';
 import { discardDeadLetters } from '../../src/store/dead-letters/close.ts';
 import { upsertUser } from '../../src/store/users.ts';
 import { PASSWORD } from '../support/operators.ts';
+import { cheapHash } from '../support/password.ts';
 import { type BillingDatabase, billingDatabase } from '../support/persisting.ts';
 import { startProcess, type WorkerProcess } from '../support/worker.ts';
 
@@ -17,7 +17,7 @@ beforeAll(async () => {
   await upsertUser(db.sql, {
     username: 'auditor',
     role: 'viewer',
-    passwordHash: await hashPassword(PASSWORD),
+    passwordHash: await cheapHash(PASSWORD),
   });
   await db.execute(
     `insert into dead_letters (reason, uniqueid, body, digest) values ('rejected', 'u-1', '{}', '\\x01')`,

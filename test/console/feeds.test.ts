@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { hashPassword } from '../../src/auth/password.ts';
 import { upsertUser } from '../../src/store/users.ts';
 import { PASSWORD, runCommand } from '../support/operators.ts';
+import { cheapHash } from '../support/password.ts';
 import { type BillingDatabase, billingDatabase } from '../support/persisting.ts';
 import { startProcess, type WorkerProcess } from '../support/worker.ts';
 
@@ -28,7 +28,7 @@ beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'feeds-'));
   writeFileSync(join(directory, 'sources.yaml'), SOURCES);
   db = await billingDatabase('console-feeds');
-  const passwordHash = await hashPassword(PASSWORD);
+  const passwordHash = await cheapHash(PASSWORD);
   await upsertUser(db.sql, { username: 'boss', role: 'operator', passwordHash });
   await db.execute(`insert into dead_letters (reason, uniqueid, source, body, digest, verified, submitted_by) values
     ('rejected', 'u-1', 'fs', '${RECORD}', '\\x01', true, 'switch-fs'),

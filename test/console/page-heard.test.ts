@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { hashPassword } from '../../src/auth/password.ts';
 import { upsertUser } from '../../src/store/users.ts';
 import { PASSWORD } from '../support/operators.ts';
+import { cheapHash } from '../support/password.ts';
 import { type BillingDatabase, billingDatabase } from '../support/persisting.ts';
 import { startProcess, type WorkerProcess } from '../support/worker.ts';
 
@@ -12,7 +12,7 @@ let cookie: string;
 
 beforeAll(async () => {
   db = await billingDatabase('console-heard');
-  const passwordHash = await hashPassword(PASSWORD);
+  const passwordHash = await cheapHash(PASSWORD);
   await upsertUser(db.sql, { username: 'auditor', role: 'viewer', passwordHash });
   await upsertUser(db.sql, { username: 'switch', role: 'system', passwordHash });
   consoleProcess = await startProcess(['console'], {

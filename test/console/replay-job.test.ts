@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { hashPassword } from '../../src/auth/password.ts';
 import { upsertUser } from '../../src/store/users.ts';
 import { type OperatorSite, openOperatorSite, PASSWORD } from '../support/operators.ts';
+import { cheapHash } from '../support/password.ts';
 import { startProcess, type WorkerProcess } from '../support/worker.ts';
 
 let site: OperatorSite;
@@ -13,7 +13,7 @@ beforeAll(async () => {
   await upsertUser(site.db.sql, {
     username: 'leaver',
     role: 'operator',
-    passwordHash: await hashPassword(PASSWORD),
+    passwordHash: await cheapHash(PASSWORD),
   });
   const { CDR_USERNAME, CDR_PASSWORD, ...services } = site.environment;
   consoleProcess = await startProcess(['console'], { ...services, CONSOLE_PORT: '0' });

@@ -2,11 +2,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { hashPassword } from '../../src/auth/password.ts';
 import { keepsOwnDeaths } from '../../src/broker/delivery.ts';
 import { upsertUser } from '../../src/store/users.ts';
 import { type Outsider, outsider, supervise, until } from '../support/broker.ts';
 import { callOf, type OperatorSite, openOperatorSite } from '../support/operators.ts';
+import { cheapHash } from '../support/password.ts';
 import { startProcess, type WorkerProcess } from '../support/worker.ts';
 
 const EXCHANGE = 'cdrs.from.fs';
@@ -34,7 +34,7 @@ beforeAll(async () => {
   const SOURCES_FILE = join(directory, 'sources.yaml');
   writeFileSync(SOURCES_FILE, SOURCES);
   site = await openOperatorSite('feeds-died', { SOURCES_FILE });
-  const passwordHash = await hashPassword('nobody-needs-it');
+  const passwordHash = await cheapHash('nobody-needs-it');
   await upsertUser(site.db.sql, { username: 'switch-fs', role: 'system', passwordHash });
   switches = await outsider(site.db.amqpUrl);
   const connection = supervise(site.db.amqpUrl);

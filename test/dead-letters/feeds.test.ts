@@ -2,12 +2,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { hashPassword } from '../../src/auth/password.ts';
 import { RECORD_TYPE } from '../../src/domain/record-replay.ts';
 import { REPLAY_HEADER } from '../../src/domain/replay-header.ts';
 import { upsertUser } from '../../src/store/users.ts';
 import { type Outsider, outsider, until } from '../support/broker.ts';
 import { type OperatorSite, openOperatorSite, PASSWORD } from '../support/operators.ts';
+import { cheapHash } from '../support/password.ts';
 
 const EXCHANGE = 'cdrs.from.fs';
 
@@ -38,7 +38,7 @@ beforeAll(async () => {
   const SOURCES_FILE = join(directory, 'sources.yaml');
   writeFileSync(SOURCES_FILE, fileOf());
   site = await openOperatorSite('dead-letters-feeds', { SOURCES_FILE });
-  const passwordHash = await hashPassword('nobody-needs-it');
+  const passwordHash = await cheapHash('nobody-needs-it');
   await upsertUser(site.db.sql, { username: 'switch-fs', role: 'system', passwordHash });
   await site.db.execute(`insert into customer_keys (kind, key, customer) values ('account', 'one', 1)`);
   switches = await outsider(site.db.amqpUrl);

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { parse } from 'csv-parse/sync';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { until } from '../support/broker.ts';
+import { runInProcess } from '../support/in-process.ts';
 import { type CommandResult, type OperatorSite, openOperatorSite, runCommand } from '../support/operators.ts';
 
 const page = readFileSync(new URL('../../docs/dead-letters-night.md', import.meta.url), 'utf8');
@@ -43,7 +44,7 @@ afterAll(async () => {
   await site?.close();
 });
 
-const run = (command: readonly string[]) => runCommand(command, site.environment);
+const run = (command: readonly string[]) => runInProcess(command, site.environment);
 
 /** Runs the commands of the section that begins like this; all must do what they are there for. */
 async function task(beginning: string): Promise<CommandResult[]> {
@@ -96,7 +97,7 @@ describe('docs/dead-letters-night.md', { timeout: 120_000 }, () => {
   it('stops a replay from another terminal, and resumes it', async () => {
     await site.db.execute(`insert into customers (id, name, currency) values (4711, 'late', 'USD')`);
     const [replay = [], list = [], stop = []] = sections.get('6. Stop a replay') ?? [];
-    const running = run(replay);
+    const running = runCommand(replay, site.environment);
     await until(async () => (await statuses(`uniqueid like 'new-%' and status = 'resolved'`)).length > 0);
     expect((await run(list)).stdout).toMatch(/2 +│ .*running/);
     expect((await run(stop)).code).toBe(0);

@@ -5,6 +5,7 @@ import type { Isolated } from '../../dev/stack.ts';
 import { type Outsider, outsider, until } from '../support/broker.ts';
 import { type BrokerUser, brokerUser, documentedPermissions } from '../support/broker-users.ts';
 import { openSite } from '../support/faults.ts';
+import { runInProcess } from '../support/in-process.ts';
 import { testServices, testStack } from '../support/stack.ts';
 import { startProcess } from '../support/worker.ts';
 
@@ -33,12 +34,13 @@ async function declareOldForm(to: Outsider): Promise<void> {
   await to.channel.bindQueue('cdrs.create', 'cdrs', 'cdrs.create.#');
 }
 
+const environment = () => ({ AMQP_URL: services.amqpUrl, AMQP_MANAGEMENT_URL: managementUrl });
 const start = (args: string[], changed: Record<string, string> = {}) =>
-  startProcess(args, { AMQP_URL: services.amqpUrl, AMQP_MANAGEMENT_URL: managementUrl, ...changed });
+  startProcess(args, { ...environment(), ...changed });
 
 async function run(...args: string[]): Promise<{ code: number | null; output: string }> {
-  const command = await start(args);
-  return { code: await command.ended, output: command.output() };
+  const { code, stdout, stderr } = await runInProcess(args, environment());
+  return { code, output: `${stdout}${stderr}` };
 }
 
 const vhost = () => new URL(services.amqpUrl).pathname.slice(1);

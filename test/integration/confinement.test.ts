@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { callOf, type OperatorSite, openOperatorSite, PASSWORD, runCommand } from '../support/operators.ts';
+import { runInProcess } from '../support/in-process.ts';
+import { callOf, type OperatorSite, openOperatorSite, PASSWORD } from '../support/operators.ts';
 import { startProcess, type WorkerProcess } from '../support/worker.ts';
 
 let site: OperatorSite;
@@ -114,7 +115,7 @@ describe('a user who is confined', () => {
       await new Promise((resolve) => setTimeout(resolve, 500));
     }
     expect(answer).toEqual(['402']);
-    const { stdout } = await runCommand(['user', 'list'], { DATABASE_URL: site.db.databaseUrl });
+    const { stdout } = await runInProcess(['user', 'list'], { DATABASE_URL: site.db.databaseUrl });
     expect(stdout).toMatch(/switch.*system.*yes.*m-1.*any/);
   });
 });

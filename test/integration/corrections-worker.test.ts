@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { type ConfirmChannel, connect } from 'amqplib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { hashPassword } from '../../src/auth/password.ts';
 import { type OrderContext, placeOrder } from '../../src/calls/order.ts';
 import type { Order } from '../../src/store/calls/orders.ts';
 import { upsertUser } from '../../src/store/users.ts';
 import { until } from '../support/broker.ts';
 import { expectConserved, keepOpeningBalances } from '../support/correcting.ts';
 import { type OperatorSite, openOperatorSite, PASSWORD } from '../support/operators.ts';
+import { cheapHash } from '../support/password.ts';
 
 let site: OperatorSite;
 let channel: ConfirmChannel;
@@ -21,7 +21,7 @@ beforeAll(async () => {
   await upsertUser(site.db.sql, {
     username: 'shop',
     role: 'commerce',
-    passwordHash: await hashPassword(PASSWORD),
+    passwordHash: await cheapHash(PASSWORD),
     customers: [1, 2],
   });
   const connection = await connect(site.db.amqpUrl);

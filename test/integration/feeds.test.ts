@@ -3,10 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ConsumeMessage } from 'amqplib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { hashPassword } from '../../src/auth/password.ts';
 import { upsertUser } from '../../src/store/users.ts';
 import { type Outsider, outsider, until } from '../support/broker.ts';
+import { runInProcess } from '../support/in-process.ts';
 import { runCommand } from '../support/operators.ts';
+import { cheapHash } from '../support/password.ts';
 import { type BillingDatabase, billingDatabase } from '../support/persisting.ts';
 import { startProcess, type WorkerProcess } from '../support/worker.ts';
 
@@ -49,7 +50,7 @@ beforeAll(async () => {
   db = await billingDatabase('feeds');
   directory = mkdtempSync(join(tmpdir(), 'feeds-'));
   writeFileSync(sourcesFile(), fileOf());
-  const passwordHash = await hashPassword('nobody-needs-it');
+  const passwordHash = await cheapHash('nobody-needs-it');
   await upsertUser(db.sql, { username: 'switch-fs', role: 'system', passwordHash });
   await upsertUser(db.sql, { username: 'boss', role: 'operator', passwordHash });
   worker = await startProcess(['worker'], environment());
@@ -169,7 +170,7 @@ describe('a worker whose file lacks a feed that is on record', () => {
     await until(() => worker.output().split('sources file read again').length > 3);
     const operator = { CDR_USERNAME: 'boss', CDR_PASSWORD: 'nobody-needs-it' };
     const replay = ['dead', 'replay', '--source', 'other', '--unverified', '--json'];
-    expect(await runCommand(replay, { ...environment(), ...operator })).toMatchObject({ code: 0 });
+    expect(await runInProcess(replay, { ...environment(), ...operator })).toMatchObject({ code: 0 });
     expect(await storedCalls('g-1')).toMatchObject([{ source: 'other', submitted_by: 'boss' }]);
   });
 });

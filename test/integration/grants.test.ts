@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { hashPassword } from '../../src/auth/password.ts';
 import { openSwitchClient, type SwitchClient } from '../../src/broker/switch-client.ts';
 import { attachLate, customersIn } from '../../src/calls/attach.ts';
 import { type Database, openDatabase } from '../../src/store/database.ts';
@@ -16,6 +15,7 @@ import { BILLING } from '../support/billing.ts';
 import { type Outsider, outsider, until } from '../support/broker.ts';
 import { runInProcess } from '../support/in-process.ts';
 import { callOf, PASSWORD, runCommand } from '../support/operators.ts';
+import { cheapHash } from '../support/password.ts';
 import { type BillingDatabase, billingDatabase } from '../support/persisting.ts';
 import { startProcess, type WorkerProcess } from '../support/worker.ts';
 
@@ -34,7 +34,7 @@ let client: SwitchClient;
 
 beforeAll(async () => {
   db = await billingDatabase('grants');
-  const passwordHash = await hashPassword(PASSWORD);
+  const passwordHash = await cheapHash(PASSWORD);
   for (const [username, role] of [
     ['switch', 'system'],
     ['boss', 'operator'],
@@ -48,7 +48,7 @@ beforeAll(async () => {
     DATABASE_URL: db.databaseUrl,
   });
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-  await runCommand(['topology'], { AMQP_URL: db.amqpUrl });
+  await runInProcess(['topology'], { AMQP_URL: db.amqpUrl });
   broker = await outsider(db.amqpUrl);
 });
 
@@ -73,7 +73,7 @@ async function codesOf(parameters: Record<string, unknown>): Promise<string[]> {
   return responses.map(({ code, key }) => `${code} ${key}`.trim());
 }
 
-const dead = (...args: string[]) => runCommand(['dead', ...args], environmentOf('console'));
+const dead = (...args: string[]) => runInProcess(['dead', ...args], environmentOf('console'));
 const deadLetterOf = async (uniqueid: string) =>
   (await db.rows(`select reason, status from dead_letters where uniqueid = '${uniqueid}' order by id`)).map(
     ({ reason, status }) => `${reason} ${status}`,
@@ -340,7 +340,7 @@ describe('upkeep with only the minimum grants', () => {
       new URL('../sources/samples/01-freeswitch-mod_amqp-a-leg.json', import.meta.url),
     );
     const audit = () =>
-      runCommand(['source', 'audit', '--json', sample], {
+      runInProcess(['source', 'audit', '--json', sample], {
         ...environmentOf('upkeep'),
         SOURCES_FILE: preset,
       });
@@ -356,7 +356,7 @@ describe('upkeep with only the minimum grants', () => {
 
   it('reconciles and prunes', async () => {
     const upkeep = environmentOf('upkeep');
-    const proof = await runCommand(['reconcile'], upkeep);
+    const proof = await runInProcess(['reconcile'], upkeep);
     expect({ code: proof.code, stderr: proof.stderr }).toEqual({ code: 0, stderr: '' });
     await db.execute(`update cdrs set received_at = now() - interval '3 years' where uniqueid = 'stored'`);
     await db.execute(
@@ -369,7 +369,7 @@ describe('upkeep with only the minimum grants', () => {
       ['dead', 'prune', '--older-than', '90d'],
       ['reconcile'],
     ]) {
-      const { code, stderr } = await runCommand(command, upkeep);
+      const { code, stderr } = await runInProcess(command, upkeep);
       expect({ command, code, stderr }).toMatchObject({ command, code: 0 });
     }
     expect(await db.rows(`select uniqueid from past_calls where uniqueid = 'stored'`)).toHaveLength(1);
@@ -392,7 +392,7 @@ describe('upkeep with only the minimum grants', () => {
 });
 
 it.each(PARTS)('doctor says as the role of the %s that the database can be used', async (part) => {
-  const { stdout } = await runCommand(['doctor'], environmentOf(part));
+  const { stdout } = await runInProcess(['doctor'], environmentOf(part));
   expect(stdout).toMatch(/^ok +database /m);
   expect(stdout).toMatch(/^ok +schema /m);
   expect(stdout).toMatch(/^ok +clock /m);
@@ -412,7 +412,9 @@ it('every table and sequence of the schema stands in each file of grants, so tha
 
 describe('migrate --grant', () => {
   it.each(['worker', 'worker=', 'nobody=x', '=x'])('refuses %s', async (text) => {
-    const { code, stderr } = await runCommand(['migrate', '--grant', text], { DATABASE_URL: db.databaseUrl });
+    const { code, stderr } = await runCommand(['migrate', '--grant', text], {
+      DATABASE_URL: db.databaseUrl,
+    });
     expect(code).toBe(2);
     expect(stderr).toContain('--grant: expected one of worker, console, upkeep with a role');
   });

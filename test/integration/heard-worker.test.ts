@@ -2,11 +2,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { hashPassword } from '../../src/auth/password.ts';
 import { openSwitchClient, type SwitchClient } from '../../src/broker/switch-client.ts';
 import { upsertUser } from '../../src/store/users.ts';
 import { type Outsider, outsider, until } from '../support/broker.ts';
-import { runCommand } from '../support/operators.ts';
+import { runInProcess } from '../support/in-process.ts';
+import { cheapHash } from '../support/password.ts';
 import { type BillingDatabase, billingDatabase } from '../support/persisting.ts';
 import { startProcess, type WorkerProcess } from '../support/worker.ts';
 
@@ -44,7 +44,7 @@ beforeAll(async () => {
   db = await billingDatabase('heard_worker');
   directory = mkdtempSync(join(tmpdir(), 'heard-'));
   writeFileSync(join(directory, 'sources.yaml'), FILE);
-  const passwordHash = await hashPassword(PASSWORD);
+  const passwordHash = await cheapHash(PASSWORD);
   await upsertUser(db.sql, { username: 'switch-fs', role: 'system', passwordHash });
   await upsertUser(db.sql, { username: 'switch-1', role: 'system', passwordHash, everySeconds: 900 });
   await upsertUser(db.sql, { username: 'alice', role: 'operator', passwordHash });
@@ -162,7 +162,7 @@ describe('a worker', () => {
     const before = await db.rows(`select records::text, last_at::text from heard where name = 'switch-1'`);
     await db.execute(`insert into customers (id, name, currency) values (999, 'late', 'USD')`);
     const operator = { ...environment(), CDR_USERNAME: 'alice', CDR_PASSWORD: PASSWORD };
-    expect(await runCommand(['dead', 'replay', '--uniqueid', 'u-2'], operator)).toMatchObject({ code: 0 });
+    expect(await runInProcess(['dead', 'replay', '--uniqueid', 'u-2'], operator)).toMatchObject({ code: 0 });
     publish(10);
     await recorded('fs', 9);
     expect(await db.rows(`select records::text, last_at::text from heard where name = 'switch-1'`)).toEqual(

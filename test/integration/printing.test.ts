@@ -4,9 +4,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { hashPassword } from '../../src/auth/password.ts';
 import { upsertUser } from '../../src/store/users.ts';
-import { type CommandResult, PASSWORD, runCommand } from '../support/operators.ts';
+import { runInProcess } from '../support/in-process.ts';
+import { type CommandResult, PASSWORD } from '../support/operators.ts';
+import { cheapHash } from '../support/password.ts';
 import { type BillingDatabase, billingDatabase } from '../support/persisting.ts';
 import { HOSTILE, unsafeIn } from '../support/unsafe.ts';
 import { startProcess, type WorkerProcess } from '../support/worker.ts';
@@ -21,7 +22,7 @@ let environment: Record<string, string>;
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'cdr-printing-'));
   db = await billingDatabase('printing');
-  const passwordHash = await hashPassword(PASSWORD);
+  const passwordHash = await cheapHash(PASSWORD);
   await upsertUser(db.sql, { username: 'boss', role: 'operator', passwordHash });
   for (const username of [HOSTILE, `second ${HOSTILE}`])
     await upsertUser(db.sql, { username, role: 'viewer', passwordHash });
@@ -82,7 +83,7 @@ async function deadLetter(uniqueid: string, body: string, reason: string): Promi
 }
 
 const run = (args: readonly string[], more: Record<string, string> = {}) =>
-  runCommand(args, { ...environment, ...more });
+  runInProcess(args, { ...environment, ...more });
 
 function expectSafe({ stdout, stderr }: CommandResult): void {
   expect(unsafeIn(stdout.replaceAll('\r\n', '\n'))).toEqual([]);

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { hashPassword } from '../../src/auth/password.ts';
 import { openConnection } from '../../src/broker/connect.ts';
 import { openSwitchClient } from '../../src/broker/switch-client.ts';
 import { upsertUser } from '../../src/store/users.ts';
+import { cheapHash } from '../support/password.ts';
 import { type BillingDatabase, billingDatabase } from '../support/persisting.ts';
 import { startProcess, type WorkerProcess } from '../support/worker.ts';
 
@@ -14,7 +14,7 @@ beforeAll(async () => {
   await upsertUser(db.sql, {
     username: 'switch',
     role: 'system',
-    passwordHash: await hashPassword('right-one'),
+    passwordHash: await cheapHash('right-one'),
   });
   worker = await startProcess(['worker'], {
     DATABASE_URL: db.databaseUrl,

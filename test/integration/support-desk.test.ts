@@ -2,11 +2,11 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { hashPassword } from '../../src/auth/password.ts';
 import { upsertUser } from '../../src/store/users.ts';
 import { correct } from '../support/correcting.ts';
 import { runInProcess } from '../support/in-process.ts';
 import { PASSWORD } from '../support/operators.ts';
+import { cheapHash } from '../support/password.ts';
 import { type BillingDatabase, billingDatabase } from '../support/persisting.ts';
 
 const page = await readFile(new URL('../../docs/operations.md', import.meta.url), 'utf8');
@@ -33,7 +33,7 @@ beforeAll(async () => {
   await upsertUser(db.sql, {
     username: 'boss',
     role: 'operator',
-    passwordHash: await hashPassword(PASSWORD),
+    passwordHash: await cheapHash(PASSWORD),
   });
   await db.execute(`insert into invoices (id, customer, currency, period_start, period_end, status)
     values (31, 1, 'USD', '2026-03-01', '2026-04-01', 'open')`);

@@ -6,6 +6,7 @@ import { freePort } from '../../dev/stack/ports.ts';
 import { type PostgresServer, type RabbitServer, startPostgres, startRabbit } from '../../dev/stack.ts';
 import { outsider, until } from '../support/broker.ts';
 import { type CertificateFiles, pem, testAuthority } from '../support/certificates.ts';
+import { runInProcess } from '../support/in-process.ts';
 import { startProcess } from '../support/worker.ts';
 
 const authority = testAuthority('cdr-ingest tests');
@@ -86,7 +87,16 @@ const database = () => ({
 });
 const broker = () => ({ AMQP_URL: amqpUrl, ...certificates('AMQP', authority.ca, client) });
 
-async function run(args: string[], environment: Record<string, string>, input = '') {
+type Environment = Record<string, string>;
+
+async function run(args: string[], environment: Environment, input = '') {
+  if (args[0] === 'migrate') return await runAlone(args, environment, input);
+  const { code, stdout, stderr } = await runInProcess(args, environment, input);
+  return { code, output: `${stdout}${stderr}` };
+}
+
+/** In a process of its own, as it ships, and with what it finds in its environment when it starts. */
+async function runAlone(args: string[], environment: Environment, input = '') {
   const command = await startProcess(args, environment);
   command.child.stdin?.end(input);
   return { code: await command.ended, output: command.output() };
@@ -102,14 +112,14 @@ function refusal({ code, output }: Awaited<ReturnType<typeof run>>): { code: num
 
 describe('over TLS with an authority and client certificates of our own', () => {
   it('every command reaches its servers, and the worker stores a call', async () => {
-    expect(await run(['migrate'], database())).toMatchObject({ code: 0 });
-    const user = await run(['user', 'add', 'switch', '--role', 'system'], database(), 'correct horse\n');
+    expect(await runAlone(['migrate'], database())).toMatchObject({ code: 0 });
+    const user = await runAlone(['user', 'add', 'switch', '--role', 'system'], database(), 'correct horse\n');
     expect(user).toMatchObject({ code: 0 });
-    expect(await run(['topology'], broker())).toMatchObject({ code: 0 });
+    expect(await runAlone(['topology'], broker())).toMatchObject({ code: 0 });
     const worker = await startProcess(['worker'], { ...database(), ...broker(), HTTP_PORT: '0' });
     await worker.logged('"state":"consuming"');
     const call = { uniqueid: 'tls.1', machine: 'm', start: 1, scustomer: 1 };
-    const publish = await run(
+    const publish = await runAlone(
       ['publish', '-', '--json'],
       { ...broker(), CDR_USERNAME: 'switch', CDR_PASSWORD: 'correct horse' },
       JSON.stringify(call),
@@ -117,10 +127,10 @@ describe('over TLS with an authority and client certificates of our own', () => 
     // The customer is unknown: what matters is that the answer came all the way from the database.
     expect(publish).toMatchObject({ code: 1, output: expect.stringContaining('"key": "scustomer"') });
     expect(await worker.stop()).toBe(0);
-    expect(await run(['reconcile'], database())).toMatchObject({ code: 0 });
+    expect(await runAlone(['reconcile'], database())).toMatchObject({ code: 0 });
     const operator = { CDR_USERNAME: 'operator', CDR_PASSWORD: 'correct horse' };
-    await run(['user', 'add', 'operator', '--role', 'operator'], database(), 'correct horse\n');
-    expect(await run(['dead', 'list'], database())).toMatchObject({ code: 0 });
+    await runAlone(['user', 'add', 'operator', '--role', 'operator'], database(), 'correct horse\n');
+    expect(await runAlone(['dead', 'list'], database())).toMatchObject({ code: 0 });
     // Nobody consumes any more: that the replay is sent is all that can be seen.
     const replay = await startProcess(['dead', 'replay', '--all', '--limit', '1'], {
       ...database(),
@@ -129,7 +139,7 @@ describe('over TLS with an authority and client certificates of our own', () => 
     });
     await untilDepth(1);
     replay.child.kill('SIGKILL');
-    expect(await run(['doctor'], { ...database(), ...broker() })).toMatchObject({
+    expect(await runAlone(['doctor'], { ...database(), ...broker() })).toMatchObject({
       output: expect.stringMatching(/^ok +broker/m),
     });
     expect(worker.output()).not.toContain('PRIVATE KEY');
@@ -252,12 +262,12 @@ describe('a URL that asks for TLS and takes it back', () => {
     const environment = { PGSSLMODE: 'disable', PGSSLNEGOTIATION: 'postgres', PGHOST: 'localhost' };
     const url = `${open()}?sslmode=verify-full`;
     const { code, line } = refusal(
-      await run(['user', 'list'], { ...database(), ...environment, DATABASE_URL: url }),
+      await runAlone(['user', 'list'], { ...database(), ...environment, DATABASE_URL: url }),
     );
     expect(code).toBe(1);
     expect(line).toMatch(/pg_hba/);
     const encrypted = { ...database(), ...environment };
-    expect(await run(['migrate'], encrypted)).toMatchObject({ code: 0 });
+    expect(await runAlone(['migrate'], encrypted)).toMatchObject({ code: 0 });
   });
 
   it.each(['verify=verify_none', 'heartbeat=0&frameMax=0', 'cacertfile=/ca', 'channelMax=1', 'x'])(

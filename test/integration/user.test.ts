@@ -1,14 +1,10 @@
-import { spawn } from 'node:child_process';
-import { text } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { verifyPassword } from '../../src/auth/password.ts';
 import { readActivity } from '../../src/store/activity.ts';
 import { type Database, openDatabase } from '../../src/store/database.ts';
 import { readUsers } from '../../src/store/users.ts';
+import { runInProcess } from '../support/in-process.ts';
 import { migratedServices } from '../support/stack.ts';
-
-const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
 
 let services: Awaited<ReturnType<typeof migratedServices>>;
 let database: Database;
@@ -33,18 +29,9 @@ afterAll(async () => {
   await services.drop();
 });
 
-/** Runs `cdr-ingest user …`, built as it ships, with this on its standard input. */
-async function user(args: readonly string[], input = '', databaseUrl = services.databaseUrl) {
-  const child = spawn(process.execPath, [CLI, 'user', ...args], {
-    env: { PATH: process.env.PATH, DATABASE_URL: databaseUrl },
-  });
-  // A command that refuses its arguments ends without reading.
-  child.stdin.on('error', () => undefined);
-  child.stdin.end(input);
-  const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
-  const [stdout, stderr, code] = await Promise.all([text(child.stdout), text(child.stderr), ended]);
-  return { stdout, stderr, code };
-}
+/** Runs `cdr-ingest user …` with this on its standard input. */
+const user = (args: readonly string[], input = '', databaseUrl = services.databaseUrl) =>
+  runInProcess(['user', ...args], { DATABASE_URL: databaseUrl }, input);
 
 async function stored(name: string) {
   return (await readUsers(database.sql, [name])).get(name);

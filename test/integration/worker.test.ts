@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { hashPassword } from '../../src/auth/password.ts';
 import { openSwitchClient, type SwitchClient } from '../../src/broker/switch-client.ts';
 import { upsertUser } from '../../src/store/users.ts';
+import { cheapHash } from '../support/password.ts';
 import { type BillingDatabase, billingDatabase } from '../support/persisting.ts';
 import { startProcess, type WorkerProcess } from '../support/worker.ts';
 
@@ -15,7 +15,7 @@ beforeAll(async () => {
     ['switch', 'system'],
     ['auditor', 'viewer'],
   ] as const) {
-    await upsertUser(db.sql, { username, role, passwordHash: await hashPassword('right-canary') });
+    await upsertUser(db.sql, { username, role, passwordHash: await cheapHash('right-canary') });
   }
   worker = await startProcess(['worker'], {
     DATABASE_URL: db.databaseUrl,

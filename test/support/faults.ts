@@ -1,5 +1,4 @@
 import { expect } from 'vitest';
-import { hashPassword } from '../../src/auth/password.ts';
 import { attachLate, customersIn } from '../../src/calls/attach.ts';
 import { type Database, openDatabase } from '../../src/store/database.ts';
 import { planAttaching } from '../../src/store/late/plan.ts';
@@ -8,6 +7,7 @@ import { reconcile } from '../../src/store/reconcile.ts';
 import { upsertUser } from '../../src/store/users.ts';
 import { BILLING } from './billing.ts';
 import { outsider, until } from './broker.ts';
+import { cheapHash } from './password.ts';
 import { migratedServices } from './stack.ts';
 import { openSwitch, type TestSwitch } from './switch.ts';
 import { startProcess, type WorkerProcess } from './worker.ts';
@@ -197,7 +197,7 @@ async function prepare(url: string, applicationName: string): Promise<Database> 
     `insert into taxes (id, name, rate, flat) values (1, 'VAT', 20, 0)`,
   ])
     await prisma.$executeRawUnsafe(statement);
-  const passwordHash = await hashPassword(PASSWORD);
+  const passwordHash = await cheapHash(PASSWORD);
   await upsertUser(database.sql, { username: 'switch', role: 'system', passwordHash });
   await upsertUser(database.sql, { username: 'shop', role: 'commerce', passwordHash });
   await upsertUser(database.sql, { username: 'boss', role: 'operator', passwordHash });

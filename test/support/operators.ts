@@ -3,11 +3,12 @@ import { randomUUID } from 'node:crypto';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { connect } from 'amqplib';
-import { hashPassword } from '../../src/auth/password.ts';
 import { openSwitchClient, type SwitchClient } from '../../src/broker/switch-client.ts';
 import { REPLAY_HEADER } from '../../src/domain/replay-header.ts';
 import { upsertUser } from '../../src/store/users.ts';
 import { until } from './broker.ts';
+import { runInProcess } from './in-process.ts';
+import { cheapHash } from './password.ts';
 import { type BillingDatabase, billingDatabase } from './persisting.ts';
 import { startProcess, type WorkerProcess } from './worker.ts';
 
@@ -30,11 +31,11 @@ export interface OperatorSite {
   environment: Record<string, string>;
   /** Sends one call of customer 1 as the switch; returns the responses. */
   submit: (parameters: Record<string, unknown>) => Promise<{ code: string; key: string }[]>;
-  /** `cdr-ingest dead …` as the operator. */
+  /** `cdr-ingest dead …` as the operator, within this process. */
   dead: (args: readonly string[], environment?: Record<string, string>) => Promise<CommandResult>;
   /** The same with `--json`, read. */
   deadJson: <Result>(args: readonly string[]) => Promise<Result>;
-  /** Starts it and leaves it running. */
+  /** Starts it as a process and leaves it running. */
   startDead: (args: readonly string[]) => Promise<WorkerProcess>;
   /** Ids of dead letters, oldest first. */
   ids: (where: string) => Promise<string[]>;
@@ -47,7 +48,7 @@ export async function openOperatorSite(
   settings: Record<string, string> = {},
 ): Promise<OperatorSite> {
   const db = await billingDatabase(name);
-  const passwordHash = await hashPassword(PASSWORD);
+  const passwordHash = await cheapHash(PASSWORD);
   for (const [username, role] of [
     ['switch', 'system'],
     ['boss', 'operator'],
@@ -61,7 +62,7 @@ export async function openOperatorSite(
   const client = await openSwitchClient([db.amqpUrl], 'cdrs', 30_000);
 
   const dead: OperatorSite['dead'] = (args, more = {}) =>
-    runCommand(['dead', ...args], { ...environment, ...more });
+    runInProcess(['dead', ...args], { ...environment, ...more });
   return {
     db,
     worker,
