@@ -10,12 +10,7 @@ const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
 const DIST = join(ROOT, 'dist');
 
 /** Packages that load a binary or WebAssembly file of their own by its place, and one that need not exist. */
-const EXTERNAL = [
-  '@node-rs/argon2',
-  '@prisma/schema-engine-wasm',
-  '@prisma/client/runtime/query_compiler*',
-  'pg-native',
-];
+const EXTERNAL = ['@node-rs/argon2', '@prisma/client/runtime/query_compiler*', 'pg-native'];
 
 const { metafile } = await build({
   absWorkingDir: ROOT,

@@ -8,9 +8,10 @@ import { grant, type Part, parts } from '../store/grants.ts';
 import { migrate } from '../store/migrate.ts';
 import { refuseUnsuitable } from '../store/suitability.ts';
 import { databaseError, withDatabase } from './database.ts';
-import { CommandError, EXIT } from './exit.ts';
+import { CommandError } from './exit.ts';
 import { addUsage } from './help.ts';
 import { printJson, printLine } from './print.ts';
+import { onStopSignal } from './signals.ts';
 
 const FILLING = { name: 'migrate', statementTimeoutMs: 60_000 };
 
@@ -38,11 +39,13 @@ async function run(options: { json?: boolean; grant?: string[] }): Promise<void>
   const config = readConfig(databaseVariables);
   const database = databaseOf(config);
   const grants = (options.grant ?? []).map(grantOf);
-  // The schema engine's lock belongs to a session: behind a pooler it would never be released.
+  // The lock belongs to a session: a pooler that gives each transaction another one would keep it for ever.
   await refuseUnsuitable(database).catch((error: unknown) => {
     throw databaseError(error);
   });
-  const applied = await migrate(database.url, database);
+  const stopping = new AbortController();
+  const endSignals = onStopSignal(() => stopping.abort());
+  const applied = await migrate(database.url, { ...database, signal: stopping.signal }).finally(endSignals);
   for (const { part, role } of grants) {
     await grant(database, part, role).catch((error: unknown) => {
       throw new CommandError(`cannot grant the rights of ${part} to ${role}: ${describeFailure(error)}`, {
@@ -58,8 +61,6 @@ async function run(options: { json?: boolean; grant?: string[] }): Promise<void>
     for (const name of applied) printLine(`applied ${name}`);
     if (filled > 0) printLine(`${counted(filled, 'older dead letter')} can be searched and grouped now`);
   }
-  // The schema engine leaves a timer of 10 s behind that would keep the process alive.
-  process.exit(EXIT.done);
 }
 
 /** Throws ConfigError for anything but `part=role`. */

@@ -5,10 +5,14 @@ import { DatabaseUrlError, readDatabaseUrl } from './database-url.ts';
 /** PEM text: the trusted authorities, and the client's own certificate and key. */
 export type DatabaseTls = Pick<ConnectionOptions, 'ca' | 'cert' | 'key'>;
 
-export interface ConnectionSettings {
+/** Where a database is, and the certificates of the connection. */
+export interface DatabaseAddress {
   /** postgresql://user:password@host:5432/database */
   url: string;
   tls?: DatabaseTls | undefined;
+}
+
+export interface ConnectionSettings extends DatabaseAddress {
   /** As pg_stat_activity shows it. */
   applicationName: string;
   /** Milliseconds until a connection, new or from the pool, must be had. */

@@ -156,14 +156,15 @@ function describeKind({ kind, address, reason }: Cause): string {
 }
 
 /**
- * The adapter's error, which Prisma hands on in `meta` of its own; undefined for an error that is not the
- * database's.
+ * The adapter's error, which Prisma hands on in `meta` of its own, or one that the driver threw without them; undefined for an
+ * error that is not the database's.
  */
 function causeOf(error: unknown): Cause | undefined {
   const adapterError = field(field(error, 'meta'), 'driverAdapterError') ?? error;
   const cause = field(adapterError, 'cause');
   const kind = textField(cause, 'kind');
-  if (kind === '' || kind === 'GenericJs') return undefined;
+  if (kind === '') return causeOfDriver(error);
+  if (kind === 'GenericJs') return undefined;
   const address = [textField(cause, 'host'), field(cause, 'port')].filter((part) => part).join(':');
   return {
     sqlState: textField(cause, 'originalCode') || undefined,
@@ -172,6 +173,22 @@ function causeOf(error: unknown): Cause | undefined {
     address,
     reason: textField(cause, 'reason'),
   };
+}
+
+/** What pg throws: what the server said, or that no server was there. Of several addresses of one name the first counts. */
+function causeOfDriver(error: unknown): Cause | undefined {
+  const nothing = { message: '', address: '', reason: '' };
+  if (textField(error, 'severity') !== '')
+    return {
+      ...nothing,
+      kind: 'postgres',
+      sqlState: textField(error, 'code'),
+      message: textField(error, 'message'),
+    };
+  const tried = error instanceof AggregateError ? error.errors[0] : error;
+  if (textField(tried, 'syscall') !== 'connect') return undefined;
+  const address = [textField(tried, 'address'), field(tried, 'port')].filter((part) => part).join(':');
+  return { ...nothing, kind: 'DatabaseNotReachable', sqlState: undefined, address };
 }
 
 /** Function, file and line of our own code where an unexpected error arose: its message may quote a value. */

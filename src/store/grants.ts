@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { PACKAGE_ROOT } from '../package-root.ts';
+import type { DatabaseAddress } from './connection.ts';
 import { type Database, openDatabase } from './database.ts';
-import type { DatabaseAddress } from './schema-engine.ts';
 
 /** Parts of the system that have a database role of their own. */
 export const parts = ['worker', 'console', 'upkeep'] as const;

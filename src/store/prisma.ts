@@ -1,5 +1,5 @@
 /**
- * Opening, using and closing Prisma, with the workarounds that takes. Those of its schema engine are in schema-engine.ts.
+ * Opening, using and closing Prisma, with the workarounds that takes. Those of its schema engine are in dev/schema-engine.ts.
  * What each one is worth that is here for speed or memory: `npm run bench -- --only workarounds`;
  * what V8's flag is worth: docs/decisions/0010-bundled-program.md.
  */
@@ -20,9 +20,8 @@ export interface OpenPrisma {
   close: (timeoutMs: number) => Promise<void>;
 }
 
-// What Prisma has in WebAssembly runs briefly: its compiler of queries, which raw statements pass by, only reads the schema, and its
-// schema engine applies migrations. V8 would spend more time on optimizing them than they take. It has to be told before
-// they are compiled.
+// What Prisma has in WebAssembly runs briefly: its compiler of queries, which raw statements pass by, only reads the schema. V8
+// would spend more time on optimizing it than it takes. It has to be told before it is compiled.
 setFlagsFromString('--liftoff-only');
 
 /** Told how long somebody waited for a connection, new or from the pool, in milliseconds; also where none came in time. */

@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { PrismaPg } from '@prisma/adapter-pg';
 import type { SqlDriverAdapter } from '@prisma/driver-adapter-utils';
-import { type ConnectionSettings, connectionConfig } from './connection.ts';
+import { type ConnectionSettings, connectionConfig, type DatabaseAddress } from './connection.ts';
 import { describeFailure, sqlStateOf } from './failures.ts';
-import type { DatabaseAddress } from './schema-engine.ts';
 
 /** Calls would be lost or held some day with this database or the pooler in front of it. The message has one line per problem. */
 export class UnsuitableDatabaseError extends Error {}

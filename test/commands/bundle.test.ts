@@ -36,7 +36,6 @@ it('the bundle lacks only packages that load a file of their own, and one that n
     '@node-rs/argon2',
     '@prisma/client/runtime/query_compiler_small_bg.postgresql.mjs',
     '@prisma/client/runtime/query_compiler_small_bg.postgresql.wasm-base64.mjs',
-    '@prisma/schema-engine-wasm/schema_engine_bg',
     // Quoted in ajv's templates of code, which is never generated here.
     'ajv/dist/runtime/equal',
     'pg-native',

@@ -1,18 +1,17 @@
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Client } from 'pg';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { MigrationError, migrate, pendingMigrations, schemaDrift } from '../../src/store/migrate.ts';
+import { prismaFindings, schemaDrift } from '../../dev/schema-engine.ts';
+import { MigrationError, migrate, pendingMigrations } from '../../src/store/migrate.ts';
+import { ask, MigrationFolders } from '../support/migrating.ts';
 import { testServices } from '../support/stack.ts';
 
-const PRISMA = fileURLToPath(new URL('../../prisma/', import.meta.url));
 const INIT = '20261123000000_init';
 
 let services: Awaited<ReturnType<typeof testServices>>;
 let url: string;
-const folders: string[] = [];
+const folders = new MigrationFolders();
+const folderWith = (name: string, script: string) => folders.with(name, script);
+const query = (text: string) => ask(url, text);
 
 beforeEach(async () => {
   services = await testServices('migrate');
@@ -20,29 +19,9 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
+  folders.remove();
   await services.drop();
 });
-
-/** The project's migrations and one more. */
-function folderWith(name: string, script: string): string {
-  const folder = mkdtempSync(join(tmpdir(), 'cdr-ingest-migrations-'));
-  folders.push(folder);
-  cpSync(PRISMA, folder, { recursive: true });
-  mkdirSync(join(folder, 'migrations', name));
-  writeFileSync(join(folder, 'migrations', name, 'migration.sql'), script);
-  return folder;
-}
-
-async function query(text: string): Promise<Record<string, unknown>[]> {
-  const client = new Client({ connectionString: url });
-  await client.connect();
-  try {
-    return (await client.query(text)).rows;
-  } finally {
-    await client.end();
-  }
-}
 
 describe('migrate', () => {
   test('brings an empty database to the schema, and says what it applied', async () => {
@@ -55,6 +34,11 @@ describe('migrate', () => {
   test('leaves no difference between the database and schema.prisma', async () => {
     await migrate(url);
     expect(await schemaDrift(url)).toBe('');
+  });
+
+  test('keeps its history as Prisma does, which finds nothing pending, failed or edited', async () => {
+    await migrate(url);
+    expect(await prismaFindings(url)).toEqual({ applied: [], failed: [], edited: [], diverging: null });
   });
 
   test('applies nothing the second time', async () => {

@@ -4,15 +4,18 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { admittedValues, listChecks } from '../../dev/checks.ts';
 import { type Recorded, readRecording } from '../../dev/version/record.ts';
 import { openDatabase } from '../../src/store/database.ts';
+import { migrate } from '../../src/store/migrate.ts';
 import { readStoredCalls } from '../../src/store/persist/columns.ts';
 import { reconcile } from '../../src/store/reconcile.ts';
-import { type Migration, migrations } from '../support/migrations.ts';
+import { MigrationFolders } from '../support/migrating.ts';
+import { migrations } from '../support/migrations.ts';
 import { testServices } from '../support/stack.ts';
 
 const FIXTURE = new URL('../fixtures/version-before.jsonl', import.meta.url);
 
 let services: Awaited<ReturnType<typeof testServices>>;
 let client: Client;
+const folders = new MigrationFolders();
 
 beforeEach(async () => {
   services = await testServices('version-before');
@@ -21,6 +24,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
+  folders.remove();
   await client?.end();
   await services?.drop();
 });
@@ -28,7 +32,7 @@ afterEach(async () => {
 async function tables(): Promise<string[]> {
   const { rows } = await client.query<{ name: string }>(
     `select table_name as name from information_schema.tables where table_schema = 'public' and table_type = 'BASE TABLE'
-     order by 1`,
+     and table_name <> '_prisma_migrations' order by 1`,
   );
   return rows.map(({ name }) => name);
 }
@@ -71,11 +75,11 @@ describe('the version before', () => {
   it('goes on working on tables full of its rows, after the migrations that it lacks', async () => {
     const { migrations: recorded, statements } = readRecording(readFileSync(FIXTURE, 'utf8'));
     const turn = (number: number) => statements.filter((statement) => statement.turn === number);
-    const isKnown = ({ name }: Migration) => recorded.includes(name);
-    for (const { sql } of migrations.filter(isKnown)) await client.query(sql);
+    const known = folders.of(migrations.filter(({ name }) => recorded.includes(name)));
+    await migrate(services.databaseUrl, { folder: known });
     expect(await repeat(turn(1))).toEqual([]);
     expect(await emptyTables()).toEqual([]);
-    for (const { sql } of migrations.filter((one) => !isKnown(one))) await client.query(sql);
+    await migrate(services.databaseUrl);
     expect(await repeat(turn(2))).toEqual([]);
 
     // What it left behind is right for this version.
@@ -137,15 +141,15 @@ async function addRows(row: number): Promise<void> {
 
 describe('every migration', () => {
   it('can be applied to tables that are filled', async () => {
-    for (const [index, { name, sql }] of migrations.entries()) {
-      await client.query(sql).catch((error: unknown) => Promise.reject(new Error(`${name}: ${error}`)));
+    for (const [index, { name }] of migrations.entries()) {
+      await migrate(services.databaseUrl, { folder: folders.of(migrations.slice(0, index + 1)) });
       await addRows(index + 1);
       expect([name, await emptyTables()]).toEqual([name, []]);
     }
   });
 
   it('together leave CHECKs that admit what the lists of the code hold, and nothing else (npm run migration)', async () => {
-    for (const { sql } of migrations) await client.query(sql);
+    await migrate(services.databaseUrl);
     for (const check of listChecks) {
       const { table, column, values } = check;
       const admitted = await admittedValues(client, check);

@@ -3,10 +3,6 @@ ALTER TABLE "dead_letters" ADD COLUMN "waits_for" TEXT;
 
 -- From here on by hand: what Prisma's schema cannot say.
 
--- The few letters that wait, found without reading the others.
-CREATE INDEX "dead_letters_waiting_idx" ON "dead_letters" ((coalesce("waits_for", ''))) WHERE "waits_for" IS NOT NULL
-    AND "tried_at" IS NULL AND "status" = 'dead';
-
 -- Ends the statement that settles a batch when rows did not move although what their calls were charged on still
 -- holds: a trigger or row security is in the way, and only the calls of these rows must wait. Volatile (the default), so
 -- that no planner leaves a call of it out.

@@ -1,17 +1,19 @@
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
 import { PrismaPg } from '@prisma/adapter-pg';
 import {
   bindMigrationAwareSqlAdapterFactory,
   ColumnTypeEnum,
-  DriverAdapterError,
   type SqlDriverAdapter,
   type SqlMigrationAwareDriverAdapterFactory,
 } from '@prisma/driver-adapter-utils';
 import type { SchemaEngine } from '@prisma/schema-engine-wasm';
 import * as engineModule from '@prisma/schema-engine-wasm/schema_engine_bg';
-import type { DatabaseError } from 'pg';
-import { connectionConfig, type DatabaseTls } from './connection.ts';
+import { connectionConfig } from '../src/store/connection.ts';
+import { readMigrations } from '../src/store/migration/scripts.ts';
+
+const PRISMA_FOLDER = fileURLToPath(new URL('../prisma/', import.meta.url));
 
 type Pool = ReturnType<Awaited<ReturnType<PrismaPg['connect']>>['underlyingDriver']>;
 
@@ -31,12 +33,6 @@ const panics = {
   },
 };
 
-/** postgresql://… and the certificates of the connection. */
-export interface DatabaseAddress {
-  url: string;
-  tls?: DatabaseTls | undefined;
-}
-
 let loading: Promise<void> | undefined;
 
 /**
@@ -45,7 +41,7 @@ let loading: Promise<void> | undefined;
  * the engine throws.
  */
 export async function withSchemaEngine<Result>(
-  database: DatabaseAddress,
+  databaseUrl: string,
   schema: string,
   work: (engine: SchemaEngine) => Promise<Result>,
 ): Promise<Result> {
@@ -57,7 +53,7 @@ export async function withSchemaEngine<Result>(
     const engine = await engineModule.SchemaEngine.new(
       { datamodels: [['schema.prisma', schema]] },
       () => undefined,
-      bindMigrationAwareSqlAdapterFactory(adapterFactory(database, pools)),
+      bindMigrationAwareSqlAdapterFactory(adapterFactory(databaseUrl, pools)),
     );
     return await work(engine);
   } catch (error) {
@@ -78,20 +74,17 @@ async function load(): Promise<void> {
   if (typeof start === 'function') start();
 }
 
-/** A migration may take any time, but waits for a lock only a short while: everybody else queues behind it. */
-export function migrationConnection(database: DatabaseAddress) {
-  return connectionConfig({
-    ...database,
-    applicationName: 'cdr-ingest migrate',
-    connectTimeoutMs: 10_000,
-    poolSize: 2,
-    statementTimeoutMs: 0,
-    lockTimeoutMs: 30_000,
-  });
-}
-
-function adapterFactory(database: DatabaseAddress, pools: Pool[]): SqlMigrationAwareDriverAdapterFactory {
-  const factory = new PrismaPg(migrationConnection(database));
+function adapterFactory(url: string, pools: Pool[]): SqlMigrationAwareDriverAdapterFactory {
+  const factory = new PrismaPg(
+    connectionConfig({
+      url,
+      applicationName: 'cdr-ingest schema',
+      connectTimeoutMs: 10_000,
+      poolSize: 2,
+      statementTimeoutMs: 60_000,
+      lockTimeoutMs: 30_000,
+    }),
+  );
   return {
     provider: factory.provider,
     adapterName: factory.adapterName,
@@ -110,9 +103,7 @@ const CATALOG_CHAR = 18;
 const TEXT = 25;
 
 /**
- * The schema engine needs two things that the adapter, which was made for the query engine, lacks. It reads columns of the
- * type "char". And it runs a script whole, which PostgreSQL does as one transaction; the adapter would split it at every
- * semicolon, even within the body of a function.
+ * The schema engine reads columns of the type "char", which the adapter, made for the query engine, cannot.
  */
 function fitted(adapter: SqlDriverAdapter, pool: Pool): SqlDriverAdapter {
   const charColumns = new WeakMap<object, number[]>();
@@ -139,24 +130,58 @@ function fitted(adapter: SqlDriverAdapter, pool: Pool): SqlDriverAdapter {
         result.columnTypes[index] = ColumnTypeEnum.Character;
       return result;
     },
-    executeScript: async (script: string) => {
-      await query(script).catch((error: unknown) => {
-        throw new DriverAdapterError(scriptFailure(error));
-      });
-    },
   });
 }
 
-/** A failed script in the form that the engine reports and keeps in _prisma_migrations. */
-function scriptFailure(error: unknown) {
-  const { code, severity, message, hint } = error as Partial<DatabaseError>;
-  return {
-    kind: 'postgres' as const,
-    code: code ?? 'N/A',
-    severity: severity ?? 'ERROR',
-    message: message ?? String(error),
-    detail: undefined,
-    column: undefined,
-    hint,
+/** What `prisma migrate deploy` would apply, and what it finds wrong with the history of a database. */
+export async function prismaFindings(databaseUrl: string) {
+  const schema = await readFile(`${PRISMA_FOLDER}schema.prisma`, 'utf8');
+  const migrations = await readMigrations(PRISMA_FOLDER);
+  const migrationsList = {
+    baseDir: `${PRISMA_FOLDER}migrations`,
+    lockfile: {
+      path: 'migration_lock.toml',
+      content: await readFile(`${PRISMA_FOLDER}migrations/migration_lock.toml`, 'utf8'),
+    },
+    shadowDbInitScript: '',
+    migrationDirectories: migrations.map(({ name, sql }) => ({
+      path: name,
+      migrationFile: { path: 'migration.sql', content: { tag: 'ok' as const, value: sql } },
+    })),
   };
+  return await withSchemaEngine(databaseUrl, schema, async (engine) => {
+    const { appliedMigrationNames } = await engine.applyMigrations({ migrationsList, filters: EVERYTHING });
+    const found = await engine.diagnoseMigrationHistory({
+      migrationsList,
+      optInToShadowDatabase: false,
+      filters: EVERYTHING,
+    });
+    return {
+      applied: appliedMigrationNames,
+      failed: found.failedMigrationNames,
+      edited: found.editedMigrationNames,
+      diverging: found.history ?? null,
+    };
+  });
+}
+
+const EVERYTHING = { externalTables: [], externalEnums: [] };
+
+/**
+ * The SQL that would bring a database to schema.prisma; '' if nothing differs. Prisma compares tables, columns and indexes,
+ * not CHECKs, functions and storage settings. Throws what the database throws.
+ */
+export async function schemaDrift(databaseUrl: string): Promise<string> {
+  const schema = await readFile(`${PRISMA_FOLDER}schema.prisma`, 'utf8');
+  const files = [{ path: 'schema.prisma', content: schema }];
+  const { exitCode, stdout } = await withSchemaEngine(databaseUrl, schema, (engine) =>
+    engine.diff({
+      from: { tag: 'schemaDatasource', files, configDir: PRISMA_FOLDER },
+      to: { tag: 'schemaDatamodel', files },
+      script: true,
+      exitCode: true,
+      filters: EVERYTHING,
+    }),
+  );
+  return exitCode === 0 ? '' : (stdout ?? '');
 }
