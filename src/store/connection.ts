@@ -40,6 +40,8 @@ export function sessionSettings({ statementTimeoutMs, lockTimeoutMs }: Connectio
     TimeZone: 'GMT',
     DateStyle: 'ISO',
     lock_timeout: `${lockTimeoutMs}`,
+    // A trigger of cdrs looks there in place of versions that do not say so.
+    'cdr_ingest.knows_past_calls': 'on',
     ...(statementTimeoutMs > 0 && {
       statement_timeout: `${statementTimeoutMs}`,
       idle_in_transaction_session_timeout: `${statementTimeoutMs}`,

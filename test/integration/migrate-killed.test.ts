@@ -125,7 +125,7 @@ describe('migrate that is killed', () => {
     await query(`delete from _prisma_migrations where migration_name = '20261128101000_calls_by_day'`);
     const lines: string[] = [];
     const log = createLogger('warn', { write: (line: string) => lines.push(line) });
-    const waiting = untilMigrated({ url }, log, new AbortController().signal);
+    const waiting = untilMigrated({ url }, log, new AbortController().signal, () => undefined);
     await until(() => lines.some((line) => line.includes('the database is not migrated')));
     expect(await migrate(url)).toHaveLength(1);
     await waiting;
