@@ -6,18 +6,13 @@ import { promtool } from '../../dev/stack/prometheus.ts';
 import { codes, parkedReasons } from '../../src/domain/outcome.ts';
 import { isReason } from '../../src/domain/record.ts';
 import { only, read, written } from './manifests.ts';
-import { alerts, exported, groups, metricsOf, panels } from './queries.ts';
+import { alerts, dashboard, exported, groups, metricsOf, panels } from './queries.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'cdr-ingest-rules-'));
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
-/** What others export: RabbitMQ's prometheus plugin, page by page of its documentation, the kubelet, Prometheus itself. */
-const FOREIGN = [
-  'rabbitmq_detailed_queue_messages_ready',
-  'up',
-  'kubelet_volume_stats_available_bytes',
-  'kubelet_volume_stats_capacity_bytes',
-];
+/** What others export: the kubelet, and Prometheus itself. */
+const FOREIGN = ['up', 'kubelet_volume_stats_available_bytes', 'kubelet_volume_stats_capacity_bytes'];
 
 /** The names in a query that neither a worker exports nor one of those. */
 async function unknownIn(expr: string): Promise<string[]> {
@@ -291,10 +286,10 @@ describe('the alerts', () => {
     },
     {
       what: 'a dead letter waits for more than a week',
-      series: { 'cdr_ingest_oldest_open_dead_letter_seconds{pod="p"}': '604000+60x100' },
+      series: { 'cdr_ingest_oldest_open_dead_letter_seconds{reason="rejected",pod="p"}': '604000+60x100' },
       silentAt: '5m',
       firingAt: '90m',
-      fires: { CdrIngestDeadLettersOld: [{ $value: '7d 1h 16m 40s' }] },
+      fires: { CdrIngestDeadLettersOld: [{ reason: 'rejected', $value: '7d 1h 16m 40s' }] },
     },
     {
       what: 'a call is on no invoice for more than a week',
@@ -304,14 +299,17 @@ describe('the alerts', () => {
       fires: { CdrIngestUninvoiced: [{ $value: '7d 1h 16m 40s' }] },
     },
     {
-      what: 'messages wait in cdrs.dead',
+      what: 'messages wait in cdrs.dead, or many in cdrs.create',
       series: {
-        'rabbitmq_detailed_queue_messages_ready{queue="cdrs.dead",pod="r"}': '0x5 500x95',
-        'rabbitmq_detailed_queue_messages_ready{queue="cdrs.create",pod="r"}': '5000x100',
+        'cdr_ingest_queue_messages{queue="cdrs.dead",pod="r"}': '0x5 500x95',
+        'cdr_ingest_queue_messages{queue="cdrs.create",pod="r"}': '0x5 20000x95',
       },
       silentAt: '5m',
       firingAt: '20m',
-      fires: { CdrIngestDeadQueue: [{ queue: 'cdrs.dead', $value: '500' }] },
+      fires: {
+        CdrIngestDeadQueue: [{ queue: 'cdrs.dead', $value: '500' }],
+        CdrIngestBacklog: [{ $value: '20000' }],
+      },
     },
     {
       what: 'a disk of the database or the broker fills',
@@ -376,9 +374,23 @@ describe('the dashboard', () => {
     for (const { expr } of targets) expect(await unknownIn(expr)).toEqual([]);
   });
 
+  it('answers four questions, each with a few panels', () => {
+    const rows = dashboard
+      .map(({ type }, index) => (type === 'row' ? index : -1))
+      .filter((index) => index >= 0);
+    expect(rows.map((index) => dashboard[index]?.title)).toEqual([
+      'Is it working?',
+      'Is it late?',
+      'What is refused?',
+      'What does it need?',
+    ]);
+    const sizes = [...rows, dashboard.length].slice(1).map((end, place) => end - (rows[place] ?? 0) - 1);
+    expect(sizes.filter((size) => size < 3 || size > 5)).toEqual([]);
+  });
+
   it('gives each panel a unique number and title', () => {
-    expect(new Set(panels.map(({ id }) => id)).size).toBe(panels.length);
-    expect(new Set(panels.map(({ title }) => title)).size).toBe(panels.length);
+    expect(new Set(dashboard.map(({ id }) => id)).size).toBe(dashboard.length);
+    expect(new Set(dashboard.map(({ title }) => title)).size).toBe(dashboard.length);
   });
 });
 

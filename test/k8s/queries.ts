@@ -23,24 +23,27 @@ const rulesSchema = z.looseObject({
     groups: z.array(z.strictObject({ name: z.string(), rules: z.array(ruleSchema) })),
   }),
 });
+const rowSchema = z.looseObject({ type: z.literal('row'), id: z.number(), title: z.string() });
+const panelSchema = z.looseObject({
+  type: z.literal('timeseries'),
+  id: z.number(),
+  title: z.string(),
+  fieldConfig: z.looseObject({ defaults: z.looseObject({ unit: z.string() }) }),
+  targets: z.array(z.strictObject({ refId: z.string(), expr: z.string(), legendFormat: z.string() })),
+});
 const dashboardSchema = z.looseObject({
-  panels: z.array(
-    z.looseObject({
-      id: z.number(),
-      title: z.string(),
-      fieldConfig: z.looseObject({ defaults: z.looseObject({ unit: z.string() }) }),
-      targets: z.array(z.strictObject({ refId: z.string(), expr: z.string(), legendFormat: z.string() })),
-    }),
-  ),
+  panels: z.array(z.discriminatedUnion('type', [rowSchema, panelSchema])),
 });
 
 /** The groups of alert rules, as Prometheus itself takes them in a file. */
 export const groups = rulesSchema.parse(only(written(), 'PrometheusRule', 'cdr-ingest')).spec.groups;
 export const alerts = groups.flatMap((group) => group.rules);
 
-export const panels = dashboardSchema.parse(
+/** Rows, each a question, and the panels that answer it after it. */
+export const dashboard = dashboardSchema.parse(
   JSON.parse(readFileSync(new URL('../../k8s/overlays/production/dashboard.json', import.meta.url), 'utf8')),
 ).panels;
+export const panels = dashboard.filter((panel) => panel.type === 'timeseries');
 
 /** A query of the dashboard with what Grafana puts in place of its variables. */
 export function filledIn(expr: string, rateInterval: string): string {

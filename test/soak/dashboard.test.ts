@@ -4,10 +4,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type PrometheusServer, type Series, startPrometheus } from '../../dev/stack/prometheus.ts';
 import { type PostgresServer, startPostgres } from '../../dev/stack.ts';
-import { filledIn, panels } from '../k8s/queries.ts';
+import { dashboard, filledIn, panels } from '../k8s/queries.ts';
 import { outsider } from '../support/broker.ts';
 import { openSite, type Site } from '../support/faults.ts';
-import { drawPanels } from '../support/picture.ts';
+import { drawDashboard } from '../support/picture.ts';
 
 const SEED = 4711;
 const PHASE_MS = 40_000;
@@ -71,7 +71,14 @@ it('the dashboard shows load, refusals and a database outage', async () => {
   const { messages } = site.calls;
   mkdirSync(dirname(PICTURE), { recursive: true });
   const caption = `Two workers, ${messages} messages, PostgreSQL killed for ${OUTAGE_MS / 1000} s: what Prometheus answers to the dashboard`;
-  writeFileSync(PICTURE, drawPanels(data, caption));
+  const rows = dashboard.flatMap(({ type, title }, index) => {
+    if (type !== 'row') return [];
+    const rest = dashboard.slice(index + 1);
+    const end = rest.findIndex((panel) => panel.type === 'row');
+    const titles = new Set((end < 0 ? rest : rest.slice(0, end)).map((panel) => panel.title));
+    return [{ question: title, panels: data.filter((panel) => titles.has(panel.title)) }];
+  });
+  writeFileSync(PICTURE, drawDashboard(rows, caption));
 });
 
 /** Grafana's way: `{{label}}` stands for the label's value. */

@@ -7,20 +7,34 @@ export interface PanelData {
   series: { legend: string; values: Series['values'] }[];
 }
 
-const [WIDTH, HEIGHT, COLUMNS, GAP] = [420, 210, 3, 12];
+/** A question, and the panels that answer it. */
+export interface RowData {
+  question: string;
+  panels: readonly PanelData[];
+}
+
+const [WIDTH, HEIGHT, COLUMNS, GAP] = [330, 200, 4, 12];
+/** Room for the caption, and for each question above its panels. */
+const HEADING = 28;
 const PLOT = { left: 52, top: 34, right: 12, bottom: 56 };
 /** Names in one line of a legend. */
 const ABREAST = 4;
 const COLOURS = ['#2f6fb3', '#d0642b', '#3a8f4d', '#8a56a8', '#b3922f', '#c23b5a', '#4a4a4a'];
 
-/** Draws panels as one SVG, time from left to right in seconds since the beginning. */
-export function drawPanels(panels: readonly PanelData[], caption: string): string {
-  const rows = Math.ceil(panels.length / COLUMNS);
-  const [width, height] = [COLUMNS * (WIDTH + GAP) + GAP, rows * (HEIGHT + GAP) + GAP + 24];
-  const drawn = panels.map((panel, index) => {
-    const [x, y] = [index % COLUMNS, Math.floor(index / COLUMNS)];
-    return `<g transform="translate(${GAP + x * (WIDTH + GAP)} ${GAP + 24 + y * (HEIGHT + GAP)})">${draw(panel)}</g>`;
+/** Draws a dashboard as one SVG, time from left to right in seconds since the beginning. */
+export function drawDashboard(rows: readonly RowData[], caption: string): string {
+  let height = HEADING + GAP;
+  const drawn = rows.flatMap(({ question, panels }) => {
+    const top = height + HEADING;
+    height = top + Math.ceil(panels.length / COLUMNS) * (HEIGHT + GAP);
+    const heading = `<text x="${GAP}" y="${top - GAP}" font-size="15" font-weight="bold">${escaped(question)}</text>`;
+    const places = panels.map((panel, index) => {
+      const [x, y] = [index % COLUMNS, Math.floor(index / COLUMNS)];
+      return `<g transform="translate(${GAP + x * (WIDTH + GAP)} ${top + y * (HEIGHT + GAP)})">${draw(panel)}</g>`;
+    });
+    return [heading, ...places];
   });
+  const width = COLUMNS * (WIDTH + GAP) + GAP;
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="11">
 <title>${escaped(caption)}</title>
 <rect width="${width}" height="${height}" fill="#f4f4f2"/>
