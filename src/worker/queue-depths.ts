@@ -19,6 +19,7 @@ export interface WatchedQueue {
 export function watchDepths(
   connection: SupervisedConnection,
   queues: readonly WatchedQueue[],
+  everyMs?: number,
 ): () => Promise<void> {
   let live: BrokerConnection | null = null;
   const forget = () => {
@@ -29,6 +30,7 @@ export function watchDepths(
     (depths) => {
       for (const [{ show }, ready] of pairs(queues, depths)) show(live === null ? null : ready);
     },
+    { everyMs },
   );
   const detach = connection.attach({
     onUp: (fresh) => {

@@ -11,7 +11,7 @@ export interface Watch {
 }
 
 export interface WatchOptions {
-  everyMs?: number;
+  everyMs?: number | undefined;
   /** After each reading, as a multiple of the time that it took: so much is left for others. */
   rest?: number;
   onFailure?: (error: unknown) => void;
@@ -24,7 +24,7 @@ export interface WatchOptions {
 export function watch<State>(
   read: () => Promise<State>,
   show: (state: State) => void,
-  { everyMs = EVERY_MS, rest = 0, onFailure }: WatchOptions = {},
+  { everyMs = EVERY_MS, rest = 0, onFailure = () => undefined }: WatchOptions = {},
 ): Watch {
   let reading: Promise<void> | undefined;
   let restsUntil = 0;

@@ -16,6 +16,26 @@ describe('the ack ledger', () => {
     expect([ledger.inFlight, ledger.inFlightBytes]).toEqual([40, 400]);
   });
 
+  it('knows since when the oldest delivery in flight is there, whatever is done before it', () => {
+    let now = 0;
+    const ledger = createAckLedger(10, () => now);
+    expect(ledger.oldestSince).toBeNull();
+    for (const [tag, at] of [
+      [1, 100],
+      [2, 250],
+      [3, 300],
+    ] as const) {
+      now = at;
+      ledger.delivered(tag, 10);
+    }
+    ledger.done(2);
+    expect(ledger.oldestSince).toBe(100);
+    ledger.done(1);
+    expect(ledger.oldestSince).toBe(300);
+    ledger.done(3);
+    expect(ledger.oldestSince).toBeNull();
+  });
+
   it('acknowledges one by one what is done above a delivery in flight, and never that one', () => {
     const ledger = ledgerOf(6);
     for (const tag of [1, 2, 4, 6]) ledger.done(tag);

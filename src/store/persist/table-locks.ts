@@ -28,15 +28,16 @@ interface LockedTable extends Session {
 }
 
 /**
- * Who has locked a table that batches write, or waits to lock it with everybody else behind: DDL such as `create index`, or
- * `lock table`. Reads catalogs only, so that it waits for none of these locks itself.
+ * Who has locked a table that all calls need, or waits to lock it with everybody else behind: DDL such as `create index`, or
+ * `lock table`. Reads catalogs only, so that it waits for none of these locks itself. Tables that only refused messages or
+ * corrections need are not among these: calls go on beside them.
  */
 const LOCKED = statement(
   'persist.locked-tables',
   `
 select relation.name, k.pid, a.application_name as application,
   to_char(a.xact_start at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as since, k.granted as "isGranted"
-from unnest('{customers,invoices,cdrs,corrections,dead_letters,dead_letter_keys,dead_letter_events}'::text[]) as relation (name)
+from unnest('{customers,invoices,cdrs}'::text[]) as relation (name)
 join pg_locks k on k.locktype = 'relation' and k.relation = to_regclass(relation.name)
 left join pg_stat_activity a on a.pid = k.pid
 where k.database = (select oid from pg_database where datname = current_database())
