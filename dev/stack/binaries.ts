@@ -20,6 +20,8 @@ export interface Search {
 
 const OLDEST_POSTGRES = 15;
 const OLDEST_RABBIT = [3, 10] as const;
+const POSTGRES_BASE = 'usr/lib/postgresql';
+const RABBIT_BASE = 'usr/lib/rabbitmq/lib';
 const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 const ELSEWHERE = 'Start Docker, or set DATABASE_URL and AMQP_URL to servers that exist.';
@@ -32,7 +34,7 @@ export async function postgresBinaries(progress: Progress, search: Search = {}):
   if (installed) return { bin: installed, env: baseEnv() };
   const tree = await unpackedPackages('postgresql', ['postgresql'], progress, env);
   const bin = newestPostgres(tree);
-  if (!bin) throw new Error(`The distribution's PostgreSQL is older than ${OLDEST_POSTGRES}. ${ELSEWHERE}`);
+  if (!bin) throw unusable('PostgreSQL', tree, postgresIn(tree), String(OLDEST_POSTGRES));
   requireAccess(tree);
   return { bin, env: { ...baseEnv(), ...libraries(tree) } };
 }
@@ -45,8 +47,7 @@ export async function rabbitBinaries(progress: Progress, search: Search = {}): P
   if (installed) return { bin: installed, env: baseEnv() };
   const tree = await unpackedPackages('rabbitmq', ['rabbitmq-server'], progress, env);
   const bin = newestRabbit(tree);
-  if (!bin)
-    throw new Error(`The distribution's RabbitMQ is older than ${OLDEST_RABBIT.join('.')}. ${ELSEWHERE}`);
+  if (!bin) throw unusable('RabbitMQ', tree, rabbitIn(tree), OLDEST_RABBIT.join('.'));
   requireAccess(tree);
   const path = [join(tree, 'usr/lib/erlang/bin'), SYSTEM_PATH].join(delimiter);
   return { bin, env: { ...baseEnv(), ...libraries(tree), PATH: path } };
@@ -66,15 +67,27 @@ export function libraries(tree: string): Record<string, string> {
   return directories.length > 0 ? { LD_LIBRARY_PATH: directories.join(delimiter) } : {};
 }
 
+/** Versions that are installed below a directory, whatever their age. */
+function postgresIn(root: string): string[] {
+  const base = join(root, POSTGRES_BASE);
+  return listed(base).filter((version) => existsSync(join(base, version, 'bin/postgres')));
+}
+
 function newestPostgres(root: string): string | undefined {
-  const base = join(root, 'usr/lib/postgresql');
-  if (!existsSync(base)) return undefined;
-  const [newest] = readdirSync(base)
-    .filter(
-      (version) => Number(version) >= OLDEST_POSTGRES && existsSync(join(base, version, 'bin/postgres')),
-    )
-    .sort((a, b) => Number(b) - Number(a));
-  return newest === undefined ? undefined : join(base, newest, 'bin');
+  const bins = postgresIn(root)
+    .filter((version) => Number(version) >= OLDEST_POSTGRES)
+    .sort((a, b) => Number(b) - Number(a))
+    .map((version) => join(root, POSTGRES_BASE, version, 'bin'));
+  return bins.find(canTraverse);
+}
+
+/** What is in a directory; nothing where it does not exist or may not be read. */
+function listed(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch {
+    return [];
+  }
 }
 
 function postgresOnPath(env: NodeJS.ProcessEnv): string | undefined {
@@ -86,15 +99,31 @@ function postgresOnPath(env: NodeJS.ProcessEnv): string | undefined {
   return undefined;
 }
 
+function rabbitIn(root: string): string[] {
+  return listed(join(root, RABBIT_BASE)).flatMap((entry) => {
+    const [, version] = /^rabbitmq_server-(\d.*)$/.exec(entry) ?? [];
+    return version === undefined ? [] : [version];
+  });
+}
+
 function newestRabbit(root: string): string | undefined {
-  const base = join(root, 'usr/lib/rabbitmq/lib');
-  if (!existsSync(base)) return undefined;
-  for (const entry of readdirSync(base).sort().reverse()) {
-    const [, major, minor] = /^rabbitmq_server-(\d+)\.(\d+)/.exec(entry) ?? [];
-    const older = Number(major) < OLDEST_RABBIT[0] || (major === '3' && Number(minor) < OLDEST_RABBIT[1]);
-    if (major !== undefined && !older) return join(base, entry, 'sbin');
-  }
-  return undefined;
+  const found = rabbitIn(root)
+    .sort()
+    .reverse()
+    .find((version) => {
+      const [major = 0, minor = 0] = version.split('.').map(Number);
+      return major > OLDEST_RABBIT[0] || (major === OLDEST_RABBIT[0] && minor >= OLDEST_RABBIT[1]);
+    });
+  return found === undefined ? undefined : join(root, RABBIT_BASE, `rabbitmq_server-${found}`, 'sbin');
+}
+
+/** What the distribution's packages brought is none of this server, or an old one. */
+function unusable(server: string, tree: string, versions: readonly string[], oldest: string): Error {
+  const found =
+    versions.length === 0
+      ? `${tree} has no programs of ${server}: remove it, and it is unpacked anew.`
+      : `The distribution's ${server} is ${versions.join(', ')}, expected ${oldest} or later.`;
+  return new Error(`${found} ${ELSEWHERE}`);
 }
 
 function requireLinux(server: string): void {

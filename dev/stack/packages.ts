@@ -8,6 +8,8 @@ import { identify, isRunning } from './process.ts';
 import type { Progress } from './types.ts';
 
 const run = promisify(execFile);
+/** What dpkg knows to be installed. */
+const INSTALLED = '/var/lib/dpkg/status';
 const MAX_OUTPUT = 64 * 1024 * 1024;
 
 // Dependencies that are only needed by installed services, by PostgreSQL's JIT compiler (24 MB, switched off) and by
@@ -62,6 +64,7 @@ async function download(
   const settings = [
     `Dir::State::Lists=${join(work, 'lists')}`,
     `Dir::Cache=${join(work, 'cache')}`,
+    ...hidden(work, packages),
     'Debug::NoLocking=true',
     'APT::Sandbox::User=root',
     'Acquire::Retries=2',
@@ -79,6 +82,23 @@ async function download(
     throw update instanceof Error ? update : error;
   }
   return readdirSync(files).map((file) => join(files, file));
+}
+
+/**
+ * The setting by which apt does not know of wanted packages that are installed: it would leave them out, and it was their
+ * programs that could not be found or used.
+ */
+function hidden(work: string, packages: readonly string[]): string[] {
+  if (!existsSync(INSTALLED)) return [];
+  const isWanted = (stanza: string) => {
+    const [, name = ''] = /^Package: (.*)$/m.exec(stanza) ?? [];
+    return packages.some((wanted) => name === wanted || name.startsWith(`${wanted}-`));
+  };
+  const others = readFileSync(INSTALLED, 'utf8')
+    .split('\n\n')
+    .filter((stanza) => !isWanted(stanza));
+  writeFileSync(join(work, 'status'), others.join('\n\n'));
+  return [`Dir::State::status=${join(work, 'status')}`];
 }
 
 /** Names from the plan of `apt-get -s install`: `Inst name (version …)`, or `Inst name [present] (version …)`. */

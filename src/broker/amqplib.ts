@@ -1,6 +1,8 @@
 // Workarounds for amqplib. Some use its private parts, so package.json pins the version. What protects its decoder from
 // hostile messages is in decoding/.
+import type { X509Certificate } from 'node:crypto';
 import { Duplex } from 'node:stream';
+import { TLSSocket } from 'node:tls';
 import type { Channel, ChannelModel } from 'amqplib';
 import type { OutgoingProperties } from './confirm-window.ts';
 import { ContentHeader, FRAME_HEADER_BYTES, HEADER } from './decoding/content-header.ts';
@@ -16,6 +18,12 @@ export function destroySocket(model: ChannelModel, reason: string): void {
 function socketOf(model: ChannelModel): Duplex | null {
   const stream: unknown = Reflect.get(model.connection, 'stream');
   return stream instanceof Duplex ? stream : null;
+}
+
+/** The broker's certificate; undefined without TLS. */
+export function certificateOf(model: ChannelModel): X509Certificate | undefined {
+  const socket = socketOf(model);
+  return socket instanceof TLSSocket ? socket.getPeerX509Certificate() : undefined;
 }
 
 /**

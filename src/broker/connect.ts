@@ -1,7 +1,8 @@
+import type { X509Certificate } from 'node:crypto';
 import type { ConnectionOptions } from 'node:tls';
 import { type Channel, type ChannelModel, type ConfirmChannel, connect, credentials } from 'amqplib';
 import { within } from '../retry.ts';
-import { corkWrites, destroySocket } from './amqplib.ts';
+import { certificateOf, corkWrites, destroySocket } from './amqplib.ts';
 import { type GuardedReading, guardDecoding } from './decoding/guarded-decoding.ts';
 import { describeError } from './log.ts';
 
@@ -24,6 +25,8 @@ export interface BrokerConnection {
   /** Its URL without the password. */
   readonly broker: string;
   readonly serverVersion: string;
+  /** That of the broker; undefined without TLS. */
+  readonly certificate: X509Certificate | undefined;
   /** The broker's reason while a memory or disk alarm blocks publishing, else null. */
   readonly blocked: string | null;
   /** Resolves with the reason when the connection is gone. Never rejects. */
@@ -199,6 +202,7 @@ function watch(model: ChannelModel, broker: string, rpcTimeoutMs: number): Broke
   return {
     broker,
     serverVersion: model.connection.serverProperties.version,
+    certificate: certificateOf(model),
     get blocked() {
       return blocked;
     },

@@ -18,7 +18,7 @@ const COMMANDS: Record<string, () => Promise<Register>> = {
   console: async () => (await import('./console.ts')).registerConsole,
   reconcile: async () => (await import('./reconcile.ts')).registerReconcile,
   prune: async () => (await import('./prune.ts')).registerPrune,
-  doctor: async () => (await import('./doctor.ts')).registerDoctor,
+  doctor: async () => (await import('./doctor/index.ts')).registerDoctor,
   schema: async () => (await import('./schema.ts')).registerSchema,
 };
 

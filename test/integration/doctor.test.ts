@@ -1,21 +1,28 @@
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { Client } from 'pg';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { managementRequest } from '../../dev/stack/ready.ts';
 import type { Isolated } from '../../dev/stack.ts';
 import { openConnection } from '../../src/broker/connect.ts';
 import { billedHealth } from '../../src/broker/health/billed.ts';
+import { readManaged } from '../../src/broker/health/managed.ts';
 import { openManagement } from '../../src/broker/health/management.ts';
+import { policiesHealth } from '../../src/broker/health/policies.ts';
 import { readRouting } from '../../src/broker/health/routing.ts';
+import { defaultNames } from '../../src/broker/topology.ts';
+import { migrate } from '../../src/store/migrate.ts';
 import { type Outsider, outsider, until } from '../support/broker.ts';
 import { brokerUser, documentedPermissions } from '../support/broker-users.ts';
+import { runInProcess } from '../support/in-process.ts';
 import { testServices, testStack } from '../support/stack.ts';
-import { startProcess } from '../support/worker.ts';
 
 interface Check {
   check: string;
-  state: 'ok' | 'failed' | 'unknown';
+  state: 'ok' | 'warning' | 'failed' | 'unknown';
   detail: string;
 }
 
@@ -58,13 +65,13 @@ const environment = () => ({
 });
 
 async function run(args: string[], changed: Record<string, string> = {}) {
-  const command = await startProcess(args, { ...environment(), ...changed });
-  return { code: await command.ended, output: command.output() };
+  const { code, stdout, stderr } = await runInProcess(args, { ...environment(), ...changed });
+  return { code, output: `${stdout}${stderr}` };
 }
 
 /** The checks that are not `ok`, and the exit code. */
-async function examine(changed: Record<string, string> = {}) {
-  const { code, output } = await run(['doctor', '--json'], changed);
+async function examine(changed: Record<string, string> = {}, ...options: string[]) {
+  const { code, output } = await run(['doctor', '--json', ...options], changed);
   const checks = JSON.parse(output) as Check[];
   const of = (name: string) => checks.find(({ check }) => check === name);
   return {
@@ -93,33 +100,48 @@ describe('doctor', () => {
     expect(of('topology')?.detail).toContain('queue "cdrs.create" does not exist');
   });
 
-  it('finds nothing wrong after migrate and topology: one line each, code 0', async () => {
-    expect(await run(['migrate'])).toMatchObject({ code: 0 });
+  it('finds nothing wrong after migrate and topology: one line each, code 0, and 1 with --strict for what is only a warning', async () => {
+    await migrate(services.databaseUrl);
     expect(await run(['topology'])).toMatchObject({ code: 0 });
     const { code, output } = await run(['doctor']);
     expect({ code, output }).toMatchObject({ code: 0 });
     const lines = output.trimEnd().split('\n');
     const names = [
-      'broker',
-      'nodes',
-      'topology',
-      'permissions',
-      'bindings',
-      'policies',
-      'quorum',
-      'lag',
-      'lag',
-      'database',
-      'session',
-      'schema',
-      'clock',
-      'billing',
+      ...[
+        'broker',
+        'nodes',
+        'alarms',
+        'topology',
+        'permissions',
+        'bindings',
+        'policies',
+        'quorum',
+        'lag',
+        'lag',
+      ],
+      ...[
+        'database',
+        'session',
+        'clock',
+        'replication',
+        'sessions',
+        'schema',
+        'rights',
+        'tables',
+        'users',
+        'billing',
+      ],
     ];
-    expect(lines.map((line) => line.split(/ +/).slice(0, 2))).toEqual(names.map((name) => ['ok', name]));
+    // Nobody takes calls yet, and nobody may send any.
+    const early = ['lag', 'users'];
+    expect(lines.map((line) => line.split(/ +/).slice(0, 2))).toEqual(
+      names.map((name) => [early.includes(name) ? 'warning' : 'ok', name]),
+    );
     expect(output).toContain('cdrs.create: 0 waiting, 0 consumers: no worker is running');
     expect(output).toContain('1 member of each queue online, 1 node (cannot survive a node failure');
     expect(output).not.toContain(new URL(services.databaseUrl).password);
     expect(output).not.toContain(new URL(services.amqpUrl).password);
+    expect(await run(['doctor', '--strict'])).toMatchObject({ code: 1 });
   });
 
   it('finds what would keep calls off invoices or have them refused in the tables of the billing system', async () => {
@@ -127,17 +149,21 @@ describe('doctor', () => {
       `insert into invoices (id, customer, currency, period_start, period_end, status)
          values (1, 1, 'USD', now(), now(), 'draft'), (2, 1, 'USD', now(), now(), 'paid')`,
       `insert into currencies (code, rate) values ('EUR', 0.9)`,
+      `insert into customers (id, currency) values (3, 'USD'), (4, 'EUY')`,
       `insert into taxes (id, name, currency) values (1, 'a', 'EUR'), (2, 'b', 'EUX'), (3, 'c', null), (4, 'd', 'USD')`,
     );
     const { code, failed, of } = await examine();
     expect({ code, failed }).toEqual({ code: 1, failed: ['billing'] });
     expect(of('billing')?.detail).toBe(
-      'no invoice has the status open (OPEN_INVOICE_STATUSES): no call goes on one; ' +
-        'calls with these taxes are refused, because the currency has no exchange rate: 2',
+      'no invoice has the status open (OPEN_INVOICE_STATUSES), there are: draft, paid: no call goes on one; ' +
+        'calls with these taxes are refused, because the currency has no exchange rate: 2; ' +
+        'calls of these customers are refused, because the currency has no exchange rate: 4',
     );
     const draft = await examine({ OPEN_INVOICE_STATUSES: 'open,draft' });
     expect(draft.of('billing')?.detail).toMatch(/^calls with these taxes/);
-    await onDatabase('delete from invoices', 'delete from taxes', 'delete from currencies');
+    await onDatabase(
+      ...['invoices', 'taxes', 'customers', 'currencies'].map((table) => `delete from ${table}`),
+    );
   });
 
   it('finds a binding that is gone, which AMQP cannot see', async () => {
@@ -252,23 +278,67 @@ describe('doctor', () => {
   });
 
   it('finds a clock that is off', async () => {
-    const late = `data:text/javascript,${encodeURIComponent('const now=Date.now;Date.now=()=>now()-60000')}`;
-    const { code, failed, of } = await examine({ NODE_OPTIONS: `--import=${late}` });
+    const now = Date.now;
+    const clock = vi.spyOn(Date, 'now').mockImplementation(() => now() - 60_000);
+    const { code, failed, of } = await examine();
+    clock.mockRestore();
     expect({ code, failed }).toEqual({ code: 1, failed: ['clock'] });
     expect(of('clock')?.detail).toMatch(/^the database's clock is (59|60)\d{3} ms ahead of this one/);
   });
 
-  it('says where there is no management API, or none for this user, and fails nothing for it', async () => {
+  it('says of what only the management API knows that it was skipped, why, and what to set; with --strict that fails', async () => {
+    const remedy =
+      '; set AMQP_MANAGEMENT_URL to where it can be reached, with a user that has the tag "monitoring"';
     const nowhere = await examine({ AMQP_MANAGEMENT_URL: 'http://127.0.0.1:9' });
     expect(nowhere.code).toBe(0);
-    for (const name of ['nodes', 'bindings', 'policies', 'quorum'])
-      expect(nowhere.of(name)).toMatchObject({ state: 'unknown', detail: /^no management API: http:/ });
-    const { origin, host } = new URL(managementUrl);
-    const stranger = await examine({ AMQP_MANAGEMENT_URL: `http://nobody:secret-word@${host}` });
-    expect(stranger.code).toBe(0);
-    expect(stranger.of('policies')?.detail).toBe(
-      `no management API: ${origin}: this user may not see it (give it the tag "monitoring")`,
+    for (const name of ['nodes', 'bindings', 'policies', 'quorum']) {
+      expect(nowhere.of(name)?.state).toBe('unknown');
+      expect(nowhere.of(name)?.detail).toMatch(/^skipped: no management API: http:\/\/127\.0\.0\.1:9: /);
+      expect(nowhere.of(name)?.detail).toContain(remedy);
+    }
+    expect(nowhere.of('alarms')?.state).toBe('ok');
+    const user = await brokerUser(services.amqpUrl, LEAST);
+    const blind = await examine({ AMQP_URL: user.amqpUrl, AMQP_MANAGEMENT_URL: 'http://127.0.0.1:9' });
+    await user.drop();
+    expect(blind.of('topology')).toMatchObject({ state: 'unknown' });
+    expect(blind.of('topology')?.detail).toMatch(
+      /exist; skipped: their arguments, .* may not check; no management API/,
     );
+    const { origin, host } = new URL(managementUrl);
+    const stranger = { AMQP_MANAGEMENT_URL: `http://nobody:secret-word@${host}` };
+    const { code, of } = await examine(stranger);
+    expect(code).toBe(0);
+    expect(of('policies')?.detail).toBe(
+      `skipped: no management API: ${origin}: this user may not see it (give it the tag "monitoring")${remedy}`,
+    );
+    expect((await examine(stranger, '--strict')).code).toBe(1);
+  });
+
+  it.each(['{}', '[{"name":1}]', 'null', '"sign in"'])(
+    'takes the answer %s of something that is not RabbitMQ for no answer',
+    async (body) => {
+      const server = createServer((_, response) => response.end(body)).listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const { port } = server.address() as AddressInfo;
+      const { code, of } = await examine({ AMQP_MANAGEMENT_URL: `http://127.0.0.1:${port}` });
+      server.close();
+      expect({ code, state: of('policies')?.state }).toEqual({ code: 0, state: 'unknown' });
+      expect(of('bindings')?.state).toBe('unknown');
+      expect(of('quorum')?.state).toBe('unknown');
+    },
+  );
+
+  it('says how many calls wait, and that nobody knows for how long without the management API', async () => {
+    await other.fill('cdrs.create', 1002);
+    await other.apart(async (channel) => {
+      // Takes one, so that somebody consumes and a thousand wait.
+      await channel.prefetch(1);
+      await channel.consume('cdrs.create', () => {});
+      const { code, of } = await examine({ AMQP_MANAGEMENT_URL: 'http://127.0.0.1:9' });
+      expect({ code, state: of('lag')?.state }).toEqual({ code: 0, state: 'unknown' });
+    });
+    await until(async () => (await other.depth('cdrs.create')) === 1002);
+    await other.channel.purgeQueue('cdrs.create');
   });
 
   it('goes on with the rest when a server cannot be reached', async () => {
@@ -325,30 +395,55 @@ describe('doctor', () => {
     expect(await other.depth('cdrs.results')).toBe(0);
   });
 
-  // Last of all: the management API forgets a policy as late as it learns of one.
+  // Last of all: the management API forgets a policy as late as it learns of one. So each round has one for each queue.
   it.each([
-    ['cdrs.create', { 'message-ttl': 60_000 }, 'cdrs.create has message-ttl 60000, which loses calls'],
-    ['cdrs.create', { 'delivery-limit': 0 }, 'cdrs.create has no delivery-limit'],
-    ['cdrs.create', { 'delivery-limit': 3 }, 'cdrs.create has delivery-limit 3, but was declared with 20'],
-    ['cdrs.dead', { 'delivery-limit': 5 }, 'cdrs.dead has delivery-limit 5, after which calls are lost'],
-    ['cdrs.dead', { 'max-length': 10 }, 'cdrs.dead drops messages when it is full'],
     [
-      'cdrs.dead',
-      { 'dead-letter-exchange': 'amq.topic' },
-      'cdrs.dead has dead-letter-exchange amq.topic, which loses calls',
+      [
+        ['cdrs.create', { 'message-ttl': 60_000 }, 'cdrs.create has message-ttl 60000, which loses calls'],
+        ['cdrs.dead', { 'delivery-limit': 5 }, 'cdrs.dead has delivery-limit 5, after which calls are lost'],
+        ['cdrs.results', { 'message-ttl': 1000 }, 'cdrs.results has message-ttl 1000, which loses replies'],
+      ],
     ],
-    ['cdrs.results', { 'message-ttl': 1000 }, 'cdrs.results has message-ttl 1000, which loses replies'],
-  ])('finds a policy that contradicts the topology, on %s %j', async (queue, definition, expected) => {
-    const isOperators = 'max-length' in definition || 'message-ttl' in definition;
-    const kind = isOperators ? 'operator-policies' : 'policies';
-    const path = `${kind}/${vhost}/harmful`;
-    const policy = { pattern: `^${queue.replace('.', '\\.')}$`, definition, 'apply-to': 'queues' };
-    await managementRequest(managementUrl, 'PUT', path, policy);
+    [
+      [
+        ['cdrs.create', { 'delivery-limit': 0 }, 'cdrs.create has no delivery-limit'],
+        ['cdrs.dead', { 'max-length': 10 }, 'cdrs.dead drops messages when it is full'],
+      ],
+    ],
+    [
+      [
+        [
+          'cdrs.create',
+          { 'delivery-limit': 3 },
+          'cdrs.create has delivery-limit 3, but was declared with 20',
+        ],
+        [
+          'cdrs.dead',
+          { 'dead-letter-exchange': 'amq.topic' },
+          'cdrs.dead has dead-letter-exchange amq.topic, which loses calls',
+        ],
+      ],
+    ],
+  ] as [string, object, string][][][])('finds policies that contradict the topology: %j', async (round) => {
+    const paths = round.map(([queue, definition]) => {
+      const isOperators = 'max-length' in definition || 'message-ttl' in definition;
+      return `${isOperators ? 'operator-policies' : 'policies'}/${vhost}/harmful-${queue}`;
+    });
+    for (const [index, [queue, definition]] of round.entries()) {
+      const policy = { pattern: `^${queue.replace('.', '\\.')}$`, definition, 'apply-to': 'queues' };
+      await managementRequest(managementUrl, 'PUT', paths[index] ?? '', policy);
+    }
     // With its next statistics, some seconds later.
-    await until(async () => (await examine()).of('policies')?.detail.startsWith(expected) === true);
-    const { code, failed, of } = await examine();
-    expect({ code, failed }).toEqual({ code: 1, failed: ['policies'] });
-    expect(of('policies')?.detail).toContain('Fix or clear one of the policies harmful');
-    await managementRequest(managementUrl, 'DELETE', path);
+    const management = openManagement(managementUrl, undefined);
+    const found = async () =>
+      policiesHealth(await readManaged(management, vhost, defaultNames), defaultNames);
+    await until(async () => {
+      const { detail } = await found();
+      return round.every(([, , expected]) => detail.includes(expected));
+    });
+    const { state, detail } = await found();
+    expect(state).toBe('failed');
+    expect(detail).toContain('Fix or clear one of the policies harmful');
+    for (const path of paths) await managementRequest(managementUrl, 'DELETE', path);
   });
 });

@@ -1,6 +1,6 @@
 import { ask } from '../ask.ts';
 import type { BrokerConnection } from '../connect.ts';
-import type { Health } from './health.ts';
+import { type Health, withoutManagement } from './health.ts';
 import { queuesFor, type Routing } from './routing.ts';
 
 /** What billed messages are published with. */
@@ -24,14 +24,14 @@ export async function billedHealth(
   if (routing.kind === 'unmanaged')
     return {
       state: 'unknown',
-      detail: `${exchange} exists; whether a queue is bound was not checked: ${routing.why}`,
+      detail: `${exchange} exists; skipped: whether a queue is bound: ${withoutManagement(routing.why)}`,
     };
   const type = routing.exchanges.find(({ name }) => name === exchange)?.type ?? '';
   // By what other types route is theirs to say.
   if (!['topic', 'direct', 'fanout'].includes(type))
     return {
       state: 'unknown',
-      detail: `${exchange} is of type ${type}; whether a queue is bound was not checked`,
+      detail: `${exchange} exists; skipped: whether a queue is bound, which its type ${type} decides by itself`,
     };
   const unbound = BILLED_KEYS.filter((key) => queuesFor(routing, exchange, key).size === 0);
   return unbound.length > 0

@@ -1,5 +1,6 @@
 import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
+import * as z from 'zod';
 import type { BrokerTls } from '../connect.ts';
 import { describeError } from '../log.ts';
 
@@ -14,6 +15,12 @@ export type ManagementChange = { method: 'PUT'; body: object } | { method: 'DELE
 
 /** Gets a path below `/api/`, or changes it. Never rejects: a broker without this API is an expected outcome. */
 export type Management = (path: string, change?: ManagementChange) => Promise<ManagementAnswer>;
+
+/** Arguments and policies. RabbitMQ's JSON writes an empty object as an empty list. */
+export const settings = z.preprocess(
+  (value) => (Array.isArray(value) || value === null ? {} : value),
+  z.record(z.string(), z.unknown()).default({}),
+);
 
 const TIMEOUT_MS = 10_000;
 /** RabbitMQ's default ports for the API. */

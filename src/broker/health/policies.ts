@@ -1,13 +1,14 @@
 import { NO_DELIVERY_LIMIT, type TopologyNames, topologyOf } from '../topology.ts';
-import { type Health, healthOf, type Managed, type ManagedQueue, notChecked } from './health.ts';
+import { type Health, healthOf, noQueues, notChecked } from './health.ts';
+import type { Managed, ManagedQueue } from './managed.ts';
 
 /** If a queue argument and a policy differ, the lower value wins for these; for all others the argument. */
 const LOWER_WINS = new Set(['delivery-limit', 'max-length', 'max-length-bytes', 'message-ttl', 'expires']);
 
 /** The value in effect for a queue, from its arguments or from a policy. */
-function effective(queue: ManagedQueue, key: string): unknown {
+export function effective(queue: ManagedQueue, key: string): unknown {
   const argument = queue.arguments[`x-${key}`];
-  const policy = queue.effective_policy_definition?.[key];
+  const policy = queue.effective_policy_definition[key];
   if (typeof argument === 'number' && typeof policy === 'number' && LOWER_WINS.has(key))
     return Math.min(argument, policy);
   return argument ?? policy;
@@ -21,6 +22,7 @@ function effective(queue: ManagedQueue, key: string): unknown {
  */
 export function policiesHealth(managed: Managed, names: TopologyNames): Health {
   if (managed.kind === 'unmanaged') return notChecked(managed.why);
+  if (managed.queues.length === 0) return noQueues;
   const problems = managed.queues.flatMap((queue) => {
     if (queue.name === names.queue) return inputProblems(queue, names);
     return queue.name === names.deadQueue ? deadProblems(queue) : resultsProblems(queue, names);

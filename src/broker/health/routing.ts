@@ -1,11 +1,7 @@
 import * as z from 'zod';
-import type { Management } from './management.ts';
+import { foundIn, STRANGE } from './managed.ts';
+import { type Management, settings } from './management.ts';
 
-/** RabbitMQ's JSON writes an empty object as an empty list. */
-const settings = z.preprocess(
-  (value) => (Array.isArray(value) ? {} : value),
-  z.record(z.string(), z.unknown()).default({}),
-);
 const exchangesSchema = z.array(
   z.looseObject({ name: z.string(), type: z.string(), arguments: settings, policy: z.string().nullish() }),
 );
@@ -41,11 +37,18 @@ export async function readRouting(ask: Management, vhost: string): Promise<Routi
   ]);
   for (const answer of [exchanges, bindings])
     if (answer.kind === 'unavailable') return { kind: 'unmanaged', why: answer.problem };
+  const read = {
+    exchanges: exchangesSchema.safeParse(foundIn(exchanges)),
+    bindings: bindingsSchema.safeParse(foundIn(bindings)),
+    policies: policiesSchema.safeParse(foundIn(policies)),
+  };
+  if (!read.exchanges.success || !read.bindings.success || !read.policies.success)
+    return { kind: 'unmanaged', why: STRANGE };
   return {
     kind: 'managed',
-    exchanges: exchangesSchema.parse(exchanges.kind === 'found' ? exchanges.body : []),
-    bindings: bindingsSchema.parse(bindings.kind === 'found' ? bindings.body : []),
-    policies: policiesSchema.parse(policies.kind === 'found' ? policies.body : []),
+    exchanges: read.exchanges.data,
+    bindings: read.bindings.data,
+    policies: read.policies.data,
   };
 }
 

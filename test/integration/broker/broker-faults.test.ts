@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type RabbitServer, startRabbit } from '../../../dev/stack.ts';
 import { createConsumer, type Delivery } from '../../../src/broker/consumer.ts';
 import { createPublisher } from '../../../src/broker/publisher.ts';
+import { examineBroker } from '../../../src/commands/doctor/broker.ts';
 import { outsider, quorumQueue, supervise, until } from '../../support/broker.ts';
 
 /** These faults would hit every test on a shared broker. */
@@ -55,6 +56,28 @@ describe('on a broker in trouble', () => {
     const blockedAt = performance.now();
     expect(await publisher.publish(message)).toMatchObject({ kind: 'failed', reason: 'blocked' });
     expect(performance.now() - blockedAt).toBeLessThan(400);
+    // No management API tells of it.
+    const checks = await examineBroker({
+      ...{
+        AMQP_URL: [broker.url],
+        AMQP_TLS_CA: undefined,
+        AMQP_TLS_CERT: undefined,
+        AMQP_TLS_KEY: undefined,
+      },
+      ...{
+        AMQP_MANAGEMENT_URL: 'http://127.0.0.1:9',
+        DELIVERY_LIMIT: 20,
+        SOURCES_FILE: '',
+        BILLED_EXCHANGE: '',
+      },
+    });
+    const of = (name: string) => checks.find(({ check }) => check === name);
+    expect(of('alarms')).toMatchObject({
+      state: 'failed',
+      detail: expect.stringMatching(/: low on memory$/),
+    });
+    expect(of('permissions')).toMatchObject({ state: 'unknown', detail: expect.stringContaining('skipped') });
+    expect(of('lag')?.detail).toContain('cdrs.create does not exist');
 
     await broker.ctl(['set_vm_memory_high_watermark', '0.8']);
     await until(() => publisher.ready);

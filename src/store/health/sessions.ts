@@ -1,0 +1,45 @@
+import { type Sql, statement } from '../sql.ts';
+
+/** Somebody's open transaction on this database. */
+export interface OpenTransaction {
+  /** prepared: for a second phase that has not come. idle: its session does nothing. active: it works. */
+  kind: 'prepared' | 'idle' | 'active';
+  /** The name of a prepared one; process and application of the others. */
+  whose: string;
+  seconds: number;
+}
+
+export interface SessionsState {
+  transactions: OpenTransaction[];
+  /** This role may see what the sessions of others do; prepared transactions everybody sees. */
+  seesOthers: boolean;
+  role: string;
+}
+
+const TRANSACTIONS = statement(
+  'health.open-transactions',
+  `
+  select 'prepared' as kind, gid as whose, extract(epoch from now() - prepared)::int as seconds
+  from pg_prepared_xacts where database = current_database()
+  union all
+  select case when state like 'idle in transaction%' then 'idle' else 'active' end,
+    format('process %s (%s of %s)', pid, coalesce(nullif(application_name, ''), 'unnamed'), usename),
+    extract(epoch from now() - case when state like 'idle in transaction%' then state_change else xact_start end)::int
+  from pg_stat_activity
+  where datname = current_database() and pid <> pg_backend_pid() and xact_start is not null and state is not null
+    and backend_type = 'client backend'
+  order by seconds desc limit 100`,
+);
+
+const RIGHTS = statement(
+  'health.rights-on-sessions',
+  `select pg_has_role(current_user, 'pg_read_all_stats', 'usage') as "seesOthers", current_user::text as role`,
+);
+
+/** Reads who has a transaction open on this database, the longest first. Throws what the database throws. */
+export async function readSessionsState(sql: Sql): Promise<SessionsState> {
+  const transactions = await sql<OpenTransaction>(TRANSACTIONS, []);
+  const [rights] = await sql<{ seesOthers: boolean; role: string }>(RIGHTS, []);
+  if (rights === undefined) throw new Error('the database gave no row');
+  return { transactions, ...rights };
+}
