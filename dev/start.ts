@@ -7,7 +7,7 @@ import { openSwitchClient, type Probe, type SwitchClient } from '../src/broker/s
 import { defaultNames } from '../src/broker/topology.ts';
 import { readConfig } from '../src/config.ts';
 import { SCALE } from '../src/domain/money.ts';
-import { createLogger } from '../src/ops/logger.ts';
+import { openLog } from '../src/ops/logger.ts';
 import { type Database, openDatabase } from '../src/store/database.ts';
 import { migrate } from '../src/store/migrate.ts';
 import { upsertUser } from '../src/store/users.ts';
@@ -69,8 +69,10 @@ async function main(): Promise<void> {
       SOURCES_FILE: fileURLToPath(new URL(`../${SOURCES}`, import.meta.url)),
     };
     const config = readConfig(workerVariables, environment);
-    const options = { acceptsNewUniqueids: false, version: 'checkout' };
-    const worker = await startWorker(config, createLogger(config.LOG_LEVEL), interrupted.signal, options);
+    const version = 'checkout';
+    const { log, dropped } = openLog(config.LOG_LEVEL, version);
+    const options = { acceptsNewUniqueids: false, version, droppedLines: dropped };
+    const worker = await startWorker(config, log, interrupted.signal, options);
     try {
       await Promise.race([worker.consuming, worker.failure]);
       await runSample(database, stack.amqpUrl, passwords);

@@ -13,7 +13,8 @@ import { runDryRun } from '../dead-letters/dry-run.ts';
 import { openReplayPublisher } from '../dead-letters/replay-publisher.ts';
 import { runReplay } from '../dead-letters/run.ts';
 import { InvalidInput } from '../input.ts';
-import { createLogger } from '../ops/logger.ts';
+import { type Log, logWarnings, openLog } from '../ops/logger.ts';
+import { SampledLines } from '../ops/sampled-lines.ts';
 import { feedsIn } from '../sources-file.ts';
 import { type Database, describeFailure, expectAnswer } from '../store/database.ts';
 import { Feeds } from '../worker/feeds.ts';
@@ -47,19 +48,21 @@ const ORDER_ANSWER_MS = 5_000;
 const NEVER = new AbortController().signal;
 
 /** `console`: the dead letters as a web page, served by a process of its own. */
-export function registerConsole(program: Command): void {
+export function registerConsole(program: Command, version: string): void {
   const command = program
     .command('console')
     .description('Serve the dead letters as a web page for operators and viewers, until SIGTERM or SIGINT')
-    .action(run);
+    .action(() => run(version));
   addUsage(command, {
     examples: ['cdr-ingest console', 'CONSOLE_PORT=9000 cdr-ingest console'],
     environment: variables,
   });
 }
 
-async function run(): Promise<void> {
+async function run(version: string): Promise<void> {
   const config = readConfig(variables);
+  const output = openLog(config.LOG_LEVEL, version);
+  logWarnings(output.log);
   // A wrong file ends the console at once, and later only a dry run.
   feedsIn(config.SOURCES_FILE);
   const settings = {
@@ -67,13 +70,13 @@ async function run(): Promise<void> {
     poolSize: config.DATABASE_POOL,
     statementTimeoutMs: STATEMENT_TIMEOUT_MS,
   };
-  await withDatabase(config, settings, (database) => serve(config, database));
+  await withDatabase(config, settings, (database) => serve(config, database, output));
+  await output.written();
   process.exit(EXIT.done);
 }
 
 /** Serves until the first signal, whether the database can be reached or not. */
-async function serve(config: ConsoleConfig, database: Database): Promise<void> {
-  const log = createLogger(config.LOG_LEVEL);
+async function serve(config: ConsoleConfig, database: Database, { log }: Log): Promise<void> {
   // A wrong DATABASE_URL shows in the log, and not only when somebody signs in.
   expectAnswer(database.sql).catch((error: unknown) => log.warn(databaseProblem(error)));
   const queues = new QueueWatch({
@@ -82,6 +85,7 @@ async function serve(config: ConsoleConfig, database: Database): Promise<void> {
     queues: [defaultNames.queue, defaultNames.deadQueue, defaultNames.resultsQueue],
     answerMs: BROKER_ANSWER_MS,
   });
+  const failures = new SampledLines(log, 'warn', 'a request failed');
   const server = await serveConsole({
     host: config.CONSOLE_HOST,
     port: config.CONSOLE_PORT,
@@ -89,6 +93,7 @@ async function serve(config: ConsoleConfig, database: Database): Promise<void> {
     context: contextOf(config, database, queues),
     describe: describeFailure,
     log: (fields, message) => log.info(fields, message),
+    onFailure: (path, description) => failures.write({ kind: { description }, fields: () => ({ path }) }),
   });
   // Before the log line: whoever reads it may send a signal at once.
   const stopped = new Promise<void>((resolve) => {
@@ -99,6 +104,7 @@ async function serve(config: ConsoleConfig, database: Database): Promise<void> {
   if (isWatched()) complain(`Open ${address} in a browser; Ctrl-C stops the console.`);
   await stopped;
   await server.close();
+  failures.flush();
   await queues.close();
 }
 

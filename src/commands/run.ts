@@ -2,14 +2,15 @@ import { readFileSync } from 'node:fs';
 import { CommanderError } from 'commander';
 import { PACKAGE_ROOT } from '../package-root.ts';
 import { EXIT, exitCodeOf, isUsageError } from './exit.ts';
-import { complain, endWithReaders } from './print.ts';
+import { complain, endOutput, prepareOutput } from './print.ts';
 import { createProgram } from './program.ts';
 
 /** Runs the command that the arguments of this process name, and treats the process as its own. */
 export async function run(argv: readonly string[]): Promise<void> {
-  endWithReaders();
+  prepareOutput();
   process.on('uncaughtException', crash);
   await runCommand(argv.slice(2));
+  await endOutput();
 }
 
 /**
@@ -28,6 +29,7 @@ export async function runCommand(args: readonly string[]): Promise<void> {
     report(error);
     process.exitCode = exitCodeOf(error);
   }
+  await endOutput();
 }
 
 /** Prints what went wrong; Commander has printed its own errors already. */

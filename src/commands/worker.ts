@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { readConfig } from '../config.ts';
-import { createLogger, logWritten } from '../ops/logger.ts';
-import { type StartOptions, startWorker, type Worker, workerVariables } from '../worker/worker.ts';
+import { logWarnings, openLog } from '../ops/logger.ts';
+import { startWorker, type Worker, workerVariables } from '../worker/worker.ts';
 import { EXIT } from './exit.ts';
 import { addUsage } from './help.ts';
 import { onStopSignal } from './signals.ts';
@@ -13,18 +13,17 @@ export function registerWorker(program: Command, version: string): void {
     .command('worker')
     .description('Consume calls until SIGTERM or SIGINT, then drain and exit')
     .option('--accept-new-uniqueids', 'take feeds whose rule for uniqueid is another one than is on record')
-    .action((given: { acceptNewUniqueids?: boolean }) =>
-      run({ acceptsNewUniqueids: given.acceptNewUniqueids ?? false, version }),
-    );
+    .action((given: { acceptNewUniqueids?: boolean }) => run(given.acceptNewUniqueids ?? false, version));
   addUsage(command, {
     examples: ['cdr-ingest worker', 'DATABASE_URL_FILE=/run/secrets/database-url cdr-ingest worker'],
     environment: workerVariables,
   });
 }
 
-async function run(options: StartOptions): Promise<void> {
+async function run(acceptsNewUniqueids: boolean, version: string): Promise<void> {
   const config = readConfig(workerVariables);
-  const log = createLogger(config.LOG_LEVEL);
+  const { log, dropped, written } = openLog(config.LOG_LEVEL, version);
+  logWarnings(log);
   const starting = new AbortController();
   const stopped = new Promise<void>((resolve) => {
     // A second signal loses nothing: what is unacknowledged is redelivered.
@@ -37,6 +36,7 @@ async function run(options: StartOptions): Promise<void> {
   let worker: Worker | undefined;
   // Without a file, the end of the terminal ends the worker as it ends every other program.
   if (config.SOURCES_FILE !== '') process.on('SIGHUP', () => void worker?.reloadFeeds());
+  const options = { acceptsNewUniqueids, version, droppedLines: dropped };
   worker = await startWorker(config, log, starting.signal, options).catch((error: unknown) => {
     if (starting.signal.aborted) return undefined;
     throw error;
@@ -45,7 +45,7 @@ async function run(options: StartOptions): Promise<void> {
     await Promise.race([stopped, worker.failure]);
     await worker.stop();
   }
-  await logWritten(log);
+  await written();
   // A connection that hangs must not keep the process alive.
   process.exit(EXIT.done);
 }

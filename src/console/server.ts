@@ -21,6 +21,8 @@ export interface ConsoleOptions {
   /** Describes a failure in one line, without any value of a call. */
   describe: (error: unknown) => string;
   log: (fields: object, message: string) => void;
+  /** Told of a request that failed: its path and why. */
+  onFailure: (path: string | undefined, description: string) => void;
 }
 
 interface Handled {
@@ -37,7 +39,7 @@ const STOP_MS = 10_000;
 
 /** Serves the console. Rejects if it cannot listen on the port. */
 export async function serveConsole(options: ConsoleOptions): Promise<BoundedServer> {
-  const { host, port, describe, log } = options;
+  const { host, port, describe, log, onFailure } = options;
   const background = new Background();
   const handle = createHandler(options, background);
   const isTrusted = trustedProxies(options.trustedProxies);
@@ -59,7 +61,7 @@ export async function serveConsole(options: ConsoleOptions): Promise<BoundedServ
       log({ address }, 'X-Forwarded-For of this address is ignored: see CONSOLE_TRUSTED_PROXIES');
     }
     const fail = (error: unknown): Handled => {
-      if (!request.destroyed || request.complete) log({ path: request.url?.split('?')[0] }, describe(error));
+      if (!request.destroyed || request.complete) onFailure(request.url?.split('?')[0], describe(error));
       // The user may not be signed in, so the page tells no details.
       return { response: errorPage(500, 'Internal error', 'The console is not available at the moment.') };
     };
@@ -68,7 +70,7 @@ export async function serveConsole(options: ConsoleOptions): Promise<BoundedServ
       .then((handled) => send(response, handled.response, handled.visit))
       // Only a file can fail while it is sent. Its reader sees the connection break off.
       .catch((error: unknown) => {
-        if (!hasGone(error)) log({ path: request.url?.split('?')[0] }, describe(error));
+        if (!hasGone(error)) onFailure(request.url?.split('?')[0], describe(error));
         response.destroy();
       });
   });
@@ -81,7 +83,7 @@ export async function serveConsole(options: ConsoleOptions): Promise<BoundedServ
 }
 
 /** Handles one request: assets, sign-in and sign-out here, everything else by its route. */
-function createHandler({ context, describe, log }: ConsoleOptions, background: Background) {
+function createHandler({ context, describe, log, onFailure }: ConsoleOptions, background: Background) {
   const signIn = createSignIn(context.sql, log, describe);
 
   async function handleSignedIn(
@@ -99,7 +101,7 @@ function createHandler({ context, describe, log }: ConsoleOptions, background: B
       return await route(method, { url, form, session, context, background });
     } catch (error) {
       if (error instanceof InvalidInput) return errorPage(400, 'Invalid request', error.message);
-      log({ path: url.pathname }, describe(error));
+      onFailure(url.pathname, describe(error));
       return errorPage(500, 'Internal error', describe(error));
     }
   }

@@ -4,6 +4,7 @@ import { createBilledMetrics } from './billed-events.ts';
 import { createConnectionMetrics } from './connection-metrics.ts';
 import { createHeardMetrics } from './heard-metrics.ts';
 import { createInfoMetrics } from './info-metrics.ts';
+import { createLogMetrics } from './log-metrics.ts';
 import { countEvent, createMessageMetrics } from './message-metrics.ts';
 import { createDeadLetterMetrics } from './open-dead-letters.ts';
 import type { PipelineEvent } from './pipeline-events.ts';
@@ -44,6 +45,7 @@ export function createMetrics() {
     uninvoiced: createUninvoicedMetrics(registry),
     heard: createHeardMetrics(registry),
     info: createInfoMetrics(registry),
+    log: createLogMetrics(registry),
   };
 }
 

@@ -2,9 +2,9 @@ import { codeOf, type Outcome } from '../domain/outcome.ts';
 import { responsesTo } from '../domain/reply.ts';
 import type { Skipped } from '../domain/submission.ts';
 import type { Logger } from '../ops/logger.ts';
+import { SampledLines } from '../ops/sampled-lines.ts';
 import type { TroubleCause } from '../store/failures.ts';
 import type { Message } from './batch.ts';
-import { BoundedLines } from './bounded-lines.ts';
 import type { Request } from './request.ts';
 
 /** What happens in a pipeline that its operators may want to see. */
@@ -34,34 +34,34 @@ export interface EventSink {
 
 /** Counts the events of a pipeline (`metrics.ts`) and logs them. */
 export function reportEvents(count: (event: PipelineEvent) => void, log: Logger): EventSink {
-  const lines = boundedLines(log);
+  const lines = sampledLines(log);
   return {
     observe: (event) => {
       count(event);
       logEvent(event, log, lines);
     },
     flush: () => {
-      lines.refused.flush();
-      lines.unroutableReply.flush();
+      for (const each of Object.values(lines)) each.flush();
     },
   };
 }
 
-/** Lines about single messages, whose number is up to their senders. */
-function boundedLines(log: Logger) {
+/** Lines whose number is up to those who send messages. */
+function sampledLines(log: Logger) {
   return {
-    refused: new BoundedLines({
-      line: (fields) => log.info(fields, 'refused'),
-      more: (count, codes) => log.info(`and ${count} more refused: ${codes}`),
-    }),
-    unroutableReply: new BoundedLines({
-      line: (fields) => log.warn(fields, 'the reply is unroutable'),
-      more: (count) => log.warn(`and ${count} more unroutable replies`),
-    }),
+    batch: new SampledLines(log, 'info', 'batch persisted'),
+    refused: new SampledLines(log, 'info', 'refused'),
+    unroutableReply: new SampledLines(log, 'warn', 'the reply is unroutable'),
+    trouble: new SampledLines(log, 'warn', 'an attempt at a batch failed'),
+    unkeepable: new SampledLines(
+      log,
+      'error',
+      'cannot store a dead letter for this message in any form; it stays in hand',
+    ),
   };
 }
 
-type Lines = ReturnType<typeof boundedLines>;
+type Lines = ReturnType<typeof sampledLines>;
 
 function logEvent(event: PipelineEvent, log: Logger, lines: Lines): void {
   switch (event.kind) {
@@ -69,16 +69,16 @@ function logEvent(event: PipelineEvent, log: Logger, lines: Lines): void {
       logBatch(event, log, lines);
       break;
     case 'unroutable reply':
-      lines.unroutableReply.write('', () => ({ uniqueid: event.uniqueid, ...tracing(event.request) }));
+      lines.unroutableReply.write({
+        kind: {},
+        fields: () => ({ uniqueid: event.uniqueid, ...tracing(event.request) }),
+      });
       break;
     case 'trouble':
-      log.warn({ cause: event.cause }, event.description);
+      lines.trouble.write({ kind: { cause: event.cause, description: event.description } });
       break;
     case 'unkeepable':
-      log.error(
-        { description: event.description },
-        'cannot store a dead letter for this message in any form; it stays in hand',
-      );
+      lines.unkeepable.write({ kind: { description: event.description } });
       break;
     case 'skipped':
     case 'waiting':
@@ -89,8 +89,8 @@ function logEvent(event: PipelineEvent, log: Logger, lines: Lines): void {
 }
 
 /**
- * One line a batch, with the correlation id of its first message, and one for each refused message while there are few:
- * the parameters at fault, never their values. At level debug each message has a line.
+ * Lines about a batch, with the correlation id of its first message, and about its refused messages: the parameters at
+ * fault, never their values. At level debug each message has a line.
  */
 function logBatch(
   { messages, outcomes, persistMs }: Extract<PipelineEvent, { kind: 'persisted' }>,
@@ -99,25 +99,30 @@ function logBatch(
 ): void {
   const isDetailed = log.isLevelEnabled('debug');
   const [first] = messages;
-  log.info(
-    {
-      messages: outcomes.length,
+  lines.batch.write({
+    kind: {},
+    messages: outcomes.length,
+    fields: () => ({
       persistMs: Math.round(persistMs),
       ...(first !== undefined && tracing(first.delivery)),
-    },
-    'batch persisted',
-  );
+    }),
+  });
   outcomes.forEach((outcome, index) => {
     const code = codeOf(outcome);
-    const isRefused = !code.startsWith('2');
     const message = messages[index];
-    if (message === undefined || (!isRefused && !isDetailed)) return;
+    if (message === undefined) return;
     const { uniqueid } = message.submission;
-    const line = { code, outcome: outcome.kind, uniqueid, ...tracing(message.delivery) };
-    const refusal = () => ({ ...line, keys: responsesTo(outcome).map(({ key }) => key) });
-    if (!isRefused) log.debug(line, 'accepted');
-    else if (isDetailed) log.info(refusal(), 'refused');
-    else lines.refused.write(code, refusal);
+    const traced = () => ({ uniqueid, ...tracing(message.delivery) });
+    if (code.startsWith('2')) {
+      if (isDetailed) log.debug({ code, outcome: outcome.kind, ...traced() }, 'accepted');
+      return;
+    }
+    const keys = responsesTo(outcome).map(({ key }) => key);
+    // Of one kind is what is mostly one fault: what names the same parameter first.
+    lines.refused.write({
+      kind: { code, outcome: outcome.kind, keys: keys.slice(0, 1) },
+      fields: () => ({ ...traced(), keys }),
+    });
   });
 }
 

@@ -4,6 +4,7 @@ import { isValidationRequest } from '../domain/kept.ts';
 import { isStored, type Outcome } from '../domain/outcome.ts';
 import type { Submission } from '../domain/submission.ts';
 import type { Logger } from '../ops/logger.ts';
+import { SampledLines } from '../ops/sampled-lines.ts';
 import { sleep } from '../retry.ts';
 import type { Database } from '../store/database.ts';
 import { type Proof, proofOf } from '../store/dead-letters/known.ts';
@@ -39,11 +40,12 @@ export interface WaitingDeadLettersOptions {
  */
 export function tryWaitingDeadLetters(options: WaitingDeadLettersOptions): { stop: () => Promise<void> } {
   const ended = new AbortController();
+  const retried = new SampledLines(options.log, 'info', 'retried a dead letter whose row is free');
   const work = async () => {
     while (!ended.signal.aborted) {
       try {
         // What got through shows that its row is free: the next ones need not wait.
-        while (!ended.signal.aborted && (await tryEach(options)) > 0);
+        while (!ended.signal.aborted && (await tryEach(options, retried)) > 0);
       } catch (error) {
         options.log.debug({}, `waiting dead letters were not read: ${describeFailure(error)}`);
       }
@@ -55,12 +57,13 @@ export function tryWaitingDeadLetters(options: WaitingDeadLettersOptions): { sto
     stop: async () => {
       ended.abort();
       await working;
+      retried.flush();
     },
   };
 }
 
 /** One dead letter of each row. Returns how many are stored now. */
-async function tryEach(options: WaitingDeadLettersOptions): Promise<number> {
+async function tryEach(options: WaitingDeadLettersOptions, retried: SampledLines): Promise<number> {
   const { sql } = options.database;
   let stored = 0;
   if (options.billed?.isTaking === false) return stored;
@@ -76,10 +79,7 @@ async function tryEach(options: WaitingDeadLettersOptions): Promise<number> {
         stored += 1;
         if (options.billed !== undefined) await resolveWaiting(sql, id, proof);
       }
-      options.log.info(
-        { deadLetter: id, row, outcome: outcome.kind },
-        'retried a dead letter whose row is free',
-      );
+      retried.write({ kind: { outcome: outcome.kind }, fields: () => ({ deadLetter: id, row }) });
     } catch (error) {
       // Whoever holds the row is not the call's fault. For any other failure it has had its one try.
       if (classifyFailure(error) !== 'message') await goOnWaiting(sql, id);

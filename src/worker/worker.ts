@@ -67,6 +67,8 @@ export interface StartOptions {
   /** Takes feeds that make uniqueids by another rule than is on record. */
   acceptsNewUniqueids: boolean;
   version: string;
+  /** How many lines of the log were dropped so far. */
+  droppedLines: () => number;
 }
 
 /**
@@ -77,7 +79,7 @@ export async function startWorker(
   config: WorkerConfig,
   log: Logger,
   signal: AbortSignal,
-  { acceptsNewUniqueids, version }: StartOptions,
+  { acceptsNewUniqueids, version, droppedLines }: StartOptions,
 ): Promise<Worker> {
   const readFeeds = () => feedsBeside(config.BILLED_EXCHANGE, config.SOURCES_FILE);
   const feeds = new Feeds(readFeeds());
@@ -86,6 +88,7 @@ export async function startWorker(
   const metrics = createMetrics();
   const showFeeds = () => metrics.info.setFeeds(feeds.all.map(({ name }) => name));
   metrics.info.setVersion(version);
+  metrics.log.showDropped(droppedLines);
   showFeeds();
   if (config.BILLED_EXCHANGE !== '') metrics.connections.of('billed');
   const database = openDatabase({

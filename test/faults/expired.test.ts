@@ -1,7 +1,7 @@
 import { connect, type Options } from 'amqplib';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { until } from '../support/broker.ts';
-import { expectFaultless, openSite, type Site } from '../support/faults.ts';
+import { expectFaultless, metric, openSite, type Site } from '../support/faults.ts';
 import { type Message, REPLIES } from '../support/switch.ts';
 
 const SEED = 6401;
@@ -46,8 +46,7 @@ it('calls that expired while no worker was running are stored in batches like an
   const worker = await site.worker();
   await until(areAnswered(messages), 20_000);
   expect(new Set(messages.flatMap(codesOf))).toEqual(new Set(['204']));
-  const batches = [...worker.output().matchAll(/"messages":(\d+)/g)].map(([, size]) => Number(size));
-  expect(batches.length).toBeLessThan(CALLS / 10);
+  expect(await metric(worker, 'cdr_ingest_batch_messages_count')).toBeLessThan(CALLS / 10);
   await expectFaultless(site);
 });
 

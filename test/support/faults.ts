@@ -230,7 +230,7 @@ export async function readiness(worker: WorkerProcess): Promise<{ status: number
 }
 
 /** The page of `/metrics`; asks again while the answer is 429. */
-export async function metricsOf(worker: WorkerProcess): Promise<string> {
+export async function metricsOf(worker: Pick<WorkerProcess, 'port'>): Promise<string> {
   const url = `http://127.0.0.1:${await worker.port()}/metrics`;
   let page = '';
   await until(async () => {
@@ -243,7 +243,7 @@ export async function metricsOf(worker: WorkerProcess): Promise<string> {
 }
 
 /** One sample of `/metrics`, by its name and labels as they appear there; 0 if absent. */
-export async function metric(worker: WorkerProcess, sample: string): Promise<number> {
+export async function metric(worker: Pick<WorkerProcess, 'port'>, sample: string): Promise<number> {
   return sampleOf(await metricsOf(worker), sample);
 }
 
