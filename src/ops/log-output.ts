@@ -4,7 +4,7 @@ import { constants, fstatSync, openSync, write, writeSync } from 'node:fs';
 const WAITING_BYTES = 1_048_576;
 /** Pauses before writing is tried again; they double. */
 const RETRY_MS = { first: 10, last: 1000 };
-/** A single write that takes longer than this is not waited for when the process ends. */
+/** A write that takes longer is not waited for when the process ends. */
 export const STUCK_MS = 1000;
 
 const NOTHING = Buffer.alloc(0);
@@ -39,11 +39,6 @@ export class LogOutput {
     return this.#dropped;
   }
 
-  /** Whether a write has taken so long that it may never end: the end of the process would wait for it. */
-  get isStuck(): boolean {
-    return this.#writingSince !== undefined && performance.now() - this.#writingSince >= STUCK_MS;
-  }
-
   write(line: string): void {
     const bytes = Buffer.byteLength(line);
     // Until it is said that lines are missing, no other may follow.
@@ -63,12 +58,16 @@ export class LogOutput {
     else this.#flushed.push(done);
   }
 
-  /** Writes what can be written without waiting. For the end of the process: what is being written is no longer heard of. */
-  writeRest(): void {
+  /**
+   * For the moment in which the process ends: writes what can be written without waiting. Node would wait for a write that has
+   * begun, though it may never return, so a process with such a write is killed.
+   */
+  end(): void {
+    const since = this.#writingSince;
+    if (since !== undefined && performance.now() - since >= STUCK_MS) process.kill(process.pid, 'SIGKILL');
     const rest = Buffer.from(this.#lines.join(''));
-    const chunk = this.#writingSince === undefined ? this.#chunk : NOTHING;
     try {
-      writeSync(this.#fd, Buffer.concat([chunk, rest]));
+      writeSync(this.#fd, since === undefined ? Buffer.concat([this.#chunk, rest]) : rest);
     } catch {
       // The log is the first thing to be given up.
     }
@@ -113,11 +112,7 @@ export class LogOutput {
 /** Standard error as a log. */
 export function logToStderr(): LogOutput {
   const output = new LogOutput(openStderr());
-  process.on('exit', () => {
-    // Node waits for a write that has begun, though nothing may ever take it.
-    if (output.isStuck) process.kill(process.pid, 'SIGKILL');
-    else output.writeRest();
-  });
+  process.on('exit', () => output.end());
   return output;
 }
 

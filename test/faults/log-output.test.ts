@@ -106,7 +106,7 @@ describe('the output of a log', () => {
     await new Promise((resolve) => setImmediate(resolve));
     for (let n = 0; n < LINES; n += 1) output.write(line(n));
     expect(output.dropped).toBeGreaterThan(LINES);
-    output.writeRest();
+    output.end();
   });
 
   // Mounting takes root.
