@@ -29,7 +29,6 @@ export async function runCommand(args: readonly string[]): Promise<void> {
     report(error);
     process.exitCode = exitCodeOf(error);
   }
-  await endOutput();
 }
 
 /** Prints what went wrong; Commander has printed its own errors already. */
