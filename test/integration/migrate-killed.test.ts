@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { Client } from 'pg';
+import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createLogger } from '../../src/ops/logger.ts';
 import { migrate, pendingMigrations } from '../../src/store/migrate.ts';
 import { untilMigrated } from '../../src/worker/startup.ts';
 import { until } from '../support/broker.ts';
@@ -124,7 +124,7 @@ describe('migrate that is killed', () => {
     // Its index is there, as after a kill before this was written down.
     await query(`delete from _prisma_migrations where migration_name = '20261128101000_calls_by_day'`);
     const lines: string[] = [];
-    const log = createLogger('warn', { write: (line: string) => lines.push(line) });
+    const log = pino({ level: 'warn' }, { write: (line: string) => lines.push(line) });
     const waiting = untilMigrated({ url }, log, new AbortController().signal, () => undefined);
     await until(() => lines.some((line) => line.includes('the database is not migrated')));
     expect(await migrate(url)).toHaveLength(1);

@@ -50,7 +50,11 @@ async function start(environment: Record<string, string>): Promise<Starting> {
   const urls = { DATABASE_URL: db.databaseUrl, AMQP_URL: proxy.url(db.amqpUrl), HTTP_PORT: '0' };
   const config = readConfig(workerVariables, { ...urls, ...environment });
   const starting = new AbortController();
-  const worker = startWorker(config, log, starting.signal, { acceptsNewUniqueids: false, version: 'test' });
+  const worker = startWorker(config, log, starting.signal, {
+    acceptsNewUniqueids: false,
+    version: 'test',
+    droppedLines: () => 0,
+  });
   // A test that ends the waiting does not wait for it.
   worker.catch(() => undefined);
   const serving = /"port":(\d+),"msg":"serving/;
