@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
-import { hasKubectl, type Manifest, ofKind, only, overlays, rendered, stores } from './manifests.ts';
+import { hasKubectl, type Manifest, ofKind, only, overlays, rendered, stores, written } from './manifests.ts';
 
 /** What can be deleted and applied again without losing a call, a message, or a way by which they come. */
 const WITHOUT_DATA = new Set([
@@ -67,18 +67,26 @@ describe.skipIf(!hasKubectl)('kubectl delete -k', () => {
   });
 });
 
+/** What keeps Argo CD and Flux from deleting an object. */
+const KEPT = {
+  'argocd.argoproj.io/sync-options': 'Prune=false,Delete=false',
+  'kustomize.toolkit.fluxcd.io/prune': 'disabled',
+};
+
 describe.skipIf(!hasKubectl).each(stores)('Argo CD and Flux', (overlay) => {
   it(`delete nothing of ${overlay}, whatever disappears from the repository`, () => {
-    for (const manifest of rendered(overlay)) {
-      expect(annotationsOf(manifest), `${manifest.kind} ${manifest.metadata.name}`).toMatchObject({
-        'argocd.argoproj.io/sync-options': 'Prune=false,Delete=false',
-        'kustomize.toolkit.fluxcd.io/prune': 'disabled',
-      });
-    }
+    for (const manifest of rendered(overlay))
+      expect(annotationsOf(manifest), `${manifest.kind} ${manifest.metadata.name}`).toMatchObject(KEPT);
   });
 });
 
 describe('Argo CD and Flux', () => {
+  it('delete no namespace, and no server of a trial', () => {
+    const kept = written().filter(({ kind }) => ['Namespace', 'StatefulSet'].includes(kind));
+    expect(kept).toHaveLength(3);
+    for (const manifest of kept) expect(annotationsOf(manifest)).toEqual(KEPT);
+  });
+
   it.skipIf(!hasKubectl)('run the migration of each version again under its one name', () => {
     const job = only(rendered('production'), 'Job', 'cdr-ingest-migrate');
     expect(annotationsOf(job)).toEqual({

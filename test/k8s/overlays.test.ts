@@ -71,6 +71,24 @@ describe.skipIf(!hasKubectl).each(overlays)('the workers of %s', (overlay) => {
   });
 });
 
+/** Every image in an object, in whichever field its kind has it. */
+function imagesIn(value: unknown): string[] {
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([field, inner]: [string, unknown]) =>
+    /^image(Name)?$/.test(field) && typeof inner === 'string' ? [inner] : imagesIn(inner),
+  );
+}
+
+describe.skipIf(!hasKubectl).each([...overlays, ...stores])('the images of %s', (overlay) => {
+  it('are named by minor version, so that no node pulls another one than its neighbour', () => {
+    const images = rendered(overlay).flatMap(imagesIn);
+    // What is tried out is what was built on the spot.
+    const floating = images.filter((image) => !/:\d+\.\d+/.test(image) && image !== 'cdr-ingest:dev');
+    expect(floating).toEqual([]);
+    if (overlay !== 'production-topology') expect(images).not.toEqual([]);
+  });
+});
+
 describe.skipIf(!hasKubectl)('production', () => {
   const manifests = hasKubectl ? wholeProduction() : [];
 
@@ -94,6 +112,24 @@ describe.skipIf(!hasKubectl)('production', () => {
     expect(triggers.map(({ metadata }) => metadata)).toMatchObject([
       { protocol: 'http', queueName: 'cdrs.create', excludeUnacknowledged: 'false' },
     ]);
+  });
+
+  it('keeps the workers that there are when nobody can count the backlog', () => {
+    expect(only(manifests, 'ScaledObject', 'cdr-ingest').spec).toMatchObject({
+      fallback: { replicas: 4, behavior: 'currentReplicasIfHigher' },
+    });
+  });
+
+  it('lets a node be drained of workers that are not ready', () => {
+    expect(only(manifests, 'PodDisruptionBudget', 'cdr-ingest').spec).toMatchObject({
+      maxUnavailable: 1,
+      unhealthyPodEvictionPolicy: 'AlwaysAllow',
+    });
+  });
+
+  it('gives the broker no setting that RabbitMQ 4.3 takes without effect', () => {
+    const { spec } = only(manifests, 'RabbitmqCluster', 'cdr-rabbitmq');
+    expect(JSON.stringify(spec)).not.toContain('cluster_partition_handling');
   });
 
   it('checks the certificate of the database against the CA of CloudNativePG', () => {
