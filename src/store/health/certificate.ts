@@ -1,8 +1,8 @@
 import type { X509Certificate } from 'node:crypto';
 import { TLSSocket } from 'node:tls';
 import { PrismaPg } from '@prisma/adapter-pg';
-import { connectionConfig } from '../connection.ts';
 import type { DatabaseAddress } from '../connection.ts';
+import { connectionConfig } from '../connection.ts';
 
 const TIMEOUT_MS = 10_000;
 
