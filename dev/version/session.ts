@@ -1,6 +1,7 @@
 import type { BillingRules } from '../../src/domain/charge.ts';
 import { nothingHeld } from '../../src/domain/held.ts';
 import { asDecided, type Submission } from '../../src/domain/submission.ts';
+import { createOrder } from '../../src/store/calls/orders.ts';
 import type { Database } from '../../src/store/database.ts';
 import { discardDeadLetters } from '../../src/store/dead-letters/close.ts';
 import { correctDeadLetters } from '../../src/store/dead-letters/edit.ts';
@@ -32,7 +33,7 @@ import { countAttempt, countSuccess } from '../../src/store/sign-in.ts';
 import type { Sql } from '../../src/store/sql.ts';
 import { Throughput } from '../../src/store/throughput.ts';
 import { disableUser, readUsers, upsertUser } from '../../src/store/users.ts';
-import { type Admitted, admit } from '../../src/worker/admission.ts';
+import { submission } from './submission.ts';
 
 /** Always the same, so that recordings differ only where statements do. */
 const RUNNER = '00000000-0000-4000-8000-000000000001';
@@ -73,6 +74,7 @@ export async function useTables(database: Database, turn: number): Promise<void>
   const { sql } = database;
   await useUsers(sql, turn);
   await persistCalls(database, turn);
+  await persistCorrections(database, turn);
   await tryAgain(database, turn);
   await replayAndDiscard(database, turn);
   await look(sql, turn);
@@ -88,6 +90,7 @@ async function useUsers(sql: Sql, turn: number): Promise<void> {
     machines: ['m'],
     customers: [1, 2],
   });
+  await upsertUser(sql, { username: 'shop', passwordHash, role: 'commerce' });
   await upsertUser(sql, { username: 'boss', passwordHash, role: 'operator' });
   await upsertUser(sql, { username: 'gone', passwordHash, role: 'viewer' });
   await disableUser(sql, 'gone');
@@ -100,36 +103,6 @@ async function useUsers(sql: Sql, turn: number): Promise<void> {
   for (const idHash of [`a${turn}`, `b${turn}`]) await openSession(sql, idHash, candidate);
   await sessionUser(sql, `a${turn}`);
   await closeSession(sql, `b${turn}`);
-}
-
-/** As `admitted` in test/support/persisting.ts, which runs inside Vitest only. */
-function submission(call: Record<string, unknown>): Admitted {
-  const least = {
-    auth_username: 'switch',
-    auth_password: 'right',
-    machine: 'm',
-    start: 1_650_000_000,
-    scustomer: 1,
-  };
-  const body = Buffer.from(JSON.stringify({ ...least, ...call }));
-  const properties = {
-    contentType: null,
-    replyTo: null,
-    correlationId: null,
-    messageId: null,
-    routingKey: 'cdrs.create',
-  };
-  return admit(
-    { body, bytes: body.length, properties },
-    {
-      maxBodyBytes: 65_536,
-      keptBodyBytes: 4096,
-      ignored: new Set(),
-      systemCurrency: 'USD',
-      verify: (username, password) =>
-        password === 'right' ? { kind: 'ok', username, role: 'system' } : { kind: 'unauthenticated' },
-    },
-  ) as Admitted;
 }
 
 function persist(database: Database, submissions: readonly Submission[]) {
@@ -161,8 +134,20 @@ async function persistCalls(database: Database, turn: number): Promise<void> {
       { uniqueid: `replayed-${turn}`, scustomer: 98 },
       { uniqueid: `worse-${turn}`, peer: 97 },
       { uniqueid: `forged-${turn}`, auth_password: 'wrong' },
-    ].map(submission),
+    ].map((call) => submission(call)),
   );
+}
+
+/** A shop changes what a call costs, and an operator has another one voided. */
+async function persistCorrections(database: Database, turn: number): Promise<void> {
+  const shop = { auth_username: 'shop' };
+  const changed = { ...shop, uniqueid: `full-${turn}`, cost: '2.5' };
+  await persist(database, [submission(changed, { routingKey: 'cdrs.update', messageId: `changed-${turn}` })]);
+  const [id, uniqueid, tokenHash] = [`voided-${turn}`, `credit-${turn}`, `${turn}`.padStart(64, '0')];
+  const order = { id, uniqueid, operation: 'void' as const, follows: '', operator: 'boss', why: 'a reason' };
+  await createOrder(database.sql, { ...order, program: 'command', deadLetter: null }, tokenHash);
+  const ordered = submission({ ...shop, uniqueid }, { routingKey: 'cdrs.void', messageId: id });
+  await persist(database, [{ ...ordered, order: { id, operation: 'void', tokenHash } }]);
 }
 
 /** Dead letters of a parked reason, each tried once more: with success, in vain, and after a wait for a row. */

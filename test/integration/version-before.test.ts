@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Client } from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { admittedValues, listChecks } from '../../dev/checks.ts';
-import { type Recorded, readRecording } from '../../dev/version/record.ts';
+import { type Recorded, readRecording, record } from '../../dev/version/record.ts';
 import { openDatabase } from '../../src/store/database.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { readStoredCalls } from '../../src/store/persist/columns.ts';
@@ -70,6 +70,12 @@ describe('the version before', () => {
     expect(recorded).not.toContain(migrations.at(-1)?.name);
     const known = migrations.map(({ name }) => name);
     expect(recorded.filter((name) => !known.includes(name))).toEqual([]);
+  });
+
+  it('will be recorded with rows in every table (dev/version/session.ts)', async () => {
+    const { migrations: applied } = await record(services.databaseUrl);
+    expect(applied).toEqual(migrations.map(({ name }) => name));
+    expect(await emptyTables()).toEqual([]);
   });
 
   it('goes on working on tables full of its rows, after the migrations that it lacks', async () => {
