@@ -20,7 +20,7 @@ export function createDeadLetterMetrics(registry: Registry) {
   );
   const amounts = gauge(
     'cdr_ingest_open_dead_letters_amount',
-    'Their cost, by reason and currency, where the sender is verified and the cost can be read; not added up beyond 100,000 of each.',
+    'Their cost, by reason and currency, where the sender is verified and the cost can be read; not added up beyond the oldest 10,000 of each reason.',
     ['reason', 'currency'],
   );
   return {

@@ -145,3 +145,18 @@ it.each([
   expect(failure).toBeInstanceOf(LockedTable);
   expect(describeFailure(failure)).toMatch(/^a whole table is locked: \w+, by process \d+ \(maintenance\)/);
 });
+
+it('blames no message while an alter table waits for a report to end, and names who waits', async () => {
+  await holding('report', 'select from customers');
+  const maintenance = await holding('maintenance', 'select');
+  const altering = maintenance.query('alter table customers add column later int').catch(() => undefined);
+  await until(async () => (await db.rows(`select from pg_locks where not granted`)).length > 0);
+  const persist = aroundLocks(attemptsOn(database, BILLING, 20_000));
+  const failure = await persist([admitted({ uniqueid: 'u-1' })]).catch((error: unknown) => error);
+  expect(failure).toBeInstanceOf(LockedTable);
+  expect(describeFailure(failure)).toMatch(
+    /customers, by process \d+ \(maintenance\).*; it waits for the lock itself/,
+  );
+  await clients.shift()?.end();
+  await altering;
+});

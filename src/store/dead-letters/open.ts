@@ -31,13 +31,16 @@ export interface OpenAmount {
   amount: number;
 }
 
+/** Their rows have to be read, where counting needs an index alone. */
+const ADDED_UP_AT_MOST = 10_000;
+
 const AMOUNTS = statement(
   'dead-letters.open-amounts',
   `
   select r.reason, c.code::text as currency, sum(d.cost)::float8 as amount
   from unnest($1::text[]) as r (reason)
   cross join lateral (select coalesce(d.currency, $2::char(3)) as currency, d.cost, d.verified from dead_letters d
-    where d.is_open and d.reason = r.reason order by d.first_dead_at limit ${COUNTED_AT_MOST}) d
+    where d.is_open and d.reason = r.reason order by d.first_dead_at limit ${ADDED_UP_AT_MOST}) d
   join currencies c on c.code = d.currency
   where d.verified and d.cost is not null
   group by 1, 2`,
@@ -45,7 +48,7 @@ const AMOUNTS = statement(
 
 /**
  * What the open dead letters cost of which it is known that they are calls: their sender is verified, their cost can be read, and
- * their currency is loaded. Of each reason the oldest, up to COUNTED_AT_MOST. Throws what the database throws.
+ * their currency is loaded. Of each reason the oldest, up to ADDED_UP_AT_MOST. Throws what the database throws.
  */
 export async function readOpenAmounts(sql: Sql, systemCurrency: string): Promise<OpenAmount[]> {
   return await sql<OpenAmount>(AMOUNTS, [[...deadReasons], systemCurrency]);

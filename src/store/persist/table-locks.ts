@@ -51,6 +51,6 @@ limit 1`,
 export async function lockedTable(sql: Sql): Promise<string | undefined> {
   const [found] = await sql<LockedTable>(LOCKED, []);
   if (found === undefined) return undefined;
-  const { name, isGranted } = found;
-  return `${name}, ${isGranted ? 'by' : 'as soon as it can be, by'} ${describeSession(found)}`;
+  const waits = found.isGranted ? '' : '; it waits for the lock itself, and all others behind it';
+  return `${found.name}, by ${describeSession(found)}${waits}`;
 }
