@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { LogOutput } from '../../src/ops/log-output.ts';
-import { openLog } from '../../src/ops/logger.ts';
+import { logWarnings, openLog } from '../../src/ops/logger.ts';
 
 const { O_RDONLY, O_WRONLY, O_NONBLOCK } = constants;
 const LINES = 40_000;
@@ -149,6 +149,27 @@ describe('a line of the log', () => {
       password: '***',
       name: 'a\u202eb',
       msg: 'something',
+    });
+  });
+
+  it('is what a warning of Node becomes, which Node would wait for until it is read', async () => {
+    const path = join(folder, 'log');
+    const output = new LogOutput(openSync(path, 'w'));
+    const { log, written } = openLog('info', '1.2.3', output);
+    const nodes = process.listeners('warning');
+    try {
+      logWarnings(log);
+      expect(process.listenerCount('warning')).toBe(1);
+      process.emit('warning', new Error('something is deprecated'));
+      await written();
+    } finally {
+      process.removeAllListeners('warning');
+      for (const listener of nodes) process.on('warning', listener);
+    }
+    expect(JSON.parse(readFileSync(path, 'utf8'))).toMatchObject({
+      level: 'warn',
+      warning: 'Error',
+      msg: 'something is deprecated',
     });
   });
 });
