@@ -33,9 +33,9 @@ export async function postgresBinaries(progress: Progress, search: Search = {}):
   const installed = newestPostgres(root) ?? (root === '/' ? postgresOnPath(env) : undefined);
   if (installed) return { bin: installed, env: baseEnv() };
   const tree = await unpackedPackages('postgresql', ['postgresql'], progress, env);
+  requireAccess(tree);
   const bin = newestPostgres(tree);
   if (!bin) throw unusable('PostgreSQL', tree, postgresIn(tree), String(OLDEST_POSTGRES));
-  requireAccess(tree);
   return { bin, env: { ...baseEnv(), ...libraries(tree) } };
 }
 
@@ -46,9 +46,9 @@ export async function rabbitBinaries(progress: Progress, search: Search = {}): P
   const installed = newestRabbit(root);
   if (installed) return { bin: installed, env: baseEnv() };
   const tree = await unpackedPackages('rabbitmq', ['rabbitmq-server'], progress, env);
+  requireAccess(tree);
   const bin = newestRabbit(tree);
   if (!bin) throw unusable('RabbitMQ', tree, rabbitIn(tree), OLDEST_RABBIT.join('.'));
-  requireAccess(tree);
   const path = [join(tree, 'usr/lib/erlang/bin'), SYSTEM_PATH].join(delimiter);
   return { bin, env: { ...baseEnv(), ...libraries(tree), PATH: path } };
 }

@@ -145,7 +145,7 @@ function missing(packages: readonly string[], cause: unknown): Error {
     ? 'apt-get or dpkg-deb was not found'
     : `apt could not fetch it: ${String(cause instanceof Error && 'stderr' in cause ? cause.stderr : cause).trim()}`;
   return new Error(
-    `${packages.join(', ')} is not installed here and could not be downloaded.\n${why}\n` +
+    `The programs of ${packages.join(', ')} were not found here and could not be downloaded.\n${why}\n` +
       `Install ${packages.join(' and ')} (its service need not run), or start Docker, ` +
       'or set DATABASE_URL and AMQP_URL to servers that exist.',
     { cause },

@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { rabbitBinaries } from '../../dev/stack/binaries.ts';
+import { postgresBinaries, rabbitBinaries } from '../../dev/stack/binaries.ts';
 import { cacheDirectory } from '../../dev/stack/places.ts';
 import { ended, family, identify, isRunning, type ProcessId } from '../../dev/stack/process.ts';
 import { answers } from '../../dev/stack/ready.ts';
@@ -103,6 +103,49 @@ describe('the stack that tests and development share', () => {
     const asking = rabbitBinaries(() => {}, { root: empty, env: { PATH: empty, CDR_CACHE_DIR: cache } });
     await expect(asking).rejects.toThrow(/apt-get .*not found\s+Install rabbitmq-server/);
     expect(readdirSync(cache)).toEqual([]);
+  });
+});
+
+describe('PostgreSQL whose programs are hidden', () => {
+  /** Stands for apt and dpkg: plans what is not installed, and unpacks a package to a program of this version. */
+  function packageManager(version: string): NodeJS.ProcessEnv {
+    const bin = temporaryDirectory();
+    const cache = temporaryDirectory();
+    chmodSync(cache, 0o755);
+    const script = (name: string, ...lines: string[]) =>
+      writeFileSync(join(bin, name), `#!/bin/sh\n${lines.join('\n')}\n`, { mode: 0o755 });
+    script(
+      'apt-get',
+      `for arg; do case "$arg" in Dir::State::status=*) status="\${arg#*=}";; esac; done`,
+      'case "$*" in',
+      `*" install "*) grep -q '^Package: postgresql-15$' "\${status:-/var/lib/dpkg/status}" || echo 'Inst postgresql-15 (15)';;`,
+      `*" download postgresql-15") touch postgresql-15.deb;;`,
+      'esac',
+    );
+    script(
+      'dpkg-deb',
+      `mkdir -p "$3/usr/lib/postgresql/${version}/bin"`,
+      `touch "$3/usr/lib/postgresql/${version}/bin/postgres"`,
+    );
+    return { PATH: `${bin}:/usr/bin:/bin`, CDR_CACHE_DIR: cache };
+  }
+
+  it('is unpacked beside, though apt knows it to be installed', async () => {
+    const env = packageManager('15');
+    const found = await postgresBinaries(() => {}, { root: temporaryDirectory(), env });
+    expect(found.bin).toMatch(new RegExp(`^${env.CDR_CACHE_DIR}/.*/usr/lib/postgresql/15/bin$`));
+  });
+
+  it('is called old only where it is old, with its version', async () => {
+    const search = { root: temporaryDirectory(), env: packageManager('13') };
+    await expect(postgresBinaries(() => {}, search)).rejects.toThrow(
+      "The distribution's PostgreSQL is 13, expected 15 or later. Start Docker",
+    );
+    const [tree = ''] = readdirSync(search.env.CDR_CACHE_DIR ?? '');
+    rmSync(join(search.env.CDR_CACHE_DIR ?? '', tree, 'usr'), { recursive: true });
+    await expect(postgresBinaries(() => {}, search)).rejects.toThrow(
+      `${tree} has no programs of PostgreSQL: remove it, and it is unpacked anew.`,
+    );
   });
 });
 
