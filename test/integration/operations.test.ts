@@ -1,17 +1,18 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
+import { fileURLToPath } from 'node:url';
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { postgresBinaries } from '../../dev/stack/binaries.ts';
 import { type Isolated, type PostgresServer, startPostgres } from '../../dev/stack.ts';
 import { openSwitchClient, type SwitchClient } from '../../src/broker/switch-client.ts';
+import { linesUnder } from '../support/operations-page.ts';
 import { testServices } from '../support/stack.ts';
 import { startProcess, type WorkerProcess } from '../support/worker.ts';
 
-const run = promisify(execFile);
+const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
 const directory = mkdtempSync(join(tmpdir(), 'cdr-ingest-operations-'));
 
 /** Of its own, because the dump wants tools of the server's version. */
@@ -19,19 +20,17 @@ let postgres: PostgresServer;
 let services: Isolated;
 let client: SwitchClient;
 let databaseUrl: string;
+/** Of a shell in which the page's commands run. */
+let shellEnv: Record<string, string>;
 const workers = new Set<WorkerProcess>();
 
 beforeAll(async () => {
   postgres = await startPostgres();
   services = await testServices('operations');
   databaseUrl = await database('cdr');
-  expect(await command(['migrate'], { DATABASE_URL: databaseUrl })).toMatchObject({ code: 0 });
-  expect(await command(['topology'], { AMQP_URL: services.amqpUrl })).toMatchObject({ code: 0 });
-  const adding = await startProcess(['user', 'add', 'switch', '--role', 'system'], {
-    DATABASE_URL: databaseUrl,
-  });
-  adding.child.stdin?.end('correct horse\n');
-  expect(await adding.ended).toBe(0);
+  shellEnv = await shellEnvironment();
+  for (const line of linesUnder('Install').filter((each) => !/^export |worker$/.test(each)))
+    await shell(line, {}, 'correct horse\n');
   await on(
     databaseUrl,
     `insert into currencies (code, rate) values ('USD', 1)`,
@@ -60,10 +59,37 @@ async function database(name: string): Promise<string> {
   return postgres.url.replace(/\/postgres$/, `/${name}`);
 }
 
-async function command(args: string[], environment: Record<string, string>) {
-  const started = await startProcess(args, environment);
-  const code = await started.ended;
-  return { code, output: started.output() };
+/** `cdr-ingest` and the programs of PostgreSQL on the path, and where both find their server. */
+async function shellEnvironment(): Promise<Record<string, string>> {
+  const { bin, env } = await postgresBinaries(() => {});
+  writeFileSync(join(directory, 'cdr-ingest'), `#!/bin/sh\nexec '${process.execPath}' '${CLI}' "$@"\n`, {
+    mode: 0o755,
+  });
+  const { hostname, port, username, password, pathname } = new URL(databaseUrl);
+  return {
+    ...env,
+    ...{ PATH: [directory, bin, env.PATH].join(':'), DATABASE_URL: databaseUrl, AMQP_URL: services.amqpUrl },
+    ...{
+      PGHOST: hostname,
+      PGPORT: port,
+      PGUSER: username,
+      PGPASSWORD: password,
+      PGDATABASE: pathname.slice(1),
+    },
+  };
+}
+
+/** Runs a line as it stands on the page; it must succeed. Returns what it wrote. */
+function shell(line: string, more: Record<string, string> = {}, input = ''): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const options = { env: { ...shellEnv, ...more }, cwd: directory };
+    const child = execFile('sh', ['-c', line], options, (error, stdout, stderr) =>
+      error === null ? resolve(stdout) : reject(new Error(`${line}\n${stdout}${stderr}`)),
+    );
+    // One that reads nothing may have ended before.
+    child.stdin?.on('error', () => {});
+    child.stdin?.end(input);
+  });
 }
 
 async function worker(url: string): Promise<WorkerProcess> {
@@ -83,29 +109,25 @@ async function end(ending: WorkerProcess): Promise<void> {
 }
 
 async function call(uniqueid: string) {
-  const sender = { auth_username: 'switch', auth_password: 'correct horse' };
+  const sender = { auth_username: 'switch-1', auth_password: 'correct horse' };
   const body = JSON.stringify({ ...sender, uniqueid, machine: 'm', start: 1, scustomer: 1, cost: 2 });
   const { responses, isDuplicate } = await client.submit({ body });
   return { code: responses[0]?.code, isDuplicate };
 }
 
 describe('as docs/operations.md says', () => {
-  it('the password of a database user who may only read and write is changed under a worker', async () => {
-    await on(
-      databaseUrl,
-      `create role app login password 'first'`,
-      'grant select, insert, update, delete on all tables in schema public to app',
-      'grant usage on all sequences in schema public to app',
-    );
+  it('the password of a database role of least rights is changed under a worker', async () => {
+    for (const line of linesUnder('Roles of the database')) await shell(line);
+    await on(databaseUrl, `alter role cdr_worker password 'first'`);
     const withPassword = (password: string) => {
       const url = new URL(databaseUrl);
-      url.username = 'app';
+      url.username = 'cdr_worker';
       url.password = password;
       return url.href;
     };
     const before = await worker(withPassword('first'));
     expect(await call('o.1')).toEqual({ code: '204', isDuplicate: false });
-    await on(databaseUrl, `alter role app password 'second'`);
+    await on(databaseUrl, `alter role cdr_worker password 'second'`);
     expect(await call('o.2')).toEqual({ code: '204', isDuplicate: false });
     const after = await worker(withPassword('second'));
     await end(before);
@@ -114,22 +136,22 @@ describe('as docs/operations.md says', () => {
   });
 
   it('a dump restored elsewhere is current, its books are right, and what is sent again is a duplicate', async () => {
-    const { bin, env } = await postgresBinaries(() => {});
-    const dump = join(directory, 'cdr.dump');
-    await run(join(bin, 'pg_dump'), ['--format=custom', `--file=${dump}`, databaseUrl], { env });
     const restored = await database('restored');
-    await run(join(bin, 'pg_restore'), [`--dbname=${restored}`, '--no-owner', dump], { env });
-    const environment = { DATABASE_URL: restored };
-    expect(await command(['migrate'], environment)).toEqual({
-      code: 0,
-      output: 'the database is up to date\n',
-    });
-    expect(await command(['reconcile'], environment)).toMatchObject({ code: 0 });
+    const lines = linesUnder('Back up and restore');
+    const written = [];
+    for (const line of lines) written.push(await shell(line, { EMPTY_DATABASE_URL: restored }));
+    expect(lines.map((line) => line.split(' ').at(-1))).toEqual([
+      '"$DATABASE_URL"',
+      'cdr.dump',
+      'migrate',
+      'reconcile',
+    ]);
+    expect(written.slice(0, 3)).toEqual(['', '', 'the database is up to date\n']);
 
     const running = await worker(restored);
     expect(await call('o.1')).toEqual({ code: '204', isDuplicate: true });
     expect(await call('o.after-the-dump')).toEqual({ code: '204', isDuplicate: false });
     await end(running);
-    expect(await command(['reconcile'], environment)).toMatchObject({ code: 0 });
+    await shell('cdr-ingest reconcile', { DATABASE_URL: restored });
   });
 });
