@@ -9,8 +9,21 @@ import { build } from 'esbuild';
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
 const DIST = join(ROOT, 'dist');
 
-/** Packages that load a binary or WebAssembly file of their own by its place, and one that need not exist. */
-const EXTERNAL = ['@node-rs/argon2', '@prisma/client/runtime/query_compiler*', 'pg-native'];
+/** Packages that load a binary or WebAssembly file of their own by its place. */
+const EXTERNAL = ['@node-rs/argon2', '@prisma/client/runtime/query_compiler*'];
+
+/** Packages that are required from node_modules: there instrumentation finds them (docs/operations.md, "Traces"). */
+const REQUIRED = {
+  name: 'required',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^(amqplib|pg)$/ }, ({ path, namespace }) =>
+      namespace === 'required' ? { path, external: true } : { path, namespace: 'required' },
+    );
+    onLoad({ filter: /.*/, namespace: 'required' }, ({ path }) => ({
+      contents: `module.exports = require(${JSON.stringify(path)});`,
+    }));
+  },
+};
 
 const { metafile } = await build({
   absWorkingDir: ROOT,
@@ -23,6 +36,7 @@ const { metafile } = await build({
   target: 'node20.19',
   format: 'esm',
   external: EXTERNAL,
+  plugins: [REQUIRED],
   // Packages as Node would resolve them: "module" is a condition that only bundlers know.
   conditions: [],
   // For packages in CommonJS that require a module of Node's.

@@ -3,7 +3,7 @@
 import type { X509Certificate } from 'node:crypto';
 import { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
-import type { Channel, ChannelModel } from 'amqplib';
+import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib';
 import type { OutgoingProperties } from './confirm-window.ts';
 import { ContentHeader, FRAME_HEADER_BYTES, HEADER } from './decoding/content-header.ts';
 import { longAt } from './decoding/field-table.ts';
@@ -78,18 +78,28 @@ export function sendUnanswered(channel: Channel, methods: readonly UnansweredMet
 /** What amqplib sorts by consumer tag. */
 const SORTED = ['delivery', 'cancel'];
 
+export type TakeDelivery = (message: ConsumeMessage) => void;
+
 /**
- * Hands every delivery and cancellation of a channel to listeners of its own (`delivery`, `cancel`). By itself amqplib sorts
- * them by consumer tag, and closes the channel over a delivery that comes after the answer to basic.cancel, which a quorum
- * queue can send. Only for channels with one consumer.
+ * Hands every delivery of a channel to the function that it is consumed with, and its cancellation to a listener of its own
+ * (`cancel`). By itself amqplib sorts them by consumer tag, and closes the channel over a delivery that comes after the
+ * answer to basic.cancel, which a quorum queue can send. Only for channels with one consumer.
  *
+ * @param onConsumed told of that function: the one that `consume` was given, or what instrumentation has put around it
  * @throws if this version of amqplib sorts them in another way
  */
-export function takeUnsorted(channel: Channel): void {
+export function takeUnsorted(channel: Channel, onConsumed: (take: TakeDelivery) => void): void {
   for (const event of SORTED) {
     if (channel.listenerCount(event) === 0) throw new Error(`amqplib does not listen for "${event}" itself`);
     channel.removeAllListeners(event);
   }
+  const inside = channel as unknown as { registerConsumer?: (tag: string, take: TakeDelivery) => void };
+  if (inside.registerConsumer === undefined) throw new Error('amqplib does not "registerConsumer"');
+  inside.registerConsumer = (_tag, take) => {
+    channel.removeAllListeners('delivery');
+    channel.on('delivery', take);
+    onConsumed(take);
+  };
 }
 
 /** The headers of the message that is being encoded. */

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { InContext } from './followed-messages.ts';
 import { TagWindow } from './tag-window.ts';
 
 /** A message to publish. */
@@ -9,6 +10,8 @@ export interface OutgoingMessage {
   properties: OutgoingProperties;
   /** The broker returns the message if no queue takes it (`returned`). */
   mandatory: boolean;
+  /** Of the message that it answers. */
+  inContext?: InContext | undefined;
 }
 
 /**

@@ -1,9 +1,10 @@
-import type { Channel, ConsumeMessage, Message } from 'amqplib';
+import type { Channel, ConsumeMessage } from 'amqplib';
 import { DeadlineError, sleep, within } from '../retry.ts';
 import { type AckLedger, createAckLedger, PATIENCE_MS } from './ack-ledger.ts';
 import { takeUnsorted } from './amqplib.ts';
 import type { BrokerConnection } from './connect.ts';
 import { type Delivery, toDelivery } from './delivery.ts';
+import { FollowedMessages } from './followed-messages.ts';
 import { describeError } from './log.ts';
 
 export interface ConsumerChannelOptions {
@@ -56,6 +57,8 @@ export class ConsumerChannel {
   readonly #channel: Channel;
   readonly #options: ConsumerChannelOptions;
   readonly #inFlightBytesMax: number;
+  readonly #followed = new FollowedMessages();
+  #isFollowed = false;
   #consumerTag: string | null = null;
   #lastAckAt = Number.NEGATIVE_INFINITY;
   #laterFlush: NodeJS.Timeout | undefined;
@@ -82,7 +85,7 @@ export class ConsumerChannel {
 
   /** @throws the broker's error (with its `code`), or DeadlineError. */
   async subscribe(): Promise<void> {
-    const asked = this.#channel.consume(this.#options.queue, () => {});
+    const asked = this.#channel.consume(this.#options.queue, this.#take);
     this.#consumerTag = (await this.#answer(asked, 'basic.consume')).consumerTag;
   }
 
@@ -107,7 +110,7 @@ export class ConsumerChannel {
   flush(everything = false): void {
     for (const { tag, multiple } of this.ledger.flush(everything)) {
       this.#lastAckAt = performance.now();
-      if (!isSent(() => this.#channel.ack(messageOf(tag), multiple))) return;
+      if (!isSent(() => this.#channel.ack(this.#followed.take(tag, multiple), multiple))) return;
     }
     // What is withheld must not depend on another batch: slow deliveries may fill the whole window.
     if (this.ledger.withheld > 0) this.#laterFlush ??= setTimeout(() => this.#flushLater(), PATIENCE_MS);
@@ -120,7 +123,7 @@ export class ConsumerChannel {
 
   /** Rejects a delivery without requeueing it: the broker dead-letters it. */
   reject(tag: number): void {
-    if (this.ledger.remove(tag)) isSent(() => this.#channel.reject(messageOf(tag), false));
+    if (this.ledger.remove(tag)) isSent(() => this.#channel.reject(this.#followed.take(tag, false), false));
     this.#resumeReading();
   }
 
@@ -139,8 +142,9 @@ export class ConsumerChannel {
 
   #listen(): void {
     const channel = this.#channel;
-    takeUnsorted(channel);
-    channel.on('delivery', (message: ConsumeMessage) => this.#take(message));
+    takeUnsorted(channel, (take) => {
+      this.#isFollowed = take !== this.#take;
+    });
     channel.on('cancel', () => {
       this.#consumerTag = null;
       this.#options.onCancelled();
@@ -159,12 +163,16 @@ export class ConsumerChannel {
     });
   }
 
-  #take(message: ConsumeMessage): void {
+  readonly #take = (message: ConsumeMessage | null): void => {
+    // amqplib's word for a cancellation, which has a listener here.
+    if (message === null) return;
     const delivery = toDelivery(message, this.epoch);
     this.ledger.delivered(delivery.tag, delivery.body.length);
     if (this.ledger.inFlightBytes > this.#inFlightBytesMax) this.#options.connection.reading.pause();
-    this.#options.onDelivery(delivery);
-  }
+    this.#options.onDelivery(
+      this.#isFollowed ? { ...delivery, inContext: this.#followed.add(message) } : delivery,
+    );
+  };
 
   #resumeReading(): void {
     if (this.ledger.inFlightBytes <= this.#inFlightBytesMax) this.#options.connection.reading.resume();
@@ -175,14 +183,6 @@ export class ConsumerChannel {
     const { reading, rpcTimeoutMs } = this.#options.connection;
     return within(reading.answer(work), rpcTimeoutMs, `the answer to ${method}`);
   }
-}
-
-/**
- * amqplib takes a message to acknowledge or reject, but reads only its delivery tag. So messages, whose headers may
- * have 16 KiB, need not be kept until they are done.
- */
-function messageOf(deliveryTag: number): Message {
-  return { fields: { deliveryTag } } as Message;
 }
 
 /** False when the channel is gone. Nothing to do then: the broker redelivers its messages. */

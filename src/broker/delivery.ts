@@ -3,6 +3,7 @@ import { CORRECTION_HEADER } from '../domain/correction-header.ts';
 import type { RequestProperties } from '../domain/properties.ts';
 import { REPLAY_HEADER } from '../domain/replay-header.ts';
 import { ECHO, type GuardedProperties, NOTE } from './decoding/guarded-decoding.ts';
+import type { InContext } from './followed-messages.ts';
 
 /** A message as it was delivered; in flight until it is acknowledged or its channel is gone. */
 export interface Delivery {
@@ -29,6 +30,8 @@ export interface Delivery {
   /** The channel that it came on and its delivery tag there. For the consumer only. */
   readonly epoch: number;
   readonly tag: number;
+  /** Where instrumentation follows it. */
+  readonly inContext?: InContext;
 }
 
 /**

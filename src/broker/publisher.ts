@@ -135,18 +135,13 @@ export function createPublisher(supervised: SupervisedConnection, options: Publi
 
   function send(to: PublishChannel, batch: PublishBatch, index: number, message: OutgoingMessage): void {
     const { channel, window } = to;
-    const { exchange, routingKey, body, properties, mandatory } = message;
-    const { correlationId } = properties;
+    const { properties, mandatory, inContext } = message;
     const messageId = properties.messageId ?? window.nextId();
     const headers = reusedHeaders(properties.headers);
-    const published = { persistent: true, ...properties, headers, messageId, mandatory };
+    const published = { persistent: true, ...properties, headers, messageId, mandatory } as Options.Publish;
     try {
-      // publish() returns false when amqplib buffers. maxInFlight bounds that buffer, so go on.
-      if (typeof correlationId === 'object') {
-        withCorrelationBytes(channel, correlationId, (text) => {
-          channel.publish(exchange, routingKey, body, { ...published, correlationId: text });
-        });
-      } else channel.publish(exchange, routingKey, body, published as Options.Publish);
+      if (inContext === undefined) publishTo(channel, message, published);
+      else inContext(() => publishTo(channel, message, published));
       window.sent(batch, index, messageId);
     } catch (error) {
       const reason = error instanceof IllegalOperationError ? 'disconnected' : 'unencodable';
@@ -221,4 +216,17 @@ export function createPublisher(supervised: SupervisedConnection, options: Publi
       lose('closed by this side');
     },
   };
+}
+
+/** Does not wait where amqplib buffers: `maxInFlight` bounds that buffer. */
+function publishTo(
+  channel: ConfirmChannel,
+  { exchange, routingKey, body, properties }: OutgoingMessage,
+  published: Options.Publish,
+): void {
+  if (typeof properties.correlationId === 'object') {
+    withCorrelationBytes(channel, properties.correlationId, (correlationId) => {
+      channel.publish(exchange, routingKey, body, { ...published, correlationId });
+    });
+  } else channel.publish(exchange, routingKey, body, published);
 }

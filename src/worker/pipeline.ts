@@ -1,7 +1,14 @@
 import type { Held } from '../domain/held.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import { describeFailure, troubleCause } from '../store/failures.ts';
-import { type BatchLimits, countFitting, type Message, type Persist, type Results } from './batch.ts';
+import {
+  type BatchLimits,
+  countFitting,
+  inContextOf,
+  type Message,
+  type Persist,
+  type Results,
+} from './batch.ts';
 import { publishBilled } from './billed.ts';
 import { eventsOfHeld } from './held-events.ts';
 import { Isolation } from './isolation.ts';
@@ -137,17 +144,21 @@ export class Pipeline<Delivery extends Request> {
   /** Persists batch after batch until nothing is left, and answers each. */
   async #persistBatches(): Promise<void> {
     while (this.#next !== undefined || this.#ready.length > 0) {
-      const { batch, prepared } = this.#next ?? this.#prepare();
+      const next = this.#next ?? this.#prepare();
       this.#next = undefined;
-      if (!batch.some(({ delivery }) => this.#ports.isLive(delivery))) continue;
-      this.#prepareAhead();
-      const started = performance.now();
-      const result = await this.#isolation.persist(batch, prepared);
-      const persistMs = performance.now() - started;
-      if (result.kind === 'all') await this.#answer(batch, result.outcomes, persistMs);
-      else await this.#answerSome(batch, result.results, persistMs);
+      if (!next.batch.some(({ delivery }) => this.#ports.isLive(delivery))) continue;
+      await inContextOf(next.batch, () => this.#persistBatch(next));
     }
     this.#persisting = undefined;
+  }
+
+  async #persistBatch({ batch, prepared }: PreparedBatch<Delivery>): Promise<void> {
+    this.#prepareAhead();
+    const started = performance.now();
+    const result = await this.#isolation.persist(batch, prepared);
+    const persistMs = performance.now() - started;
+    if (result.kind === 'all') await this.#answer(batch, result.outcomes, persistMs);
+    else await this.#answerSome(batch, result.results, persistMs);
   }
 
   /** Answers what has an outcome. The rest waits for what holds it, or is tried again. */
@@ -230,7 +241,8 @@ export class Pipeline<Delivery extends Request> {
       if (!comesAgain && !hasToWait) batch.push(message);
     }
     if (inTrouble) return { batch };
-    return { batch, prepared: this.#ports.prepare(batch.map(({ submission }) => submission)) };
+    const submissions = batch.map(({ submission }) => submission);
+    return { batch, prepared: inContextOf(batch, () => this.#ports.prepare(submissions)) };
   }
 
   /** Takes back a batch that is prepared: something in it may have to stay behind others. */

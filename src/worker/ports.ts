@@ -1,4 +1,5 @@
 import type { SetAside } from '../auth/verifier.ts';
+import type { InContext } from '../broker/followed-messages.ts';
 import type { Taking } from '../broker/others-exchange.ts';
 import type { BilledMessage } from '../domain/billed-message.ts';
 import type { Manner } from '../domain/held.ts';
@@ -24,6 +25,8 @@ export interface Reply {
   /** As bytes where they came as bytes that are not UTF-8. */
   correlationId: string | Buffer;
   headers: Record<string, string | number | boolean | Buffer>;
+  /** Of the message that it answers. */
+  inContext?: InContext;
 }
 
 /** What the broker said of one reply. */

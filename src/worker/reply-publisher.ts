@@ -132,7 +132,7 @@ function whyDiverted(result: DirectResult | undefined): Diversion {
   return result.reason === 'refused' ? 'refused' : 'failed';
 }
 
-function toMessage({ exchange, routingKey, mandatory, body, correlationId, headers }: Reply) {
+function toMessage({ exchange, routingKey, mandatory, body, correlationId, headers, inContext }: Reply) {
   const properties = { contentType: 'application/json', persistent: true, correlationId, headers };
-  return { exchange, routingKey, mandatory, body, properties };
+  return { exchange, routingKey, mandatory, body, properties, inContext };
 }

@@ -105,8 +105,13 @@ export function createAnswers<Delivery extends Request>(
 ): Answer<Delivery>[] {
   return mapPairs(messages, outcomes, (message, outcome) => {
     const { delivery, submission } = message;
-    return { message, outcome, reply: createReply(delivery.properties, submission.uniqueid, outcome, rules) };
+    const reply = createReply(delivery.properties, submission.uniqueid, outcome, rules);
+    return { message, outcome, reply: inContextOfRequest(reply, delivery) };
   });
+}
+
+function inContextOfRequest(reply: Reply, { inContext }: Request): Reply {
+  return inContext === undefined ? reply : { ...reply, inContext };
 }
 
 /**
@@ -141,7 +146,8 @@ function answerAgain<Delivery extends Request>(
   rules: ReplyRules,
 ): Answer<Delivery>[] {
   const { delivery, submission } = message;
-  const toResults = createResultsReply(delivery.properties, submission.uniqueid, outcome, rules);
+  const created = createResultsReply(delivery.properties, submission.uniqueid, outcome, rules);
+  const toResults = inContextOfRequest(created, delivery);
   if (result === 'returned' && reply.exchange === toResults.exchange) {
     observe({ kind: 'unroutable reply', uniqueid: submission.uniqueid, request: delivery });
     return [];

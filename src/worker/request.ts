@@ -1,4 +1,5 @@
 import { isAscii } from 'node:buffer';
+import type { InContext } from '../broker/followed-messages.ts';
 import { type Body, type BodyFormat, readBody } from '../domain/body.ts';
 import { isDecimal } from '../domain/contract.ts';
 import { type DeadLetter, deadLetterOf, deadLetterOfBytes } from '../domain/dead-letter.ts';
@@ -16,6 +17,8 @@ export interface Request {
   unreadable?: string | undefined;
   /** The broker may have delivered it before, so that its switch need not have sent it again. */
   redelivered?: boolean;
+  /** Where instrumentation follows it. */
+  inContext?: InContext;
 }
 
 /** Text, or what is wrong with the bytes; `text` is then the best reading there is, for the dead letter. */
