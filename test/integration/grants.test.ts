@@ -145,6 +145,7 @@ describe('a worker with only the minimum grants', () => {
     ]);
     expect(await deadLetterOf('refused')).toEqual(['rejected dead']);
     expect(await deadLetterOf('lost')).toEqual(['unroutable dead']);
+    expect(worker.output()).not.toContain('cannot read the database for /metrics');
   });
 
   it('records who was heard of, which it and the console read', async () => {
@@ -167,6 +168,7 @@ describe('a worker with only the minimum grants', () => {
     await client.query('begin; update customers set name = name where id = 2');
     const held = codesOf({ uniqueid: 'held', scustomer: 2 });
     expect(await codesOf({ uniqueid: 'beside' })).toEqual(['204']);
+    await worker?.logged('(a billing job); its calls wait');
     await client.end();
     expect(await held).toEqual(['204']);
   });
