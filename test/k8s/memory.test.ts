@@ -4,16 +4,16 @@ import * as z from 'zod';
 import { hasKubectl, overlays, ownPods, parse, rendered } from './manifests.ts';
 
 const MIB = 2 ** 20;
-const UNITS: Record<string, number> = { Mi: MIB, Gi: 1024 * MIB, m: MIB, g: 1024 * MIB };
+const UNITS: Record<string, number> = { Mi: MIB, m: MIB };
 /** What is not on the heap: code, stacks, buffers. */
 const MOST_OF_LIMIT = 0.8;
 /** V8's young generation is three of these. */
 const SEMI_SPACES = 3;
 
 function bytesOf(text: string): number {
-  const [, number = '', unit = ''] = /^(\d+)(Mi|Gi|m|g)$/.exec(text) ?? [];
+  const [, number = '', unit = ''] = /^(\d+)(Mi|m)$/.exec(text) ?? [];
   const factor = UNITS[unit];
-  if (factor === undefined) throw new Error(`expected memory with a unit, got ${text}`);
+  if (factor === undefined) throw new Error(`expected memory in MiB, got ${text}`);
   return Number(number) * factor;
 }
 
