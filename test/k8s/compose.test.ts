@@ -18,7 +18,7 @@ const serviceSchema = z.looseObject({
   healthcheck: z.looseObject({}).optional(),
   depends_on: z.record(z.string(), z.strictObject({ condition: z.string() })).default({}),
   stop_grace_period: z.string().optional(),
-  logging: z.unknown(),
+  logging: z.unknown().optional(),
 });
 const composeSchema = z.looseObject({ services: z.record(z.string(), serviceSchema) });
 
