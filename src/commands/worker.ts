@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { readConfig } from '../config.ts';
-import { logWarnings, openLog } from '../ops/logger.ts';
+import { type Logger, logWarnings, openLog } from '../ops/logger.ts';
 import { startWorker, type Worker, workerVariables } from '../worker/worker.ts';
 import { EXIT } from './exit.ts';
 import { addUsage } from './help.ts';
@@ -41,11 +41,28 @@ async function run(acceptsNewUniqueids: boolean, version: string): Promise<void>
     if (starting.signal.aborted) return undefined;
     throw error;
   });
-  if (worker !== undefined) {
-    await Promise.race([stopped, worker.failure]);
-    await worker.stop();
-  }
+  const code = worker === undefined ? EXIT.done : await untilEnded(worker, stopped, log);
   await written();
   // A connection that hangs must not keep the process alive.
-  process.exit(EXIT.done);
+  process.exit(code);
+}
+
+/**
+ * Stops the worker when it is told to, or when it cannot go on: the broker gives to others what it has in hand. Returns the
+ * exit code.
+ */
+export async function untilEnded(
+  worker: Pick<Worker, 'failure' | 'stop'>,
+  stopped: Promise<void>,
+  log: Pick<Logger, 'fatal'>,
+): Promise<number> {
+  try {
+    await Promise.race([stopped, worker.failure]);
+    await worker.stop();
+    return EXIT.done;
+  } catch (err) {
+    log.fatal({ err }, 'this worker cannot go on');
+    await worker.stop().catch(() => undefined);
+    return EXIT.failed;
+  }
 }
