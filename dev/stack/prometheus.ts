@@ -5,13 +5,15 @@ import { promisify } from 'node:util';
 import { unpackedPackages } from './packages.ts';
 import { serverUser } from './places.ts';
 import { freePort } from './ports.ts';
-import { createServer, type LocalServer } from './server.ts';
+import { createServer, type LocalServer, runTool } from './server.ts';
 import type { Progress } from './types.ts';
 
 export interface PrometheusOptions {
   /** What to scrape, each with the labels that a PodMonitor would give it. */
   targets: readonly { port: number; labels: Record<string, string> }[];
   scrapeSeconds: number;
+  /** Samples of another time, in the text format of OpenMetrics, each good until the next after so many seconds. */
+  recorded?: { text: string; everySeconds: number };
   progress?: Progress;
 }
 
@@ -49,6 +51,12 @@ export async function startPrometheus(options: PrometheusOptions): Promise<Prome
     };
     // Every JSON text is YAML as well.
     writeFileSync(join(dir, 'prometheus.yml'), JSON.stringify(config));
+    const { recorded } = options;
+    if (recorded !== undefined) {
+      writeFileSync(join(dir, 'recorded'), recorded.text);
+      const args = ['tsdb', 'create-blocks-from', '--quiet', 'openmetrics', 'recorded', 'data'];
+      await runTool(await bin('promtool'), args, { dir, env: {}, user: serverUser() });
+    }
     return {
       command,
       // Paths as arguments of their own, by which the process is known for ours when it is to be ended.
@@ -58,6 +66,8 @@ export async function startPrometheus(options: PrometheusOptions): Promise<Prome
         '--storage.tsdb.path',
         join(dir, 'data'),
         `--web.listen-address=127.0.0.1:${port}`,
+        // What is not there any more ends at once, as it does where Prometheus itself notices that.
+        ...(recorded === undefined ? [] : [`--query.lookback-delta=${recorded.everySeconds}s`]),
       ],
       env: {},
       cleanSignal: 'SIGTERM',

@@ -220,6 +220,13 @@ describe('the alerts', () => {
       fires: { CdrIngestHostileReplyAddresses: [{}] },
     },
     {
+      what: 'a worker could not write its log',
+      series: { 'cdr_ingest_log_lines_dropped_total{pod="p"}': '0x5 30x95' },
+      silentAt: '5m',
+      firingAt: '10m',
+      fires: { CdrIngestLogDropped: [{ pod: 'p', $value: '30' }] },
+    },
+    {
       what: 'a connection is lost over what arrived on it',
       series: { 'cdr_ingest_consumer_losses_total{cause="decoding",queue="cdrs.dead",pod="p"}': '0x5 1x95' },
       silentAt: '5m',
