@@ -11,10 +11,17 @@ const SECONDS = JSON.parse(readFileSync(new URL('./durations.json', import.meta.
   number
 >;
 
-/** Runs the longest test files first. Without it a fresh checkout, which remembers no run, would order them by size. */
+/**
+ * Runs the longest test files first. Without it a fresh checkout, which remembers no run, would order them by size.
+ *
+ * Files that share processes come before all others: such a process goes on only while the next file in the queue is one of them.
+ */
 export class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const seconds = ({ moduleId }: TestSpecification) => SECONDS[relative(process.cwd(), moduleId)] ?? 0;
-    return (await super.sort(files)).toSorted((one, other) => seconds(other) - seconds(one));
+    const alone = ({ project }: TestSpecification) => Number(project.config.isolate);
+    return (await super.sort(files)).toSorted(
+      (one, other) => alone(one) - alone(other) || seconds(other) - seconds(one),
+    );
   }
 }
