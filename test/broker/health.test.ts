@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { brokerHealth } from '../../src/broker/health/broker.ts';
+import { fullness } from '../../src/broker/health/lag.ts';
 import type { Managed } from '../../src/broker/health/managed.ts';
 import { nodesHealth, quorumHealth } from '../../src/broker/health/nodes.ts';
 
@@ -47,6 +48,30 @@ it('nodes of different versions are a warning, and a node that is down is a fail
     detail: expect.stringMatching(/^c is down\. .*; the nodes run 3\.13\.7 and 4\.1\.0/),
   });
 });
+
+it('a node whose disk will soon raise its alarm is a warning', () => {
+  const nodes = [{ ...node('a', '4.1.0'), disk_free_limit: 50 * 2 ** 20, disk_free: 99 * 2 ** 20 }];
+  expect(nodesHealth({ kind: 'managed', queues: [], nodes })).toEqual({
+    state: 'warning',
+    detail: 'a has 99 MiB of disk left, and blocks publishers below 50 MiB',
+  });
+});
+
+it.each([
+  [{ messages: 9 }, 0],
+  [{ messages: 10 }, 1],
+  [{ messages: 1, message_bytes: 5000 }, 1],
+])(
+  'a queue with %j that a policy bounds to 10 messages and 5000 bytes is said %d times to be full',
+  (size, times) => {
+    const managed = queue(['a'], ['a']);
+    const [create] = managed.kind === 'managed' ? managed.queues : [];
+    if (create === undefined) throw new Error('there is a queue');
+    const bounded = { 'max-length': 10, 'max-length-bytes': 5000 };
+    const queues = [{ ...create, ...size, effective_policy_definition: bounded }];
+    expect(fullness({ kind: 'managed', nodes: [], queues }, 'cdrs.create')).toHaveLength(times);
+  },
+);
 
 it('a queue without a majority of its members is said to take nothing', () => {
   expect(quorumHealth(queue(['a', 'b', 'c'], ['a', 'b', 'c']))).toMatchObject({ state: 'ok' });

@@ -65,6 +65,9 @@ it.each([
   ['idle', 59, 'ok'],
   ['idle', 60, 'warning'],
   ['idle', 600, 'failed'],
+  ['blocking', 9, 'ok'],
+  ['blocking', 10, 'warning'],
+  ['blocking', 600, 'failed'],
   ['active', 3599, 'ok'],
   ['active', 3600, 'warning'],
 ] as const)('a transaction that is %s for %d s: %s', (kind, seconds, state) => {

@@ -3,7 +3,9 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type PostgresServer, startPostgres } from '../../dev/stack.ts';
 import { hashPassword } from '../../src/auth/password.ts';
 import { examineDatabase } from '../../src/commands/doctor/database.ts';
+import { openDatabase } from '../../src/store/database.ts';
 import { grant } from '../../src/store/grants.ts';
+import { readSessionsState } from '../../src/store/health/sessions.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { until } from '../support/broker.ts';
 
@@ -223,6 +225,24 @@ it('finds an archive that fails, since when, and no longer when it works again',
   );
   await run('alter system reset archive_command', RELOAD);
   await until(async () => !('replication failed' in (await amiss())));
+});
+
+it('sees who keeps others waiting for a lock', async () => {
+  const database = openDatabase({
+    ...{ url, poolSize: 1, statementTimeoutMs: 10_000, connectTimeoutMs: 10_000, applicationName: 'test' },
+  });
+  const waiting = new Client({ connectionString: url, application_name: 'waits' });
+  await waiting.connect();
+  await run('set application_name = holds', 'begin', 'lock table peers');
+  const waited = waiting.query('select from peers');
+  await until(async () => {
+    const { transactions } = await readSessionsState(database.sql);
+    return transactions.some(({ kind, whose }) => kind === 'blocking' && whose.includes('(holds of cdr)'));
+  });
+  await run('rollback', 'reset application_name');
+  await waited;
+  await waiting.end();
+  await database.close(1000);
 });
 
 it('goes on with the other checks where somebody has a table locked', async () => {

@@ -62,7 +62,7 @@ function waitedS(managed: Managed & { kind: 'managed' }, queue: string, nowS: nu
 }
 
 /** A queue at its limit refuses what is published to it. */
-function fullness(managed: Managed, queue: string): string[] {
+export function fullness(managed: Managed, queue: string): string[] {
   const found = managed.kind === 'managed' ? managed.queues.find(({ name }) => name === queue) : undefined;
   if (found === undefined) return [];
   const sizes = { 'max-length': found.messages, 'max-length-bytes': found.message_bytes };

@@ -22,6 +22,8 @@ const nodesSchema = z.array(
     running: z.boolean().default(true),
     mem_alarm: z.boolean().default(false),
     disk_free_alarm: z.boolean().default(false),
+    disk_free: z.number().optional(),
+    disk_free_limit: z.number().optional(),
     partitions: z.array(z.string()).default([]),
     applications: z.array(z.looseObject({ name: z.string(), version: z.string() })).default([]),
   }),

@@ -2,6 +2,9 @@ import { counted } from '../../plural.ts';
 import { type Health, healthFrom, healthOf, noQueues, notChecked } from './health.ts';
 import type { Managed } from './managed.ts';
 
+/** Of the free disk at which a node blocks all publishers. */
+const DISK_NOTICE = 2;
+
 /** Nodes that are down or partitioned, and alarms that block publishing. */
 export function nodesHealth(managed: Managed): Health {
   if (managed.kind === 'unmanaged') return notChecked(managed.why);
@@ -16,6 +19,13 @@ export function nodesHealth(managed: Managed): Health {
       applications.flatMap(({ name, version }) => (name === 'rabbit' ? [version] : [])),
     ),
   );
+  const full = managed.nodes.flatMap(({ name, disk_free: free, disk_free_limit: limit, disk_free_alarm }) =>
+    !disk_free_alarm && free !== undefined && limit !== undefined && free < limit * DISK_NOTICE
+      ? [
+          `${name} has ${Math.round(free / 2 ** 20)} MiB of disk left, and blocks publishers below ${Math.round(limit / 2 ** 20)} MiB`,
+        ]
+      : [],
+  );
   return healthFrom({
     problems:
       problems.length === 0
@@ -23,10 +33,12 @@ export function nodesHealth(managed: Managed): Health {
         : [
             `${problems.join('; ')}. Start the node, or give it memory or disk: an alarm blocks all publishers`,
           ],
-    warnings:
-      versions.size > 1
+    warnings: [
+      ...full,
+      ...(versions.size > 1
         ? [`the nodes run ${[...versions].sort().join(' and ')}: finish the upgrade of the cluster`]
-        : [],
+        : []),
+    ],
     fine: `${managed.nodes.length} of ${managed.nodes.length} running, no alarms`,
   });
 }

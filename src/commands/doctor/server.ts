@@ -113,6 +113,8 @@ const mayNotSee = (role: string) => `this role may not see it; "grant pg_read_al
 /** Calls of a row that somebody holds become dead letters after ten minutes (ROW_WAIT_MS). */
 const TOO_LONG_S = 600;
 const LONG_S = 60;
+/** Workers wait for each other's rows for moments. */
+const WAIT_S = 10;
 /** For those at work, such as a dump. */
 const LONG_WORK_S = 3600;
 
@@ -128,7 +130,12 @@ export function sessionsHealth({ transactions, seesOthers, role }: SessionsState
   });
 }
 
-const MINIMUM: Record<OpenTransaction['kind'], number> = { prepared: 0, idle: LONG_S, active: LONG_WORK_S };
+const MINIMUM: Record<OpenTransaction['kind'], number> = {
+  prepared: 0,
+  blocking: WAIT_S,
+  idle: LONG_S,
+  active: LONG_WORK_S,
+};
 
 function told({ kind, whose, seconds }: OpenTransaction): string {
   switch (kind) {
@@ -136,6 +143,8 @@ function told({ kind, whose, seconds }: OpenTransaction): string {
       return `the prepared transaction ${whose} has been open for ${seconds} s and holds its rows: "commit prepared" or "rollback prepared"`;
     case 'idle':
       return `${whose} has been idle in a transaction for ${seconds} s: its rows may be held (select pg_terminate_backend(pid))`;
+    case 'blocking':
+      return `${whose} holds a lock that others have waited for ${seconds} s for (select pg_terminate_backend(pid))`;
     case 'active':
       return `${whose} has been in one transaction for ${seconds} s: until it ends, vacuum removes nothing`;
   }

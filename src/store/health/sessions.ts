@@ -2,16 +2,20 @@ import { type Sql, statement } from '../sql.ts';
 
 /** Somebody's open transaction on this database. */
 export interface OpenTransaction {
-  /** prepared: for a second phase that has not come. idle: its session does nothing. active: it works. */
-  kind: 'prepared' | 'idle' | 'active';
+  /**
+   * prepared: for a second phase that has not come. idle: its session does nothing. active: it works. blocking: others wait
+   * for a lock that it holds.
+   */
+  kind: 'prepared' | 'idle' | 'active' | 'blocking';
   /** The name of a prepared one; process and application of the others. */
   whose: string;
+  /** How long it has been so; of a blocking one, how long somebody has waited. */
   seconds: number;
 }
 
 export interface SessionsState {
   transactions: OpenTransaction[];
-  /** This role may see what the sessions of others do; prepared transactions everybody sees. */
+  /** This role may see what the sessions of others do; prepared and blocking transactions everybody sees. */
   seesOthers: boolean;
   role: string;
 }
@@ -28,6 +32,13 @@ const TRANSACTIONS = statement(
   from pg_stat_activity
   where datname = current_database() and pid <> pg_backend_pid() and xact_start is not null and state is not null
     and backend_type = 'client backend'
+  union all
+  select 'blocking', format('process %s (%s of %s)', blocker.pid, coalesce(nullif(application_name, ''), 'unnamed'), usename),
+    max(extract(epoch from now() - waitstart))::int
+  from pg_locks as waiting cross join unnest(pg_blocking_pids(waiting.pid)) as blocker(pid)
+    join pg_stat_activity on pg_stat_activity.pid = blocker.pid
+  where not granted and waitstart is not null and datname = current_database()
+  group by blocker.pid, application_name, usename
   order by seconds desc limit 100`,
 );
 
