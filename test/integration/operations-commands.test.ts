@@ -54,9 +54,6 @@ const ELSEWHERE: readonly { line: RegExp; test: string; by: string }[] = [
   },
   // Waits for the answers of a worker.
   { line: /^cdr-ingest source audit .*--send/, test: 'test/commands/source-audit.test.ts', by: "'--send'" },
-  // By the management API, which is what both do.
-  { line: /^rabbitmqctl add_user worker-2 /, test: 'test/faults/rotation.test.ts', by: 'await newUser()' },
-  { line: /^rabbitmqctl delete_user worker$/, test: 'test/faults/rotation.test.ts', by: 'await drop(old)' },
   // Needs Docker, which not every machine has.
   { line: /^docker run /, test: 'test/soak/image.test.ts', by: "'--read-only'" },
 ];
