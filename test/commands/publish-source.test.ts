@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Isolated } from '../../dev/stack.ts';
+import type { CommandResult } from '../support/in-process.ts';
 import { runInProcess } from '../support/in-process.ts';
-import type { CommandResult } from '../support/operators.ts';
 import { testServices } from '../support/stack.ts';
 import { openTaker, type Taker } from '../support/taker.ts';
 

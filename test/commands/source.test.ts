@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
+import type { CommandResult } from '../support/in-process.ts';
 import { runInProcess } from '../support/in-process.ts';
-import type { CommandResult } from '../support/operators.ts';
 
 const PRESETS = fileURLToPath(new URL('../../sources/', import.meta.url));
 const SAMPLES = fileURLToPath(new URL('../sources/samples/', import.meta.url));

@@ -2,8 +2,9 @@ import { readFileSync } from 'node:fs';
 import { parse } from 'csv-parse/sync';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { until } from '../support/broker.ts';
+import type { CommandResult } from '../support/in-process.ts';
 import { runInProcess } from '../support/in-process.ts';
-import { type CommandResult, type OperatorSite, openOperatorSite, runCommand } from '../support/operators.ts';
+import { type OperatorSite, openOperatorSite, runCommand } from '../support/operators.ts';
 
 const page = readFileSync(new URL('../../docs/dead-letters-night.md', import.meta.url), 'utf8');
 

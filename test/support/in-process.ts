@@ -1,7 +1,12 @@
 import { Readable } from 'node:stream';
 import { vi } from 'vitest';
 import { runCommand } from '../../src/commands/run.ts';
-import type { CommandResult } from './operators.ts';
+
+export interface CommandResult {
+  stdout: string;
+  stderr: string;
+  code: number | null;
+}
 
 let before: Promise<unknown> = Promise.resolve();
 

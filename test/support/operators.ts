@@ -7,7 +7,7 @@ import { openSwitchClient, type SwitchClient } from '../../src/broker/switch-cli
 import { REPLAY_HEADER } from '../../src/domain/replay-header.ts';
 import { upsertUser } from '../../src/store/users.ts';
 import { until } from './broker.ts';
-import { runInProcess } from './in-process.ts';
+import { type CommandResult, runInProcess } from './in-process.ts';
 import { cheapHash } from './password.ts';
 import { type BillingDatabase, billingDatabase } from './persisting.ts';
 import { startProcess, type WorkerProcess } from './worker.ts';
@@ -16,12 +16,6 @@ const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
 
 /** Must never appear in any output. */
 export const PASSWORD = 'right-canary-7';
-
-export interface CommandResult {
-  stdout: string;
-  stderr: string;
-  code: number | null;
-}
 
 /** A running worker with a switch, an operator and a viewer. */
 export interface OperatorSite {
