@@ -13,12 +13,12 @@ export interface RowData {
   panels: readonly PanelData[];
 }
 
-const [WIDTH, HEIGHT, COLUMNS, GAP] = [330, 200, 4, 12];
+const [WIDTH, HEIGHT, COLUMNS, GAP] = [330, 210, 4, 12];
 /** Room for the caption, and for each question above its panels. */
 const HEADING = 28;
-const PLOT = { left: 52, top: 34, right: 12, bottom: 56 };
+const PLOT = { left: 52, top: 34, right: 12, bottom: 72 };
 /** Names in one line of a legend. */
-const ABREAST = 4;
+const ABREAST = 3;
 const COLOURS = ['#2f6fb3', '#d0642b', '#3a8f4d', '#8a56a8', '#b3922f', '#c23b5a', '#4a4a4a'];
 
 /** Draws a dashboard as one SVG, time from left to right in seconds since the beginning. */
@@ -64,15 +64,15 @@ function draw({ title, unit, series }: PanelData): string {
   );
   const legends = series.map(({ legend }, index) => {
     const [column, row] = [index % ABREAST, Math.floor(index / ABREAST)];
-    const [left, top] = [PLOT.left + (column * (WIDTH - PLOT.left)) / ABREAST, HEIGHT - 22 + row * 15];
+    const [left, top] = [PLOT.left + (column * (WIDTH - PLOT.left)) / ABREAST, HEIGHT - 40 + row * 15];
     return `<text x="${left}" y="${top}" fill="${COLOURS[index % COLOURS.length]}">${escaped(legend)}</text>`;
   });
   return `<rect width="${WIDTH}" height="${HEIGHT}" fill="#fff" stroke="#ddd"/>
 <text x="10" y="20" font-size="13">${escaped(title)}</text>
 ${grid.join('\n')}
 ${lines.join('\n')}
-<text x="${PLOT.left}" y="${HEIGHT - 40}" fill="#666">0 s</text>
-<text x="${WIDTH - PLOT.right}" y="${HEIGHT - 40}" text-anchor="end" fill="#666">${Math.round(to - from)} s</text>
+<text x="${PLOT.left}" y="${HEIGHT - 56}" fill="#666">0 s</text>
+<text x="${WIDTH - PLOT.right}" y="${HEIGHT - 56}" text-anchor="end" fill="#666">${Math.round(to - from)} s</text>
 ${legends.join('\n')}`;
 }
 
