@@ -54,8 +54,13 @@ const ELSEWHERE: readonly { line: RegExp; test: string; by: string }[] = [
   },
   // Waits for the answers of a worker.
   { line: /^cdr-ingest source audit .*--send/, test: 'test/commands/source-audit.test.ts', by: "'--send'" },
+  ...linesUnder('Traces').map((line) => ({
+    line: new RegExp(`^${escaped(line)}$`),
+    test: 'test/soak/traces.test.ts',
+    by: 'blockOf(',
+  })),
   // Needs Docker, which not every machine has.
-  { line: /^docker run /, test: 'test/soak/image.test.ts', by: "'--read-only'" },
+  { line: /^docker run /, test: 'test/soak/image.test.ts', by: 'openImageSite()' },
 ];
 
 const PERMISSIONS = /^rabbitmqctl set_permissions /;
