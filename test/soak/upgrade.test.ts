@@ -105,7 +105,7 @@ function watch(url: string) {
 it('from the first version to this one and back, with many dead letters and under load, nobody waits and nothing is lost', async () => {
   const url = services.databaseUrl;
   const environment = { DATABASE_URL: url, AMQP_URL: services.amqpUrl, HTTP_PORT: '0' };
-  const old = version.worker(environment);
+  const old = await version.worker(environment);
   const load = calls.keepSending();
   await moreAnswered(1000);
 
@@ -140,7 +140,7 @@ it('from the first version to this one and back, with many dead letters and unde
   await prunePages(database.sql, 'infinity', { from: 0, to: 1_000_000 }, false, rules);
 
   const rollingBack = watch(url);
-  const again = version.worker(environment);
+  const again = await version.worker(environment);
   await moreAnswered(3000);
   expect(await worker.stop()).toBe(0);
   await moreAnswered(3000);
