@@ -70,8 +70,17 @@ const AGAIN_MS = 50;
 /** An overload ends sooner; a channel that refuses for longer is broken. */
 const REFUSED_MS = 3000;
 
-/** Opens a switch. Its reply queue is durable, so that a restart of the broker loses no confirmed reply. */
-export async function openSwitch(amqpUrl: string, password: string, seed: number): Promise<TestSwitch> {
+/**
+ * Opens a switch. Its reply queue is durable, so that a restart of the broker loses no confirmed reply.
+ *
+ * @param onReply is told of every reply, with the correlation id of its message
+ */
+export async function openSwitch(
+  amqpUrl: string,
+  password: string,
+  seed: number,
+  onReply: (correlationId: string) => void = () => undefined,
+): Promise<TestSwitch> {
   const random = new Random(seed);
   const calls = new Map<string, SentCall>();
   const waiting = new Set<string>();
@@ -136,6 +145,7 @@ export async function openSwitch(amqpUrl: string, password: string, seed: number
     const before = replies.get(id) ?? [];
     replies.set(id, [...before, { ...reply, isDuplicate: properties.headers?.duplicate === true }]);
     if (waiting.delete(id)) answered += 1;
+    onReply(id);
   }
 
   function make(count: number): Message[] {

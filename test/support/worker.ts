@@ -21,13 +21,14 @@ export interface WorkerProcess {
   ended: Promise<number | null>;
 }
 
-/** Starts `node dist/cli.js …` with only PATH and the given environment. */
+/** Starts `node dist/cli.js …`, of another version if one is given, with only PATH and the given environment. */
 export async function startProcess(
   args: readonly string[],
   environment: Record<string, string>,
+  cli = CLI,
 ): Promise<WorkerProcess> {
   const env = { PATH: process.env.PATH ?? '', ...environment };
-  const child = spawn(process.execPath, [CLI, ...args], { env, stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [cli, ...args], { env, stdio: ['pipe', 'pipe', 'pipe'] });
   let output = '';
   const listeners = new Set<() => void>();
   const ended = once(child, 'close').then(([code]) => code as number | null);
