@@ -177,6 +177,13 @@ it.each<[string, string[], string[], string, string | RegExp]>([
     'the sequence dead_letters_id_seq has used 98% of its numbers',
   ],
   [
+    'dead letters that a version before has kept since the migration',
+    [`insert into dead_letters (reason, body, digest) values ('rejected', '', '')`],
+    ['delete from dead_letters'],
+    'schema warning',
+    'an earlier version has kept dead letters that are found by their uniqueid only: run "cdr-ingest migrate" again',
+  ],
+  [
     'a user whose password is no hash',
     [`insert into users (username, password_hash, role) values ('typed', 'secret', 'system')`],
     [`delete from users where username = 'typed'`],

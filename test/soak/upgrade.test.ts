@@ -6,13 +6,13 @@ import { reconcile } from '../../src/store/reconcile.ts';
 
 import { until } from '../support/broker.ts';
 import { PASSWORD } from '../support/faults.ts';
-import { firstVersion } from '../support/first-version.ts';
 import { ask, MigrationFolders } from '../support/migrating.ts';
 import { migrations } from '../support/migrations.ts';
 import { cheapHash } from '../support/password.ts';
 import { testServices } from '../support/stack.ts';
 import { openSwitch, type TestSwitch } from '../support/switch.ts';
-import { startProcess } from '../support/worker.ts';
+import { buildVersion, FIRST_VERSION, type OlderVersion } from '../support/version.ts';
+import { startProcess, type WorkerProcess } from '../support/worker.ts';
 
 /** A size at which what reads or writes a whole table takes seconds. */
 const DEAD_LETTERS = Number(process.env.SOAK_DEAD_LETTERS || 1_500_000);
@@ -24,12 +24,12 @@ const PATIENCE_MS = 300_000;
 const MIGRATED_MS = 3_000_000;
 
 let services: Awaited<ReturnType<typeof testServices>>;
-let version: ReturnType<typeof firstVersion>;
+let version: OlderVersion;
 let calls: TestSwitch;
 const folders = new MigrationFolders();
 
 beforeAll(async () => {
-  version = firstVersion();
+  version = await buildVersion(FIRST_VERSION);
   services = await testServices('upgrade');
   const url = services.databaseUrl;
   await migrate(url, { folder: folders.of(migrations.slice(0, FIRST)) });
@@ -62,6 +62,12 @@ async function moreAnswered(count: number): Promise<void> {
   const answered = () => calls.messages - calls.unanswered;
   const target = answered() + count;
   await until(() => answered() >= target, PATIENCE_MS);
+}
+
+async function worker(environment: Record<string, string>, cli?: string): Promise<WorkerProcess> {
+  const started = await startProcess(['worker'], environment, cli);
+  await started.logged('"queue":"cdrs.create","state":"consuming"');
+  return started;
 }
 
 /** Milliseconds of the longest time without an answer until `stop`, and of the longest time that `migrate` kept others out of a table. */
@@ -105,7 +111,7 @@ function watch(url: string) {
 it('from the first version to this one and back, with many dead letters and under load, nobody waits and nothing is lost', async () => {
   const url = services.databaseUrl;
   const environment = { DATABASE_URL: url, AMQP_URL: services.amqpUrl, HTTP_PORT: '0' };
-  const old = await version.worker(environment);
+  const old = await worker(environment, version.cli);
   const load = calls.keepSending();
   await moreAnswered(1000);
 
@@ -122,10 +128,8 @@ it('from the first version to this one and back, with many dead letters and unde
   const upgrade = await during();
 
   const rolling = watch(url);
-  const worker = await startProcess(['worker'], environment);
-  await worker.logged('"state":"consuming"');
-  old.child.kill('SIGTERM');
-  expect(await old.ended).toBe(0);
+  const current = await worker(environment);
+  expect(await old.stop()).toBe(0);
   await moreAnswered(5000);
   const forth = await rolling();
 
@@ -140,9 +144,9 @@ it('from the first version to this one and back, with many dead letters and unde
   await prunePages(database.sql, 'infinity', { from: 0, to: 1_000_000 }, false, rules);
 
   const rollingBack = watch(url);
-  const again = await version.worker(environment);
+  const again = await worker(environment, version.cli);
   await moreAnswered(3000);
-  expect(await worker.stop()).toBe(0);
+  expect(await current.stop()).toBe(0);
   await moreAnswered(3000);
   const back = await rollingBack();
 
@@ -158,9 +162,7 @@ it('from the first version to this one and back, with many dead letters and unde
     `select reason, error from dead_letters where uniqueid = '${pruned.uniqueid}'`,
   );
   expect(parked).toEqual([{ reason: 'failed', error: expect.stringContaining('has been pruned') }]);
-  again.child.kill('SIGTERM');
-  migration.child.kill('SIGTERM');
-  await Promise.all([again.ended, migration.ended]);
+  await Promise.all([again.stop(), migration.stop()]);
 
   const { proofs } = await reconcile(database);
   await database.close(5000);

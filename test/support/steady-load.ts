@@ -18,6 +18,8 @@ export interface Seen {
   phase: string;
   messages: number;
   unanswered: number;
+  /** As after a redelivery. */
+  answeredTwice: number;
   /** Longest time without any reply, in seconds. */
   longestPause: number;
   /** Longest time that one message waited for its reply, in seconds. */
@@ -164,6 +166,7 @@ export async function openSteadyLoad(
           phase: name,
           messages: mine.length,
           unanswered: mine.length - waits.length,
+          answeredTwice: mine.filter(({ message }) => site.heard(message.correlationId).length > 1).length,
           longestPause: seconds(Math.max(0, ...pauses)),
           longestWait: seconds(Math.max(0, ...waits)),
         };

@@ -8,6 +8,9 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
+/** The version that landed first. */
+export const FIRST_VERSION = 'ddd516c';
+
 /** An older version, built with the packages that it was built with then. */
 export interface OlderVersion {
   cli: string;

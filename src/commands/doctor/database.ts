@@ -2,6 +2,7 @@ import { billingRulesOf, type billingVariables } from '../../billing-rules.ts';
 import type { Health } from '../../broker/health/health.ts';
 import type { Config } from '../../config.ts';
 import { type DatabaseConfig, databaseOf } from '../../connections.ts';
+import { hasUnfilled } from '../../store/dead-letters/fill.ts';
 import { readBillingState } from '../../store/health/billing.ts';
 import { databaseCertificate } from '../../store/health/certificate.ts';
 import { readReplicationState } from '../../store/health/replication.ts';
@@ -89,11 +90,12 @@ async function examineServer(sql: Sql, session: Health): Promise<Check[]> {
 async function examineSchema(sql: Sql, config: DatabaseChecksConfig): Promise<Check[]> {
   const address = databaseOf(config);
   const billing = billingRulesOf(config);
-  const schema = await examined('schema', async () =>
-    schemaHealth(await migrationState(address.url, address)),
-  );
+  const schema = await examined('schema', async () => {
+    const state = await migrationState(address.url, address);
+    return schemaHealth(state, state.pending.length === 0 && (await hasUnfilled(sql)));
+  });
   const onSchema = async (check: string, look: () => Promise<Health>): Promise<Check> =>
-    schema.state === 'ok'
+    schema.state === 'ok' || schema.state === 'warning'
       ? await examined(check, look)
       : { check, state: 'unknown', detail: 'skipped: migrations are missing, or not to be seen' };
   return [

@@ -7,9 +7,17 @@ import type { TablesState } from '../../store/health/tables.ts';
 import type { ActiveUser } from '../../store/health/users.ts';
 import type { MigrationState } from '../../store/migrate.ts';
 
-export function schemaHealth({ pending, newer }: MigrationState): Health {
+/** @param hasUnfilled of a database that lacks no migration */
+export function schemaHealth({ pending, newer }: MigrationState, hasUnfilled: boolean): Health {
   if (pending.length > 0)
     return { state: 'failed', detail: `missing ${pending.join(', ')}: run "cdr-ingest migrate"` };
+  // Workers of that version may have gone on after the migration.
+  if (hasUnfilled)
+    return {
+      state: 'warning',
+      detail:
+        'an earlier version has kept dead letters that are found by their uniqueid only: run "cdr-ingest migrate" again',
+    };
   if (newer.length === 0) return { state: 'ok', detail: 'all migrations are applied' };
   return {
     state: 'ok',

@@ -37,6 +37,17 @@ const FILL = statement(
   select count(*)::int as count from filled`,
 );
 
+const HAS_UNFILLED = statement(
+  'dead-letters.has-unfilled',
+  'select exists (select from dead_letters where search_keys is null) as found',
+);
+
+/** Whether a version before has kept dead letters that are found by uniqueid only. Throws what the database throws. */
+export async function hasUnfilled(sql: Sql): Promise<boolean> {
+  const [row] = await sql<{ found: boolean }>(HAS_UNFILLED, []);
+  return row?.found ?? false;
+}
+
 /**
  * Gives dead letters of versions before what lists search and group them by. Returns how many. May be stopped at any point,
  * repeated, and run twice at a time. Until then they are found by uniqueid only. Throws what the database throws.
