@@ -88,7 +88,9 @@ it.each([
     await expectServedSoon(waiting);
     expect(await troubles('lock')).toBeGreaterThan(locks);
     expect(await troubles('collision')).toBe(collisions);
-    expect(worker.output()).toMatch(/"cause":"lock","msg":"\w+ \d+: locked by process \d+ \(blocker\)/);
+    expect(worker.output()).toMatch(
+      /"cause":"lock","description":"\w+ \d+: locked by process \d+ \(blocker\)/,
+    );
   },
 );
 
