@@ -120,7 +120,7 @@ describe('--columns', () => {
   it('chooses columns and their order, as CSV, as JSON and in the table of dead list', async () => {
     const columns = ['--uniqueid', 'ex-2', '--columns', 'cost,uniqueid'];
     const { stdout } = await site.dead(['export', '--format', 'csv', ...columns]);
-    expect(stdout).toBe('cost,uniqueid\r\n10,ex-2\r\n');
+    expect(stdout).toBe('\ufeffcost,uniqueid\r\n10,ex-2\r\n');
     expect(await site.deadJson(['export', ...columns])).toEqual([{ cost: '10', uniqueid: 'ex-2' }]);
     expect((await site.dead(['export', ...columns])).stdout).toBe('{"cost":"10","uniqueid":"ex-2"}\n');
     expect((await site.dead(['list', ...columns])).stdout).toMatch(/cost +│ uniqueid .*\n.*\n.*10 +│ ex-2/);

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { buildSync } from 'esbuild';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { until } from '../support/broker.ts';
 import { openSite, type Site } from '../support/faults.ts';
@@ -13,15 +14,28 @@ import { startProcess } from '../support/worker.ts';
 const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
 
 let site: Site;
+const folders: string[] = [];
 
 beforeAll(async () => {
   site = await openSite('reader-gone', 6203);
 });
-afterAll(() => site?.close());
+afterAll(async () => {
+  for (const folder of folders) rmSync(folder, { recursive: true });
+  await site?.close();
+});
 
-/** A process that runs this text as a module beside src. */
+/**
+ * A process that runs this text as a module beside src. Compiled before: a compiler that runs within it would start a process,
+ * which makes their common stderr block.
+ */
 function program(source: string): ChildProcess {
-  return spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', source]);
+  // Beside the packages that it imports.
+  const folder = mkdtempSync(join('node_modules', '.program-'));
+  folders.push(folder);
+  const outfile = join(folder, 'program.mjs');
+  const stdin = { contents: source, resolveDir: process.cwd() };
+  buildSync({ stdin, outfile, bundle: true, platform: 'node', format: 'esm', packages: 'external' });
+  return spawn(process.execPath, [outfile]);
 }
 
 /** Exit code or signal. */

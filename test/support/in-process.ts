@@ -46,7 +46,9 @@ async function runAlone(
   for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value);
   try {
     await runCommand(args);
-    const written = (chunks: Buffer[]) => new TextDecoder().decode(Buffer.concat(chunks));
+    // With its byte order mark, which spreadsheets want.
+    const written = (chunks: Buffer[]) =>
+      new TextDecoder('utf-8', { ignoreBOM: true }).decode(Buffer.concat(chunks));
     return {
       code: Number(process.exitCode ?? 0),
       stdout: written(output.stdout),
