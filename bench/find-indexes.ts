@@ -17,37 +17,40 @@ import { referenceStatements, workload } from './workload.ts';
 /**
  * What each index for finding stored calls costs an insert, and what it is worth to a search:
  *
- *   npx tsx bench/find-indexes.ts [--calls 1000000] [--rounds 3] [--variants 99] [--persisted 0] [--reconcile]
+ *   npx tsx bench/find-indexes.ts [--calls 1000000] [--rounds 3] [--only REGEXP] [--persisted 0] [--reconcile]
  *
  * The cost is CPU of the one backend, so that other load on the machine hardly counts. The indexes take turns, in batches as
  * the worker writes them. `--persisted` is rounds of whole batches through the worker's own statements; `--reconcile` proves
- * the calls, one in 200 of them corrected, before anything else.
+ * the calls, one in 100 of them corrected, before anything else.
  */
 const { values } = parseArgs({
   options: {
     calls: { type: 'string', default: '1000000' },
     rounds: { type: 'string', default: '3' },
-    variants: { type: 'string', default: '99' },
+    only: { type: 'string', default: '' },
     persisted: { type: 'string', default: '0' },
     reconcile: { type: 'boolean', default: false },
   },
 });
-const [rounds, variants, persistRounds] = [values.rounds, values.variants, values.persisted].map(Number) as [
-  number,
-  number,
-  number,
-];
+const [rounds, persistRounds] = [values.rounds, values.persisted].map(Number) as [number, number];
+const isMeasured = (name: string) => name === 'none' || name.match(values.only) !== null;
 const CALLS = Number(values.calls);
 const BATCH = 400;
 const BATCHES = 50;
 
 /** The day of a call's start: rows of one day lie together in an index, so that inserts touch few of its pages. */
 const DAY = "((start at time zone interval '0')::date)";
-const bloom = (column: string) =>
-  `${column} text_bloom_ops(n_distinct_per_range=200, false_positive_rate=0.005)`;
+const HOUR = "date_trunc('hour', start at time zone interval '0')";
+const bloom = (column: string, distinct: number) =>
+  `${column} text_bloom_ops(n_distinct_per_range=${distinct}, false_positive_rate=0.01)`;
+/** A page holds up to 20 calls, and a filter has to hold the values of its whole range. */
+const blooms = (columns: readonly string[], pages: number) =>
+  `using brin (${columns.map((column) => bloom(column, pages * 20)).join(', ')}) with (pages_per_range=${pages})`;
+const hashOf = (column: string) => `hashtext(ltrim(${column}, '+0'))`;
+const NUMBERS = ['snumber', 'cnumber', 'dnumber'];
 
 /** The index of the migrations is one of the variants. */
-const WITHOUT_INDEX = 'drop index cdrs_day_idx';
+const WITHOUT_INDEX = 'drop index cdrs_found_idx';
 
 /** Definitions of indexes on cdrs; each variant is measured with all of its own and nothing else. */
 const VARIANTS: Record<string, readonly string[]> = {
@@ -55,14 +58,21 @@ const VARIANTS: Record<string, readonly string[]> = {
   'customer, start': ['(scustomer, start)'],
   'day, customer': [`(${DAY}, scustomer)`],
   'day, customer, hash of callid': [`(${DAY}, scustomer, hashtext(callid))`],
+  'hour, customer, hashes of callid and numbers': [
+    `(${HOUR}, scustomer, hashtext(callid), ${NUMBERS.map(hashOf).join(', ')})`,
+  ],
   start: ['(start)'],
   'BRIN start': ['using brin (start)'],
   'callid unlike uniqueid (30 %)': ['(callid) where callid <> uniqueid'],
   callid: ['(callid)'],
   'hash callid': ['using hash (callid)'],
   'day, callid': [`(${DAY}, callid)`],
-  'BRIN bloom of callid and numbers': [
-    `using brin (${['callid', 'snumber', 'dnumber'].map(bloom).join(', ')}) with (pages_per_range=16)`,
+  'BRIN bloom of callid and numbers': [blooms(['callid', 'snumber', 'dnumber'], 16)],
+  'BRIN bloom of numbers, 64 pages': [blooms(NUMBERS, 64)],
+  'BRIN bloom of numbers, 32 pages': [blooms(NUMBERS, 32)],
+  'day, customer, hash of callid; BRIN bloom of numbers': [
+    `(${DAY}, scustomer, hashtext(callid))`,
+    blooms(NUMBERS, 64),
   ],
   number: ['(dnumber)'],
 };
@@ -72,7 +82,14 @@ const PERSISTED: Record<string, readonly string[]> = {
   none: [],
   'day, customer': [`(${DAY}, scustomer)`],
   'day, customer, hash of callid': [`(${DAY}, scustomer, hashtext(callid))`],
+  'hour, customer, hashes of callid and numbers': [
+    `(${HOUR}, scustomer, hashtext(callid), ${NUMBERS.map(hashOf).join(', ')})`,
+  ],
   'day, customer; day, callid (100 %)': [`(${DAY}, scustomer)`, `(${DAY}, callid) where callid <> uniqueid`],
+  'day, customer, hash of callid; BRIN bloom of numbers': [
+    `(${DAY}, scustomer, hashtext(callid))`,
+    blooms(NUMBERS, 64),
+  ],
   'customer, start; callid (100 %)': ['(scustomer, start)', '(callid) where callid <> uniqueid'],
 };
 
@@ -94,14 +111,15 @@ try {
     rows: [backend],
   } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
   const pid = backend?.pid ?? 0;
-  await makeManyCalls(client, { calls: CALLS, ...(values.reconcile && { updates: CALLS / 200 }), progress });
+  await makeManyCalls(client, { calls: CALLS, ...(values.reconcile && { updates: CALLS / 100 }), progress });
   const { rows } = await client.query(
     `select pg_table_size('cdrs') / 1e6 as mb, pg_relation_size('cdrs_pkey') / 1e6 as pkey`,
   );
   print(`${CALLS} calls: ${JSON.stringify(rows[0])}`);
   if (values.reconcile) await measureReconcile(client);
   if (rounds > 0) await measureInserts(client, pid);
-  for (const name of ['customer, start', 'day, customer, hash of callid']) {
+  for (const name of Object.keys(VARIANTS).filter(isMeasured)) {
+    if (name === 'none') continue;
     const definitions = VARIANTS[name] ?? [];
     progress(`searches: ${name}`);
     await createIndexes(client, definitions);
@@ -163,7 +181,7 @@ async function measurePersisting(rounds: number): Promise<void> {
   const client = new Client({ connectionString: url });
   await client.connect();
   await client.query(WITHOUT_INDEX);
-  const names = Object.keys(PERSISTED);
+  const names = Object.keys(PERSISTED).filter(isMeasured);
   const costs = new Map(names.map((name) => [name, [] as number[]]));
   for (let round = 0; round <= rounds; round += 1)
     for (const [index, name] of names.entries()) {
@@ -194,7 +212,7 @@ async function dropIndexes(client: Client, definitions: readonly string[]): Prom
 }
 
 async function measureInserts(client: Client, pid: number): Promise<void> {
-  const names = Object.keys(VARIANTS).slice(0, variants);
+  const names = Object.keys(VARIANTS).filter(isMeasured);
   const total = names.length * rounds * BATCHES * BATCH;
   progress('staging calls');
   await client.query('create unlogged table staged (like cdrs including defaults)');
@@ -224,8 +242,9 @@ async function measureInserts(client: Client, pid: number): Promise<void> {
         cost?.cpu.push(cpu / BATCH);
         cost?.wal.push(wal / BATCH);
       }
-      if (definitions.some((text) => text.includes('brin'))) {
-        const { cpu } = await measured(client, pid, `select brin_summarize_new_values('found_0')`);
+      const brin = definitions.findIndex((text) => text.includes('brin'));
+      if (brin >= 0) {
+        const { cpu } = await measured(client, pid, `select brin_summarize_new_values('found_${brin}')`);
         if (cost !== undefined) cost.summary += cpu / (BATCHES * BATCH) / rounds;
       }
       await dropIndexes(client, definitions);

@@ -28,12 +28,20 @@ export interface Condition {
   values: unknown[];
 }
 
+const NUMBERS = ['snumber', 'cnumber', 'dnumber'] as const;
+
+/** However a number is written, its digits after the zeros have one hash, and that is in the index. */
+const hashOf = (number: string) => `hashtext(ltrim(${number}, '+0'))`;
+
+const isOneOf = (column: (typeof NUMBERS)[number], place: string) =>
+  `${hashOf(`d.${column}`)} = any(array(select distinct ${hashOf('n')} from unnest(${place}::text[]) as n))
+    and d.${column} = any(${place}::text[])`;
+
 const CONDITIONS: { [Name in Exclude<keyof CallFilter, 'customer'>]-?: (place: string) => string } = {
   uniqueid: (p) => `d.uniqueid = ${p}`,
   // The hash is in the index, the callid is not.
   callid: (p) => `hashtext(d.callid) = hashtext(${p}) and d.callid = ${p}`,
-  numbers: (p) =>
-    `(d.snumber = any(${p}::text[]) or d.cnumber = any(${p}::text[]) or d.dnumber = any(${p}::text[]))`,
+  numbers: (p) => `(${NUMBERS.map((column) => isOneOf(column, p)).join(' or ')})`,
   machine: (p) => `d.machine = ${p}`,
   source: (p) => `d.source is not distinct from nullif(${p}, '')`,
   since: (p) => `d.start >= ${p}::timestamptz`,
