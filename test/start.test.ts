@@ -45,7 +45,8 @@ describe('npm start on a terminal', () => {
     let tried: Tried[] = [];
     const { DATABASE_URL, AMQP_URL, ...environment } = process.env;
     const { output, code } = await nodeOnTerminal(
-      [`${ROOT}node_modules/tsx/dist/cli.mjs`, `${ROOT}dev/start.ts`],
+      // As dev/bootstrap.mjs starts it.
+      ['--import', 'tsx', `${ROOT}dev/start.ts`],
       environment,
       [
         {
