@@ -1,13 +1,13 @@
-import { Gauge, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 import type { Logger } from '../ops/logger.ts';
+import { metricsIn } from './registry.ts';
 
 /** What `/metrics` shows of the exchange of billed calls. */
 export function createBilledMetrics(registry: Registry) {
-  const refused = new Gauge({
-    name: 'cdr_ingest_billed_exchange_refused',
-    help: '1 while the exchange of billed calls takes no message: it is missing, has no queue bound or a full one, or is closed to this user.',
-    registers: [registry],
-  });
+  const refused = metricsIn(registry).gauge(
+    'cdr_ingest_billed_exchange_refused',
+    '1 while the exchange of billed calls takes no message: it is missing, has no queue bound or a full one, or is closed to this user.',
+  );
   refused.set(0);
   return { refused };
 }

@@ -1,11 +1,11 @@
-import { Counter, Gauge, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 import { countOf } from '../domain/sequence.ts';
 import type { HeardState } from '../store/heard/read.ts';
+import { metricsIn } from './registry.ts';
 
 /** What `/metrics` shows of feeds and switches: read from the database, so that every worker shows the same. */
 export function createHeardMetrics(registry: Registry) {
-  const gauge = (name: string, help: string, labelNames: string[]) =>
-    new Gauge({ name, help, labelNames, registers: [registry] });
+  const { counter, gauge } = metricsIn(registry);
   const heard = gauge(
     'cdr_ingest_heard_timestamp_seconds',
     'When the last record of a feed or user was heard; where none was since it is expected, since when it is.',
@@ -32,12 +32,11 @@ export function createHeardMetrics(registry: Registry) {
     '1 where the numbers of a feed turned out not to count its records.',
     ['source'],
   );
-  const unreadable = new Counter({
-    name: 'cdr_ingest_unreadable_sequences_total',
-    help: 'Records of a feed whose number could not be read.',
-    labelNames: ['source'],
-    registers: [registry],
-  });
+  const unreadable = counter(
+    'cdr_ingest_unreadable_sequences_total',
+    'Records of a feed whose number could not be read.',
+    ['source'],
+  );
   return {
     unreadable: (source: string) => unreadable.inc({ source }),
     /**

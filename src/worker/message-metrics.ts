@@ -2,9 +2,8 @@ import type { Registry } from 'prom-client';
 import { codeOf, codes, deadReasonOf, deadReasons } from '../domain/outcome.ts';
 import { isValidationOnly } from '../domain/submission.ts';
 import type { PipelineEvent } from './pipeline-events.ts';
-import { metricsIn } from './registry.ts';
+import { metricsIn, PROCESSING_SECONDS } from './registry.ts';
 
-const DURATIONS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30];
 const BATCH_SIZES = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
 
 /** What becomes of messages. */
@@ -45,7 +44,7 @@ export function createMessageMetrics(registry: Registry) {
     persistSeconds: histogram(
       'cdr_ingest_settle_seconds',
       'Time to persist a batch, retries included.',
-      DURATIONS,
+      PROCESSING_SECONDS,
     ),
   };
   // Every series is there from the start, because a rate cannot see the first increment of one that appears.

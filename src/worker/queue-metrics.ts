@@ -1,6 +1,6 @@
 import type { Registry } from 'prom-client';
 import { type LossCause, lossCauses } from '../broker/consumer.ts';
-import { metricsIn } from './registry.ts';
+import { metricsIn, PROCESSING_SECONDS } from './registry.ts';
 
 /** What a metric needs to know about an acknowledged delivery. */
 interface Acknowledged {
@@ -21,7 +21,6 @@ export interface QueueState {
   oldestSince: () => number | null;
 }
 
-const DURATIONS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30];
 const AGES = [1, 2, 5, 10, 30, 60, 300, 900, 3600, 21_600, 86_400];
 const MESSAGING_LABELS = ['messaging_system', 'messaging_destination_name', 'messaging_operation_name'];
 
@@ -118,7 +117,7 @@ function metricsByQueue(registry: Registry) {
   const processDuration = histogram(
     'messaging_process_duration_seconds',
     'Time from a delivery to its acknowledgement.',
-    DURATIONS,
+    PROCESSING_SECONDS,
     MESSAGING_LABELS,
   );
   const consumed = counter(

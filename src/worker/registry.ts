@@ -1,5 +1,8 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 
+/** Buckets of times in which something is processed, in seconds. */
+export const PROCESSING_SECONDS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30];
+
 /** How to declare metrics in a registry. */
 export function metricsIn(registry: Registry) {
   const registers = [registry];

@@ -1,6 +1,7 @@
-import { Counter, Gauge, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 import { diversions } from '../domain/reply.ts';
 import type { Logger } from '../ops/logger.ts';
+import { metricsIn } from './registry.ts';
 import type { ReplyEvents } from './reply-publisher.ts';
 
 /** A flood of hostile addresses is one line in so many milliseconds. */
@@ -15,19 +16,17 @@ const REFUSED = {
 
 /** What `/metrics` shows of replies that did not go where their sender wanted them. */
 export function createReplyMetrics(registry: Registry) {
-  const registers = [registry];
-  const refusedExchange = new Gauge({
-    name: 'cdr_ingest_reply_exchange_refused',
-    help: '1 while the broker refuses replies to an exchange: no permission, or no such exchange.',
-    labelNames: ['exchange'],
-    registers,
-  });
-  const diverted = new Counter({
-    name: 'cdr_ingest_diverted_replies_total',
-    help: 'Replies that went to cdrs.results instead of their reply_to, by reason.',
-    labelNames: ['why'],
-    registers,
-  });
+  const { counter, gauge } = metricsIn(registry);
+  const refusedExchange = gauge(
+    'cdr_ingest_reply_exchange_refused',
+    '1 while the broker refuses replies to an exchange: no permission, or no such exchange.',
+    ['exchange'],
+  );
+  const diverted = counter(
+    'cdr_ingest_diverted_replies_total',
+    'Replies that went to cdrs.results instead of their reply_to, by reason.',
+    ['why'],
+  );
   for (const why of diversions) diverted.inc({ why }, 0);
   for (const exchange of ['default', 'results']) refusedExchange.set({ exchange }, 0);
   return { refusedExchange, diverted };

@@ -1,21 +1,20 @@
-import { Histogram, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 import type { Logger } from '../ops/logger.ts';
 import type { OnStatement } from '../store/prisma.ts';
+import { metricsIn, PROCESSING_SECONDS } from './registry.ts';
 
 /** In milliseconds; a full batch takes some tens of them. */
 const SLOW_MS = 1000;
 /** One line for each statement in so many milliseconds: a slow database must not fill the disk. */
 const SAY_AGAIN_MS = 10_000;
-const SECONDS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30];
 
 export function createStatementMetrics(registry: Registry) {
-  return new Histogram({
-    name: 'cdr_ingest_statement_seconds',
-    help: 'Time that statements took, by name; the wait for a connection included.',
-    labelNames: ['statement'],
-    buckets: SECONDS,
-    registers: [registry],
-  });
+  return metricsIn(registry).histogram(
+    'cdr_ingest_statement_seconds',
+    'Time that statements took, by name; the wait for a connection included.',
+    PROCESSING_SECONDS,
+    ['statement'],
+  );
 }
 
 /**

@@ -8,7 +8,7 @@ import { databaseCertificate } from '../../store/health/certificate.ts';
 import { readReplicationState } from '../../store/health/replication.ts';
 import { readRightsState } from '../../store/health/rights.ts';
 import { readServerState } from '../../store/health/server.ts';
-import { readSessionsState } from '../../store/health/sessions.ts';
+import { readSessionRights, readSessionsState } from '../../store/health/sessions.ts';
 import { readTablesState } from '../../store/health/tables.ts';
 import { readActiveUsers } from '../../store/health/users.ts';
 import { migrationState } from '../../store/migrate.ts';
@@ -74,10 +74,9 @@ async function examineServer(sql: Sql, session: Health): Promise<Check[]> {
   const state = await readServerState(sql);
   const standby: Health = { state: 'unknown', detail: 'skipped: this is not the primary' };
   const replication = () =>
-    examined('replication', async () => {
-      const [found, sessions] = [await readReplicationState(sql), await readSessionsState(sql)];
-      return replicationHealth(found, state, sessions);
-    });
+    examined('replication', async () =>
+      replicationHealth(await readReplicationState(sql), state, await readSessionRights(sql)),
+    );
   return [
     { check: 'database', ...serverHealth(state) },
     { check: 'session', ...session },

@@ -1,7 +1,7 @@
 import { type Health, healthFrom } from '../../broker/health/health.ts';
 import type { ReplicationState } from '../../store/health/replication.ts';
 import type { ServerState } from '../../store/health/server.ts';
-import type { OpenTransaction, SessionsState } from '../../store/health/sessions.ts';
+import type { OpenTransaction, SessionRights, SessionsState } from '../../store/health/sessions.ts';
 
 const OLDEST = 15;
 /** With clocks further apart, times in logs, dead letters and calls are hard to compare. */
@@ -55,7 +55,7 @@ export function clockHealth({ clockAheadMs, roundTripMs }: ServerState): Health 
 export function replicationHealth(
   { slots, standbys, synchronous, archiving }: ReplicationState,
   { synchronousStandbys }: ServerState,
-  { seesOthers, role }: Pick<SessionsState, 'seesOthers' | 'role'>,
+  { seesOthers, role }: SessionRights,
 ): Health {
   const wanted = synchronousStandbys === '' ? 0 : Number(/(\d+)\s*\(/.exec(synchronousStandbys)?.[1] ?? 1);
   const connected = seesOthers ? synchronous : standbys;

@@ -13,11 +13,15 @@ export interface OpenTransaction {
   seconds: number;
 }
 
-export interface SessionsState {
-  transactions: OpenTransaction[];
+/** Of the role of this session. */
+export interface SessionRights {
   /** This role may see what the sessions of others do; prepared and blocking transactions everybody sees. */
   seesOthers: boolean;
   role: string;
+}
+
+export interface SessionsState extends SessionRights {
+  transactions: OpenTransaction[];
 }
 
 const TRANSACTIONS = statement(
@@ -49,8 +53,12 @@ const RIGHTS = statement(
 
 /** Reads who has a transaction open on this database, the longest first. Throws what the database throws. */
 export async function readSessionsState(sql: Sql): Promise<SessionsState> {
-  const transactions = await sql<OpenTransaction>(TRANSACTIONS, []);
-  const [rights] = await sql<{ seesOthers: boolean; role: string }>(RIGHTS, []);
+  return { transactions: await sql<OpenTransaction>(TRANSACTIONS, []), ...(await readSessionRights(sql)) };
+}
+
+/** Reads what this role may see of the sessions of others. Throws what the database throws. */
+export async function readSessionRights(sql: Sql): Promise<SessionRights> {
+  const [rights] = await sql<SessionRights>(RIGHTS, []);
   if (rights === undefined) throw new Error('the database gave no row');
-  return { transactions, ...rights };
+  return rights;
 }
