@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readCallFilter } from '../../src/calls/filter.ts';
 import { readCallStory } from '../../src/calls/story.ts';
 import { readEntries } from '../../src/store/calls/entries.ts';
-import type { CallFilter } from '../../src/store/calls/filter.ts';
+import { type CallFilter, conditionOf } from '../../src/store/calls/filter.ts';
 import { callPages, findCalls } from '../../src/store/calls/find.ts';
 import { unprepared } from '../../src/store/sql.ts';
 import { correct } from '../support/correcting.ts';
@@ -117,6 +117,26 @@ describe('stored calls of many days', () => {
     const indexes = await Promise.all(filters.map(indexesOf));
     const byDay = ['cdrs_found_idx'];
     expect(indexes).toEqual([byDay, byDay, ['cdrs_pkey'], byDay, byDay]);
+  });
+
+  it('of a number are told apart within the index, whichever of the three it is', async () => {
+    const { text, values } = conditionOf({ numbers: ['+447', '00447'] });
+    const plan = await db.transaction(
+      async (sql) => {
+        await sql(unprepared('test.no-scans', 'set local enable_seqscan = off'), []);
+        return await sql(
+          unprepared('test.number', `explain (costs off) select from cdrs d where ${text}`),
+          values,
+        );
+      },
+      { timeoutMs: 10_000 },
+    );
+    const conditions = JSON.stringify(plan).match(/Index Cond: [^"]*ltrim\((?:[a-z]+)/g) ?? [];
+    expect(conditions.map((condition) => condition.split('(').at(-1)).sort()).toEqual([
+      'cnumber',
+      'dnumber',
+      'snumber',
+    ]);
   });
 });
 

@@ -30,7 +30,7 @@ export interface Condition {
 
 const NUMBERS = ['snumber', 'cnumber', 'dnumber'] as const;
 
-/** However a number is written, its digits after the zeros have one hash, and that is in the index. */
+/** The hash of a number without the `+` or zeros that it begins with, however it was written: the index has it. */
 const hashOf = (number: string) => `hashtext(ltrim(${number}, '+0'))`;
 
 const isOneOf = (column: (typeof NUMBERS)[number], place: string) =>
