@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { upsertUser } from '../../src/store/users.ts';
+import { ask } from '../support/asking.ts';
 import { PASSWORD } from '../support/operators.ts';
 import { cheapHash } from '../support/password.ts';
 import { type BillingDatabase, billingDatabase } from '../support/persisting.ts';
@@ -39,10 +40,9 @@ afterAll(async () => {
 
 type Headers = Record<string, string>;
 
-const get = (path: string, headers: Headers = {}) =>
-  fetch(`${origin}${path}`, { headers, redirect: 'manual' });
+const get = (path: string, headers: Headers = {}) => ask(`${origin}${path}`, { headers, redirect: 'manual' });
 const post = (path: string, form: Headers, headers: Headers = {}) =>
-  fetch(`${origin}${path}`, { method: 'POST', body: new URLSearchParams(form), headers, redirect: 'manual' });
+  ask(`${origin}${path}`, { method: 'POST', body: new URLSearchParams(form), headers, redirect: 'manual' });
 
 /** What the server says to these bytes until it closes. */
 async function raw(text: string): Promise<string> {

@@ -1,11 +1,11 @@
 import { Writable } from 'node:stream';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { hashPassword } from '../../src/auth/password.ts';
 import { readConfig } from '../../src/config.ts';
 import { upsertUser } from '../../src/store/users.ts';
 import { startWorker, type Worker, workerVariables } from '../../src/worker/worker.ts';
+import { ask } from '../support/asking.ts';
 import { block } from '../support/blocker.ts';
 import { outsider, until } from '../support/broker.ts';
 import { sampleOf } from '../support/faults.ts';
@@ -27,9 +27,6 @@ afterAll(async () => {
   await proxy?.close();
   await db?.drop();
 });
-
-const TOO_MANY = 429;
-const ASK_AGAIN_MS = 200;
 
 interface Starting {
   worker: Promise<Worker>;
@@ -63,19 +60,12 @@ async function start(environment: Record<string, string>): Promise<Starting> {
   worker.catch(() => undefined);
   const serving = /"port":(\d+),"msg":"serving/;
   await until(() => serving.test(output));
-  /** Again where the worker has been asked too often in a second. */
-  const ask = async (path: string): Promise<Response> => {
-    const response = await fetch(`http://127.0.0.1:${serving.exec(output)?.[1]}${path}`);
-    if (response.status !== TOO_MANY) return response;
-    await response.text();
-    await sleep(ASK_AGAIN_MS);
-    return await ask(path);
-  };
+  const get = (path: string) => ask(`http://127.0.0.1:${serving.exec(output)?.[1]}${path}`);
   return {
     worker,
-    page: async () => (await ask('/metrics')).text(),
+    page: async () => (await get('/metrics')).text(),
     ready: async () => {
-      const response = await ask('/readyz');
+      const response = await get('/readyz');
       return [response.status, await response.json()];
     },
     abort: () => starting.abort(),

@@ -1,4 +1,5 @@
 import { upsertUser } from '../../src/store/users.ts';
+import { ask } from './asking.ts';
 import { PASSWORD } from './operators.ts';
 import { cheapHash } from './password.ts';
 import type { BillingDatabase } from './persisting.ts';
@@ -48,7 +49,7 @@ export async function openConsole(db: BillingDatabase): Promise<ConsoleSite> {
 
 async function signIn(origin: string, username: string): Promise<Visitor> {
   const send = (path: string, fields: Fields, headers: Record<string, string>) =>
-    fetch(`${origin}${path}`, {
+    ask(`${origin}${path}`, {
       method: 'POST',
       body: new URLSearchParams(fields),
       headers,
@@ -57,7 +58,7 @@ async function signIn(origin: string, username: string): Promise<Visitor> {
   const entered = await send('/sign-in', { username, password: PASSWORD }, {});
   const cookie = (entered.headers.get('set-cookie') ?? '').split(';')[0] ?? '';
   const get: Visitor['get'] = (path, headers = {}) =>
-    fetch(`${origin}${path}`, { headers: { cookie, ...headers }, redirect: 'manual' });
+    ask(`${origin}${path}`, { headers: { cookie, ...headers }, redirect: 'manual' });
   const csrf = hiddenIn(await (await get('/')).text(), 'csrf');
   return {
     cookie,

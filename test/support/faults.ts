@@ -5,6 +5,7 @@ import { planAttaching } from '../../src/store/late/plan.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { reconcile } from '../../src/store/reconcile.ts';
 import { upsertUser } from '../../src/store/users.ts';
+import { ask } from './asking.ts';
 import { BILLING } from './billing.ts';
 import { outsider, until } from './broker.ts';
 import { cheapHash } from './password.ts';
@@ -225,21 +226,16 @@ export async function expectFaultless(site: Site, except: Partial<Audit> = {}): 
 
 /** Status and parts of `/readyz`. */
 export async function readiness(worker: WorkerProcess): Promise<{ status: number; parts: unknown }> {
-  const response = await fetch(`http://127.0.0.1:${await worker.port()}/readyz`);
+  const response = await ask(`http://127.0.0.1:${await worker.port()}/readyz`);
   return { status: response.status, parts: await response.json() };
 }
 
-/** The page of `/metrics`; asks again while the answer is 429. */
+/** The page of `/metrics`. */
 export async function metricsOf(worker: Pick<WorkerProcess, 'port'>): Promise<string> {
   const url = `http://127.0.0.1:${await worker.port()}/metrics`;
-  let page = '';
-  await until(async () => {
-    const response = await fetch(url);
-    page = await response.text();
-    if (response.status !== 200 && response.status !== 429) throw new Error(`${url}: ${response.status}`);
-    return response.ok;
-  });
-  return page;
+  const response = await ask(url);
+  if (!response.ok) throw new Error(`${url}: ${response.status}`);
+  return await response.text();
 }
 
 /** One sample of `/metrics`, by its name and labels as they appear there; 0 if absent. */
