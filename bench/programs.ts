@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { startProcess } from '../test/support/worker.ts';
+import { startProcess, type WorkerProcess } from '../test/support/worker.ts';
 
 const KIB_PER_MIB = 1024;
 
@@ -32,6 +32,14 @@ export interface WorkerProgram extends Program {
   kill: () => Promise<void>;
 }
 
+/** `count` and `sample` begin, `counted` and `sampled` end and answer with bytes and a heap profile. */
+export type WitnessQuestion = 'count' | 'counted' | 'sample' | 'sampled';
+
+/** A worker that can be asked what it allocates. */
+export interface WitnessedWorker extends WorkerProgram {
+  ask: <Answer>(question: WitnessQuestion) => Promise<Answer>;
+}
+
 export interface Services {
   DATABASE_URL: string;
   AMQP_URL: string;
@@ -43,7 +51,28 @@ export interface Services {
 
 /** The program of the part `worker`: the product as it ships, with only its servers and the settings of the image set. */
 export async function startWorkerProgram(services: Services): Promise<WorkerProgram> {
-  const worker = await startProcess(['worker'], { ...services, NODE_OPTIONS, HTTP_PORT: '0' });
+  return programOf(await startProcess(['worker'], environmentOf(services)));
+}
+
+const HEAP_WITNESS = new URL('heap-witness.mjs', import.meta.url).href;
+
+/** The same with `heap-witness.mjs` in it. */
+export async function startWitnessedWorker(services: Services): Promise<WitnessedWorker> {
+  const worker = await startProcess(['worker'], environmentOf(services), undefined, HEAP_WITNESS);
+  const ask = async <Answer>(question: WitnessQuestion): Promise<Answer> => {
+    const answered = once(worker.child, 'message') as Promise<[{ answer: Answer }]>;
+    worker.child.send(question);
+    const [{ answer }] = await answered;
+    return answer;
+  };
+  return { ...programOf(worker), ask };
+}
+
+function environmentOf(services: Services): Record<string, string> {
+  return { ...services, NODE_OPTIONS, HTTP_PORT: '0' };
+}
+
+function programOf(worker: WorkerProcess): WorkerProgram {
   let stopping = false;
   const failure = worker.ended.then((code) => {
     if (stopping) return new Promise<never>(() => undefined);

@@ -46,6 +46,11 @@ export function publishFeed(results: Results): void {
   put(FEED, feedTable(results.feed));
 }
 
+/** Writes which functions allocate most. */
+export function publishAllocation(profile: string): void {
+  writeFileSync(path('bench/results/allocation.md'), `${profile}\n`);
+}
+
 function json(value: unknown): string {
   return `${JSON.stringify(value, null, 2)}\n`;
 }

@@ -24,6 +24,7 @@ export function ratiosOf({
   growth,
   replays,
   memory,
+  garbage = [],
   machine,
   chargedShare,
 }: Results) {
@@ -82,6 +83,14 @@ export function ratiosOf({
     ),
     grown: ratio('database CPU per message, most calls stored / none', grownBy(growth)),
     memory: ratio('memory of the worker on a backlog, MiB', memory.slice(START_UP_SAMPLES)),
+    garbage: ratio(
+      'kB that a message leaves behind in a full batch',
+      garbage.map(({ perMessage }) => perMessage / 1000),
+    ),
+    loneGarbage: ratio(
+      'kB that a batch of one leaves behind',
+      garbage.map(({ perLoneBatch }) => perLoneBatch / 1000),
+    ),
     replayed: ratio(
       'rate of replays / of ordinary calls',
       replays.map(({ ordinary, replayed }) => replayed / ordinary),

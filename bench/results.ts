@@ -1,5 +1,6 @@
 import type { Abuse } from './abuse.ts';
 import type { FeedRound } from './feed.ts';
+import type { Garbage } from './garbage.ts';
 import type { Latency } from './latency.ts';
 import type { Measured } from './meter.ts';
 import type { ReplayRates } from './replay.ts';
@@ -32,6 +33,8 @@ export interface Results {
   replays: ReplayRates[];
   /** Resident MiB of the worker on a backlog, four times a second. */
   memory: number[];
+  /** Missing in runs from before it was measured. */
+  garbage?: Garbage[];
   abuse: Abuse[];
   feed: FeedRound[];
   /** Share of the messages that are calls to be stored and charged. */

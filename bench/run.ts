@@ -1,17 +1,19 @@
 import { availableParallelism, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { measureAbuse } from './abuse.ts';
+import { profileAllocation } from './allocation.ts';
 import { type Bed, makeBed } from './bed.ts';
 import { billedTable, measureBilled } from './billed.ts';
 import { drain, measureDatabase } from './drain.ts';
 import { assertExact } from './exact.ts';
 import { measureFeed } from './feed.ts';
+import { measureGarbage } from './garbage.ts';
 import { measureGrowth } from './growth.ts';
 import { type Latency, measureLatency } from './latency.ts';
 import { measureMemory } from './memory.ts';
 import { measureNode } from './node.ts';
 import { type Services, startBenchProgram, startWorkerProgram } from './programs.ts';
-import { publish, publishAbuse, publishFeed } from './publish.ts';
+import { publish, publishAbuse, publishAllocation, publishFeed } from './publish.ts';
 import { measurePublishing } from './publishing.ts';
 import { measureReplay } from './replay.ts';
 import { report } from './report.ts';
@@ -24,7 +26,7 @@ import { HOT_SHARE, workload } from './workload.ts';
  * `npm run bench -- [--quick] [--only broker,worker,…]`: every part in every round, one after the other, so that other
  * load on the machine affects all of them alike. Results go to stdout and to the files named in publish.ts.
  * `--only abuse` takes half an hour by itself: honest calls during one storm after the other. `--only feed` drains the
- * same calls as the contract has them and as FreeSWITCH sends them, `--only billed` with BILLED_EXCHANGE and without. `--only publishing` and `--only workarounds` show what unusual pieces of src/broker and of src/store/prisma.ts are worth.
+ * same calls as the contract has them and as FreeSWITCH sends them, `--only billed` with BILLED_EXCHANGE and without. `--only allocation` shows which functions leave the most garbage; `--only publishing` and `--only workarounds` show what unusual pieces of src/broker and of src/store/prisma.ts are worth.
  */
 const PARTS = [
   'node',
@@ -37,8 +39,9 @@ const PARTS = [
   'growth',
   'replay',
   'memory',
+  'garbage',
 ] as const;
-const KNOWN = [...PARTS, 'abuse', 'billed', 'feed', 'publishing', 'workarounds'] as const;
+const KNOWN = [...PARTS, 'abuse', 'allocation', 'billed', 'feed', 'publishing', 'workarounds'] as const;
 type Part = (typeof KNOWN)[number];
 
 const RATES = [10, 200, 1000, 5000];
@@ -59,6 +62,7 @@ const sizes = {
     replays: 100_000,
     growth: { sizes: [0, 1e6, 3e6, 1e7], rounds: 5, messages: 15_000 },
     memory: { waiting: 1e6, seconds: 60 },
+    garbage: { messages: 60_000, alone: 3000 },
     abuse: { warmSeconds: 3, beforeSeconds: 10, stormSeconds: 60 },
     billed: { rounds: 5, messages: 60_000 },
     feed: { rounds: 5, messages: 60_000 },
@@ -73,6 +77,7 @@ const sizes = {
     replays: 3000,
     growth: { sizes: [0, 1e5], rounds: 3, messages: 4000 },
     memory: { waiting: 40_000, seconds: 5 },
+    garbage: { messages: 20_000, alone: 1000 },
     abuse: { warmSeconds: 5, beforeSeconds: 10, stormSeconds: 10 },
     billed: { rounds: 1, messages: 10_000 },
     feed: { rounds: 3, messages: 15_000 },
@@ -112,6 +117,7 @@ const results: Results = {
   growth: {},
   replays: [],
   memory: [],
+  garbage: [],
   abuse: [],
   feed: [],
   chargedShare: 0,
@@ -128,6 +134,11 @@ if (KNOWN.some((part) => part !== 'node' && wants(part))) {
       progress('scaling is left out: holding a worker to half a core takes root and control groups');
     if (PARTS.some(wants)) {
       for (let round = 0; round < size.rounds; round += 1) await runRound(bed, round);
+    }
+    if (wants('allocation')) {
+      const profile = await profileAllocation(bed, size.garbage, progress);
+      if (!isQuick) publishAllocation(profile);
+      process.stdout.write(`${profile}\n`);
     }
     if (wants('publishing')) Object.assign(results.node, await measurePublishing(bed));
     if (wants('abuse')) results.abuse = await measureAbuse(bed, size.abuse, progress);
@@ -189,6 +200,10 @@ async function runRound(bed: Bed, round: number): Promise<void> {
   if (wants('replay')) {
     say('replay of dead letters');
     results.replays.push(await measureReplay(bed, size.replays, seed + 40));
+  }
+  if (wants('garbage')) {
+    say('what a message leaves behind');
+    results.garbage?.push(await measureGarbage(bed, size.garbage, seed + 50));
   }
   if (wants('scaling') && canHold()) await runScaling(seed + 30, say, bed);
 }

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
@@ -21,14 +21,24 @@ export interface WorkerProcess {
   ended: Promise<number | null>;
 }
 
-/** Starts `node dist/cli.js …`, of another version if one is given, with only PATH and the given environment. */
+/**
+ * Starts `node dist/cli.js …`, of another version if one is given, with only PATH and the given environment.
+ *
+ * @param preload a module that is loaded first and can be spoken to by IPC
+ */
 export async function startProcess(
   args: readonly string[],
   environment: Record<string, string>,
   cli = CLI,
+  preload?: string,
 ): Promise<WorkerProcess> {
   const env = { PATH: process.env.PATH ?? '', ...environment };
-  const child = spawn(process.execPath, [cli, ...args], { env, stdio: ['pipe', 'pipe', 'pipe'] });
+  const nodeArgs = preload === undefined ? [] : ['--import', preload];
+  const child = spawn(process.execPath, [...nodeArgs, cli, ...args], {
+    env,
+    stdio: ['pipe', 'pipe', 'pipe', preload === undefined ? 'ignore' : 'ipc'],
+    // The types know of three streams only.
+  }) as ChildProcessWithoutNullStreams;
   let output = '';
   const listeners = new Set<() => void>();
   const ended = once(child, 'close').then(([code]) => code as number | null);
