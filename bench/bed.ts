@@ -17,6 +17,7 @@ const REPLY_QUEUE = 'cdrs.reply.bench';
 /** Messages that are sent before waiting for their confirms. */
 const PRELOAD_CHUNK = 2000;
 const RETURN_MS = 200;
+const POLL_MS = 10;
 const TEMPLATE = 'bench_template';
 
 export interface OwnDatabase {
@@ -78,6 +79,10 @@ async function furnish(stack: Awaited<ReturnType<typeof startStack>>, progress: 
     },
     /** Replies that have been confirmed since the last `clear`. */
     replies: async () => (await channel.checkQueue(REPLY_QUEUE)).messageCount,
+    /** Resolves when a program consumes the queue of calls. */
+    untilConsumed: async () => {
+      while ((await channel.checkQueue(defaultNames.queue)).consumerCount === 0) await sleep(POLL_MS);
+    },
     clear: async () => {
       const queues = [defaultNames.queue, defaultNames.deadQueue, REPLY_QUEUE];
       for (const queue of queues) await channel.purgeQueue(queue);

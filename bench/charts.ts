@@ -1,3 +1,4 @@
+import type { Latency } from './latency.ts';
 import { median } from './numbers.ts';
 import { type DrainPart, drainParts, drainTitles, type Results } from './results.ts';
 
@@ -41,7 +42,7 @@ export function chartsOf(results: Results): string {
   ].join('\n');
 }
 
-function chartList({ drains, latency, scaling, growth, node, memory }: Results): Chart[] {
+function chartList({ drains, firstMinute, latency, scaling, growth, node, memory }: Results): Chart[] {
   const measured = drainParts.filter((part) => drains[part].length > 0);
   const bars = (values: Record<string, number[]>): Bar[] =>
     Object.entries(values).map(([label, rounds]) => ({ label, parts: [median(rounds)] }));
@@ -52,10 +53,11 @@ function chartList({ drains, latency, scaling, growth, node, memory }: Results):
   const who = ['worker', 'broker', 'database'] as const;
   const cpu = (part: DrainPart) =>
     who.map((one) => 1000 * median(drains[part].map((round) => round.cpu[one])));
-  const latencies = Object.entries(latency.worker).map(([rate, rounds]) => {
-    const middle = median(rounds.map(({ p50 }) => p50));
-    return { label: `worker at ${rate}/s`, parts: [middle, median(rounds.map(({ p99 }) => p99)) - middle] };
-  });
+  const latencies = (worker: Record<string, Latency[]>): Bar[] =>
+    Object.entries(worker).map(([rate, rounds]) => {
+      const middle = median(rounds.map(({ p50 }) => p50));
+      return { label: `worker at ${rate}/s`, parts: [middle, median(rounds.map(({ p99 }) => p99)) - middle] };
+    });
   return [
     { title: 'Messages per second, draining a full queue', bars: rates },
     {
@@ -66,7 +68,13 @@ function chartList({ drains, latency, scaling, growth, node, memory }: Results):
       legend: [...who],
       digits: 1,
     },
-    { title: 'Latency, ms', bars: latencies, legend: ['p50', 'up to p99'], digits: 1 },
+    {
+      title: 'Latency in the first minute, ms',
+      bars: latencies(firstMinute.worker),
+      legend: ['p50', 'up to p99'],
+      digits: 1,
+    },
+    { title: 'Latency later, ms', bars: latencies(latency.worker), legend: ['p50', 'up to p99'], digits: 1 },
     { title: 'Messages per second of workers held to half a core each, or a quarter', bars: bars(scaling) },
     {
       title: 'Database CPU µs per message, by calls stored',

@@ -12,37 +12,37 @@ export interface Latency {
   p99: number;
 }
 
-const WARM_RATE = 200;
 const TICK_MS = 1;
 const ANSWER_LIMIT_MS = 120_000;
 
-/**
- * Latency at each of these rates, offered one after the other to the same program.
- *
- * @param warmSeconds how long messages are sent before measuring: a program that has just started compiles its code
- */
+/** So many messages a second for so many seconds. */
+export interface Offer {
+  rate: number;
+  seconds: number;
+}
+
+/** Latency of each of these offers, made one after the other to the same program; the first as soon as it consumes. */
 export async function measureLatency(
   bed: Bed,
   start: (services: Services) => Program | Promise<Program>,
-  rates: readonly number[],
-  { seconds, warmSeconds }: { seconds: number; warmSeconds: number },
+  offers: readonly Offer[],
   seed: number,
-): Promise<Map<number, Latency>> {
+): Promise<Latency[]> {
   const database = await bed.freshDatabase();
   await bed.clear();
   const program = await start({ DATABASE_URL: database.url, AMQP_URL: bed.amqpUrl });
-  const results = new Map<number, Latency>();
+  const found: Latency[] = [];
   try {
     const offered = async () => {
-      await offerAll(bed, workload(WARM_RATE * warmSeconds, seed).messages, WARM_RATE);
-      for (const [index, rate] of rates.entries()) {
-        const { messages } = workload(Math.ceil(rate * seconds), seed + 1 + index);
+      await bed.untilConsumed();
+      for (const [index, { rate, seconds }] of offers.entries()) {
+        const { messages } = workload(Math.ceil(rate * seconds), seed + index);
         const waits = await offerAll(bed, messages, rate);
-        results.set(rate, { p50: quantile(waits, 0.5), p99: quantile(waits, 0.99) });
+        found.push({ p50: quantile(waits, 0.5), p99: quantile(waits, 0.99) });
       }
     };
     await Promise.race([offered(), program.failure]);
-    return results;
+    return found;
   } finally {
     await program.stop();
     await bed.clear();

@@ -1,6 +1,8 @@
+import type { Latency } from './latency.ts';
 import { type Measured, totalOf } from './meter.ts';
 import { median } from './numbers.ts';
 import type { Results } from './results.ts';
+import type { Start } from './start.ts';
 
 /** A figure with a goal: its name and one value per round. */
 export interface Ratio {
@@ -19,7 +21,8 @@ export type Ratios = ReturnType<typeof ratiosOf>;
 export function ratiosOf({
   node,
   drains,
-  latency,
+  starts,
+  firstMinute,
   scaling,
   growth,
   replays,
@@ -33,11 +36,7 @@ export function ratiosOf({
   const paired = (combine: (index: number, round: Measured) => number) =>
     worker.map((round, index) => combine(index, round)).filter(Number.isFinite);
   const parts = (index: number) => totalOrNone(broker[index]) + totalOrNone(database[index]) + nodeSeconds;
-  const p99At = (rate: string) =>
-    (latency.worker[rate] ?? [])
-      .map(({ p99 }, index) => p99 / (latency.idiom['200']?.[index]?.p99 ?? Number.NaN))
-      .filter(Number.isFinite);
-  const tailAt = (rate: string) => (latency.worker[rate] ?? []).map(({ p50, p99 }) => p99 / p50);
+  const tailAt = (rate: string) => (firstMinute.worker[rate] ?? []).map(({ p50, p99 }) => p99 / p50);
   const gain = (customers: string, workers: number) =>
     (scaling[`${customers}, ${workers}`] ?? []).map(
       (rate, index) => rate / (scaling[`${customers}, 1`]?.[index] ?? Number.NaN),
@@ -45,9 +44,10 @@ export function ratiosOf({
   const charged = (rounds: readonly Measured[]) =>
     rounds.map(({ cpu }) => (1000 * chargedShare) / totalOf(cpu));
   return {
-    idiom: ratio(
-      'worker / idiom',
-      paired((index, { perSecond }) => perSecond / (idiom[index]?.perSecond ?? Number.NaN)),
+    idiom: ratio('worker / idiom, steady', over(rates(worker), rates(idiom))),
+    idiomFromFirst: ratio(
+      'worker / idiom, from the first message',
+      over(rates(starts.worker.map(wholeOf)), rates(starts.idiom.map(wholeOf))),
     ),
     limit: ratio(
       'worker / (cores / (broker + database + node))',
@@ -57,10 +57,20 @@ export function ratiosOf({
       '(broker + database + node) / CPU of the worker',
       paired((index, { cpu }) => parts(index) / totalOf(cpu)),
     ),
-    p99At200: ratio('p99 at 200/s: worker / idiom', p99At('200')),
-    p99At1000: ratio('p99: worker at 1,000/s / idiom at 200/s', p99At('1000')),
-    tailAt200: ratio('p99 / p50 of the worker at 200/s', tailAt('200')),
-    tailAt1000: ratio('p99 / p50 of the worker at 1,000/s', tailAt('1000')),
+    consuming: ratio(
+      'seconds from the start of the worker until it consumes',
+      starts.worker.map(({ consuming }) => consuming),
+    ),
+    full: ratio(
+      'seconds from the start of the worker to 90 % of its steady rate',
+      starts.worker.map(({ full }) => full),
+    ),
+    p99At200: ratio(
+      'p99 at 200/s, first minute: worker / idiom',
+      over(tails(firstMinute.worker), tails(firstMinute.idiom)),
+    ),
+    tailAt200: ratio('p99 / p50 of the worker at 200/s, first minute', tailAt('200')),
+    tailAt1000: ratio('p99 / p50 of the worker at 1,000/s, first minute', tailAt('1000')),
     twoHot: ratio(
       'rate of two workers / one, half a core each, one hot customer',
       gain('one hot customer', 2),
@@ -68,14 +78,6 @@ export function ratiosOf({
     twoEven: ratio(
       'rate of two workers / one, half a core each, no hot customer',
       gain('no hot customer', 2),
-    ),
-    fourHot: ratio(
-      'rate of four workers / one, half a core each, one hot customer',
-      gain('one hot customer', 4),
-    ),
-    fourEven: ratio(
-      'rate of four workers / one, half a core each, no hot customer',
-      gain('no hot customer', 4),
     ),
     twoSmall: ratio(
       'rate of two workers / one, a quarter of a core each, one hot customer',
@@ -97,7 +99,20 @@ export function ratiosOf({
     ),
     charged: ratio('charged CDRs per core-second of the worker', charged(worker)),
     chargedByIdiom: ratio('charged CDRs per core-second of the idiom', charged(idiom)),
+    chargedToIdiom: ratio(
+      'charged CDRs per core-second: worker / idiom',
+      over(charged(worker), charged(idiom)),
+    ),
   };
+}
+
+const rates = (rounds: readonly Measured[]) => rounds.map(({ perSecond }) => perSecond);
+const wholeOf = ({ whole }: Start) => whole;
+const tails = (latency: Record<string, Latency[]>) => (latency['200'] ?? []).map(({ p99 }) => p99);
+
+/** One by the other, round by round. */
+function over(values: readonly number[], others: readonly number[]): number[] {
+  return values.map((value, index) => value / (others[index] ?? Number.NaN)).filter(Number.isFinite);
 }
 
 function ratio(name: string, values: number[]): Ratio {

@@ -4,11 +4,11 @@ import type { Latency } from './latency.ts';
 import { totalOf } from './meter.ts';
 import { median, spread } from './numbers.ts';
 import { ratiosOf } from './ratios.ts';
-import { drainParts, drainTitles, type Results } from './results.ts';
+import { drainParts, drainTitles, type LatencyByRate, type Results } from './results.ts';
 
 /** All results as Markdown, for docs/performance.md. */
 export function report(results: Results): string {
-  const { machine, node, drains, latency } = results;
+  const { machine, node, drains, starts, firstMinute, latency } = results;
   const rows = drainParts.flatMap((part) => {
     const rounds = drains[part];
     if (rounds.length === 0) return [];
@@ -20,17 +20,25 @@ export function report(results: Results): string {
     const totals = rounds.map(({ cpu }) => totalOf(cpu));
     return [[drainTitles[part], spread(rates, 0), ...shares, spread(totals, 3)]];
   });
-  const latencyRow =
-    (who: string) =>
-    ([rate, rounds]: [string, Latency[]]) => {
-      const middles = rounds.map(({ p50 }) => p50);
-      const tails = rounds.map(({ p99 }) => p99);
-      return [who, rate, spread(middles, 1), spread(tails, 1)];
-    };
-  const latencies = [
-    ...Object.entries(latency.worker).map(latencyRow(drainTitles.worker)),
-    ...Object.entries(latency.idiom).map(latencyRow(drainTitles.idiom)),
-  ];
+  const began = (['idiom', 'worker'] as const).flatMap((who) => {
+    const rounds = starts[who];
+    if (rounds.length === 0) return [];
+    const figures = [
+      spread(
+        rounds.map(({ whole }) => whole.perSecond),
+        0,
+      ),
+      spread(
+        rounds.map(({ consuming }) => consuming),
+        2,
+      ),
+      spread(
+        rounds.map(({ full }) => full),
+        2,
+      ),
+    ];
+    return [[drainTitles[who], ...figures]];
+  });
   const listed = (values: Record<string, number[]>, digits: number) =>
     Object.entries(values).map(([name, rounds]) => [name, spread(rounds, digits)]);
   const ratios = Object.values(ratiosOf(results))
@@ -49,7 +57,9 @@ export function report(results: Results): string {
     table(['drain', 'messages/s', 'CPU s per 1,000: worker', 'broker', 'database', 'total'], rows),
     table(['goal', 'goal is', 'moonshot', 'this run', ''], goalRows(results)),
     table(['ratio', 'value'], ratios),
-    table(['latency', 'offered/s', 'p50 ms', 'p99 ms'], latencies),
+    table(['start', 'messages/s from the first', 's until it consumes', 's to 90 % of its rate'], began),
+    table(['latency, first minute', 'offered/s', 'p50 ms', 'p99 ms'], latencyRows(firstMinute)),
+    table(['latency, later', 'offered/s', 'p50 ms', 'p99 ms'], latencyRows(latency)),
     table(['scaling: customers, workers of half a core unless noted', 'messages/s'], held),
     table(['growth: calls stored', 'database CPU s per 1,000', 'messages/s'], grown),
     table(['node: step', 'CPU µs per message'], listed(node, 1)),
@@ -57,6 +67,16 @@ export function report(results: Results): string {
   ]
     .filter((part) => part !== '')
     .join('\n\n');
+}
+
+function latencyRows({ worker, idiom }: LatencyByRate): string[][] {
+  const rowsOf = (who: string, byRate: Record<string, Latency[]>) =>
+    Object.entries(byRate).map(([rate, rounds]) => {
+      const middles = rounds.map(({ p50 }) => p50);
+      const tails = rounds.map(({ p99 }) => p99);
+      return [who, rate, spread(middles, 1), spread(tails, 1)];
+    });
+  return [...rowsOf(drainTitles.worker, worker), ...rowsOf(drainTitles.idiom, idiom)];
 }
 
 /** Honest calls during each storm, for docs/reliability.md. */

@@ -4,6 +4,7 @@ import type { Garbage } from './garbage.ts';
 import type { Latency } from './latency.ts';
 import type { Measured } from './meter.ts';
 import type { ReplayRates } from './replay.ts';
+import type { Start } from './start.ts';
 
 /** The parts that drain a queue or fill a database, in the order of the tables, and what tables and charts call them. */
 export const drainTitles = {
@@ -24,8 +25,12 @@ export interface Results {
   /** CPU microseconds per message, by step. */
   node: Record<string, number[]>;
   drains: Record<DrainPart, Measured[]>;
-  /** By the rate offered, one figure per round. */
-  latency: { worker: Record<string, Latency[]>; idiom: Record<string, Latency[]> };
+  /** How the programs came up to their rate, one figure per round. */
+  starts: { idiom: Start[]; worker: Start[] };
+  /** Of the first minute of a program, by the rate offered, one figure per round. */
+  firstMinute: LatencyByRate;
+  /** Of a program that has run for a minute. */
+  latency: LatencyByRate;
   /** Messages/s by "customers, workers"; each worker is held to a share of a core. */
   scaling: Record<string, number[]>;
   /** The database alone, by the number of calls stored. */
@@ -39,4 +44,9 @@ export interface Results {
   feed: FeedRound[];
   /** Share of the messages that are calls to be stored and charged. */
   chargedShare: number;
+}
+
+export interface LatencyByRate {
+  worker: Record<string, Latency[]>;
+  idiom: Record<string, Latency[]>;
 }

@@ -4,12 +4,12 @@ import { measureAbuse } from './abuse.ts';
 import { profileAllocation } from './allocation.ts';
 import { type Bed, makeBed } from './bed.ts';
 import { billedTable, measureBilled } from './billed.ts';
-import { drain, measureDatabase } from './drain.ts';
+import { drain, drainFromStart, measureDatabase } from './drain.ts';
 import { assertExact } from './exact.ts';
 import { measureFeed } from './feed.ts';
 import { measureGarbage } from './garbage.ts';
 import { measureGrowth } from './growth.ts';
-import { type Latency, measureLatency } from './latency.ts';
+import { type Latency, measureLatency, type Offer } from './latency.ts';
 import { measureMemory } from './memory.ts';
 import { measureNode } from './node.ts';
 import { type Services, startBenchProgram, startWorkerProgram } from './programs.ts';
@@ -17,7 +17,7 @@ import { publish, publishAbuse, publishAllocation, publishFeed } from './publish
 import { measurePublishing } from './publishing.ts';
 import { measureReplay } from './replay.ts';
 import { report } from './report.ts';
-import type { Results } from './results.ts';
+import type { LatencyByRate, Results } from './results.ts';
 import { canHold, measureScaling, type Share } from './scaling.ts';
 import { measureWorkarounds, workaroundTable } from './workarounds.ts';
 import { HOT_SHARE, workload } from './workload.ts';
@@ -44,12 +44,14 @@ const PARTS = [
 const KNOWN = [...PARTS, 'abuse', 'allocation', 'billed', 'feed', 'publishing', 'workarounds'] as const;
 type Part = (typeof KNOWN)[number];
 
-const RATES = [10, 200, 1000, 5000];
-const IDIOM_RATES = [200];
+/** The rates offered to a program in its first minute; the idiom cannot do more than 400/s. */
+const FIRST_RATES = { worker: [200, 1000], idiom: [200] } as const;
+/** Offered after that to the worker that had the last of them. */
+const LATER_RATES = [10, 5000];
 /** The cases of `scaling`: share of the hot customer, share of a core per worker, numbers of workers. */
 const SCALED: readonly { name: string; hot: number; share: Share; workers: readonly number[] }[] = [
-  { name: 'one hot customer', hot: HOT_SHARE, share: 0.5, workers: [1, 2, 4] },
-  { name: 'no hot customer', hot: 0, share: 0.5, workers: [1, 2, 4] },
+  { name: 'one hot customer', hot: HOT_SHARE, share: 0.5, workers: [1, 2] },
+  { name: 'no hot customer', hot: 0, share: 0.5, workers: [1, 2] },
   { name: 'one hot customer, a quarter of a core each', hot: HOT_SHARE, share: 0.25, workers: [1, 2] },
 ];
 const sizes = {
@@ -57,7 +59,7 @@ const sizes = {
     rounds: 5,
     messages: 60_000,
     idiom: 3000,
-    latency: { seconds: 10, warmSeconds: 30 },
+    latency: { first: 60, later: 10 },
     held: 30_000,
     replays: 100_000,
     growth: { sizes: [0, 1e6, 3e6, 1e7], rounds: 5, messages: 15_000 },
@@ -72,7 +74,7 @@ const sizes = {
     rounds: 3,
     messages: 10_000,
     idiom: 400,
-    latency: { seconds: 1, warmSeconds: 1 },
+    latency: { first: 4, later: 1 },
     held: 2500,
     replays: 3000,
     growth: { sizes: [0, 1e5], rounds: 3, messages: 4000 },
@@ -112,6 +114,8 @@ const results: Results = {
   machine: { node: process.versions.node, cores: availableParallelism(), loadBefore: load(), loadAfter: 0 },
   node: {},
   drains: { broker: [], database: [], idiom: [], worker: [] },
+  starts: { idiom: [], worker: [] },
+  firstMinute: { worker: {}, idiom: {} },
   latency: { worker: {}, idiom: {} },
   scaling: {},
   growth: {},
@@ -166,7 +170,7 @@ if (!isQuick && values.only === 'feed') publishFeed(results);
 process.stdout.write(`${report(results)}\n`);
 
 async function runRound(bed: Bed, round: number): Promise<void> {
-  const { drains, latency } = results;
+  const { drains, starts } = results;
   const say = (what: string) => progress(`round ${round + 1} of ${size.rounds}: ${what}`);
   const seed = (round + 1) * 100;
   const calls = workload(size.messages, seed);
@@ -183,19 +187,19 @@ async function runRound(bed: Bed, round: number): Promise<void> {
   }
   if (wants('idiom')) {
     say('the usual idiom');
-    drains.idiom.push(await drain(bed, workload(size.idiom, seed), startIdiom));
+    const { steady, start } = await drainFromStart(bed, workload(size.idiom, seed), startIdiom);
+    drains.idiom.push(steady);
+    starts.idiom.push(start);
   }
   if (wants('worker')) {
     say('the worker');
     const check = ({ url }: { url: string }) => assertExact(url, calls);
-    drains.worker.push(await drain(bed, calls, startWorkerProgram, check));
+    const { steady, start } = await drainFromStart(bed, calls, startWorkerProgram, check);
+    drains.worker.push(steady);
+    starts.worker.push(start);
   }
   if (wants('latency')) {
-    say('latency of the worker');
-    const worker = await measureLatency(bed, startWorkerProgram, RATES, size.latency, seed + 10);
-    append(latency.worker, worker);
-    say('latency of the usual idiom');
-    append(latency.idiom, await measureLatency(bed, startIdiom, IDIOM_RATES, size.latency, seed + 20));
+    await runLatency(bed, seed + 10, say);
   }
   if (wants('replay')) {
     say('replay of dead letters');
@@ -206,6 +210,31 @@ async function runRound(bed: Bed, round: number): Promise<void> {
     results.garbage?.push(await measureGarbage(bed, size.garbage, seed + 50));
   }
   if (wants('scaling') && canHold()) await runScaling(seed + 30, say, bed);
+}
+
+/** Each rate of the first minute has a program that has just started. */
+async function runLatency(bed: Bed, seed: number, say: (what: string) => void): Promise<void> {
+  const { first, later } = size.latency;
+  const after = LATER_RATES.map((rate) => ({ rate, seconds: later }));
+  for (const rate of FIRST_RATES.worker) {
+    say(`latency of the worker, first ${rate}/s`);
+    const isLast = rate === FIRST_RATES.worker.at(-1);
+    const offers = [{ rate, seconds: first }, ...(isLast ? after : [])];
+    keep('worker', offers, await measureLatency(bed, startWorkerProgram, offers, seed));
+  }
+  for (const rate of FIRST_RATES.idiom) {
+    say(`latency of the usual idiom, first ${rate}/s`);
+    const offers = [{ rate, seconds: first }];
+    keep('idiom', offers, await measureLatency(bed, startIdiom, offers, seed));
+  }
+}
+
+function keep(who: keyof LatencyByRate, offers: readonly Offer[], found: readonly Latency[]): void {
+  for (const [index, { rate }] of offers.entries()) {
+    const latency = found[index];
+    const rounds = results[index === 0 ? 'firstMinute' : 'latency'][who];
+    if (latency !== undefined) rounds[rate] = [...(rounds[rate] ?? []), latency];
+  }
 }
 
 async function runScaling(seed: number, say: (what: string) => void, bed: Bed): Promise<void> {
@@ -222,10 +251,6 @@ async function runScaling(seed: number, say: (what: string) => void, bed: Bed): 
 
 function startIdiom(services: Services) {
   return startBenchProgram('idiom.ts', services);
-}
-
-function append(target: Record<string, Latency[]>, found: ReadonlyMap<number, Latency>): void {
-  for (const [rate, latency] of found) target[rate] = [...(target[rate] ?? []), latency];
 }
 
 function load(): number {
