@@ -1,8 +1,8 @@
 import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { persist } from '../src/store/persist/persist.ts';
-import { forgetStatements } from '../src/store/prisma.ts';
-import { type Sql, type Statement, unprepared } from '../src/store/sql.ts';
+import { throughClient } from '../src/store/prisma.ts';
+import type { Sql, Statement } from '../src/store/sql.ts';
 import { BILLING } from '../test/support/billing.ts';
 import { admitted } from './admitted.ts';
 import { openBenchDatabase } from './bed.ts';
@@ -21,7 +21,7 @@ setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;
 const database = openBenchDatabase(process.env.DATABASE_URL ?? '');
 const batches = await statementsOfBatches();
-const { run, forget } = wayOf(way);
+const run = wayOf(way);
 
 await repeat(Math.ceil(rounds * WARM_SHARE));
 process.send?.({ kind: 'warm' });
@@ -61,22 +61,19 @@ async function statementsOfBatches(): Promise<{ statement: Statement; values: re
   return noted;
 }
 
-/** 0: as the product does it; 1: statements without names; 2: values and rows left to Prisma; 3: nothing forgotten. */
-function wayOf(number: number): { run: Sql; forget: () => void } {
-  if (number === 1) return { run: withoutNames(), forget: forgetStatements };
-  if (number === 2)
-    return {
-      run: ({ text }, values) => database.prisma.$queryRawUnsafe(text, ...values),
-      forget: forgetStatements,
-    };
-  return { run: database.sql, forget: number === 3 ? () => undefined : forgetStatements };
+/** 0: as the product does it; 1: statements without names; 2: through Prisma's client; 3: through it, with all left to it. */
+function wayOf(number: number): Sql {
+  if (number === 1) return withoutNames();
+  if (number === 2) return throughClient(database.prisma);
+  if (number === 3) return ({ text }, values) => database.prisma.$queryRawUnsafe(text, ...values);
+  return database.sql;
 }
 
 /** A text with a blank more is none that has a name. */
 function withoutNames(): Sql {
   const unnamed = new Map<Statement, Statement>();
   return (statement, values) => {
-    const other = unnamed.get(statement) ?? unprepared(statement.name, `${statement.text} `);
+    const other = unnamed.get(statement) ?? { ...statement, text: `${statement.text} ` };
     unnamed.set(statement, other);
     return database.sql(other, values);
   };
@@ -89,7 +86,6 @@ async function repeat(times: number): Promise<number> {
   for (let round = 0; round < times; round += 1) {
     for (const { statement, values } of batches[round % BATCHES] ?? [])
       await run(statement, values.map(copied));
-    forget();
     const after = oldBytes();
     if (after > before) grown += after - before;
     before = after;

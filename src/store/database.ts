@@ -2,7 +2,14 @@ import { within } from '../retry.ts';
 import { connectionConfig, type DatabaseTls } from './connection.ts';
 import { describeFailure } from './failures.ts';
 import type { PrismaClient } from './generated/client.ts';
-import { type OnPoolWait, type OnStatement, openPrisma, sqlOf } from './prisma.ts';
+import {
+  measured,
+  type OnPoolWait,
+  type OnStatement,
+  openPrisma,
+  throughAdapter,
+  throughClient,
+} from './prisma.ts';
 import { type Sql, statement } from './sql.ts';
 
 export { DatabaseUrlError } from './database-url.ts';
@@ -58,15 +65,18 @@ export interface TransactionOptions {
  * DatabaseUrlError.
  */
 export function openDatabase(options: DatabaseOptions): Database {
-  const { prisma, waiting, close } = openPrisma(
+  const { prisma, adapter, waiting, close } = openPrisma(
     connectionConfig({ lockTimeoutMs: Math.ceil(options.statementTimeoutMs / 2), ...options }),
     (error) => options.onPoolError?.(describeFailure(error)),
     options.onPoolWait,
   );
+  const { onStatement } = options;
+  const told = (sql: Sql) => (onStatement === undefined ? sql : measured(sql, onStatement));
+  const [byAdapter, byClient] = [throughAdapter(adapter), throughClient(prisma)];
   return {
-    sql: sqlOf(prisma, options.onStatement),
+    sql: told((statement, values) => (statement.isFrequent ? byAdapter : byClient)(statement, values)),
     transaction: (work, { timeoutMs, ...more }) =>
-      prisma.$transaction((transaction) => work(sqlOf(transaction, options.onStatement)), {
+      prisma.$transaction((transaction) => work(told(throughClient(transaction))), {
         timeout: timeoutMs,
         maxWait: timeoutMs,
         ...more,

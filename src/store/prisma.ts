@@ -7,13 +7,22 @@ import { setFlagsFromString } from 'node:v8';
 import { PrismaPg } from '@prisma/adapter-pg';
 import { Debug } from '@prisma/client/runtime/client';
 import { clearLogs } from '@prisma/debug';
-import type { Pool, PoolClient, PoolConfig } from 'pg';
+import {
+  type ArgType,
+  type ColumnType,
+  ColumnTypeEnum,
+  type SqlQueryable,
+} from '@prisma/driver-adapter-utils';
+import { Pool, type PoolClient, type PoolConfig } from 'pg';
+import { pairs } from '../pairs.ts';
 import { DeadlineError, within } from '../retry.ts';
 import { Prisma, PrismaClient } from './generated/client.ts';
-import { preparedName, type Sql } from './sql.ts';
+import { preparedName, type Sql, type Statement } from './sql.ts';
 
 export interface OpenPrisma {
   prisma: PrismaClient;
+  /** What the client itself sends its statements with. */
+  adapter: Promise<SqlQueryable>;
   /** How many statements and transactions wait for a connection of the pool. */
   waiting: () => number;
   /** Waits for the statements under way, at most `timeoutMs` milliseconds, then cuts their connections. */
@@ -31,7 +40,7 @@ export type OnPoolWait = (milliseconds: number) => void;
 export type OnStatement = (name: string, milliseconds: number) => void;
 
 /**
- * Prisma's client on a pool of its own; connects on first use.
+ * Prisma's client and its driver adapter on one pool; they connect on first use.
  *
  * Names of statements: Prisma sends every statement without a name unless it is told one, and PostgreSQL parses and plans a
  * statement without a name each time. Prisma asks for the name with the text alone, before each statement. It passes on the
@@ -43,23 +52,31 @@ export function openPrisma(
   onPoolError: (error: unknown) => void,
   onPoolWait?: OnPoolWait,
 ): OpenPrisma {
-  const factory = new PrismaPg(config, {
-    statementNameGenerator: ({ sql }) => preparedName(sql),
-    onPoolError,
-  });
+  const pool = new Pool(config);
+  pool.on('error', onPoolError);
   const clients = new Set<PoolClient>();
-  let waiting = () => 0;
-  onPool(factory, (pool) => {
-    pool.on('connect', (client) => clients.add(client));
-    pool.on('remove', (client) => clients.delete(client));
-    waiting = () => pool.waitingCount;
-    if (onPoolWait !== undefined) measureWaits(pool, onPoolWait);
-  });
+  pool.on('connect', (client) => clients.add(client));
+  pool.on('remove', (client) => clients.delete(client));
+  if (onPoolWait !== undefined) measureWaits(pool, onPoolWait);
+  const factory = new PrismaPg(pool, { statementNameGenerator: ({ sql }) => preparedName(sql) });
   const prisma = new PrismaClient({ adapter: factory, errorFormat: 'minimal' });
   return {
     prisma,
-    waiting: () => waiting(),
-    close: (timeoutMs) => close(prisma, clients, timeoutMs),
+    adapter: factory.connect(),
+    waiting: () => pool.waitingCount,
+    close: (timeoutMs) => close(prisma, pool, clients, timeoutMs),
+  };
+}
+
+/** `sql`, with `onStatement` told of each statement. */
+export function measured(sql: Sql, onStatement: OnStatement): Sql {
+  return async (statement, values) => {
+    const started = performance.now();
+    try {
+      return await sql(statement, values);
+    } finally {
+      onStatement(statement.name, performance.now() - started);
+    }
   };
 }
 
@@ -70,17 +87,44 @@ export function openPrisma(
  * getter of its own, and whatever such an object refers to outlives V8's young generation: the values of each batch
  * would stay in memory until the whole heap is collected.
  */
-export function sqlOf(client: Pick<PrismaClient, '$queryRaw'>, onStatement?: OnStatement): Sql {
-  return async <Row>({ name, text }: Parameters<Sql>[0], values: readonly unknown[]) => {
+export function throughClient(client: Pick<PrismaClient, '$queryRaw'>): Sql {
+  return async <Row>({ text }: Statement, values: readonly unknown[]) => {
     const query = Prisma.raw(text);
     query.values.push(...values);
-    const started = performance.now();
     try {
       const rows = await client.$queryRaw<Row[]>(query);
       return rows.splice(0);
     } finally {
       query.values.length = 0;
-      onStatement?.(name, performance.now() - started);
+      forgetStatements();
+    }
+  };
+}
+
+/** Of a value that the adapter passes on as it is. */
+const AS_IT_IS: ArgType = { scalarType: 'unknown', arity: 'scalar' };
+
+/** What Prisma's client, too, leaves as the adapter has read it. */
+const READ_AS_IT_IS: ReadonlySet<ColumnType> = new Set([
+  ColumnTypeEnum.Int32,
+  ColumnTypeEnum.Double,
+  ColumnTypeEnum.Boolean,
+  ColumnTypeEnum.Text,
+  ColumnTypeEnum.TextArray,
+]);
+
+/** Frequent statements by Prisma's driver adapter, without its client; the rows are those that the client would return. */
+export function throughAdapter(connected: Promise<SqlQueryable>): Sql {
+  return async <Row>({ name, text }: Statement, values: readonly unknown[]) => {
+    const adapter = await connected;
+    const argTypes = values.map(() => AS_IT_IS);
+    try {
+      const found = await adapter.queryRaw({ sql: text, args: [...values], argTypes });
+      if (!found.columnTypes.every((type) => READ_AS_IT_IS.has(type)))
+        throw new Error(`a frequent statement returns a type that Prisma's client would convert: ${name}`);
+      return found.rows.map((row) => Object.fromEntries(pairs(found.columnNames, row)) as Row);
+    } finally {
+      clearLogs();
     }
   };
 }
@@ -91,25 +135,14 @@ const debug = Debug('cdr-ingest:forget');
 
 /**
  * Makes Prisma forget the statements that it has run. Its client and its driver adapter each remember their last hundred lines
- * of debugging output, whether debugging is on or not. These lines hold the values of some fifty batches: tens of
- * megabytes, and what callers and switches sent. The adapter's list can be emptied. The client's cannot, but each new line
- * pushes the oldest out.
+ * of debugging output, whether debugging is on or not. These lines hold what callers and switches sent. The adapter's list
+ * can be emptied. The client's cannot, but each new line pushes the oldest out.
  */
-export function forgetStatements(): void {
+function forgetStatements(): void {
   clearLogs();
   // Keep debug output readable when debugging is on.
   if (debug.enabled) return;
   for (let line = 0; line < REMEMBERED_LINES; line += 1) debug('');
-}
-
-/** Hands over the pool of the adapter, which shows it only where it connects. */
-function onPool(factory: PrismaPg, take: (pool: Pool) => void): void {
-  const connect = factory.connect.bind(factory);
-  factory.connect = async () => {
-    const adapter = await connect();
-    take(adapter.underlyingDriver());
-    return adapter;
-  };
 }
 
 /** Statements and transactions alike get their connection by `connect`, with a callback or a promise. */
@@ -127,13 +160,14 @@ function measureWaits(pool: Pool, onPoolWait: OnPoolWait): void {
   }) as Pool['connect'];
 }
 
-/** `$disconnect` waits for every statement under way, as long as it takes. */
+/** The pool ends when every statement under way has, as long as that takes. */
 async function close(
   prisma: PrismaClient,
+  pool: Pool,
   clients: ReadonlySet<PoolClient>,
   timeoutMs: number,
 ): Promise<void> {
-  const closed = prisma.$disconnect();
+  const closed = prisma.$disconnect().then(() => pool.end());
   await within(closed, timeoutMs, 'the end of the statements under way').catch((error: unknown) => {
     if (!(error instanceof DeadlineError)) throw error;
     // `end` destroys the socket of a client with a statement under way; its type hides that from users of a pool.

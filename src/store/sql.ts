@@ -3,6 +3,8 @@ export interface Statement {
   /** What metrics, slow-query logs and PostgreSQL (pg_prepared_statements) call it. */
   readonly name: string;
   readonly text: string;
+  /** See `frequent`. */
+  readonly isFrequent?: true;
 }
 
 /** Runs one statement with its values and returns its rows. Throws what the database throws. */
@@ -26,6 +28,14 @@ export function statement(name: string, text: string): Statement {
   names.add(name);
   nameByText.set(text, name);
   return { name, text };
+}
+
+/**
+ * A statement that most batches need. Outside of transactions it passes Prisma's client by
+ * (docs/decisions/0015-frequent-statements-by-the-adapter.md). Its values and what it returns are text, numbers, booleans, null, and lists of them.
+ */
+export function frequent(name: string, text: string): Statement {
+  return { ...statement(name, text), isFrequent: true };
 }
 
 /**

@@ -62,7 +62,9 @@ export function createReplyPublisher(connections: ReplyConnections, timeoutMs: n
     const through = (isDirect: boolean) => asked.filter((reply) => reply.direct === isDirect);
     const [toDirect, toQueues] = [through(true), through(false)];
     const sent: [DirectResult[], PublishResult[]] = await Promise.all([
-      direct.publish(toDirect.map((reply) => ({ message: toMessage(reply), accepted: reply.accepted }))),
+      toDirect.length === 0
+        ? []
+        : direct.publish(toDirect.map((reply) => ({ message: toMessage(reply), accepted: reply.accepted }))),
       toQueues.length === 0 ? [] : queues.publishBatch(toQueues.map(toMessage)),
     ]);
     const [fromDirect, fromQueues] = sent.map((list) => list.values());

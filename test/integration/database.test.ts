@@ -1,3 +1,4 @@
+import { clearLogs, getLogs } from '@prisma/debug';
 import { Client } from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import {
@@ -10,8 +11,8 @@ import {
   openDatabase,
 } from '../../src/store/database.ts';
 import type { Prisma } from '../../src/store/generated/client.ts';
-import { sqlOf } from '../../src/store/prisma.ts';
-import { statement, unprepared } from '../../src/store/sql.ts';
+import { throughClient } from '../../src/store/prisma.ts';
+import { frequent, type Statement, statement, unprepared } from '../../src/store/sql.ts';
 import { migratedServices } from '../support/stack.ts';
 
 let services: Awaited<ReturnType<typeof migratedServices>>;
@@ -90,7 +91,7 @@ describe('a statement that is done', () => {
   ])('leaves neither values nor rows with Prisma: %s', async (text, expected) => {
     const prisma = connect();
     const held: unknown[] = [];
-    const sql = sqlOf({
+    const sql = throughClient({
       $queryRaw: ((query: Prisma.Sql) => {
         const asked = prisma.$queryRaw(query);
         held.push(query.values, asked);
@@ -103,6 +104,114 @@ describe('a statement that is done', () => {
     expect(values).toEqual([]);
     // A promise of Prisma's answers again what it answered before.
     if (expected !== undefined) expect(await asked).toEqual([]);
+  });
+});
+
+/** A frequent statement of any text. */
+function often(text: string): Statement {
+  return { name: 'test.often', text, isFrequent: true };
+}
+
+describe('a frequent statement', () => {
+  const EVERYTHING = `select $1::text as "a text", $2::int as number, $3::float8 as real, $4::bool as yes, null as nothing,
+    $5::text[] as texts, '{}'::text[] as none from generate_series(1, 2)`;
+  const VALUES = ['a\t"b" ü', -7, 0.25, true, ['x', null, 'y,{"}\\']];
+
+  test('takes and gives what others do', async () => {
+    const { sql } = connectWith();
+    const rows = await sql(often(EVERYTHING), VALUES);
+    expect(rows).toHaveLength(2);
+    expect(rows).toEqual(await sql(unprepared('test.seldom', EVERYTHING), VALUES));
+  });
+
+  test.each(['1::bigint', '1::numeric', 'now()', `'a'::bytea`, 'array[1]'])(
+    'is refused where the client would convert its rows: %s',
+    async (value) => {
+      const failure = await failureOf(connectWith().sql(often(`select ${value} as one`), []));
+      expect(String(failure)).toMatch('would convert: test.often');
+    },
+  );
+
+  test('is prepared once under its name', async () => {
+    const { sql, prisma } = connectWith({ poolSize: 1 });
+    const named = frequent('test.frequent', 'select $1::int as number');
+    for (let round = 0; round < 5; round += 1) await sql(named, [round]);
+    expect(await prisma.$queryRaw`select name from pg_prepared_statements`).toEqual([
+      { name: 'test.frequent' },
+    ]);
+  });
+
+  test('leaves no value in what Prisma remembers, also where it fails', async () => {
+    const { sql } = connectWith();
+    clearLogs();
+    await sql(often('select $1::text as one'), [SECRET]);
+    await failureOf(sql(often('select $1::int as one'), [SECRET]));
+    expect(getLogs()).not.toContain(SECRET);
+  });
+
+  test.each<[string, Partial<DatabaseOptions>, string, ReturnType<typeof classifyFailure>, string | RegExp]>([
+    ['nobody listens', { url: 'nobody' }, 'select 1', 'outage', /^cannot reach the database at .+:1$/],
+    ['a statement timeout', { statementTimeoutMs: 100 }, 'select pg_sleep(10)::text', 'outage', '57014'],
+    ['a table that is missing', {}, 'select * from nothing', 'outage', '42P01'],
+    [
+      'terms that no longer hold',
+      {},
+      `select settle_assert(false, 'a tax')`,
+      'collision',
+      /^a tax \(.*CDR01\)$/,
+    ],
+    ['a number out of range', {}, 'select 1 / 0 as one', 'message', '22012'],
+  ])('fails as others do: %s', async (_what, { url, ...options }, text, kind, says) => {
+    const nobody = urlWith((to) => {
+      to.port = '1';
+    });
+    const { sql } = connectWith({ ...options, ...(url !== undefined && { url: nobody }) });
+    await expectFailure(kind, says, sql(unprepared('test.seldom', text), []));
+    await expectFailure(kind, says, sql(often(text), []));
+  });
+
+  test('is an outage where no connection is free in time', async () => {
+    const { sql } = connectWith({ poolSize: 1, connectTimeoutMs: 100 });
+    const held = sql(often('select pg_sleep(0.5)::text as slept'), []);
+    await expectFailure('outage', 'timeout exceeded', sql(often('select 1 as one'), []));
+    await held;
+  });
+
+  test('is told of with its time, and with its wait for a connection', async () => {
+    const took: string[] = [];
+    let waits = 0;
+    const { sql } = connectWith({
+      onStatement: (name) => took.push(name),
+      onPoolWait: () => {
+        waits += 1;
+      },
+    });
+    await sql(often('select 1 as one'), []);
+    await failureOf(sql(often('select 1 / 0 as one'), []));
+    expect([took, waits]).toEqual([['test.often', 'test.often'], 2]);
+  });
+
+  test('is waited for at the end, and cut where that takes too long', async () => {
+    const waited = connectWith().sql(often('select pg_sleep(0.3)::text as slept'), []);
+    await open.pop()?.close(5000);
+    expect(await waited).toHaveLength(1);
+    const failure = failureOf(connectWith().sql(often('select pg_sleep(20)::text as slept'), []));
+    const started = performance.now();
+    await open.pop()?.close(100);
+    expect(classifyFailure(await failure)).toBe('outage');
+    expect(performance.now() - started).toBeLessThan(3000);
+  });
+
+  test('leaves no connection behind', async () => {
+    const { sql } = connectWith({ applicationName: 'database test, the last' });
+    await sql(often('select 1 as one'), []);
+    await open.pop()?.close(1000);
+    await untilTrue(async () => {
+      const { rows } = await admin.query(
+        `select from pg_stat_activity where application_name = 'database test, the last'`,
+      );
+      return rows.length === 0;
+    });
   });
 });
 

@@ -12,12 +12,15 @@ async function isInMemory(): Promise<boolean> {
   return CANARY.test(await text(getHeapSnapshot()));
 }
 
-it('of a call that is persisted nothing stays in memory', async () => {
+it('of a call that is persisted, and of a statement through Prisma, nothing stays in memory', async () => {
   const db = await billingDatabase('forget');
   const note = () => ['kept', 'as', 'a', 'canary', randomInt(1e11, 1e12)].join('-');
-  await db.sql(unprepared('test.say', 'select $1::text as said'), [note()]);
+  const held = [note()];
   expect(await isInMemory()).toBe(true);
+  held.length = 0;
   await db.persist([{ note: note() }]);
+  await db.sql(unprepared('test.say', 'select $1::text as said'), [note()]);
+  // A connection keeps its last statement until the next.
   await db.sql(unprepared('test.one', 'select 1 as one'), []);
   expect(await isInMemory()).toBe(false);
   await db.drop();

@@ -80,8 +80,8 @@ async function apart(
   submissions: readonly Submission[],
   persist: (part: readonly Submission[]) => Promise<PersistResult[]>,
 ): Promise<PersistResult[]> {
+  if (!submissions.some(isSingle)) return await persist(submissions);
   const [single, together] = [submissions.filter(isSingle), submissions.filter((one) => !isSingle(one))];
-  if (single.length === 0) return await persist(submissions);
   const results = new Map<Submission, PersistResult>();
   const note = (part: readonly Submission[], persisted: readonly PersistResult[]) => {
     for (const [submission, result] of pairs(part, persisted)) results.set(submission, result);

@@ -36,8 +36,8 @@ async function persistWithOrders(
   context: PersistContext,
   timeoutMs: number,
 ): Promise<PersistResult[]> {
+  if (!submissions.some(isOrder)) return await persistUnlessHeld(sql, submissions, context);
   const orders = submissions.filter(isOrder);
-  if (orders.length === 0) return await persistUnlessHeld(sql, submissions, context);
   const others = submissions.filter((submission) => !isOrder(submission));
   const persisted = await persistUnlessHeld(sql, others, context);
   const results = new Map<Submission, PersistResult>(pairs(others, persisted));

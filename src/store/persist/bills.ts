@@ -3,7 +3,7 @@ import type { Decision } from '../../domain/decide.ts';
 import { canonical } from '../../domain/money.ts';
 import type { Outcome } from '../../domain/outcome.ts';
 import type { CallSubmission } from '../../domain/submission.ts';
-import { type Sql, statement } from '../sql.ts';
+import { frequent, type Sql } from '../sql.ts';
 
 /** The JSON that BILLS builds: numbers as text, because JSON would make doubles of them. */
 interface StoredBill extends Omit<Bill, 'entry' | 'terms'> {
@@ -16,7 +16,7 @@ interface StoredBill extends Omit<Bill, 'entry' | 'terms'> {
 }
 
 /** One text for each call: many values of many rows would cost the worker more than reading JSON. */
-const BILLS = statement(
+const BILLS = frequent(
   'persist.bills',
   `
   select json_build_object('uniqueid', uniqueid, 'customer', scustomer, 'charged', charged::text,

@@ -2,7 +2,6 @@ import type { References } from '../../domain/charge.ts';
 import type { CorrectionDecision } from '../../domain/correction-decision.ts';
 import { plain } from '../../domain/money.ts';
 import { openInvoicesOf } from '../open-invoices.ts';
-import { forgetStatements } from '../prisma.ts';
 import { type Sql, statement } from '../sql.ts';
 import { entriesAsJson, entriesIn, writtenColumns } from './corrections-rows.ts';
 import { areCustomersMoved, areInvoicesMoved, moveCustomers, moveInvoices } from './moved-rows.ts';
@@ -70,17 +69,13 @@ export async function book(
   openStatuses: readonly string[],
 ): Promise<boolean> {
   const terms = { ...NO_TERMS, ...(references && termsOfEntries(entries, references)), withoutInvoice };
-  try {
-    const [row] = await sql<{ booked: boolean }>(BOOK, [
-      entriesAsJson(entries),
-      JSON.stringify(terms),
-      openStatuses,
-      entries[0].uniqueid,
-    ]);
-    return row?.booked === true;
-  } finally {
-    forgetStatements();
-  }
+  const [row] = await sql<{ booked: boolean }>(BOOK, [
+    entriesAsJson(entries),
+    JSON.stringify(terms),
+    openStatuses,
+    entries[0].uniqueid,
+  ]);
+  return row?.booked === true;
 }
 
 /** What the entries were decided on. Those of a reversing entry are of another day; only its rows have to be as they were. */

@@ -5,7 +5,7 @@ import type { Call } from '../../domain/decide.ts';
 import { amount } from '../../domain/money.ts';
 import type { FoundLookups } from '../../domain/resolve.ts';
 import { isOpen, nextAfter, openInvoicesOf } from '../open-invoices.ts';
-import { type Sql, type Statement, statement } from '../sql.ts';
+import { frequent, type Sql, type Statement } from '../sql.ts';
 import { foundLookups, ownersOf, type WantedKeys, wantedKeys } from './keys.ts';
 
 /** What the database knows about the calls of a batch: which are stored already, and everything they refer to. */
@@ -94,12 +94,12 @@ const next = (invoiced: string) => `
 
 const LOOK_UP: Record<LateCallRule, { ofCalls: Statement; withKeys: Statement }> = {
   hold: {
-    ofCalls: statement('persist.look-up', lookUpWith(OF_CALLS)),
-    withKeys: statement('persist.look-up-with-keys', lookUpWith(WITH_KEYS)),
+    ofCalls: frequent('persist.look-up', lookUpWith(OF_CALLS)),
+    withKeys: frequent('persist.look-up-with-keys', lookUpWith(WITH_KEYS)),
   },
   next: {
-    ofCalls: statement('persist.look-up-next', lookUpWith({ ...OF_CALLS, next: next(OF_CALLS.invoiced) })),
-    withKeys: statement(
+    ofCalls: frequent('persist.look-up-next', lookUpWith({ ...OF_CALLS, next: next(OF_CALLS.invoiced) })),
+    withKeys: frequent(
       'persist.look-up-next-with-keys',
       lookUpWith({ ...WITH_KEYS, next: next(WITH_KEYS.invoiced) }),
     ),

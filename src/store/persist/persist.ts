@@ -77,8 +77,8 @@ export async function persistUnlessHeld(
   submissions: readonly Submission[],
   context: PersistContext,
 ): Promise<PersistResult[]> {
+  if (!submissions.some(isCorrection)) return await persistCalls(sql, submissions, context);
   const corrections = submissions.filter(isCorrection);
-  if (corrections.length === 0) return await persistCalls(sql, submissions, context);
   const others = submissions.filter((submission) => !isCorrection(submission));
   const persisted = await persistCalls(sql, others, context);
   const corrected = await inTurn(corrections, (submission) => persistCorrection(sql, submission, context));

@@ -55,10 +55,8 @@ export function createReadAhead(
     return async () => {
       const lookup = await looking;
       if (now() - startedAt > FRESH_MS) return await persistAndNote(submissions);
-      return await persistAndNote(submissions, {
-        ...lookup,
-        stored: new Map([...lookup.stored, ...since]),
-      });
+      const stored = since.size === 0 ? lookup.stored : new Map([...lookup.stored, ...since]);
+      return await persistAndNote(submissions, { ...lookup, stored });
     };
   };
 }

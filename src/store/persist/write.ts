@@ -1,6 +1,5 @@
 import { type DeadLetterRows, insertDeadLetters, insertKeysOf, lettersIn } from '../dead-letters/insert.ts';
-import { forgetStatements } from '../prisma.ts';
-import { type Sql, statement } from '../sql.ts';
+import { frequent, type Sql } from '../sql.ts';
 import { callColumns, callsInLines, linesOf } from './columns.ts';
 import { areCustomersMoved, areInvoicesMoved, moveCustomers, moveInvoices } from './moved-rows.ts';
 import { type Charged, NO_TERMS, termsHold } from './terms.ts';
@@ -45,8 +44,8 @@ select
   ${areInvoicesMoved} as invoices,
   array(select uniqueid from call except select uniqueid from inserted) as lost`;
 
-export const WRITE_CALLS = statement('persist.write-calls', writeWith({ kept: '', checked: '' }));
-export const WRITE = statement(
+export const WRITE_CALLS = frequent('persist.write-calls', writeWith({ kept: '', checked: '' }));
+export const WRITE = frequent(
   'persist.write',
   writeWith({
     kept: `letter as materialized (${lettersIn('$4')}),
@@ -70,17 +69,13 @@ export async function write(
   deadLetters: DeadLetterRows,
   openStatuses: readonly string[],
 ): Promise<Set<string>> {
-  try {
-    const { rows } = deadLetters;
-    const values = [linesOf(calls), terms, openStatuses];
-    const [row] =
-      rows.length === 0
-        ? await sql<{ lost: string[] }>(WRITE_CALLS, values)
-        : await sql<{ lost: string[] }>(WRITE, [...values, JSON.stringify(rows)]);
-    return new Set(row?.lost);
-  } finally {
-    forgetStatements();
-  }
+  const { rows } = deadLetters;
+  const values = [linesOf(calls), terms, openStatuses];
+  const [row] =
+    rows.length === 0
+      ? await sql<{ lost: string[] }>(WRITE_CALLS, values)
+      : await sql<{ lost: string[] }>(WRITE, [...values, JSON.stringify(rows)]);
+  return new Set(row?.lost);
 }
 
 /** Keeps dead letters alone. Throws what the database throws. */
