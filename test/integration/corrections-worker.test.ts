@@ -190,15 +190,21 @@ describe('a correction by message', () => {
     await call('u-4');
     await call('u-5', { scustomer: 2 });
     let free = () => {};
+    let tellLocked = () => {};
+    const locked = new Promise<void>((resolve) => {
+      tellLocked = resolve;
+    });
     const held = site.db.transaction(
       async (sql) => {
         await sql({ name: 'test.lock', text: 'select from customers where id = 1 for update' }, []);
+        tellLocked();
         await new Promise<void>((resolve) => {
           free = resolve;
         });
       },
       { timeoutMs: 60_000 },
     );
+    await locked;
     const stuck = await send('cdrs.void', { body: { uniqueid: 'u-4' } });
     expect(await ask('cdrs.void', { body: { uniqueid: 'u-5' } })).toBe('204');
     const port = await site.worker.port();
