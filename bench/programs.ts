@@ -2,19 +2,13 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { WORKER_NODE_OPTIONS } from '../test/support/node-options.ts';
 import { startProcess, type WorkerProcess } from '../test/support/worker.ts';
 
 const KIB_PER_MIB = 1024;
 
 /** Every program is measured with Node's settings in production. */
-const NODE_OPTIONS = nodeOptions();
-
-function nodeOptions(): string {
-  const deployment = readFileSync(new URL('../k8s/base/deployment.yaml', import.meta.url), 'utf8');
-  const found = /- name: NODE_OPTIONS\n\s+value: (.+)$/m.exec(deployment)?.[1];
-  if (found === undefined) throw new Error('expected NODE_OPTIONS in k8s/base/deployment.yaml, found none');
-  return found;
-}
+const NODE_OPTIONS = WORKER_NODE_OPTIONS;
 
 /** A process that is measured. */
 export interface Program {

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { nodeOptionsOf } from '../support/node-options.ts';
 import { type OperatorSite, openOperatorSite } from '../support/operators.ts';
 
 const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
@@ -39,7 +40,8 @@ function peakOf(pid: number): number | undefined {
 it(
   'a dry run of 20,000 dead letters has its result streamed, in bounded memory',
   async () => {
-    const env = { PATH: process.env.PATH, ...site.environment };
+    const NODE_OPTIONS = nodeOptionsOf('components/console/deployment.yaml');
+    const env = { PATH: process.env.PATH, ...site.environment, NODE_OPTIONS };
     const args = [CLI, 'dead', 'replay', '--machine', 'm', '--dry-run', '--json'];
     const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'inherit'] });
     const pid = child.pid ?? 0;

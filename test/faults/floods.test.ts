@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { block } from '../support/blocker.ts';
 import { type Outsider, outsider, until } from '../support/broker.ts';
 import { expectFaultless, metric, openSite, type Site } from '../support/faults.ts';
+import { WORKER_NODE_OPTIONS } from '../support/node-options.ts';
 import { entry, long, type RawMessage, type RawPublisher, rawPublisher } from '../support/raw-amqp.ts';
 import type { WorkerProcess } from '../support/worker.ts';
 
@@ -11,7 +12,7 @@ const SEED = 7101;
 vi.setConfig({ testTimeout: 300_000 });
 const LIMIT_MS = 200_000;
 
-/** The limit that docs/operations.md promises for any input. */
+/** The limit that docs/operations.md promises for any input, with Node's options of the manifest. */
 const RSS_MAX_KIB = 512 * 1024;
 const MEBIBYTE = 1_048_576;
 const LARGEST = 65_536;
@@ -103,7 +104,7 @@ beforeAll(async () => {
   site = await openSite('floods', SEED);
   other = await outsider(site.amqpUrl);
   stranger = await rawPublisher(site.amqpUrl);
-  worker = await site.worker();
+  worker = await site.worker({ NODE_OPTIONS: WORKER_NODE_OPTIONS });
 });
 afterAll(async () => {
   await stranger?.close();
