@@ -6,7 +6,7 @@ import { asDecided, type Submission } from '../../src/domain/submission.ts';
 import { classifyFailure } from '../../src/store/database.ts';
 import { readReplayable } from '../../src/store/dead-letters/mark.ts';
 import { persistReplays, persistWithReplays } from '../../src/store/persist/replays.ts';
-import type { Sql } from '../../src/store/sql.ts';
+import { type Sql, unprepared } from '../../src/store/sql.ts';
 import type { Admitted } from '../../src/worker/admission.ts';
 import { quarantineReplay } from '../../src/worker/quarantine.ts';
 import { admitReplay } from '../../src/worker/replay-admission.ts';
@@ -112,6 +112,29 @@ describe('a batch', () => {
       { deaths: '2' },
     ]);
   });
+});
+
+it('a dead letter is marked without writing any index', async () => {
+  await db.persist([{ uniqueid: 'r-1', cost: 'x' }]);
+  const ids = (await db.rows('select id::text from dead_letters')).map(({ id }) => id ?? '');
+  const [row] = await readReplayable(db.sql, ids);
+  if (row === undefined) throw new Error('there should be a letter');
+  const updated = unprepared(
+    'test.updated',
+    `select pg_stat_get_xact_tuples_updated(t)::int as updates, pg_stat_get_xact_tuples_hot_updated(t)::int as hot
+     from (select 'dead_letters'::regclass as t) as letters`,
+  );
+  const counts = await db.transaction(
+    async (sql) => {
+      const before = await sql<{ updates: number; hot: number }>(updated, []);
+      await markAsBoss(sql, [{ ...row, tokenHash: '00'.repeat(32) }]);
+      return [...before, ...(await sql<{ updates: number; hot: number }>(updated, []))];
+    },
+    { timeoutMs: 20_000 },
+  );
+  const [before, after] = counts;
+  expect(after?.updates).toBe((before?.updates ?? 0) + 1);
+  expect(after?.hot).toBe((before?.hot ?? 0) + 1);
 });
 
 describe('a replay', () => {
