@@ -5,8 +5,10 @@ import { tokenHashOf } from '../../src/domain/replay-header.ts';
 import { asDecided, type Submission } from '../../src/domain/submission.ts';
 import { classifyFailure } from '../../src/store/database.ts';
 import { readReplayable } from '../../src/store/dead-letters/mark.ts';
+import { attemptsOn } from '../../src/store/persist/attempts.ts';
+import { createReadAhead } from '../../src/store/persist/read-ahead.ts';
 import { persistReplays, persistWithReplays } from '../../src/store/persist/replays.ts';
-import { type Sql, unprepared } from '../../src/store/sql.ts';
+import { type Sql, type Statement, unprepared } from '../../src/store/sql.ts';
 import type { Admitted } from '../../src/worker/admission.ts';
 import { quarantineReplay } from '../../src/worker/quarantine.ts';
 import { admitReplay } from '../../src/worker/replay-admission.ts';
@@ -111,6 +113,59 @@ describe('a batch', () => {
     expect(await db.rows(`select deaths::text from dead_letters where uniqueid = 'r-2'`)).toEqual([
       { deaths: '2' },
     ]);
+  });
+});
+
+describe('a batch that is prepared while the one before is written', () => {
+  let statements: string[];
+  let answers: Promise<unknown>[];
+  const prepare = (submissions: readonly Submission[]) => {
+    const counting: Sql = <Row>(statement: Statement, values: readonly unknown[]) => {
+      statements.push(statement.name);
+      const rows = db.sql<Row>(statement, values);
+      answers.push(rows);
+      return rows;
+    };
+    const { plain } = attemptsOn({ sql: counting, transaction: db.transaction }, BILLING, 20_000);
+    const readAhead = createReadAhead(counting, BILLING, (some, lookup) => plain(some, nothingHeld, lookup));
+    const persist = readAhead(submissions);
+    return async () => (await persist()).map(({ kind }) => kind);
+  };
+  beforeEach(() => {
+    statements = [];
+    answers = [];
+  });
+
+  it('has the rows of its replays looked up by then, and asks no more than a batch of calls does', async () => {
+    const [one, two] = [await replayOf({ uniqueid: 'r-1' }), await replayOf({ uniqueid: 'r-2', cost: 'x' })];
+    const persist = prepare([one, admitted({ uniqueid: 'o-1' }), two]);
+    const ahead = ['persist.claim-replays', 'persist.look-up'];
+    expect(statements.sort()).toEqual(ahead);
+    expect(await persist()).toEqual(['accepted', 'accepted', 'rejected']);
+    // What the transaction of the replays does is not counted.
+    expect(statements.sort()).toEqual([...ahead, 'persist.write-calls']);
+    expect(await stored()).toMatchObject([{ uniqueid: 'o-1' }, { uniqueid: 'r-1', replayed_by: 'boss' }]);
+  });
+
+  it('is persisted again where another worker has persisted one of its replays since', async () => {
+    const replay = await replayOf({ uniqueid: 'r-1', cost: 2 });
+    const persist = prepare([replay]);
+    await Promise.all(answers);
+    expect(await persistBatch([replay])).toEqual(['accepted']);
+    const failure = await persist().catch((error: unknown) => error);
+    expect(classifyFailure(failure)).toBe('collision');
+    expect(await prepare([replay])()).toEqual(['duplicate']);
+    expect(await db.rows('select calls::text from customers where id = 1')).toEqual([{ calls: '1' }]);
+  });
+
+  it('has a replay refused whose dead letter was marked again since', async () => {
+    const older = await replayOf({ uniqueid: 'r-1' });
+    const persist = prepare([older]);
+    await Promise.all(answers);
+    await db.execute('update dead_letters set replays = 2');
+    await expect(persist()).rejects.toThrow('another worker persisted a replay');
+    expect(await stored()).toEqual([]);
+    expect(await prepare([older])()).toEqual(['superseded']);
   });
 });
 

@@ -59,7 +59,7 @@ export function attemptsOn(
     lookup?: Lookup,
   ) =>
     hasReplays(submissions)
-      ? persistWithReplays(on, submissions, { billing, isHeld }, timeoutMs)
+      ? persistWithReplays(on, submissions, { billing, isHeld, lookup }, timeoutMs)
       : persistWithOrders(on, submissions, { billing, isHeld, lookup }, timeoutMs);
   return {
     sql: database.sql,

@@ -7,6 +7,7 @@ import type { FoundLookups } from '../../domain/resolve.ts';
 import { isOpen, nextAfter, openInvoicesOf } from '../open-invoices.ts';
 import { frequent, type Sql, type Statement } from '../sql.ts';
 import { foundLookups, ownersOf, type WantedKeys, wantedKeys } from './keys.ts';
+import type { Claims } from './replay-claims.ts';
 
 /** What the database knows about the calls of a batch: which are stored already, and everything they refer to. */
 export interface Lookup {
@@ -15,6 +16,8 @@ export interface Lookup {
   references: References;
   /** For the calls of feeds. */
   found: FoundLookups;
+  /** Of its replays; missing where they have not been asked for. */
+  claims?: Claims;
 }
 
 const DURING_THE_CALLS = 'period_start <= to_timestamp($9::float8) and period_end > to_timestamp($8::float8)';

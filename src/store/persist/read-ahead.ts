@@ -3,7 +3,7 @@ import type { Manner, PersistResult } from '../../domain/held.ts';
 import type { Submission } from '../../domain/submission.ts';
 import type { Sql } from '../sql.ts';
 import { type Lookup, lookUp } from './look-up.ts';
-import { hasReplays } from './replays.ts';
+import { readClaims } from './replay-claims.ts';
 
 /** Persists a batch; `lookup` is what its calls refer to, where it has been looked up before. */
 export type PersistBatch = (
@@ -11,6 +11,15 @@ export type PersistBatch = (
   lookup?: Lookup,
   manner?: Manner,
 ) => Promise<PersistResult[]>;
+
+/** What a batch refers to, and beside it the rows of its replays. */
+async function readAll(sql: Sql, submissions: readonly Submission[], billing: BillingRules): Promise<Lookup> {
+  const calls = submissions.flatMap((submission) => (submission.kind === 'call' ? [submission.call] : []));
+  const replays = submissions.flatMap(({ replay }) => replay ?? []);
+  if (replays.length === 0) return await lookUp(sql, calls, billing);
+  const [lookup, claims] = await Promise.all([lookUp(sql, calls, billing), readClaims(sql, replays)]);
+  return { ...lookup, claims };
+}
 
 /** What was looked up longer ago than this, in milliseconds, is looked up again: the billing system moves on. */
 const FRESH_MS = 1000;
@@ -43,13 +52,10 @@ export function createReadAhead(
 
   return (submissions, manner = 'ordinary') => {
     if (manner !== 'ordinary') return () => persistAndNote(submissions, undefined, manner);
-    // A replay is decided on its row first.
-    if (hasReplays(submissions)) return () => persistAndNote(submissions);
-    const calls = submissions.flatMap((submission) => (submission.kind === 'call' ? [submission.call] : []));
     const startedAt = now();
     const since = new Map<string, string>();
     storedSince = since;
-    const looking = lookUp(sql, calls, billing);
+    const looking = readAll(sql, submissions, billing);
     // The batch may never be persisted; then nobody is told of a failure.
     looking.catch(() => undefined);
     return async () => {

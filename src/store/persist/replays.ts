@@ -1,20 +1,18 @@
 import { billsOfCorrection } from '../../domain/correction-bill.ts';
 import { deadLetterRow, type Held, type PersistResult } from '../../domain/held.ts';
 import type { Outcome } from '../../domain/outcome.ts';
-import { type AnswerOnRecord, outcomeOnRecord } from '../../domain/record.ts';
+import { outcomeOnRecord } from '../../domain/record.ts';
 import { asDecided, entryIdOf, type Replay, type Submission } from '../../domain/submission.ts';
 import { mapPairs, pairs } from '../../pairs.ts';
 import type { Database } from '../database.ts';
 import { type ReplayResult, recordReplays } from '../dead-letters/record.ts';
-import { type Sql, statement } from '../sql.ts';
+import type { Sql } from '../sql.ts';
 import { addStoredBills, type Duplicate } from './bills.ts';
 import { readCorrectedCall } from './corrections-look-up.ts';
 import { type PersistContext, persistUnlessHeld } from './persist.ts';
+import { type ReplayClaim, readClaims } from './replay-claims.ts';
 
 type ReplaySubmission = Submission & { replay: Replay };
-
-/** No lookup: replays are decided on their rows first. */
-type ReplayContext = Omit<PersistContext, 'lookup'>;
 
 /** Whether a batch needs `persistWithReplays`. */
 export function hasReplays(submissions: readonly Submission[]): boolean {
@@ -29,7 +27,7 @@ export function hasReplays(submissions: readonly Submission[]): boolean {
 export async function persistWithReplays(
   { sql, transaction }: Pick<Database, 'sql' | 'transaction'>,
   submissions: readonly Submission[],
-  context: ReplayContext,
+  context: PersistContext,
   timeoutMs: number,
 ): Promise<PersistResult[]> {
   const placed = submissions.map((submission, place) => ({ submission, place }));
@@ -56,20 +54,22 @@ function isReplay(one: Placed<Submission>): one is Placed<ReplaySubmission> {
 }
 
 /**
- * Persists replays within a transaction: claims their rows, persists the calls, and writes into each row what became
- * of it. A row and its call change together or not at all.
+ * Persists replays within a transaction: finds their rows, unless that was done before, persists the calls, and writes into
+ * each row what became of it. A row and its call change together or not at all.
  */
 export async function persistReplays(
   sql: Sql,
   submissions: readonly ReplaySubmission[],
-  context: ReplayContext,
+  context: PersistContext,
 ): Promise<PersistResult[]> {
-  const { isHeld } = context;
-  const claims = await claim(sql, submissions);
+  const { isHeld, lookup } = context;
+  const replays = submissions.map(({ replay }) => replay);
+  const claims = lookup?.claims ?? (await readClaims(sql, replays));
   const taken = new Set<string>();
   const plans = submissions.map(
-    (submission, index): Plan =>
-      isHeld(deadLetterRow(submission.replay.deadLetter)) ?? planFor(submission, claims.get(index), taken),
+    (submission): Plan =>
+      isHeld(deadLetterRow(submission.replay.deadLetter)) ??
+      planFor(submission, claims.get(submission.replay), taken),
   );
   const open = plans.filter((plan) => plan.kind === 'persist');
   const persisted = new Map<Plan, PersistResult>();
@@ -116,7 +116,7 @@ async function tellSecondCopies(
 async function persistKept(
   sql: Sql,
   plans: readonly OpenPlan[],
-  context: ReplayContext,
+  context: PersistContext,
 ): Promise<PersistResult[]> {
   try {
     const submissions = plans.map(({ submission }) => submission);
@@ -142,23 +142,6 @@ function resultOf(
 ): ReplayResult {
   const { uniqueid } = submission;
   return { id, digest, attempt: replays, uniqueid, entry: entryIdOf(submission), by, outcome };
-}
-
-/** The JSON that CLAIM builds. Not checked for each batch: a test checks it (test/integration/json-shapes.test.ts). */
-export interface ReplayClaim {
-  /** Of the submission, from 0. */
-  position: number;
-  id: string;
-  digest: string;
-  /** The latest attempt. */
-  replays: number;
-  submittedBy: string | null;
-  /** Whether its credentials were checked; else `submittedBy` is only what the message claims. */
-  verified: boolean;
-  /** The operator. */
-  by: string;
-  /** Null while the replay is under way. */
-  answer: AnswerOnRecord | null;
 }
 
 interface OpenPlan {
@@ -203,36 +186,4 @@ function planFor(submission: ReplaySubmission, found: ReplayClaim | undefined, t
 function secondCopy(first: Outcome = { kind: 'superseded' }): Outcome {
   if (first.kind === 'booked') return { ...first, kind: 'duplicate' };
   return first.kind === 'accepted' ? { kind: 'duplicate' } : first;
-}
-
-/**
- * The dead letters whose one-time tokens are right. By primary key: the few events of each, and its row. Nothing is locked:
- * whether each row is still as it is here is asserted where it is written. One text: many values of many rows would cost
- * the worker more than reading JSON.
- */
-const CLAIM = statement(
-  'persist.claim-replays',
-  `
-select coalesce(json_agg(claim), '[]')::text as claims from (
-  select t.position - 1 as position, d.id::text as id, d.replays, d.submitted_by as "submittedBy", d.verified,
-    encode(d.digest, 'hex') as digest, e.by, case when d.status <> 'replaying' then json_build_object('status', d.status,
-      'reason', d.reason, 'responses', d.responses, 'differences', d.differences, 'error', d.error) end as answer
-  from unnest($1::bigint[], $2::int[], $3::text[])
-    with ordinality as t(dead_letter, attempt, token_hash, position)
-  cross join lateral (
-    select by from dead_letter_events where dead_letter = t.dead_letter and attempt = t.attempt and event = 'replayed'
-      and seal = decode(t.token_hash, 'hex') limit 1) as e
-  join dead_letters d on d.id = t.dead_letter) as claim`,
-);
-
-/** By the position of the submission. */
-async function claim(sql: Sql, submissions: readonly ReplaySubmission[]): Promise<Map<number, ReplayClaim>> {
-  const replays = submissions.map(({ replay }) => replay);
-  const [row] = await sql<{ claims: string }>(CLAIM, [
-    replays.map(({ deadLetter }) => deadLetter),
-    replays.map(({ attempt }) => attempt),
-    replays.map(({ tokenHash }) => tokenHash),
-  ]);
-  const claims = JSON.parse(row?.claims ?? '[]') as ReplayClaim[];
-  return new Map(claims.map((claim) => [claim.position, claim]));
 }
