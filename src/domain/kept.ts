@@ -75,6 +75,7 @@ export function isValidationRequest(body: string): boolean {
 
 /** Parameters with what an operator corrected. */
 export function withEdits(fields: Fields, edits: Edits): Fields {
+  if (Object.keys(edits).length === 0) return fields;
   const all = { ...fields, ...edits };
   const isTakenOut = (name: string) => Object.hasOwn(edits, name) && edits[name] === null;
   return Object.fromEntries(Object.entries(all).filter(([name]) => !isTakenOut(name)));
