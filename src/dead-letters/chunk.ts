@@ -1,3 +1,4 @@
+import { mapPairs } from '../pairs.ts';
 import type { Database } from '../store/database.ts';
 import { correctDeadLetters } from '../store/dead-letters/edit.ts';
 import { markReplaying, type Replayable, readReplayable } from '../store/dead-letters/mark.ts';
@@ -6,7 +7,7 @@ import { seeCorrected, skipLetters } from '../store/replays/run.ts';
 import { retrying } from '../store/retrying.ts';
 import type { Correction } from './correction.ts';
 import { type Skipped, withCorrections } from './corrections.ts';
-import { isTooLarge, newToken, nextAttempt, type ReplayMessage } from './message.ts';
+import { isTooLarge, newTokens, nextAttempt, type ReplayMessage } from './message.ts';
 import type { Limits } from './pace.ts';
 
 /** What an operator asked for. */
@@ -51,7 +52,7 @@ export async function markChunk(
   const found = await retrying(() => readReplayable(database.sql, ids));
   const unchanged = asSelected(letters, found, skipped);
   const rows = await correct(unchanged, skipped, run, order, database);
-  const attempts = rows.map((row) => nextAttempt(row, newToken()));
+  const attempts = mapPairs(rows, newTokens(rows.length), nextAttempt);
   const [small, large] = parted(attempts, ({ message }) => !isTooLarge(message, maxBodyBytes));
   skipped.push(...large.map(({ mark }) => ({ id: mark.id, why: `larger than ${maxBodyBytes} bytes` })));
   const marks = small.map(({ mark }) => mark);

@@ -20,9 +20,20 @@ export interface ReplayMessage {
   traceparent?: string;
 }
 
-/** A one-time token: 256 random bits, base64url. */
+/** Of a one-time token: 256 random bits. */
+const TOKEN_BYTES = 32;
+
+/** A one-time token, base64url. */
 export function newToken(): string {
-  return randomBytes(32).toString('base64url');
+  return randomBytes(TOKEN_BYTES).toString('base64url');
+}
+
+/** The same for several messages: their bits are drawn at once, because each drawing takes as long as reading a body. */
+export function newTokens(count: number): string[] {
+  const bits = randomBytes(TOKEN_BYTES * count);
+  return Array.from({ length: count }, (_, at) =>
+    bits.toString('base64url', TOKEN_BYTES * at, TOKEN_BYTES * (at + 1)),
+  );
 }
 
 /** The next attempt of a dead letter: the message to publish, and the mark that makes the worker accept its token. */
@@ -68,8 +79,9 @@ export function entryIdFor({
 }
 
 /** A record is mapped again by the worker, so that mending the sources file mends what died of it. */
-function replayBody({ source, edits, properties, ...kept }: Replayable) {
-  const { body } = countingBody(kept);
+function replayBody(row: Replayable) {
+  const { source, edits, properties } = row;
+  const { body } = countingBody(row);
   if (source === null) return correctedBody({ body, contentType: properties.contentType ?? null }, edits);
   return {
     body: writeRecordReplay({ source, edits: recordEdits(edits), text: body }),
