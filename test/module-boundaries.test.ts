@@ -36,6 +36,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'domain',
     'retry.ts',
     'plural.ts',
+    'pairs.ts',
     'csv.ts',
     'input.ts',
     'config.ts',
