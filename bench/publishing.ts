@@ -1,5 +1,5 @@
 import { Duplex } from 'node:stream';
-import { reusedHeaders } from '../src/broker/amqplib.ts';
+import { publishInBlocks, reusedHeaders } from '../src/broker/amqplib.ts';
 import type { ConfirmChannel } from '../src/broker/connect.ts';
 import type { Bed } from './bed.ts';
 
@@ -11,20 +11,25 @@ const QUEUE = 'bench.publishing';
 const body = Buffer.alloc(200, 'x');
 
 /**
- * What two unusual pieces of src/broker are worth: one object for the headers of all messages (`reusedHeaders`), and
- * one write to the socket for all messages of a turn of the event loop (`corkWrites`). CPU microseconds per confirmed
- * message with both, without the one and without the other, garbage collection included; a figure per round.
+ * What unusual pieces of src/broker are worth: messages encoded in blocks (`publishInBlocks`), one object for the headers of
+ * all messages (`reusedHeaders`), and, where amqplib encodes, one write to the socket for all messages of a turn of the event
+ * loop (`corkWrites`). CPU microseconds per confirmed message, garbage collection included; a figure per round.
  */
 export async function measurePublishing(bed: Bed): Promise<Record<string, number[]>> {
-  const connections = await Promise.all([bed.connect(), bed.connect()]);
-  const [corked, uncorked] = await Promise.all(connections.map((each) => each.openConfirmChannel()));
-  if (corked === undefined || uncorked === undefined) throw new Error('expected two channels');
+  const connections = await Promise.all([bed.connect(), bed.connect(), bed.connect()]);
+  const [inBlocks, corked, uncorked] = await Promise.all(
+    connections.map((each) => each.openConfirmChannel()),
+  );
+  if (inBlocks === undefined || corked === undefined || uncorked === undefined)
+    throw new Error('expected three channels');
+  publishInBlocks(inBlocks);
   uncork(uncorked);
   await corked.assertQueue(QUEUE, { durable: true });
   const ways = {
-    'publish, as src/broker does': () => publish(corked, reusedHeaders),
-    'publish, headers in a new object each': () => publish(corked, (headers) => headers),
-    'publish, a write for each message': () => publish(uncorked, reusedHeaders),
+    'publish, as src/broker does': () => publish(inBlocks, reusedHeaders),
+    'publish, headers in a new object each': () => publish(inBlocks, (headers) => headers),
+    'publish, encoded by amqplib': () => publish(corked, reusedHeaders),
+    'publish, encoded by amqplib, a write for each message': () => publish(uncorked, reusedHeaders),
   };
   const measured: Record<string, number[]> = {};
   for (let round = 0; round <= ROUNDS; round += 1) {

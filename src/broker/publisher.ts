@@ -1,5 +1,5 @@
 import { type ConfirmChannel, IllegalOperationError, type Options } from 'amqplib';
-import { reusedHeaders, withCorrelationBytes } from './amqplib.ts';
+import { publishInBlocks, reusedHeaders } from './amqplib.ts';
 import {
   ConfirmWindow,
   failed,
@@ -68,6 +68,7 @@ export function createPublisher(supervised: SupervisedConnection, options: Publi
 
   async function openChannel(connection: BrokerConnection): Promise<void> {
     const channel = await connection.openConfirmChannel();
+    publishInBlocks(channel);
     const window = new ConfirmWindow();
     const mine: PublishChannel = {
       connection,
@@ -221,12 +222,8 @@ export function createPublisher(supervised: SupervisedConnection, options: Publi
 /** Does not wait where amqplib buffers: `maxInFlight` bounds that buffer. */
 function publishTo(
   channel: ConfirmChannel,
-  { exchange, routingKey, body, properties }: OutgoingMessage,
+  { exchange, routingKey, body }: OutgoingMessage,
   published: Options.Publish,
 ): void {
-  if (typeof properties.correlationId === 'object') {
-    withCorrelationBytes(channel, properties.correlationId, (correlationId) => {
-      channel.publish(exchange, routingKey, body, { ...published, correlationId });
-    });
-  } else channel.publish(exchange, routingKey, body, published);
+  channel.publish(exchange, routingKey, body, published);
 }
