@@ -140,7 +140,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
     username: string,
     password: string,
     user: KnownUser | null,
-    { whenFull, guess }: Shortcuts<Full>,
+    shortcuts: Shortcuts<Full>,
   ): AuthResult | Full | Promise<AuthResult> {
     const active = user?.active ? user : undefined;
     const storedHash = active?.passwordHash ?? DUMMY_HASH;
@@ -151,6 +151,19 @@ export function createVerifier(options: VerifierOptions): Verifier {
       proof.at = now();
       return accepted(active);
     }
+    return judgeSlowly(username, password, active, digest, proof, shortcuts);
+  }
+
+  /** What no remembered password has shown. Apart, so that what it keeps for later is not made for each message. */
+  function judgeSlowly<Full extends SetAside>(
+    username: string,
+    password: string,
+    active: KnownUser | undefined,
+    digest: string,
+    proof: Proof | undefined,
+    { whenFull, guess }: Shortcuts<Full>,
+  ): AuthResult | Full | Promise<AuthResult> {
+    const storedHash = active?.passwordHash ?? DUMMY_HASH;
     const refusal = refused.get(digest);
     if (refusal !== undefined && now() - refusal.at < REFUSED_MS) return REFUSED;
     const conclude = (isRight: boolean) => remember(active, digest, isRight);

@@ -106,7 +106,7 @@ function readJson(text: string, isDecimal: (name: string) => boolean): Body {
   }
   if (!isObject(value)) return unreadable(`expected a JSON object, got ${nameOfJson(value)}`);
   // The counts differ if a name is repeated, an object is nested or a text contains `":`: then parse with care.
-  const isPlain = countNames(text) === Object.keys(value).length;
+  const isPlain = countNames(text) === countOwn(value);
   if (isPlain && !RISKY_NUMBER.test(text)) return { kind: 'fields', fields: value };
   return without(withExactNumbers(text, isDecimal), repeatedNames(text), GIVEN_TWICE);
 }
@@ -152,6 +152,13 @@ function exactNumber(token: NumberToken, value: Amount, isDecimal: boolean): str
   const asNumber = value.toNumber();
   if (value.isInteger() !== Number.isInteger(asNumber)) return token;
   return value.isInteger() && !Number.isSafeInteger(asNumber) ? plain(value) : asNumber;
+}
+
+/** Without a list of them, which each message would leave behind. */
+function countOwn(fields: Fields): number {
+  let count = 0;
+  for (const name in fields) if (Object.hasOwn(fields, name)) count += 1;
+  return count;
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -8,6 +8,7 @@ import {
   taxItems,
 } from './contract.ts';
 import type { FeedOfCall, Lookup } from './lookup.ts';
+import { PlainJson } from './plain-json.ts';
 
 /** Parameters whose default depends on another parameter or on the system. */
 type Relational = 'dcustomer' | 'callid' | 'currency' | 'end' | 'talktime' | 'totaltime';
@@ -36,17 +37,14 @@ const unset = Object.fromEntries(cdrFields.map((name): [string, unknown] => [nam
 export function toCdr(given: Parameters, systemCurrency: string): Cdr {
   const call = { ...unset };
   for (const name of cdrFields) call[name] = given[name];
-  const end = given.end ?? given.start;
-  const duration = end - given.start;
-  const resolved: Pick<Cdr, Relational> = {
-    dcustomer: given.dcustomer ?? given.scustomer,
-    callid: given.callid ?? given.uniqueid,
-    currency: given.currency ?? systemCurrency,
-    end,
-    talktime: given.talktime ?? duration,
-    totaltime: given.totaltime ?? duration,
-  };
-  return Object.assign(call, resolved) as unknown as Cdr;
+  const cdr = call as unknown as Cdr;
+  cdr.dcustomer = given.dcustomer ?? given.scustomer;
+  cdr.callid = given.callid ?? given.uniqueid;
+  cdr.currency = given.currency ?? systemCurrency;
+  cdr.end = given.end ?? given.start;
+  cdr.talktime = given.talktime ?? cdr.end - given.start;
+  cdr.totaltime = given.totaltime ?? cdr.end - given.start;
+  return cdr;
 }
 
 /** Fixed defaults by field; null where there is none or where it depends on the call itself. */
@@ -69,6 +67,11 @@ const FINGERPRINT_VERSION = 1;
  * is looked up by. So it stays the same when a key changes hands, and never is that of a call in the contract's form.
  */
 export function fingerprint(cdr: Cdr, feed?: FeedOfCall): string {
+  const plain = feed === undefined ? plainContent(cdr) : undefined;
+  return hash('sha256', plain ?? JSON.stringify(contentOf(cdr, feed)), 'hex');
+}
+
+function contentOf(cdr: Cdr, feed: FeedOfCall | undefined): unknown[] {
   const content: unknown[] = [FINGERPRINT_VERSION];
   if (feed !== undefined) content.push('source', feed.source);
   for (const name of cdrFields) {
@@ -78,7 +81,32 @@ export function fingerprint(cdr: Cdr, feed?: FeedOfCall): string {
     else if (value !== fixedDefaults.get(name))
       content.push(name, name === 'taxes' ? taxSet(cdr.taxes) : value);
   }
-  return hash('sha256', JSON.stringify(content), 'hex');
+  return content;
+}
+
+/** For all calls but those with very long texts. */
+const plainJson = new PlainJson(8192);
+const contentStart = `[${FINGERPRINT_VERSION}`;
+const contentNames = cdrFields.map((name) => ({
+  name,
+  json: `,"${name}",`,
+  fixedDefault: fixedDefaults.get(name),
+}));
+
+/**
+ * The bytes of the JSON of `contentOf`, valid until the next call; undefined where a text has more than plain ASCII. Without it a
+ * list and two texts of each message are left behind, 4 KB.
+ */
+function plainContent(cdr: Cdr): Uint8Array | undefined {
+  plainJson.start(contentStart);
+  for (const { name, json, fixedDefault } of contentNames) {
+    const value = cdr[name];
+    if (value === fixedDefault) continue;
+    plainJson.add(json);
+    if (typeof value === 'number') plainJson.add(String(value));
+    else plainJson.addText(name === 'taxes' ? taxSet(value) : value);
+  }
+  return plainJson.end(']');
 }
 
 /** A list, which no value of a call is. */

@@ -1,6 +1,18 @@
 import type { Cdr } from './cdr.ts';
 import { taxItems } from './contract.ts';
-import { type Amount, amount, convert, fits, PAR, plain, type Rate, taxOn, ZERO } from './money.ts';
+import {
+  type Amount,
+  amount,
+  convert,
+  fits,
+  isSame,
+  PAR,
+  plain,
+  plus,
+  type Rate,
+  taxOn,
+  ZERO,
+} from './money.ts';
 import { shown } from './text.ts';
 import type { ParameterError } from './validate.ts';
 
@@ -137,14 +149,19 @@ export function charge(cdr: Chargeable, references: References): Charging {
     invoiceRate: invoiceRate ?? null,
     taxes,
   };
-  const charged = { ...amounts(cdr, terms), invoice: invoice?.id ?? null, invoiceLate: isLate, terms };
-  const tooLarge = [charged.tax, charged.charged, charged.invoiceCost, charged.invoiceTax].find(
-    (sum) => !fits(sum),
-  );
-  if (tooLarge === undefined) return { kind: 'charged', charge: charged };
+  const { tax, charged, invoiceCost, invoiceTax } = amounts(cdr, terms);
+  if (!fits(tax)) return tooLarge(tax);
+  if (!fits(charged)) return tooLarge(charged);
+  if (!fits(invoiceCost)) return tooLarge(invoiceCost);
+  if (!fits(invoiceTax)) return tooLarge(invoiceTax);
+  const billed = { invoice: invoice?.id ?? null, invoiceLate: isLate, invoiceCost, invoiceTax };
+  return { kind: 'charged', charge: { tax, charged, ...billed, terms } };
+}
+
+function tooLarge(sum: Amount): Charging {
   return {
     kind: 'refused',
-    errors: [{ key: 'cost', message: `charged amount ${plain(tooLarge)} exceeds the maximum` }],
+    errors: [{ key: 'cost', message: `charged amount ${plain(sum)} exceeds the maximum` }],
   };
 }
 
@@ -156,31 +173,25 @@ export function charge(cdr: Chargeable, references: References): Charging {
 export function amounts(cdr: Pick<Cdr, 'cost' | 'update_balance' | 'update_invoices'>, terms: Terms) {
   const { currencyRate, customerRate, invoiceRate } = terms;
   const cost = amount(cdr.cost);
-  const tax = terms.taxes
-    .map((tax) => taxOn(cost, tax.rate, tax.flat, currencyRate, tax.currencyRate ?? terms.systemRate))
-    .reduce((sum, part) => sum.plus(part), ZERO);
-  const into = (rate: Rate): Conversion => ({
-    cost: convert(cost, currencyRate, rate),
-    tax: convert(tax, currencyRate, rate),
-  });
-  const balance = cdr.update_balance === 1 ? into(customerRate) : NOTHING;
-  const isBilledAlike = cdr.update_balance === 1 && invoiceRate?.equals(customerRate) === true;
-  const movesInvoice = cdr.update_invoices === 1 && invoiceRate !== null;
-  const invoiced = !movesInvoice ? NOTHING : isBilledAlike ? balance : into(invoiceRate);
+  let tax = ZERO;
+  for (const each of terms.taxes)
+    tax = plus(tax, taxOn(cost, each.rate, each.flat, currencyRate, each.currencyRate ?? terms.systemRate));
+  const isCharged = cdr.update_balance === 1;
+  const chargedCost = isCharged ? convert(cost, currencyRate, customerRate) : ZERO;
+  const chargedTax = isCharged ? convert(tax, currencyRate, customerRate) : ZERO;
+  const charged = plus(chargedCost, chargedTax);
+  if (cdr.update_invoices === 0 || invoiceRate === null)
+    return { tax, charged, invoiceCost: ZERO, invoiceTax: ZERO };
+  // Mostly the customer's currency, into which both have been converted already.
+  if (isCharged && isSame(invoiceRate, customerRate))
+    return { tax, charged, invoiceCost: chargedCost, invoiceTax: chargedTax };
   return {
     tax,
-    charged: balance.cost.plus(balance.tax),
-    invoiceCost: invoiced.cost,
-    invoiceTax: invoiced.tax,
+    charged,
+    invoiceCost: convert(cost, currencyRate, invoiceRate),
+    invoiceTax: convert(tax, currencyRate, invoiceRate),
   };
 }
-
-interface Conversion {
-  cost: Amount;
-  tax: Amount;
-}
-
-const NOTHING: Conversion = { cost: ZERO, tax: ZERO };
 
 type Refuse = (key: string, message: string) => void;
 

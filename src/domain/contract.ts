@@ -157,9 +157,13 @@ function word<const Word extends string>(words: readonly Word[]): Kind<Word> {
     type: 'String',
     storedAs: 'text',
     expected: `one of ${words.join(', ')}`,
-    read: (value) => words.find((each) => each === value) ?? REFUSED,
+    read: (value) => (isOneOf(words, value) ? value : REFUSED),
     json: { type: 'string', enum: [...words] },
   };
+}
+
+function isOneOf<const Word extends string>(words: readonly Word[], value: unknown): value is Word {
+  return (words as readonly unknown[]).includes(value);
 }
 
 const media = word(['fax', 'message', 'voice']);

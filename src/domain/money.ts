@@ -41,7 +41,7 @@ export const SUM_INTEGER_DIGITS = 24;
 
 export const ZERO: Amount = new Exact(0);
 const ONE: Amount = new Exact(1);
-const HUNDRED: Amount = new Exact(100);
+const HUNDREDTH: Amount = new Exact('0.01');
 
 /** Notation that is canonical but for zeros at its end. */
 const PLAIN = /^-?(?:0|[1-9]\d*)(?:\.\d+)?$/;
@@ -64,7 +64,18 @@ export function canonical(text: string): string {
 }
 
 function round(value: Amount): Amount {
-  return value.toDecimalPlaces(SCALE, ROUNDING.mode);
+  return value.decimalPlaces() <= SCALE ? value : value.toDecimalPlaces(SCALE, ROUNDING.mode);
+}
+
+/** Whether two amounts are the same number; mostly they are one object then. */
+export function isSame(one: Amount, other: Amount): boolean {
+  return one === other || one.equals(other);
+}
+
+/** The sum, without another number where one of them is 0. */
+export function plus(one: Amount, other: Amount): Amount {
+  if (one.isZero()) return other;
+  return other.isZero() ? one : one.plus(other);
 }
 
 /** How an amount with more than 6 places becomes one with 6: toward zero, away from it, or half-up as everywhere. */
@@ -78,8 +89,9 @@ export function shifted(value: Amount, powers: number, places: Places | undefine
   return moved.toDecimalPlaces(SCALE, places === 'up' ? Decimal.ROUND_UP : Decimal.ROUND_DOWN);
 }
 
+/** A quotient has up to 120 digits, so none is made where the denominator is 1: that of the system currency mostly is. */
 function divideAndRound(numerator: Amount, denominator: Amount): Amount {
-  return round(numerator.div(denominator));
+  return round(isSame(denominator, ONE) ? numerator : numerator.div(denominator));
 }
 
 /** A currency's rate: units of it per unit of the system currency, > 0. */
@@ -98,7 +110,7 @@ export const PAR: Rate = ONE;
 export function convert(value: Amount, source: Rate, target: Rate): Amount {
   if (value.isZero()) return ZERO;
   // The same number, without a quotient of up to 120 digits.
-  if (source.equals(target)) return round(value);
+  if (isSame(source, target)) return round(value);
   return divideAndRound(value.times(target), source);
 }
 
@@ -116,8 +128,9 @@ export function convertSql(value: string, source: string, target: string): strin
  */
 export function taxOn(cost: Amount, percent: Amount, flat: Amount, currency: Rate, ofFlat: Rate): Amount {
   const signedFlat = cost.isNegative() && !cost.isZero() ? flat.negated() : flat;
-  const numerator = cost.times(percent).times(ofFlat).plus(signedFlat.times(currency).times(HUNDRED));
-  return divideAndRound(numerator, ofFlat.times(HUNDRED));
+  const ofCost = cost.times(percent).times(HUNDREDTH);
+  if (flat.isZero()) return round(ofCost);
+  return divideAndRound(ofCost.times(ofFlat).plus(signedFlat.times(currency)), ofFlat);
 }
 
 /** SQL of `taxOn`. */

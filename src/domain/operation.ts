@@ -2,8 +2,13 @@
 export const operations = ['create', 'update', 'void'] as const;
 export type Operation = (typeof operations)[number];
 
+const corrections = operations
+  .filter((operation) => operation !== 'create')
+  .map((operation) => ({ operation, key: `cdrs.${operation}`, prefix: `cdrs.${operation}.` }));
+
 /** What a routing key asks for: `cdrs.update`, `cdrs.update.<machine>`. Everything else is a call. */
 export function operationOf(routingKey: string): Operation {
-  const [cdrs, word] = routingKey.split('.', 2);
-  return (cdrs === 'cdrs' && operations.find((operation) => operation === word)) || 'create';
+  for (const { operation, key, prefix } of corrections)
+    if (routingKey === key || routingKey.startsWith(prefix)) return operation;
+  return 'create';
 }

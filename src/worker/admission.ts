@@ -138,13 +138,11 @@ function checkCall(
   confinement: Confinement | null,
 ): Admitted {
   const { body, request } = parsed;
-  const refuseFor = (errors: readonly ParameterError[]) =>
-    confinement !== null && isReadablyOutside(confinement, body.fields)
-      ? refuse(parsed, { kind: 'forbidden', isOutside: true }, rules, isVerified)
-      : reject(parsed, errors, rules, isVerified);
-  if (body.kind === 'unreadable') return refuseFor([{ key: body.key, message: body.message }]);
+  if (body.kind === 'unreadable')
+    return refuseFor([{ key: body.key, message: body.message }], parsed, rules, isVerified, confinement);
   const validation = validate(body.fields, rules.ignored);
-  if (validation.kind === 'invalid') return refuseFor(validation.errors);
+  if (validation.kind === 'invalid')
+    return refuseFor(validation.errors, parsed, rules, isVerified, confinement);
   const cdr = toCdr(validation.parameters, rules.systemCurrency);
   const call: Call = {
     cdr,
@@ -161,4 +159,17 @@ function checkCall(
     deadLetter: () => deadLetterFor(request, rules, isVerified),
     cleaned: validation.cleaned,
   };
+}
+
+/** Refuses a message for what is wrong with it, or for whose it is. */
+function refuseFor(
+  errors: readonly ParameterError[],
+  parsed: ParsedRequest,
+  rules: ReadingRules,
+  isVerified: boolean,
+  confinement: Confinement | null,
+): Admitted {
+  return confinement !== null && isReadablyOutside(confinement, parsed.body.fields)
+    ? refuse(parsed, { kind: 'forbidden', isOutside: true }, rules, isVerified)
+    : reject(parsed, errors, rules, isVerified);
 }

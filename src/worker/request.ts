@@ -42,7 +42,27 @@ export function decode({ body, bytes, properties }: Request, maxBytes: number): 
   }
   const sections = sectionsIn(body);
   if (sections !== undefined) return undecodable(body, `body is ${sections}, expected a single data section`);
-  const [type = '', ...options] = (properties.contentType ?? '')
+  const { format, charset } = readContentType(properties.contentType);
+  if (charset !== undefined && !CHARSETS.has(charset))
+    return undecodable(body, 'content_type declares a charset other than UTF-8');
+  try {
+    return { kind: 'text', text: strictUtf8.decode(body), format };
+  } catch {
+    return undecodable(body, 'body is not valid UTF-8');
+  }
+}
+
+interface ContentType {
+  format: BodyFormat;
+  charset?: string | undefined;
+}
+
+const AS_JSON: ContentType = { format: 'json' };
+
+function readContentType(contentType: string | null): ContentType {
+  // Nearly every message has this one or none.
+  if (contentType === 'application/json' || contentType === null) return AS_JSON;
+  const [type = '', ...options] = contentType
     .toLowerCase()
     .split(';')
     .map((part) => part.trim());
@@ -50,13 +70,7 @@ export function decode({ body, bytes, properties }: Request, maxBytes: number): 
     .find((option) => option.startsWith('charset='))
     ?.slice('charset='.length)
     .replaceAll('"', '');
-  if (charset !== undefined && !CHARSETS.has(charset))
-    return undecodable(body, 'content_type declares a charset other than UTF-8');
-  try {
-    return { kind: 'text', text: strictUtf8.decode(body), format: type === FORM ? 'form' : 'json' };
-  } catch {
-    return undecodable(body, 'body is not valid UTF-8');
-  }
+  return { format: type === FORM ? 'form' : 'json', charset };
 }
 
 function undecodable(body: Buffer, message: string): Decoded {

@@ -1,10 +1,12 @@
 import { hash } from 'node:crypto';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readBody } from '../../src/domain/body.ts';
 import { type Cdr, cdrFields, differences, fingerprint, toCdr } from '../../src/domain/cdr.ts';
 import { isDecimal } from '../../src/domain/contract.ts';
 import { validate } from '../../src/domain/validate.ts';
 import { otherValue } from './contract-table.ts';
+import { fuzz } from './fuzzing.ts';
 
 const BASE =
   '"auth_username":"u","auth_password":"p","uniqueid":"7.1","machine":"1","start":100,"scustomer":5';
@@ -95,6 +97,33 @@ describe('the fingerprint of a call', () => {
       .replace(',0]', ',0,"update_balance",0]');
     expect(fingerprint({ ...base, cost: '0.5', update_balance: 0 })).toBe(hash('sha256', more, 'hex'));
   });
+});
+
+it('the fingerprint of a call is that of its JSON, whatever its texts are', () => {
+  const text = fc.oneof(
+    fc.string({ unit: 'binary', minLength: 1 }),
+    fc.string({ unit: 'binary-ascii', minLength: 1, maxLength: 6000 }),
+  );
+  /** The base call says nothing of any other field but by its own values. */
+  const said: readonly string[] = [
+    'dcustomer',
+    'callid',
+    'channel',
+    'currency',
+    'end',
+    'note',
+    'talktime',
+    'totaltime',
+  ];
+  fuzz(
+    fc.property(text, text, fc.nat(), (channel, note, start) => {
+      const cdr = { ...base, start, channel, note };
+      const first = ['uniqueid', 'machine', 'start', 'scustomer'] as const;
+      const names = cdrFields.filter((name) => said.includes(name) || first.some((one) => one === name));
+      const content = JSON.stringify([1, ...names.flatMap((name) => [name, cdr[name]])]);
+      expect(fingerprint(cdr)).toBe(hash('sha256', content, 'hex'));
+    }),
+  );
 });
 
 describe('the fingerprint of a call of a feed', () => {
