@@ -30,6 +30,15 @@ for (const [types, width] of [
 ] as const)
   for (const type of types) widths[type.charCodeAt(0)] = width;
 
+/** Types of values in a table. */
+export const BOOLEAN = 't'.charCodeAt(0);
+export const INT_8 = 'b'.charCodeAt(0);
+export const INT_16 = 's'.charCodeAt(0);
+export const INT_32 = 'I'.charCodeAt(0);
+export const INT_64 = 'l'.charCodeAt(0);
+export const DOUBLE = 'd'.charCodeAt(0);
+export const TEXT = 'S'.charCodeAt(0);
+export const BYTES = 'x'.charCodeAt(0);
 const TABLE = 'F'.charCodeAt(0);
 const UNDERSCORE = '_'.charCodeAt(0);
 const PROTOTYPE = Buffer.from('__proto__');

@@ -3,6 +3,7 @@ import { Duplex } from 'node:stream';
 import { ContentHeader, FRAME_HEADER_BYTES } from './content-header.ts';
 import { longAt } from './field-table.ts';
 import { FrameGuard, type Note, withoutProperties } from './frame-guard.ts';
+import { decodeUsual } from './usual-frames.ts';
 
 /** Controls reading from a connection whose decoder is protected by `guardDecoding`. */
 export interface GuardedReading {
@@ -72,23 +73,43 @@ export function guardDecoding(connection: object): GuardedReading {
   const inside = internalsOf(connection);
   const decodeNext = inside.recvFrame.bind(inside) as () => Decoded;
   const guard = new FrameGuard();
+  /** Whole frames, decoded up to `at`. */
+  let frames: Buffer = NO_BYTES;
+  let at = 0;
   let undecodable: string | null = null;
   let answersDue = 0;
   let listening: NodeJS.Timeout | undefined;
 
+  function decodeFrame(): Decoded {
+    const start = at;
+    at = start + FRAME_HEADER_BYTES + longAt(frames, start + 3) + 1;
+    const usual = guard.note === null ? decodeUsual(frames, start, at) : null;
+    if (usual === null) {
+      inside.rest = frames.subarray(start, at);
+      return decodeByAmqplib(guard.note);
+    }
+    if (usual.id === CONTENT_HEADER) annotate(usual, null, frames, start);
+    return usual;
+  }
+
   /** If decoding a content header throws all the same, only its properties are lost. */
-  function decode(note: Note | null): Decoded {
+  function decodeByAmqplib(note: Note | null): Decoded {
     const frames = inside.rest;
     try {
       const frame = decodeNext();
-      if (frame.id === CONTENT_HEADER) annotate(frame, note, frames);
+      if (frame.id === CONTENT_HEADER) annotate(frame, note, frames, 0);
       return frame;
     } catch (error) {
       const emptied = withoutProperties(frames);
       if (emptied === null || inside.rest === frames) throw error;
       inside.rest = Buffer.concat([emptied, inside.rest]);
       const frame = decodeNext();
-      annotate(frame, { bytes: note?.bytes ?? null, problem: 'properties that cannot be decoded' }, emptied);
+      annotate(
+        frame,
+        { bytes: note?.bytes ?? null, problem: 'properties that cannot be decoded' },
+        emptied,
+        0,
+      );
       return frame;
     }
   }
@@ -96,10 +117,11 @@ export function guardDecoding(connection: object): GuardedReading {
   function receive(): Decoded | false {
     for (;;) {
       if (listening !== undefined && answersDue === 0) return false;
-      if (inside.rest.length > 0) return decode(guard.note);
-      const frames = guard.next();
-      if (frames !== null) {
-        inside.rest = frames;
+      if (at < frames.length) return decodeFrame();
+      const next = guard.next();
+      if (next !== null) {
+        frames = next;
+        at = 0;
         continue;
       }
       const incoming: Buffer | null = inside.stream.read();
@@ -161,15 +183,15 @@ export function guardDecoding(connection: object): GuardedReading {
   };
 }
 
-/** Puts the note, and the bytes of the id that a reply returns, into the properties. */
-function annotate({ fields }: Decoded, note: Note | null, frames: Buffer): void {
+/** Puts the note, and the bytes of the id that a reply returns, into the properties of a content header that begins at `start`. */
+function annotate({ fields }: Decoded, note: Note | null, frames: Buffer, start: number): void {
   if (fields === undefined) return;
   if (note !== null) fields[NOTE] = note;
   const { correlationId, messageId } = fields;
   // Decoding replaces bytes that are not UTF-8 by this character. Rarely, the sender wrote it: then the bytes
   // are UTF-8.
   if (!(correlationId || messageId)?.includes(REPLACEMENT)) return;
-  header.read(frames, 0, FRAME_HEADER_BYTES + longAt(frames, 3) + 1);
+  header.read(frames, start, start + FRAME_HEADER_BYTES + longAt(frames, start + 3) + 1);
   const echo = header.echo(frames);
   if (echo !== null && !isUtf8(echo)) fields[ECHO] = echo;
 }

@@ -1,4 +1,5 @@
 import { BODY, FRAME_END, FRAME_HEADER_BYTES, HEADER } from '../decoding/content-header.ts';
+import { BOOLEAN, BYTES, DOUBLE, INT_8, INT_16, INT_32, INT_64, TEXT } from '../decoding/field-table.ts';
 
 /** What a message of this system may carry, by amqplib's names. */
 export interface MessageFields {
@@ -44,16 +45,6 @@ const FLAGS = {
   type: 1 << 5,
   appId: 1 << 3,
 };
-
-/** Types of values in a table. */
-const BOOLEAN = 't'.charCodeAt(0);
-const INT_8 = 'b'.charCodeAt(0);
-const INT_16 = 's'.charCodeAt(0);
-const INT_32 = 'I'.charCodeAt(0);
-const INT_64 = 'l'.charCodeAt(0);
-const DOUBLE = 'd'.charCodeAt(0);
-const TEXT = 'S'.charCodeAt(0);
-const BYTES = 'x'.charCodeAt(0);
 
 /** How much `encodeMessage` may write. */
 export function roomFor({ headers }: MessageFields, body: Buffer, frameMax: number): number {
