@@ -2,14 +2,7 @@ import { within } from '../retry.ts';
 import { connectionConfig, type DatabaseTls } from './connection.ts';
 import { describeFailure } from './failures.ts';
 import type { PrismaClient } from './generated/client.ts';
-import {
-  measured,
-  type OnPoolWait,
-  type OnStatement,
-  openPrisma,
-  throughAdapter,
-  throughClient,
-} from './prisma.ts';
+import { type OnPoolWait, type OnStatement, openPrisma, throughAdapter, throughClient } from './prisma.ts';
 import { type Sql, statement } from './sql.ts';
 
 export { DatabaseUrlError } from './database-url.ts';
@@ -71,12 +64,12 @@ export function openDatabase(options: DatabaseOptions): Database {
     options.onPoolWait,
   );
   const { onStatement } = options;
-  const told = (sql: Sql) => (onStatement === undefined ? sql : measured(sql, onStatement));
-  const [byAdapter, byClient] = [throughAdapter(adapter), throughClient(prisma)];
+  const byAdapter = throughAdapter(adapter, onStatement);
+  const byClient = throughClient(prisma, onStatement);
   return {
-    sql: told((statement, values) => (statement.isFrequent ? byAdapter : byClient)(statement, values)),
+    sql: (statement, values) => (statement.isFrequent ? byAdapter : byClient)(statement, values),
     transaction: (work, { timeoutMs, ...more }) =>
-      prisma.$transaction((transaction) => work(told(throughClient(transaction))), {
+      prisma.$transaction((transaction) => work(throughClient(transaction, onStatement)), {
         timeout: timeoutMs,
         maxWait: timeoutMs,
         ...more,

@@ -11,7 +11,9 @@ import {
   type ArgType,
   type ColumnType,
   ColumnTypeEnum,
+  type SqlQuery,
   type SqlQueryable,
+  type SqlResultSet,
 } from '@prisma/driver-adapter-utils';
 import { Pool, type PoolClient, type PoolConfig } from 'pg';
 import { pairs } from '../pairs.ts';
@@ -68,18 +70,6 @@ export function openPrisma(
   };
 }
 
-/** `sql`, with `onStatement` told of each statement. */
-export function measured(sql: Sql, onStatement: OnStatement): Sql {
-  return async (statement, values) => {
-    const started = performance.now();
-    try {
-      return await sql(statement, values);
-    } finally {
-      onStatement(statement.name, performance.now() - started);
-    }
-  };
-}
-
 /**
  * Statements through a Prisma client or one of its transactions.
  *
@@ -87,22 +77,42 @@ export function measured(sql: Sql, onStatement: OnStatement): Sql {
  * getter of its own, and whatever such an object refers to outlives V8's young generation: the values of each batch
  * would stay in memory until the whole heap is collected.
  */
-export function throughClient(client: Pick<PrismaClient, '$queryRaw'>): Sql {
-  return async <Row>({ text }: Statement, values: readonly unknown[]) => {
+export function throughClient(client: Pick<PrismaClient, '$queryRaw'>, onStatement?: OnStatement): Sql {
+  return async <Row>({ name, text }: Statement, values: readonly unknown[]) => {
     const query = Prisma.raw(text);
     query.values.push(...values);
+    const started = performance.now();
     try {
       const rows = await client.$queryRaw<Row[]>(query);
       return rows.splice(0);
     } finally {
       query.values.length = 0;
       forgetStatements();
+      onStatement?.(name, performance.now() - started);
+    }
+  };
+}
+
+/** Frequent statements by Prisma's driver adapter, without its client; the rows are those that the client would return. */
+export function throughAdapter(connected: Promise<SqlQueryable>, onStatement?: OnStatement): Sql {
+  return async (statement, values) => {
+    const started = performance.now();
+    try {
+      const adapter = await connected;
+      return rowsOf(statement, await adapter.queryRaw(queryOf(statement, values)));
+    } finally {
+      clearLogs();
+      onStatement?.(statement.name, performance.now() - started);
     }
   };
 }
 
 /** Of a value that the adapter passes on as it is. */
 const AS_IT_IS: ArgType = { scalarType: 'unknown', arity: 'scalar' };
+
+function queryOf({ text }: Statement, values: readonly unknown[]): SqlQuery {
+  return { sql: text, args: [...values], argTypes: values.map(() => AS_IT_IS) };
+}
 
 /** What Prisma's client, too, leaves as the adapter has read it. */
 const READ_AS_IT_IS: ReadonlySet<ColumnType> = new Set([
@@ -113,20 +123,10 @@ const READ_AS_IT_IS: ReadonlySet<ColumnType> = new Set([
   ColumnTypeEnum.TextArray,
 ]);
 
-/** Frequent statements by Prisma's driver adapter, without its client; the rows are those that the client would return. */
-export function throughAdapter(connected: Promise<SqlQueryable>): Sql {
-  return async <Row>({ name, text }: Statement, values: readonly unknown[]) => {
-    const adapter = await connected;
-    const argTypes = values.map(() => AS_IT_IS);
-    try {
-      const found = await adapter.queryRaw({ sql: text, args: [...values], argTypes });
-      if (!found.columnTypes.every((type) => READ_AS_IT_IS.has(type)))
-        throw new Error(`a frequent statement returns a type that Prisma's client would convert: ${name}`);
-      return found.rows.map((row) => Object.fromEntries(pairs(found.columnNames, row)) as Row);
-    } finally {
-      clearLogs();
-    }
-  };
+function rowsOf<Row>({ name }: Statement, { columnNames, columnTypes, rows }: SqlResultSet): Row[] {
+  if (!columnTypes.every((type) => READ_AS_IT_IS.has(type)))
+    throw new Error(`a frequent statement returns a type that Prisma's client would convert: ${name}`);
+  return rows.map((row) => Object.fromEntries(pairs(columnNames, row)) as Row);
 }
 
 /** As many lines as Prisma remembers. */

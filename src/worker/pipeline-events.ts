@@ -111,19 +111,21 @@ function logBatch(
     const code = codeOf(outcome);
     const message = messages[index];
     if (message === undefined) return;
-    const { uniqueid } = message.submission;
-    const traced = () => ({ uniqueid, ...tracing(message.delivery) });
     if (code.startsWith('2')) {
-      if (isDetailed) log.debug({ code, outcome: outcome.kind, ...traced() }, 'accepted');
+      if (isDetailed) log.debug({ code, outcome: outcome.kind, ...traced(message) }, 'accepted');
       return;
     }
     const keys = responsesTo(outcome).map(({ key }) => key);
     // Of one kind is what is mostly one fault: what names the same parameter first.
     lines.refused.write({
       kind: { code, outcome: outcome.kind, keys: keys.slice(0, 1) },
-      fields: () => ({ ...traced(), keys }),
+      fields: () => ({ ...traced(message), keys }),
     });
   });
+}
+
+function traced({ submission, delivery }: Message<Request>) {
+  return { uniqueid: submission.uniqueid, ...tracing(delivery) };
 }
 
 /** What a log line and its message have in common. */

@@ -3,6 +3,7 @@ import { ExchangePermission } from '../broker/exchange-permission.ts';
 import { createPublisher, type PublishResult } from '../broker/publisher.ts';
 import type { SupervisedConnection } from '../broker/supervisor.ts';
 import type { Diversion } from '../domain/reply.ts';
+import { answersInOrder, pairs } from '../pairs.ts';
 import type { Published, Reply } from './ports.ts';
 
 /** Replies that may wait for their confirm at once. */
@@ -59,20 +60,16 @@ export function createReplyPublisher(connections: ReplyConnections, timeoutMs: n
   async function toSenders(replies: readonly Reply[]): Promise<Published[]> {
     const allowed = defaultPermission.allowed();
     const asked = allowed === 'all' ? replies : allowed === 'one' ? replies.slice(0, 1) : [];
-    const through = (isDirect: boolean) => asked.filter((reply) => reply.direct === isDirect);
-    const [toDirect, toQueues] = [through(true), through(false)];
-    const sent: [DirectResult[], PublishResult[]] = await Promise.all([
-      toDirect.length === 0
-        ? []
-        : direct.publish(toDirect.map((reply) => ({ message: toMessage(reply), accepted: reply.accepted }))),
-      toQueues.length === 0 ? [] : queues.publishBatch(toQueues.map(toMessage)),
-    ]);
-    const [fromDirect, fromQueues] = sent.map((list) => list.values());
-    return replies.map((reply, index) => {
-      const result: DirectResult | undefined =
-        index < asked.length ? (reply.direct ? fromDirect : fromQueues)?.next().value : undefined;
-      return noteSent(reply, result);
-    });
+    const results: DirectResult[] = await answeredApart(asked, ({ direct }) => direct, toDirect, toQueues);
+    return replies.map((reply, index) => noteSent(reply, results[index]));
+  }
+
+  function toDirect(replies: readonly Reply[]): Promise<DirectResult[]> {
+    return direct.publish(replies.map((reply) => ({ message: toMessage(reply), accepted: reply.accepted })));
+  }
+
+  function toQueues(replies: readonly Reply[]): Promise<PublishResult[]> {
+    return queues.publishBatch(replies.map(toMessage));
   }
 
   function noteSent({ direct: isDirect, routingKey }: Reply, result: DirectResult | undefined): Published {
@@ -84,14 +81,7 @@ export function createReplyPublisher(connections: ReplyConnections, timeoutMs: n
   }
 
   async function publish(replies: readonly Reply[]): Promise<Published[]> {
-    const toSender = replies.filter(({ exchange }) => exchange === '');
-    if (toSender.length === 0) return await toResults(replies);
-    const rest = replies.filter(({ exchange }) => exchange !== '');
-    const published = await Promise.all([toSenders(toSender), rest.length === 0 ? [] : toResults(rest)]);
-    const [fromSenders, fromResults] = published.map((list) => list.values());
-    return replies.map(
-      ({ exchange }) => (exchange === '' ? fromSenders : fromResults)?.next().value ?? 'failed',
-    );
+    return await answeredApart(replies, ({ exchange }) => exchange === '', toSenders, toResults);
   }
 
   return {
@@ -103,6 +93,21 @@ export function createReplyPublisher(connections: ReplyConnections, timeoutMs: n
     stop: async () =>
       void (await Promise.all([connections.results.stop(), connections.queues.stop(), direct.stop()])),
   };
+}
+
+/** Answers of `some` to the items that it is for, and of `others` to the rest, in the order of the items. */
+async function answeredApart<Item, Answer>(
+  items: readonly Item[],
+  isForSome: (item: Item) => boolean,
+  some: (items: readonly Item[]) => Promise<Answer[]>,
+  others: (items: readonly Item[]) => Promise<Answer[]>,
+): Promise<Answer[]> {
+  if (items.every(isForSome)) return await some(items);
+  if (!items.some(isForSome)) return await others(items);
+  const chosen = items.filter(isForSome);
+  const rest = items.filter((item) => !isForSome(item));
+  const [ofChosen, ofRest] = await Promise.all([some(chosen), others(rest)]);
+  return answersInOrder(items, new Map([...pairs(chosen, ofChosen), ...pairs(rest, ofRest)]));
 }
 
 /**

@@ -6,7 +6,7 @@ import { billTold, replyBody } from '../domain/reply.ts';
 import { mapPairs } from '../pairs.ts';
 import { queueOf } from './amqp1.ts';
 import type { Message } from './batch.ts';
-import type { Ports, Reply } from './ports.ts';
+import type { Ports, Published, Reply } from './ports.ts';
 import type { Request } from './request.ts';
 
 /** What decides where a reply may go. */
@@ -126,6 +126,7 @@ export async function publishUntilConfirmed<Delivery extends Request>(
   let open = answers;
   for (let attempt = 0; ; attempt += 1) {
     const results = await publish(open.map(({ reply }) => reply));
+    if (results.length === open.length && results.every(isConfirmed)) return true;
     open = mapPairs(open, results, (answer, result) =>
       result === 'confirmed' ? [] : answerAgain(answer, result, observe, rules),
     ).flat();
@@ -136,6 +137,10 @@ export async function publishUntilConfirmed<Delivery extends Request>(
     }
     if (!answers.some(({ message }) => isLive(message.delivery))) return false;
   }
+}
+
+function isConfirmed(result: Published): boolean {
+  return result === 'confirmed';
 }
 
 /** Where a reply goes that was not confirmed: there again, or to the results exchange; nowhere if that returned it. */

@@ -171,8 +171,8 @@ describe('a frequent statement', () => {
   });
 
   test('is an outage where no connection is free in time', async () => {
-    const { sql } = connectWith({ poolSize: 1, connectTimeoutMs: 100 });
-    const held = sql(often('select pg_sleep(0.5)::text as slept'), []);
+    const { sql } = connectWith({ poolSize: 1, connectTimeoutMs: 1000 });
+    const held = sql(often('select pg_sleep(2)::text as slept'), []);
     await expectFailure('outage', 'timeout exceeded', sql(often('select 1 as one'), []));
     await held;
   });
@@ -196,6 +196,12 @@ describe('a frequent statement', () => {
     await open.pop()?.close(5000);
     expect(await waited).toHaveLength(1);
     const failure = failureOf(connectWith().sql(often('select pg_sleep(20)::text as slept'), []));
+    await untilTrue(async () => {
+      const { rows } = await admin.query(
+        `select from pg_stat_activity where query like '%pg_sleep(20)%as slept'`,
+      );
+      return rows.length > 0;
+    });
     const started = performance.now();
     await open.pop()?.close(100);
     expect(classifyFailure(await failure)).toBe('outage');
