@@ -3,10 +3,14 @@ import type { Billing } from './billing.ts';
 /** The terms of a batch, as the worker writes them beside it. */
 export interface WrittenTerms {
   currencies: { code: string; rate: string | null }[];
-  customers: { id: number; currency: string }[];
+  customers: number[];
+  customerCurrencies: (string | null)[];
   peers: { id: number }[];
   taxes: { id: number; rate: string; flat: string; currency: string | null }[];
-  invoices: { id: number; customer: number; currency: string; open: boolean }[];
+  invoices: number[];
+  invoiceCustomers: number[];
+  invoiceCurrencies: (string | null)[];
+  invoicesOpen: boolean[];
   uncovered: { customer: number; start: number }[];
   next: { customer: number; start: number; invoice: number | null }[];
   /** Of corrections: whose invoices were looked through in vain, and in which currency; null is any. */
@@ -18,18 +22,23 @@ export function termsProblem(terms: WrittenTerms, billing: Billing): string | nu
   const { currencies, customers, peers, taxes, invoices } = billing;
   const rateHolds = terms.currencies.every(({ code, rate }) => (currencies.get(code) ?? null) === rate);
   if (!rateHolds) return 'a currency rate moved';
-  if (!terms.customers.every(({ id, currency }) => customers.get(id)?.currency === currency)) {
-    return 'a customer changed';
-  }
+  const customerHolds = terms.customers.every(
+    (id, index) => (customers.get(id)?.currency ?? null) === terms.customerCurrencies[index],
+  );
+  if (!customerHolds) return 'a customer changed';
   if (!terms.peers.every(({ id }) => peers.has(id))) return 'a peer vanished';
   const taxHolds = terms.taxes.every(({ id, rate, flat, currency }) => {
     const now = taxes.get(id);
     return now?.rate === rate && now.flat === flat && now.currency === currency;
   });
   if (!taxHolds) return 'a tax changed';
-  const invoiceHolds = terms.invoices.every(({ id, customer, currency, open }) => {
+  const invoiceHolds = terms.invoices.every((id, index) => {
     const now = invoices.get(id);
-    return now?.customer === customer && now.currency === currency && (now.open || !open);
+    return (
+      now?.customer === terms.invoiceCustomers[index] &&
+      now?.currency === terms.invoiceCurrencies[index] &&
+      (now?.open || !terms.invoicesOpen[index])
+    );
   });
   if (!invoiceHolds) return 'an invoice changed';
   const opened = terms.uncovered.some(({ customer, start }) =>

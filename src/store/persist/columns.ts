@@ -160,11 +160,12 @@ function typed({ name, type, isNullable, write }: Column, index: number): string
 export const callsInLines = `
   select ${columns.map(typed).join(', ')}
   from (
-    -- Without the offset PostgreSQL would split the line again for every column.
-    select string_to_array(line, E'\\t') as value from unnest(string_to_array($1, E'\\n')) as line offset 0
+    -- Without the offset PostgreSQL would split the line again for every column. What is appended makes it keep the places of
+    -- all values, instead of walking to each from the first.
+    select array_append(string_to_array(line, E'\\t'), '') as value from unnest(string_to_array($1, E'\\n')) as line offset 0
   ) as line
-  where case cardinality(value) when ${columns.length} then true
-    else ('expected ${columns.length} values in a line, got ' || cardinality(value))::boolean end`;
+  where case cardinality(value) - 1 when ${columns.length} then true
+    else ('expected ${columns.length} values in a line, got ' || cardinality(value) - 1)::boolean end`;
 
 /** For `insert into cdrs (…)`, and to be selected from `callsInLines`. */
 export const callColumns = columns.map(({ name }) => `"${name}"`).join(', ');

@@ -5,7 +5,7 @@ import { openInvoicesOf } from '../open-invoices.ts';
 import { type Sql, statement } from '../sql.ts';
 import { entriesAsJson, entriesIn, writtenColumns } from './corrections-rows.ts';
 import { areCustomersMoved, areInvoicesMoved, moveCustomers, moveInvoices } from './moved-rows.ts';
-import { NO_TERMS, termsHold, textOrNull } from './terms.ts';
+import { invoiceTerms, NO_TERMS, termsHold, textOrNull } from './terms.ts';
 
 const MOVED = `customer, customer_currency, charged, calls, invoice, invoice_currency, invoice_cost, invoice_tax, invoice_calls`;
 
@@ -96,8 +96,9 @@ function termsOfEntries(entries: Booking['entries'], references: References) {
   );
   return {
     currencies: [...currencies].map((code) => ({ code, rate: textOrNull(references.currencies.get(code)) })),
-    customers: entries.map(({ customer, terms }) => ({ id: customer, currency: terms.customerCurrency })),
+    customers: entries.map(({ customer }) => customer),
+    customerCurrencies: entries.map(({ terms }) => terms.customerCurrency),
     taxes: [...taxes.values()],
-    invoices,
+    ...invoiceTerms(invoices),
   };
 }

@@ -20,6 +20,12 @@ export interface Lookup {
   claims?: Claims;
 }
 
+/** A `union` compares whole rows: of an invoice no more than is told. */
+const invoiceOf = (row: string) =>
+  ['id', 'customer', 'currency', 'status', 'period_start', 'period_end']
+    .map((name) => `${row}.${name}`)
+    .join(', ');
+
 const DURING_THE_CALLS = 'period_start <= to_timestamp($9::float8) and period_end > to_timestamp($8::float8)';
 
 /**
@@ -54,9 +60,9 @@ const lookUpWith = (keys: {
         extract(epoch from period_start)::float8::text, extract(epoch from period_end)::float8::text)
         order by period_start, id), '[]')
       from (
-        select invoices.* from unnest($6::int[]) as wanted(id) join invoices using (id)
+        select ${invoiceOf('invoices')} from unnest($6::int[]) as wanted(id) join invoices using (id)
         union
-        select open.* from ${keys.invoiced} as wanted(id)
+        select ${invoiceOf('open')} from ${keys.invoiced} as wanted(id)
         cross join ${openInvoicesOf('wanted.id', '$10', DURING_THE_CALLS)}${keys.next}
       ) as invoice)${keys.lists}
   )::text as found`;
@@ -92,7 +98,7 @@ const WITH_KEYS = {
 /** Where late calls go to the next open invoice: among those that begin during the calls, or the first after all of them. */
 const next = (invoiced: string) => `
         union
-        select open.* from ${invoiced} as wanted(id)
+        select ${invoiceOf('open')} from ${invoiced} as wanted(id)
         cross join ${openInvoicesOf('wanted.id', '$10', nextAfter('to_timestamp($9::float8)'))}`;
 
 const LOOK_UP: Record<LateCallRule, { ofCalls: Statement; withKeys: Statement }> = {

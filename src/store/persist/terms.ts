@@ -20,7 +20,7 @@ export function termsOf(charged: readonly Charged[], references: References): st
   const customers = new Set<number>();
   const peers = new Set<number>();
   const taxes = new Map<number, { id: number; rate: string; flat: string; currency: string | null }>();
-  const invoices = new Map<number, { id: number; customer: number; currency: string; open: boolean }>();
+  const invoices = new Map<number, InvoiceTerm>();
   const uncovered: { customer: number; start: number }[] = [];
   const next: { customer: number; start: number; invoice: number | null }[] = [];
   const keys = new Map<string, WantedKey & { customer: number }>();
@@ -63,15 +63,16 @@ export function termsOf(charged: readonly Charged[], references: References): st
   return JSON.stringify({
     // A null rate: the system currency had no row, and must still have none.
     currencies: [...currencies].map((code) => ({ code, rate: textOrNull(rateOf(code)) })),
-    customers: [...customers].map((id) => ({ id, currency: references.customers.get(id) })),
+    customers: [...customers],
+    customerCurrencies: Array.from(customers, (id) => references.customers.get(id) ?? null),
     peers: [...peers].map((id) => ({ id })),
     taxes: [...taxes.values()],
-    invoices: [...invoices.values()],
+    ...invoiceTerms([...invoices.values()]),
     uncovered,
     next,
     keys: [...keys.values()],
     namedPeers: [...namedPeers.values()],
-  });
+  } satisfies Record<keyof typeof NO_TERMS, unknown>);
 }
 
 /** A rate as the terms have it. Null: the system currency has no row. */
@@ -79,13 +80,31 @@ export function textOrNull(rate: Parameters<typeof plain>[0] | undefined): strin
   return rate === undefined ? null : plain(rate);
 }
 
+interface InvoiceTerm {
+  id: number;
+  customer: number;
+  currency: string | null;
+  open: boolean;
+}
+
+/** Invoices and customers are many, and go as columns: objects cost PostgreSQL more to read. */
+export function invoiceTerms(invoices: readonly InvoiceTerm[]) {
+  return {
+    invoices: invoices.map(({ id }) => id),
+    invoiceCustomers: invoices.map(({ customer }) => customer),
+    invoiceCurrencies: invoices.map(({ currency }) => currency),
+    invoicesOpen: invoices.map(({ open }) => open),
+  };
+}
+
 /** What `termsHold` reads, with nothing in it. */
 export const NO_TERMS = {
   currencies: [],
   customers: [],
+  customerCurrencies: [],
   peers: [],
   taxes: [],
-  invoices: [],
+  ...invoiceTerms([]),
   uncovered: [],
   next: [],
   keys: [],
@@ -96,42 +115,45 @@ const DURING_THE_CALL = 'period_start <= to_timestamp(term.start) and to_timesta
 
 /**
  * One row, true: every term still holds in this statement's snapshot. `settle_assert` raises CDR01 otherwise.
- * `$2` is what `termsOf` wrote, `$3` the statuses of open invoices.
+ * `$2` is what `termsOf` wrote, `$3` the statuses of open invoices. It is taken apart once: `$2 -> 'peers'` would read all of it for each list.
  */
 export const termsHold = `
   select settle_assert(not exists (
-      select from json_to_recordset($2::json -> 'currencies') as term(code char(3), rate numeric)
+      select from json_to_recordset(list.currencies) as term(code char(3), rate numeric)
       left join currencies c using (code) where c.rate is distinct from term.rate), 'a currency rate moved')
     and settle_assert(not exists (
-      select from json_to_recordset($2::json -> 'customers') as term(id int, currency char(3))
+      select from unnest(list.customers, list."customerCurrencies") as term(id, currency)
       left join customers c using (id) where c.currency is distinct from term.currency), 'a customer changed')
     and settle_assert(not exists (
-      select from json_to_recordset($2::json -> 'peers') as term(id int)
+      select from json_to_recordset(list.peers) as term(id int)
       left join peers p using (id) where p.id is null), 'a peer vanished')
     and settle_assert(not exists (
-      select from json_to_recordset($2::json -> 'taxes') as term(id int, rate numeric, flat numeric, currency char(3))
+      select from json_to_recordset(list.taxes) as term(id int, rate numeric, flat numeric, currency char(3))
       left join taxes t using (id)
       where t.rate is distinct from term.rate or t.flat is distinct from term.flat
         or t.currency is distinct from term.currency), 'a tax changed')
     and settle_assert(not exists (
-      select from json_to_recordset($2::json -> 'invoices')
-        as term(id int, customer int, currency char(3), open boolean)
+      select from unnest(list.invoices, list."invoiceCustomers", list."invoiceCurrencies", list."invoicesOpen")
+        as term(id, customer, currency, open)
       left join invoices i using (id)
       where i.customer is distinct from term.customer or i.currency is distinct from term.currency
         or (term.open and not ${isOpen('i.status', '$3')})), 'an invoice changed')
     and settle_assert(not exists (
-      select from json_to_recordset($2::json -> 'uncovered') as term(customer int, start float8)
+      select from json_to_recordset(list.uncovered) as term(customer int, start float8)
       cross join ${openInvoicesOf('term.customer', '$3', DURING_THE_CALL)}),
       'an invoice was opened')
     and settle_assert(not exists (
-      select from json_to_recordset($2::json -> 'next') as term(customer int, start float8, invoice int)
+      select from json_to_recordset(list.next) as term(customer int, start float8, invoice int)
       where invoice is distinct from (
         select open.id from ${openInvoicesOf('term.customer', '$3', nextAfter('to_timestamp(term.start)'))}
         order by open.period_start, open.id limit 1)), 'another invoice is next')
     and settle_assert(not exists (
-      select from json_to_recordset($2::json -> 'keys') as term(kind text, key text, start float8, customer int)
+      select from json_to_recordset(list.keys) as term(kind text, key text, start float8, customer int)
       where array(${ownersOf('term')}) <> array[customer]), 'a key changed hands')
     and settle_assert(not exists (
-      select from json_to_recordset($2::json -> 'namedPeers') as term(name text, id int)
+      select from json_to_recordset(list."namedPeers") as term(name text, id int)
       left join peers p using (name) group by name, term.id having array_agg(p.id) <> array[term.id]),
-      'a peer has another name') as hold`;
+      'a peer has another name') as hold
+  from json_to_record($2::json) as list(currencies json, customers int[], "customerCurrencies" char(3)[], peers json,
+    taxes json, invoices int[], "invoiceCustomers" int[], "invoiceCurrencies" char(3)[], "invoicesOpen" boolean[],
+    uncovered json, next json, keys json, "namedPeers" json)`;
