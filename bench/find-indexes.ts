@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { Client } from 'pg';
 import { startPostgres } from '../dev/stack.ts';
@@ -7,6 +6,7 @@ import { persist } from '../src/store/persist/persist.ts';
 import { reconcile } from '../src/store/reconcile.ts';
 import { BILLING } from '../test/support/billing.ts';
 import { admitted } from './admitted.ts';
+import { backendCpu } from './backend-cpu.ts';
 import { openBenchDatabase } from './bed.ts';
 import { measureSearches } from './find-searches.ts';
 import { callColumns, callsSql, makeManyCalls } from './many-calls.ts';
@@ -107,17 +107,14 @@ try {
   const client = new Client({ connectionString: server.url });
   await client.connect();
   await client.query(WITHOUT_INDEX);
-  const {
-    rows: [backend],
-  } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
-  const pid = backend?.pid ?? 0;
+  const cpu = await backendCpu(client);
   await makeManyCalls(client, { calls: CALLS, ...(values.reconcile && { updates: CALLS / 100 }), progress });
   const { rows } = await client.query(
     `select pg_table_size('cdrs') / 1e6 as mb, pg_relation_size('cdrs_pkey') / 1e6 as pkey`,
   );
   print(`${CALLS} calls: ${JSON.stringify(rows[0])}`);
   if (values.reconcile) await measureReconcile(client);
-  if (rounds > 0) await measureInserts(client, pid);
+  if (rounds > 0) await measureInserts(client, cpu);
   for (const name of Object.keys(VARIANTS).filter(isMeasured)) {
     if (name === 'none') continue;
     const definitions = VARIANTS[name] ?? [];
@@ -132,19 +129,18 @@ try {
   await server.remove();
 }
 
-/** CPU of a process, microseconds. */
-function cpuOf(pid: number): number {
-  return Number(readFileSync(`/proc/${pid}/schedstat`, 'latin1').split(' ')[0]) / 1000;
-}
-
-async function measured(client: Client, pid: number, text: string): Promise<{ cpu: number; wal: number }> {
+async function measured(
+  client: Client,
+  cpu: () => number,
+  text: string,
+): Promise<{ cpu: number; wal: number }> {
   const wal = async () => {
     const { rows } = await client.query<{ at: string }>(`select pg_current_wal_insert_lsn() - '0/0' as at`);
     return Number(rows[0]?.at);
   };
-  const before = { wal: await wal(), cpu: cpuOf(pid) };
+  const before = { wal: await wal(), cpu: cpu() };
   await client.query(text);
-  return { cpu: cpuOf(pid) - before.cpu, wal: (await wal()) - before.wal };
+  return { cpu: cpu() - before.cpu, wal: (await wal()) - before.wal };
 }
 
 /** How long the proof takes, with corrections among the calls. */
@@ -211,7 +207,7 @@ async function dropIndexes(client: Client, definitions: readonly string[]): Prom
   for (const index of definitions.keys()) await client.query(`drop index found_${index}`);
 }
 
-async function measureInserts(client: Client, pid: number): Promise<void> {
+async function measureInserts(client: Client, cpuOf: () => number): Promise<void> {
   const names = Object.keys(VARIANTS).filter(isMeasured);
   const total = names.length * rounds * BATCHES * BATCH;
   progress('staging calls');
@@ -235,7 +231,7 @@ async function measureInserts(client: Client, pid: number): Promise<void> {
       for (let each = 0; each < BATCHES; each += 1) {
         const { cpu, wal } = await measured(
           client,
-          pid,
+          cpuOf,
           `insert into cdrs (${callColumns}) select ${callColumns} from staged where batch = ${batch}`,
         );
         batch += 1;
@@ -244,7 +240,7 @@ async function measureInserts(client: Client, pid: number): Promise<void> {
       }
       const brin = definitions.findIndex((text) => text.includes('brin'));
       if (brin >= 0) {
-        const { cpu } = await measured(client, pid, `select brin_summarize_new_values('found_${brin}')`);
+        const { cpu } = await measured(client, cpuOf, `select brin_summarize_new_values('found_${brin}')`);
         if (cost !== undefined) cost.summary += cpu / (BATCHES * BATCH) / rounds;
       }
       await dropIndexes(client, definitions);
