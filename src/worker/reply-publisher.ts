@@ -80,8 +80,8 @@ export function createReplyPublisher(connections: ReplyConnections, timeoutMs: n
     return published;
   }
 
-  async function publish(replies: readonly Reply[]): Promise<Published[]> {
-    return await answeredApart(replies, ({ exchange }) => exchange === '', toSenders, toResults);
+  function publish(replies: readonly Reply[]): Promise<Published[]> {
+    return answeredApart(replies, ({ exchange }) => exchange === '', toSenders, toResults);
   }
 
   return {
@@ -95,15 +95,26 @@ export function createReplyPublisher(connections: ReplyConnections, timeoutMs: n
   };
 }
 
+/** How the items of a batch are answered, in their order: a list at a time. */
+type AnswerAll<Item, Answer> = (items: readonly Item[]) => Promise<Answer[]>;
+
 /** Answers of `some` to the items that it is for, and of `others` to the rest, in the order of the items. */
-async function answeredApart<Item, Answer>(
+function answeredApart<Item, Answer>(
   items: readonly Item[],
   isForSome: (item: Item) => boolean,
-  some: (items: readonly Item[]) => Promise<Answer[]>,
-  others: (items: readonly Item[]) => Promise<Answer[]>,
+  some: AnswerAll<Item, Answer>,
+  others: AnswerAll<Item, Answer>,
 ): Promise<Answer[]> {
-  if (items.every(isForSome)) return await some(items);
-  if (!items.some(isForSome)) return await others(items);
+  if (items.every(isForSome)) return some(items);
+  return items.some(isForSome) ? answeredByBoth(items, isForSome, some, others) : others(items);
+}
+
+async function answeredByBoth<Item, Answer>(
+  items: readonly Item[],
+  isForSome: (item: Item) => boolean,
+  some: AnswerAll<Item, Answer>,
+  others: AnswerAll<Item, Answer>,
+): Promise<Answer[]> {
   const chosen = items.filter(isForSome);
   const rest = items.filter((item) => !isForSome(item));
   const [ofChosen, ofRest] = await Promise.all([some(chosen), others(rest)]);

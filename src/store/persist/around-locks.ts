@@ -60,10 +60,11 @@ export function createPersistAroundLocks(
   const around = new AroundLocks(attempts, rows, limits, now);
   return async (submissions, lookup, manner = 'ordinary') => {
     const way = manner === 'brief' ? around.brief : around.plain;
+    const together = (part: readonly Submission[]) => around.together(part, way, lookup);
     const persisted =
       manner === 'alone'
         ? await around.alone(submissions)
-        : await apart(submissions, (part) => around.together(part, way, lookup));
+        : await (submissions.some(isSingle) ? apart(submissions, together) : together(submissions));
     for (const outcome of persisted) {
       if (outcome.kind !== 'held' || outcome.row === null) continue;
       if (!rows.isHeld(outcome.row)) rows.refuse(outcome.row, outcome.why);
@@ -80,7 +81,6 @@ async function apart(
   submissions: readonly Submission[],
   persist: (part: readonly Submission[]) => Promise<PersistResult[]>,
 ): Promise<PersistResult[]> {
-  if (!submissions.some(isSingle)) return await persist(submissions);
   const [single, together] = [submissions.filter(isSingle), submissions.filter((one) => !isSingle(one))];
   const results = new Map<Submission, PersistResult>();
   const note = (part: readonly Submission[], persisted: readonly PersistResult[]) => {

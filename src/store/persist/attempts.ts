@@ -29,14 +29,13 @@ export const SET_FOR_TRANSACTION = statement(
   'select set_config($1, $2, true)',
 );
 
-/** What operators have ordered in a transaction each, everything else as usual. */
+/** What operators have ordered in a transaction each, after everything else as usual. */
 async function persistWithOrders(
   { sql, transaction }: Pick<Database, 'sql' | 'transaction'>,
   submissions: readonly Submission[],
   context: PersistContext,
   timeoutMs: number,
 ): Promise<PersistResult[]> {
-  if (!submissions.some(isOrder)) return await persistUnlessHeld(sql, submissions, context);
   const orders = submissions.filter(isOrder);
   const others = submissions.filter((submission) => !isOrder(submission));
   const persisted = await persistUnlessHeld(sql, others, context);
@@ -57,10 +56,12 @@ export function attemptsOn(
     submissions: readonly Submission[],
     isHeld: HeldBy,
     lookup?: Lookup,
-  ) =>
-    hasReplays(submissions)
-      ? persistWithReplays(on, submissions, { billing, isHeld, lookup }, timeoutMs)
-      : persistWithOrders(on, submissions, { billing, isHeld, lookup }, timeoutMs);
+  ) => {
+    const context = { billing, isHeld, lookup };
+    if (hasReplays(submissions)) return persistWithReplays(on, submissions, context, timeoutMs);
+    if (submissions.some(isOrder)) return persistWithOrders(on, submissions, context, timeoutMs);
+    return persistUnlessHeld(on.sql, submissions, context);
+  };
   return {
     sql: database.sql,
     openStatuses: billing.openStatuses,

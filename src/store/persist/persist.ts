@@ -72,12 +72,21 @@ const ROUNDS = 5;
  * The same, but leaves held calls alone: they are not touched, nor is what came after them with the same uniqueid. The
  * corrections of the batch follow its calls, each in a statement of its own.
  */
-export async function persistUnlessHeld(
+export function persistUnlessHeld(
   sql: Sql,
   submissions: readonly Submission[],
   context: PersistContext,
 ): Promise<PersistResult[]> {
-  if (!submissions.some(isCorrection)) return await persistCalls(sql, submissions, context);
+  return submissions.some(isCorrection)
+    ? persistWithCorrections(sql, submissions, context)
+    : persistCalls(sql, submissions, context);
+}
+
+async function persistWithCorrections(
+  sql: Sql,
+  submissions: readonly Submission[],
+  context: PersistContext,
+): Promise<PersistResult[]> {
   const corrections = submissions.filter(isCorrection);
   const others = submissions.filter((submission) => !isCorrection(submission));
   const persisted = await persistCalls(sql, others, context);
@@ -94,19 +103,27 @@ async function persistCalls(
   submissions: readonly Submission[],
   context: PersistContext,
 ): Promise<PersistResult[]> {
-  const outcomes = new Map<Submission, PersistResult>();
-  let open = submissions;
-  for (let round = 0; open.length > 0; round += 1) {
-    if (round === ROUNDS) for (const submission of open) outcomes.set(submission, notStored(submission));
-    else {
-      // What was looked up before is out of date after the first round.
-      const current = round === 0 ? context : { ...context, lookup: undefined };
-      for (const [submission, outcome] of await persistOnce(sql, open, current))
-        outcomes.set(submission, outcome);
-    }
-    open = open.filter((submission) => !outcomes.has(submission));
-  }
+  const outcomes = await persistOnce(sql, submissions, context);
+  if (outcomes.size < submissions.length) await persistOpen(sql, submissions, context, outcomes);
   return answersInOrder(submissions, outcomes);
+}
+
+/** Persists what the first round has left open, and adds its outcomes. */
+async function persistOpen(
+  sql: Sql,
+  submissions: readonly Submission[],
+  context: PersistContext,
+  outcomes: Map<Submission, PersistResult>,
+): Promise<void> {
+  // What was looked up before is out of date after the first round.
+  const anew = { ...context, lookup: undefined };
+  for (let round = 1; outcomes.size < submissions.length; round += 1) {
+    const open = submissions.filter((submission) => !outcomes.has(submission));
+    if (round === ROUNDS) for (const submission of open) outcomes.set(submission, notStored(submission));
+    else
+      for (const [submission, outcome] of await persistOnce(sql, open, anew))
+        outcomes.set(submission, outcome);
+  }
 }
 
 /** A trigger on cdrs, or row security, says nothing and stores nothing. */
