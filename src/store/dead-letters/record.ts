@@ -19,20 +19,46 @@ export interface ReplayResult {
   outcome: Outcome;
 }
 
+const isEveryRowMoved = `
+  settle_assert((select count(*) from moved) = (select count(*) from result), 'another worker persisted a replay')`;
+
 /**
- * Rows and their history, in one statement. There is one row per reason and content, so if another row has the new reason
- * for the same content already, that one counts the death, and this one is discarded as merged into it. The list of ids
- * is for the planner, as in mark.ts. A row is resolved only if its call is found among the stored or pruned ones, whatever
- * the worker believes.
+ * Rows whose call is stored, and their history, in one statement: what becomes of almost all. A row is resolved only if its
+ * call is found among the stored or pruned ones, whatever the worker believes. `is_open` is written with the rest, so that
+ * its trigger need not.
+ */
+const RESOLVE = statement(
+  'persist.resolve-replays',
+  `
+with result as materialized (
+  select * from unnest($1::bigint[], $2::int[], $3::text[], $4::boolean[], $5::text[], $6::text[])
+    as r(id, attempt, by, stored, uniqueid, entry)),
+moved as (
+  update dead_letters d set status = 'resolved', is_open = false, closed_at = now(), closed_for_good = false
+  from result r where d.id = r.id and d.replays = r.attempt and d.status = 'replaying'
+  returning d.id, d.operation),
+told as (
+  insert into dead_letter_events (dead_letter, event, by, attempt, detail)
+  select id, 'resolved', by, attempt, jsonb_build_object('code', '204', 'stored', stored) from result)
+select ${isEveryRowMoved}
+  and settle_assert(not exists (select from result r join moved m using (id) where not
+    ${isDone('m.operation', { uniqueid: 'r.uniqueid', entry: 'r.entry' })}),
+    'the call of a replay is not stored') as held`,
+);
+
+/**
+ * Rows whose call is refused again, and their history, in one statement. There is one row per reason and content, so if
+ * another row has the new reason for the same content already, that one counts the death, and this one is discarded as
+ * merged into it. The list of ids is for the planner, as in mark.ts.
  */
 const RECORD = statement(
   'persist.record-replays',
   `
 with result as materialized (
-  select r.*, own.verified, own.operation, other.id as other
+  select r.*, own.verified, other.id as other
   from unnest($2::bigint[]) as given(id)
-  join json_to_recordset($1::json) as r(id bigint, digest text, attempt int, by text, stored boolean, uniqueid text, entry text,
-    reason text, code text, responses jsonb, answer_key text, differences jsonb, error text) using (id)
+  join json_to_recordset($1::json) as r(id bigint, digest text, attempt int, by text, reason text, code text,
+    responses jsonb, answer_key text, differences jsonb, error text) using (id)
   join dead_letters own on own.id = r.id
   left join lateral (
     select d.id from dead_letters d where d.reason = r.reason and d.digest = decode(r.digest, 'hex') and d.id <> r.id
@@ -45,28 +71,20 @@ merged as (
   from result r where d.id = r.other),
 moved as (
   update dead_letters d set
-    status = case when r.reason is null then 'resolved' when r.other is not null then 'discarded' else 'dead' end,
-    closed_at = case when r.reason is null or r.other is not null then now() end,
-    closed_for_good = r.reason is not null and r.other is not null,
-    reason = case when r.other is null then coalesce(r.reason, d.reason) else d.reason end,
-    responses = case when r.reason is null then d.responses else r.responses end,
-    answer_key = case when r.reason is null then d.answer_key else r.answer_key end,
-    differences = case when r.reason is null then d.differences else r.differences end,
-    error = case when r.reason is null then d.error else r.error end,
-    deaths = d.deaths + case when r.reason is null then 0 else 1 end,
-    last_dead_at = case when r.reason is null then d.last_dead_at else now() end
+    status = case when r.other is null then 'dead' else 'discarded' end,
+    closed_at = case when r.other is not null then now() end,
+    closed_for_good = r.other is not null,
+    reason = case when r.other is null then r.reason else d.reason end,
+    responses = r.responses, answer_key = r.answer_key, differences = r.differences, error = r.error,
+    deaths = d.deaths + 1, last_dead_at = now()
   from result r where d.id = r.id and d.replays = r.attempt and d.status = 'replaying'
   returning d.id),
 told as (
   insert into dead_letter_events (dead_letter, event, by, attempt, detail)
-  select id, case when reason is null then 'resolved' when other is not null then 'merged' else 'died' end, by, attempt,
-  jsonb_strip_nulls(jsonb_build_object('code', code, 'stored', stored, 'reason', reason, 'into', other,
-    'responses', case when reason is not null then responses end))
+  select id, case when other is null then 'died' else 'merged' end, by, attempt,
+  jsonb_strip_nulls(jsonb_build_object('code', code, 'stored', false, 'reason', reason, 'into', other, 'responses', responses))
   from result)
-select settle_assert((select count(*) from moved) = (select count(*) from result), 'another worker persisted a replay')
-  and settle_assert(not exists (select from result r where r.reason is null and not
-    ${isDone('r.operation', { uniqueid: 'r.uniqueid', entry: 'r.entry' })}),
-    'the call of a replay is not stored') as held`,
+select ${isEveryRowMoved} as held`,
 );
 
 /**
@@ -76,9 +94,24 @@ select settle_assert((select count(*) from moved) = (select count(*) from result
 export async function recordReplays(sql: Sql, results: readonly ReplayResult[]): Promise<void> {
   for (let open = results; open.length > 0; ) {
     const { first, rest } = distinct(open);
-    await sql(RECORD, [JSON.stringify(first.map(rowOf)), first.map(({ id }) => id)]);
+    const resolved = first.filter(({ outcome }) => isStored(outcome));
+    const refused = first.filter(({ outcome }) => !isStored(outcome));
+    if (resolved.length > 0) await sql(RESOLVE, columnsOf(resolved));
+    if (refused.length > 0)
+      await sql(RECORD, [JSON.stringify(refused.map(rowOf)), refused.map(({ id }) => id)]);
     open = rest;
   }
+}
+
+function columnsOf(results: readonly ReplayResult[]): unknown[] {
+  return [
+    results.map(({ id }) => id),
+    results.map(({ attempt }) => attempt),
+    results.map(({ by }) => by),
+    results.map(({ outcome }) => isFirst(outcome)),
+    results.map(({ uniqueid }) => uniqueid),
+    results.map(({ entry }) => entry),
+  ];
 }
 
 /** Rows of the same content may merge, so the second must see the result of the first. */
@@ -93,15 +126,15 @@ function distinct(results: readonly ReplayResult[]): { first: ReplayResult[]; re
   return { first, rest };
 }
 
-/** The columns that a result changes; few if the call is stored. */
-function rowOf({ id, attempt, uniqueid, entry, by, digest, outcome }: ReplayResult) {
-  const persisted = { id, attempt, by, code: codeOf(outcome), stored: isFirst(outcome) };
-  // Only a stored call resolves its row. After any other answer the row stays open.
-  if (isStored(outcome)) return { ...persisted, uniqueid, entry };
+/** The columns that a refusal changes. Only a stored call resolves its row: after any other answer the row stays open. */
+function rowOf({ id, attempt, by, digest, outcome }: ReplayResult) {
   const responses = responsesTo(outcome);
   const reason = deadReasonOf(outcome, false) ?? 'failed';
   return {
-    ...persisted,
+    id,
+    attempt,
+    by,
+    code: codeOf(outcome),
     reason,
     digest,
     responses,
