@@ -4,6 +4,7 @@ import type { ChosenLetter, Run } from '../store/replays/create.ts';
 import { retrying } from '../store/retrying.ts';
 import { type ChunkContext, markChunk, type ReplayOrder } from './chunk.ts';
 import type { Halt } from './heartbeat.ts';
+import { InFlight } from './in-flight.ts';
 import type { ReplayMessage } from './message.ts';
 import { capacity, hasTooManyFailures } from './pace.ts';
 
@@ -70,8 +71,7 @@ class Sender {
   readonly #context: ReplayContext;
   readonly #halted: () => Halt | null;
   readonly #waiting: ChosenLetter[];
-  /** Attempts by dead letter: marked and not known to be finished, longest unpolled first. */
-  readonly #inFlight = new Map<string, number>();
+  readonly #inFlight = new InFlight();
   readonly #chunks = new Set<Promise<void>>();
   /** Rows of these chunks that are not marked yet. */
   #preparing = 0;
@@ -141,7 +141,7 @@ class Sender {
       this.#order,
       this.#context,
     );
-    for (const { id, attempt } of sent) this.#inFlight.set(id, attempt);
+    for (const attempt of sent) this.#inFlight.add(attempt);
     this.#own.sent += sent.length;
     this.#progress.sent += sent.length;
     this.#progress.skipped += skipped;
@@ -150,17 +150,13 @@ class Sender {
     await this.#context.publish(messages);
   }
 
-  /** Looks which of the oldest replays in flight are finished; the worker finishes those first. */
+  /** Looks which of the oldest replays in flight are finished. */
   async #poll(): Promise<void> {
-    const oldest = [...this.#inFlight].slice(0, POLL_ROWS);
-    const attempts = oldest.map(([id, attempt]) => ({ id, attempt }));
+    const oldest = this.#inFlight.next(POLL_ROWS);
     const { sql } = this.#context.database;
-    const finished = attempts.length === 0 ? [] : await retrying(() => readFinished(sql, attempts));
-    for (const [id, attempt] of oldest) {
-      this.#inFlight.delete(id);
-      this.#inFlight.set(id, attempt);
-    }
+    const finished = oldest.length === 0 ? [] : await retrying(() => readFinished(sql, oldest));
     for (const row of finished) this.#count(row);
+    this.#inFlight.putBack(oldest);
     // Polling takes capacity that the worker could use: the more replays are unfinished, the longer the pause.
     this.#nextPollAt = performance.now() + PAUSE_MS_PER_ROW * (oldest.length - finished.length);
     this.#context.onProgress(this.#progress);
@@ -168,8 +164,7 @@ class Sender {
 
   #count({ id, status, replays, code }: FinishedAttempt): void {
     const progress = this.#progress;
-    const attempt = this.#inFlight.get(id);
-    this.#inFlight.delete(id);
+    const attempt = this.#inFlight.finish(id);
     if (replays !== attempt) {
       progress.takenOver += 1;
       return;
