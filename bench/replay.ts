@@ -3,12 +3,17 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Client } from 'pg';
-import type { Bed } from './bed.ts';
+import { DeadLetterRows } from '../src/store/dead-letters/insert.ts';
+import { writeDeadLetters } from '../src/store/persist/write.ts';
+import { admitted } from './admitted.ts';
+import { type Bed, openBenchDatabase } from './bed.ts';
 import { startWorkerProgram } from './programs.ts';
-import { operator, sender, workload } from './workload.ts';
+import { operator, workload } from './workload.ts';
 
 const CLI = fileURLToPath(new URL('../dist/cli.js', import.meta.url));
 const POLL_MS = 20;
+const LETTERS_AT_ONCE = 500;
+const CLOSE_MS = 10_000;
 
 /** Calls a second, by the clock of the database, of one worker. */
 export interface ReplayRates {
@@ -36,7 +41,7 @@ export async function measureReplay(bed: Bed, count: number, seed: number): Prom
     if (program.pid !== undefined) process.kill(program.pid, 'SIGCONT');
     await Promise.race([untilReplies(bed, 2 * count), program.failure]);
     const ordinary = await rateOf(client, seed + 1);
-    await leaveDeadLetters(client, count, seed + 2);
+    await leaveDeadLetters(database.url, count, seed + 2);
     const who = { CDR_USERNAME: operator.username, CDR_PASSWORD: operator.password };
     const env = { PATH: process.env.PATH, ...services, ...who };
     const child = spawn(process.execPath, [CLI, 'dead', 'replay', '--all', '--json'], {
@@ -59,19 +64,18 @@ async function untilReplies(bed: Bed, count: number): Promise<void> {
   while ((await bed.replies()) < count) await sleep(POLL_MS);
 }
 
-/** Dead letters as the worker would have left them while the customer was unknown. */
-async function leaveDeadLetters(client: Client, count: number, seed: number): Promise<void> {
-  const bodies = workload(count, seed).messages.map(({ body }) => {
-    const { auth_username, auth_password, ...call } = JSON.parse(body.toString()) as Record<string, unknown>;
-    return JSON.stringify(call);
-  });
-  await client.query(
-    `insert into dead_letters (reason, uniqueid, submitted_by, verified, responses, body, digest)
-     select distinct on (body) 'rejected', body::json ->> 'uniqueid', $2::text, true,
-       '[{"code": "400", "key": "scustomer", "message": "none"}]'::jsonb, body, sha256(body::bytea)
-     from unnest($1::text[]) as body`,
-    [bodies, sender.username],
-  );
+/** Dead letters as a worker leaves them whose customers are unknown. */
+async function leaveDeadLetters(url: string, count: number, seed: number): Promise<void> {
+  const database = openBenchDatabase(url);
+  const outcome = { kind: 'rejected' as const, errors: [{ key: 'scustomer', message: 'none' }] };
+  const { messages } = workload(count, seed);
+  for (let from = 0; from < messages.length; from += LETTERS_AT_ONCE) {
+    const letters = new DeadLetterRows();
+    for (const { body } of messages.slice(from, from + LETTERS_AT_ONCE))
+      letters.add(outcome, false, admitted(body).deadLetter);
+    await writeDeadLetters(database.sql, letters, []);
+  }
+  await database.close(CLOSE_MS);
 }
 
 async function rateOf(client: Client, seed: number): Promise<number> {
