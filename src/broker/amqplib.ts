@@ -111,7 +111,7 @@ const encodedHeaders: Record<string, string | number | boolean | Buffer | undefi
  * `publish` returns. Headers of earlier messages are set to undefined, which amqplib leaves out.
  */
 export function reusedHeaders(headers: OutgoingProperties['headers'] = {}): typeof encodedHeaders {
-  for (const name of Object.keys(encodedHeaders)) encodedHeaders[name] = undefined;
+  for (const name in encodedHeaders) encodedHeaders[name] = undefined;
   return Object.assign(encodedHeaders, headers);
 }
 

@@ -79,20 +79,23 @@ export function toDelivery(message: ConsumeMessage, epoch: number): Delivery {
   const headers: Readonly<Record<string, unknown>> = properties.headers ?? NO_HEADERS;
   const deaths = deathsOf(headers);
   const note = properties[NOTE];
+  const kept: RequestProperties = {
+    contentType: textOf(properties.contentType),
+    replyTo: textOf(properties.replyTo),
+    correlationId: textOf(properties.correlationId),
+    messageId: textOf(properties.messageId),
+    routingKey: fields.routingKey,
+  };
+  const traceparent = traceOf(headers.traceparent);
+  if (traceparent !== undefined) kept.traceparent = traceparent;
   const correlationBytes = properties[ECHO];
+  if (correlationBytes !== undefined) kept.correlationBytes = correlationBytes;
+  const correlationHeader = correlationHeaderOf(properties, headers);
+  if (correlationHeader !== undefined) kept.correlationHeader = correlationHeader;
   return {
     body: content,
     bytes: note?.bytes ?? content.length,
-    properties: {
-      contentType: textOf(properties.contentType),
-      replyTo: textOf(properties.replyTo),
-      correlationId: textOf(properties.correlationId),
-      messageId: textOf(properties.messageId),
-      routingKey: fields.routingKey,
-      ...traceOf(headers.traceparent),
-      ...(correlationBytes && { correlationBytes }),
-      ...correlationHeaderOf(properties, headers),
-    },
+    properties: kept,
     unreadable: note?.problem ? `invalid message headers: ${note.problem}` : undefined,
     replayHeader: tokenHeaderOf(headers[REPLAY_HEADER]),
     correctionHeader: tokenHeaderOf(headers[CORRECTION_HEADER]),
@@ -109,25 +112,22 @@ export function toDelivery(message: ConsumeMessage, epoch: number): Delivery {
 
 /** W3C Trace Context, section 3.2.2: version ff and all-zero IDs are invalid. */
 const TRACEPARENT = /^(?!ff)[\da-f]{2}-(?!0{32})[\da-f]{32}-(?!0{16})[\da-f]{16}-[\da-f]{2}$/;
-const NO_TRACE: { traceparent?: string } = Object.freeze({});
 
 /** Only the exact form is passed on: the producer's header goes into logs and replies. */
-function traceOf(value: unknown): { traceparent?: string } {
-  return typeof value === 'string' && TRACEPARENT.test(value) ? { traceparent: value } : NO_TRACE;
+function traceOf(value: unknown): string | undefined {
+  return typeof value === 'string' && TRACEPARENT.test(value) ? value : undefined;
 }
-
-const NO_HEADER: { correlationHeader?: string | Buffer } = Object.freeze({});
 
 /** The id that a reply returns, if it is in a header: as for short strings, the correlation id comes first. */
 function correlationHeaderOf(
   { correlationId, messageId }: MessageProperties,
   headers: Readonly<Record<string, unknown>>,
-): { correlationHeader?: string | Buffer } {
-  if (headers === NO_HEADERS || correlationId) return NO_HEADER;
+): string | Buffer | undefined {
+  if (headers === NO_HEADERS || correlationId) return undefined;
   const id = headers[CORRELATION_HEADER] ?? (messageId ? undefined : headers[MESSAGE_ID_HEADER]);
-  if (!(typeof id === 'string' || Buffer.isBuffer(id)) || id.length > HEADER_ID_MAX) return NO_HEADER;
+  if (!(typeof id === 'string' || Buffer.isBuffer(id)) || id.length > HEADER_ID_MAX) return undefined;
   // A copy: the bytes are a view of all that was read with them.
-  return { correlationHeader: typeof id === 'string' ? id : Buffer.from(id) };
+  return typeof id === 'string' ? id : Buffer.from(id);
 }
 
 /** AMQP's `timestamp` is in seconds. */

@@ -8,6 +8,7 @@ import {
   type PublishResult,
 } from './confirm-window.ts';
 import type { BrokerConnection } from './connect.ts';
+import type { InContext } from './followed-messages.ts';
 import { describeError } from './log.ts';
 import type { SupervisedConnection } from './supervisor.ts';
 
@@ -142,7 +143,7 @@ export function createPublisher(supervised: SupervisedConnection, options: Publi
     const published = { persistent: true, ...properties, headers, messageId, mandatory } as Options.Publish;
     try {
       if (inContext === undefined) publishTo(channel, message, published);
-      else inContext(() => publishTo(channel, message, published));
+      else publishWithin(inContext, channel, message, published);
       window.sent(batch, index, messageId);
     } catch (error) {
       const reason = error instanceof IllegalOperationError ? 'disconnected' : 'unencodable';
@@ -217,6 +218,16 @@ export function createPublisher(supervised: SupervisedConnection, options: Publi
       lose('closed by this side');
     },
   };
+}
+
+/** Apart from `send`, so that messages that nobody follows need no closure. */
+function publishWithin(
+  inContext: InContext,
+  channel: ConfirmChannel,
+  message: OutgoingMessage,
+  published: Options.Publish,
+): void {
+  inContext(() => publishTo(channel, message, published));
 }
 
 /** Does not wait where amqplib buffers: `maxInFlight` bounds that buffer. */

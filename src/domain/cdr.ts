@@ -116,7 +116,8 @@ function lookedUpBy(lookup: Lookup): readonly string[] {
 
 /** Taxes are compared as a set (interface, section 4). */
 export function taxSet(taxes: string): string {
-  return taxItems(taxes).sort().join(',');
+  const items = taxItems(taxes);
+  return items.length === 1 ? (items[0] ?? '') : items.sort().join(',');
 }
 
 export interface Difference {

@@ -154,8 +154,11 @@ export function charge(cdr: Chargeable, references: References): Charging {
   if (!fits(charged)) return tooLarge(charged);
   if (!fits(invoiceCost)) return tooLarge(invoiceCost);
   if (!fits(invoiceTax)) return tooLarge(invoiceTax);
-  const billed = { invoice: invoice?.id ?? null, invoiceLate: isLate, invoiceCost, invoiceTax };
-  return { kind: 'charged', charge: { tax, charged, ...billed, terms } };
+  const id = invoice?.id ?? null;
+  return {
+    kind: 'charged',
+    charge: { tax, charged, invoice: id, invoiceLate: isLate, invoiceCost, invoiceTax, terms },
+  };
 }
 
 function tooLarge(sum: Amount): Charging {

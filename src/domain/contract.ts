@@ -171,6 +171,7 @@ const callStatus = word(['answer', 'busy', 'cancel', 'chanunavail', 'congestion'
 
 /** The items of a tax list as they were given, blanks around them removed. */
 export function taxItems(list: string): string[] {
+  if (!list.includes(',')) return [clean(list.trim())];
   return list.split(',').map((item) => clean(item.trim()));
 }
 

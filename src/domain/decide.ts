@@ -61,7 +61,8 @@ export function decide(
       return before === call.fingerprint ? answer(outcomeOfRepeat(call)) : { kind: 'compare' };
     if (isForbidden(call)) return answer({ kind: 'forbidden', isOutside: true });
     const charging = charge(call.cdr, references);
-    const errors = errorsOf(call, charging);
+    const isWrong = charging.kind === 'refused' || call.feed?.unresolved !== undefined;
+    const errors = isWrong ? errorsOf(call, charging) : [];
     if (charging.kind === 'refused' || errors.length > 0) return answer({ kind: 'rejected', errors });
     if (call.validationOnly) return answer({ kind: 'validated' });
     taken.set(uniqueid, call.fingerprint);

@@ -38,9 +38,12 @@ export function createReply(
   if (request.replyTo === null || outcome.kind === 'superseded') return reply;
   const target = queueOf(request.replyTo);
   if (!rules.allow.test(target) || rules.ownQueues.has(target) || NOT_A_NAME.test(target)) return reply;
-  const direct = target.startsWith(DIRECT_PREFIX);
+  reply.exchange = '';
+  reply.routingKey = target;
+  reply.direct = target.startsWith(DIRECT_PREFIX);
   // A mandatory publish to a direct reply-to may come back as returned although it was delivered (up to 4.1).
-  return { ...reply, exchange: '', routingKey: target, mandatory: !direct, direct };
+  reply.mandatory = !reply.direct;
+  return reply;
 }
 
 /** The same reply to the results exchange: the default, and where a reply goes that came back. */

@@ -36,27 +36,30 @@ const UNUSUAL = ~Object.values(FLAGS).reduce((all, flag) => all | flag);
 
 type Headers = Record<string, string | number | boolean>;
 
-/** A short string that is mostly the same as in the message before: then its text is not made again. */
+/** Texts that are remembered of one property; a power of two. */
+const REMEMBERED = 16;
+
+/** A short string of which most messages have one of a few, told apart by its last byte: their texts are not made again. */
 class RepeatedText {
-  #bytes: Buffer = Buffer.alloc(0);
-  #text = '';
+  readonly #known = Array.from({ length: REMEMBERED }, () => ({ bytes: Buffer.alloc(0), text: '' }));
 
   read(bytes: Buffer, at: number): string {
     const length = bytes[at] ?? 0;
-    if (!this.#isSame(bytes, at + 1, length)) {
-      // A copy: the bytes are a view of all that was read with them.
-      this.#bytes = Buffer.from(bytes.subarray(at + 1, at + 1 + length));
-      this.#text = this.#bytes.toString();
-    }
-    return this.#text;
+    const place = (bytes[at + length] ?? 0) & (REMEMBERED - 1);
+    const known = this.#known[place];
+    if (known !== undefined && isAt(bytes, at + 1, length, known.bytes)) return known.text;
+    // A copy: the bytes are a view of all that was read with them.
+    const copy = Buffer.from(bytes.subarray(at + 1, at + 1 + length));
+    const text = copy.toString();
+    this.#known[place] = { bytes: copy, text };
+    return text;
   }
+}
 
-  #isSame(bytes: Buffer, start: number, length: number): boolean {
-    const known = this.#bytes;
-    if (known.length !== length) return false;
-    for (let i = 0; i < length; i += 1) if (known[i] !== bytes[start + i]) return false;
-    return true;
-  }
+function isAt(bytes: Buffer, start: number, length: number, known: Buffer): boolean {
+  if (known.length !== length) return false;
+  for (let i = 0; i < length; i += 1) if (known[i] !== bytes[start + i]) return false;
+  return true;
 }
 
 const consumerTags = new RepeatedText();

@@ -80,10 +80,12 @@ export async function addBills(
     if (decision.kind === 'answer' && decision.outcome.kind === 'duplicate')
       repeats.set(decision.outcome, submission.call.cdr.uniqueid);
   if (repeats.size === 0) return;
+  const repeated = new Set(repeats.values());
   const charged = new Map<string, ChargedCall>();
   for (const { submission, decision } of decided) {
     const { call } = submission;
-    if (decision.kind === 'store') charged.set(call.cdr.uniqueid, { call, charge: decision.charge });
+    if (decision.kind === 'store' && repeated.has(call.cdr.uniqueid))
+      charged.set(call.cdr.uniqueid, { call, charge: decision.charge });
   }
   for (const [outcome, uniqueid] of repeats) {
     const first = charged.get(uniqueid);

@@ -61,7 +61,8 @@ export function createReadAhead(
     return async () => {
       const lookup = await looking;
       if (now() - startedAt > FRESH_MS) return await persistAndNote(submissions);
-      const stored = since.size === 0 ? lookup.stored : new Map([...lookup.stored, ...since]);
+      const stored = new Map(lookup.stored);
+      for (const [uniqueid, fingerprint] of since) stored.set(uniqueid, fingerprint);
       return await persistAndNote(submissions, { ...lookup, stored });
     };
   };
