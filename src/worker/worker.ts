@@ -1,4 +1,4 @@
-import { billingRulesOf, billingVariables } from '../billing-rules.ts';
+import { billingVariables } from '../billing-rules.ts';
 import type { Config } from '../config.ts';
 import { brokerOf, brokerVariables, databaseOf, databaseVariables } from '../connections.ts';
 import { serveOps } from '../ops/http.ts';
@@ -17,7 +17,6 @@ import { createMetrics, type Metrics } from './metrics.ts';
 import { untilMigrated } from './startup.ts';
 import { reportUnread, watch } from './state-watch.ts';
 import { reportStatements } from './statement-reports.ts';
-import { warmUp } from './warm-up.ts';
 
 export const workerVariables = [
   ...databaseVariables,
@@ -63,8 +62,6 @@ const REACHABLE_TIMEOUT_MS = 3000;
 const CONNECT_TIMEOUT_MS = 10_000;
 /** How often it is recorded who was heard of. */
 const HEARD_MS = 3000;
-/** A worker that calls wait for is not to wait longer than this saves. */
-const WARM_UP = { rounds: 5, limitMs: 500 };
 
 export interface StartOptions {
   /** Takes feeds that make uniqueids by another rule than is on record. */
@@ -128,7 +125,6 @@ export async function startWorker(
   const showOutage = (isOutage: boolean) => {
     for (const queue of metrics.queues.names) metrics.queues.of(queue).paused(isOutage);
   };
-  const warm = warmUp(billingRulesOf(config), WARM_UP, signal);
   await untilMigrated(address, log, signal, showOutage)
     .then(() => retrying(() => recordUniqueidRules(database.sql, feeds.all, acceptsNewUniqueids)))
     .catch(async (error: unknown) => {
@@ -143,7 +139,6 @@ export async function startWorker(
     log,
   });
   heard.expect(feeds.all);
-  await warm;
   const running = startConsumers({ config, brokers, database, reachable, feeds, metrics, heard, log });
   consumers = running;
   const stopWatching = watchState(database, config.SYSTEM_CURRENCY, metrics, feeds, log);
