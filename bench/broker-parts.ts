@@ -120,19 +120,14 @@ async function measure(): Promise<void> {
   > = {
     'calls published through cdrs': { run: calls('cdrs', 'cdrs.create.sw-1'), queue: 'cdrs.create' },
     'calls published to the queue itself': { run: calls('', 'cdrs.create'), queue: 'cdrs.create' },
-    'calls delivered, not acknowledged': {
-      before: calls('', 'cdrs.create'),
-      run: async () => consume(incoming, 0, 'none'),
-      queue: 'cdrs.create',
-    },
     [`calls delivered, acknowledged by ${BATCH}`]: {
       before: calls('', 'cdrs.create'),
-      run: async () => consume(incoming, PREFETCH, 'together'),
+      run: async () => consume(incoming, 'together'),
       queue: 'cdrs.create',
     },
     'calls delivered, acknowledged one by one': {
       before: calls('', 'cdrs.create'),
-      run: async () => consume(incoming, PREFETCH, 'each'),
+      run: async () => consume(incoming, 'each'),
       queue: 'cdrs.create',
     },
     ...Object.fromEntries(
@@ -189,14 +184,10 @@ async function publish(
   }
 }
 
-/** Consumes everything. Without acknowledgements no prefetch may hold anything back. */
-async function consume(
-  connection: BrokerConnection,
-  prefetch: number,
-  acks: 'none' | 'together' | 'each',
-): Promise<Channel> {
+/** Consumes everything. */
+async function consume(connection: BrokerConnection, acks: 'together' | 'each'): Promise<Channel> {
   const channel = await connection.openChannel();
-  await channel.prefetch(prefetch);
+  await channel.prefetch(PREFETCH);
   let received = 0;
   await new Promise<void>((resolve, reject) => {
     channel
