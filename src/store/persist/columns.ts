@@ -132,7 +132,10 @@ export const parameterColumns = cdrFields.map((name) => ({ name, type: storageOf
  * text of a call holds a control character (domain/text.ts). JSON would cost PostgreSQL about twice as much to read.
  */
 export function linesOf(calls: readonly { call: Call; charge: Charge }[]): string {
-  return calls.map(lineOf).join('\n');
+  const lines = calls.map(lineOf).join('\n');
+  // Nothing of a call is kept once it is sent.
+  line.fill(null);
+  return lines;
 }
 
 /** The values of a line, in one list for all of them: a new one each is as large as half of the line. */
