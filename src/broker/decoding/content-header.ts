@@ -1,24 +1,32 @@
 import { longAt, problemOfTable } from './field-table.ts';
 
 /** Frame types. */
+export const METHOD = 1;
 export const HEADER = 2;
 export const BODY = 3;
 /** Type (1), channel (2), size (4). The payload and one end byte follow. */
 export const FRAME_HEADER_BYTES = 7;
 export const FRAME_END = 0xce;
 /** The class of messages. No other has content. */
-const BASIC = 60;
+export const BASIC = 60;
 /** A content header has class (2), weight (2), body size (8) and flags (2). The properties follow. */
 const PROPERTIES_AT = FRAME_HEADER_BYTES + 14;
 const BODY_SIZE_AT = FRAME_HEADER_BYTES + 4;
 const FLAGS_AT = FRAME_HEADER_BYTES + 12;
 
-const HEADERS_FLAG = 1 << 13;
-const DELIVERY_MODE_FLAG = 1 << 12;
+/** The flags of the properties that messages usually have. */
+export const FLAGS = {
+  contentType: 1 << 15,
+  headers: 1 << 13,
+  deliveryMode: 1 << 12,
+  correlationId: 1 << 10,
+  replyTo: 1 << 9,
+  messageId: 1 << 7,
+  timestamp: 1 << 6,
+  type: 1 << 5,
+  appId: 1 << 3,
+} as const;
 const PRIORITY_FLAG = 1 << 11;
-const CORRELATION_FLAG = 1 << 10;
-const MESSAGE_ID_FLAG = 1 << 7;
-const TIMESTAMP_FLAG = 1 << 6;
 const HIGHEST_BIT = 1 << 31;
 /** AMQP 0-9-1 defines nothing for these: more flags, or an unknown property. */
 const UNKNOWN_FLAGS = 0b11;
@@ -64,24 +72,24 @@ export class ContentHeader {
       const flag = HIGHEST_BIT >>> Math.clz32(left);
       left &= ~flag;
       switch (flag) {
-        case DELIVERY_MODE_FLAG:
+        case FLAGS.deliveryMode:
         case PRIORITY_FLAG:
           at += 1;
           break;
-        case TIMESTAMP_FLAG:
+        case FLAGS.timestamp:
           at += 8;
           break;
-        case HEADERS_FLAG:
+        case FLAGS.headers:
           this.#tableAt = at;
           at += 4 + longAt(bytes, at);
           this.#afterTable = at;
           if (at <= last) this.problem = problemOfTable(bytes, this.#tableAt + 4, at);
           break;
-        case CORRELATION_FLAG:
+        case FLAGS.correlationId:
           if (bytes[at] !== 0) this.#echoAt = at;
           at += 1 + (bytes[at] ?? 0);
           break;
-        case MESSAGE_ID_FLAG:
+        case FLAGS.messageId:
           if (this.#echoAt === 0 && bytes[at] !== 0) this.#echoAt = at;
           at += 1 + (bytes[at] ?? 0);
           break;
@@ -112,7 +120,7 @@ export class ContentHeader {
     const isKept = this.problem === null;
     const [before, after] = isKept ? [end, end] : [this.#tableAt, this.#afterTable];
     const frame = Buffer.concat([bytes.subarray(start, before), bytes.subarray(after, end)]);
-    if (!isKept) frame.writeUInt16BE(flagsAt(bytes, start) & ~HEADERS_FLAG, FLAGS_AT);
+    if (!isKept) frame.writeUInt16BE(flagsAt(bytes, start) & ~FLAGS.headers, FLAGS_AT);
     return withSizes(frame, bodySize);
   }
 

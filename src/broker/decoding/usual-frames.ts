@@ -1,4 +1,4 @@
-import { BODY, FRAME_END, FRAME_HEADER_BYTES, HEADER } from './content-header.ts';
+import { BASIC, BODY, FLAGS, FRAME_END, FRAME_HEADER_BYTES, HEADER, METHOD } from './content-header.ts';
 import { BOOLEAN, INT_8, INT_16, INT_32, INT_64, longAt, TEXT } from './field-table.ts';
 
 /** A frame in the form in which amqplib accepts it: a method or a content header by its id, or content. */
@@ -11,28 +11,15 @@ export interface Frame {
   content?: Buffer;
 }
 
-const METHOD = 1;
-const BASIC_DELIVER = (60 << 16) | 60;
-const BASIC_ACK = (60 << 16) | 80;
-const BASIC = 60;
+const BASIC_DELIVER = (BASIC << 16) | 60;
+const BASIC_ACK = (BASIC << 16) | 80;
 const LONG_LONG_BYTES = 8;
 /** In a content header: class (2), weight (2), body size (8), flags (2), properties. */
 const SIZE_AT = 4;
 const FLAGS_AT = 12;
 const PROPERTIES_AT = 14;
 
-const FLAGS = {
-  contentType: 1 << 15,
-  headers: 1 << 13,
-  deliveryMode: 1 << 12,
-  correlationId: 1 << 10,
-  replyTo: 1 << 9,
-  messageId: 1 << 7,
-  timestamp: 1 << 6,
-  type: 1 << 5,
-  appId: 1 << 3,
-};
-const UNUSUAL = ~Object.values(FLAGS).reduce((all, flag) => all | flag);
+const UNUSUAL = ~Object.values(FLAGS).reduce((all: number, flag) => all | flag, 0);
 
 type Headers = Record<string, string | number | boolean>;
 

@@ -1,4 +1,12 @@
-import { BODY, FRAME_END, FRAME_HEADER_BYTES, HEADER } from '../decoding/content-header.ts';
+import {
+  BASIC,
+  BODY,
+  FLAGS,
+  FRAME_END,
+  FRAME_HEADER_BYTES,
+  HEADER,
+  METHOD,
+} from '../decoding/content-header.ts';
 import { BOOLEAN, BYTES, DOUBLE, INT_8, INT_16, INT_32, INT_64, TEXT } from '../decoding/field-table.ts';
 
 /** What a message of this system may carry, by amqplib's names. */
@@ -18,9 +26,7 @@ export interface MessageFields {
 
 export type HeaderValue = string | number | boolean | Buffer;
 
-const METHOD = 1;
-const BASIC_PUBLISH = (60 << 16) | 40;
-const BASIC = 60 << 16;
+const BASIC_PUBLISH = (BASIC << 16) | 40;
 const FRAME_OVERHEAD = FRAME_HEADER_BYTES + 1;
 /** Bytes of a short string. */
 const SHORT_MAX = 255;
@@ -34,17 +40,6 @@ const FIXED_BYTES = 64;
 const BYTES_PER_UNIT = 3;
 /** Length of the name, type, and the longest value with a length of its own. */
 const HEADER_FIXED_BYTES = 10;
-
-const FLAGS = {
-  contentType: 1 << 15,
-  headers: 1 << 13,
-  deliveryMode: 1 << 12,
-  correlationId: 1 << 10,
-  replyTo: 1 << 9,
-  messageId: 1 << 7,
-  type: 1 << 5,
-  appId: 1 << 3,
-};
 
 /** How much `encodeMessage` may write. */
 export function roomFor({ headers }: MessageFields, body: Buffer, frameMax: number): number {
@@ -95,7 +90,7 @@ function encodeHeader(
   { contentType, headers, deliveryMode, correlationId, replyTo, messageId, type, appId }: MessageFields,
   bodySize: number,
 ): number {
-  let at = out.writeUInt32BE(BASIC, start + FRAME_HEADER_BYTES);
+  let at = out.writeUInt32BE(BASIC << 16, start + FRAME_HEADER_BYTES);
   // Bodies of 4 GiB and more do not exist here.
   at = out.writeUInt32BE(0, at);
   at = out.writeUInt32BE(bodySize, at);
