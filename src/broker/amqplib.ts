@@ -5,7 +5,7 @@ import { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib';
 import type { OutgoingProperties } from './confirm-window.ts';
-import { encodeMessage, type MessageFields, roomFor } from './encoding/message-frames.ts';
+import { encodeMessage, FRAME_OVERHEAD, type MessageFields, roomFor } from './encoding/message-frames.ts';
 
 /** Ends a connection at once. Passes an error, without which amqplib would not notice and its heartbeat go on. */
 export function destroySocket(model: ChannelModel, reason: string): void {
@@ -131,14 +131,12 @@ const BLOCK_BYTES = 65_536;
  * the CPU time of publishing (bench/publishing.ts). Nor would it take a correlation id in bytes. Frames of other methods,
  * which go through these streams, come later than what was published before them.
  *
- * @throws if amqplib's internals are not those of version 2.3.1
+ * @throws if amqplib's internals are not those of version 2.3.1, or frames have no room for a body
  */
 export function publishInBlocks(channel: Channel): void {
-  const inside = channel as unknown as Publishing;
-  const { ch, connection, sendMessage } = inside;
-  const { frameMax, stream, sendBytes } = connection;
-  if (!isPublishing(ch, frameMax, stream, sendBytes, sendMessage))
-    throw new Error('amqplib is not built as version 2.3.1: messages cannot be encoded for it');
+  const inside = publishingOf(channel);
+  const { ch, connection } = inside;
+  const { frameMax, stream } = connection;
   let block: Buffer = Buffer.alloc(0);
   let written = 0;
   let end = 0;
@@ -166,18 +164,18 @@ export function publishInBlocks(channel: Channel): void {
   };
 }
 
-function isPublishing(
-  ch: unknown,
-  frameMax: unknown,
-  stream: unknown,
-  sendBytes: unknown,
-  sendMessage: unknown,
-): boolean {
-  return (
+function publishingOf(channel: Channel): Publishing {
+  const inside = channel as unknown as Publishing;
+  const { ch, connection, sendMessage }: Partial<Publishing> = inside;
+  const isKnown =
     typeof ch === 'number' &&
-    typeof frameMax === 'number' &&
-    stream instanceof Duplex &&
-    typeof sendBytes === 'function' &&
-    typeof sendMessage === 'function'
-  );
+    typeof sendMessage === 'function' &&
+    typeof connection?.frameMax === 'number' &&
+    typeof connection.sendBytes === 'function' &&
+    connection.stream instanceof Duplex;
+  if (!isKnown) throw new Error('amqplib is not built as version 2.3.1: messages cannot be encoded for it');
+  // amqplib asks this of each message. Without it a body would be split for ever.
+  if (connection.frameMax <= FRAME_OVERHEAD)
+    throw new Error(`frames of ${connection.frameMax} bytes have no room for a body`);
+  return inside;
 }

@@ -27,7 +27,7 @@ export interface MessageFields {
 export type HeaderValue = string | number | boolean | Buffer;
 
 const BASIC_PUBLISH = (BASIC << 16) | 40;
-const FRAME_OVERHEAD = FRAME_HEADER_BYTES + 1;
+export const FRAME_OVERHEAD = FRAME_HEADER_BYTES + 1;
 /** Bytes of a short string. */
 const SHORT_MAX = 255;
 const SHORT_STRINGS = 8;
