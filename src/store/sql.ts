@@ -31,7 +31,7 @@ export function statement(name: string, text: string): Statement {
 }
 
 /**
- * A statement that most batches need. Outside of transactions it passes Prisma's client by
+ * A statement that most batches need. Outside of transactions it bypasses Prisma's client
  * (docs/decisions/0015-frequent-statements-by-the-adapter.md). Its values and what it returns are text, numbers, booleans, null, and lists of them.
  */
 export function frequent(name: string, text: string): Statement {

@@ -1,4 +1,4 @@
-import { longAt, problemOfTable } from './field-table.ts';
+import { longAt, problemOfTable, shortAt } from './field-table.ts';
 
 /** Frame types. */
 export const METHOD = 1;
@@ -10,9 +10,9 @@ export const FRAME_END = 0xce;
 /** The class of messages. No other has content. */
 export const BASIC = 60;
 /** A content header has class (2), weight (2), body size (8) and flags (2). The properties follow. */
-const PROPERTIES_AT = FRAME_HEADER_BYTES + 14;
-const BODY_SIZE_AT = FRAME_HEADER_BYTES + 4;
-const FLAGS_AT = FRAME_HEADER_BYTES + 12;
+export const PROPERTIES_AT = FRAME_HEADER_BYTES + 14;
+export const BODY_SIZE_AT = FRAME_HEADER_BYTES + 4;
+export const FLAGS_AT = FRAME_HEADER_BYTES + 12;
 
 /** The flags of the properties that messages usually have. */
 export const FLAGS = {
@@ -66,7 +66,7 @@ export class ContentHeader {
       return;
     }
     this.bodySize = longAt(bytes, start + BODY_SIZE_AT) * 2 ** 32 + longAt(bytes, start + BODY_SIZE_AT + 4);
-    const flags = flagsAt(bytes, start);
+    const flags = shortAt(bytes, start + FLAGS_AT);
     let at = start + PROPERTIES_AT;
     for (let left = flags & ~UNKNOWN_FLAGS; left !== 0 && at <= last; ) {
       const flag = HIGHEST_BIT >>> Math.clz32(left);
@@ -120,7 +120,7 @@ export class ContentHeader {
     const isKept = this.problem === null;
     const [before, after] = isKept ? [end, end] : [this.#tableAt, this.#afterTable];
     const frame = Buffer.concat([bytes.subarray(start, before), bytes.subarray(after, end)]);
-    if (!isKept) frame.writeUInt16BE(flagsAt(bytes, start) & ~FLAGS.headers, FLAGS_AT);
+    if (!isKept) frame.writeUInt16BE(shortAt(bytes, start + FLAGS_AT) & ~FLAGS.headers, FLAGS_AT);
     return withSizes(frame, bodySize);
   }
 
@@ -148,6 +148,7 @@ function withSizes(frame: Buffer, bodySize: number): Buffer {
   return frame;
 }
 
-function flagsAt(bytes: Buffer, start: number): number {
-  return ((bytes[start + FLAGS_AT] ?? 0) << 8) | (bytes[start + FLAGS_AT + 1] ?? 0);
+/** The byte after the frame that begins at `start`. */
+export function frameEnd(bytes: Buffer, start: number): number {
+  return start + FRAME_HEADER_BYTES + longAt(bytes, start + 3) + 1;
 }

@@ -111,6 +111,17 @@ export function longAt(bytes: Uint8Array, at: number): number {
   );
 }
 
+/** An unsigned number of two bytes. */
+export function shortAt(bytes: Uint8Array, at: number): number {
+  return ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);
+}
+
+/** Bytes of a value of a known type after the type itself, which is at `at`. */
+export function widthAt(bytes: Uint8Array, at: number): number {
+  const width = widths[bytes[at] ?? 0] ?? UNKNOWN;
+  return width >= 0 ? width : 4 + longAt(bytes, at + 1);
+}
+
 /** As a key of a JavaScript object it would set the prototype. */
 function isPrototype(bytes: Uint8Array, name: number): boolean {
   if (bytes[name] !== PROTOTYPE.length || bytes[name + 1] !== UNDERSCORE) return false;

@@ -1,5 +1,13 @@
-import { BODY, ContentHeader, emptyHeader, FRAME_END, FRAME_HEADER_BYTES, HEADER } from './content-header.ts';
-import { longAt } from './field-table.ts';
+import {
+  BODY,
+  ContentHeader,
+  emptyHeader,
+  FRAME_END,
+  FRAME_HEADER_BYTES,
+  frameEnd,
+  HEADER,
+} from './content-header.ts';
+import { longAt, shortAt } from './field-table.ts';
 
 /** What is missing from a message that was decoded in part. */
 export interface Note {
@@ -86,7 +94,7 @@ export class FrameGuard {
     const start = this.#at;
     let at = start;
     while (bytes.length - at >= FRAME_HEADER_BYTES) {
-      const end = at + FRAME_HEADER_BYTES + longAt(bytes, at + 3) + 1;
+      const end = frameEnd(bytes, at);
       if (end > bytes.length || (at > start && end - start > PIECE_BYTES)) break;
       if (this.#needsCare(bytes, at, end)) break;
       at = end;
@@ -128,7 +136,7 @@ export class FrameGuard {
 
   #neededOf(start: Buffer): number {
     const size = longAt(start, 3);
-    const whole = FRAME_HEADER_BYTES + size + 1;
+    const whole = frameEnd(start, 0);
     const trim = start[0] === BODY ? this.#trims.get(channelOf(start, 0)) : undefined;
     if (trim !== undefined) return trim.keep < size ? FRAME_HEADER_BYTES + trim.keep : whole;
     if (whole <= FRAME_MAX) return whole;
@@ -144,7 +152,7 @@ export class FrameGuard {
   }
 
   #checkedHeader(frame: Buffer): Buffer {
-    const whole = FRAME_HEADER_BYTES + longAt(frame, 3) + 1;
+    const whole = frameEnd(frame, 0);
     const header = this.#header;
     header.read(frame, 0, frame.length);
     if (frame.length < whole) {
@@ -185,5 +193,5 @@ export function withoutProperties(frames: Buffer): Buffer | null {
 }
 
 function channelOf(bytes: Buffer, start: number): number {
-  return ((bytes[start + 1] ?? 0) << 8) | (bytes[start + 2] ?? 0);
+  return shortAt(bytes, start + 1);
 }

@@ -1,7 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { Duplex } from 'node:stream';
-import { ContentHeader, FRAME_HEADER_BYTES } from './content-header.ts';
-import { longAt } from './field-table.ts';
+import { ContentHeader, frameEnd } from './content-header.ts';
 import { FrameGuard, type Note, withoutProperties } from './frame-guard.ts';
 import { decodeUsual } from './usual-frames.ts';
 
@@ -82,7 +81,7 @@ export function guardDecoding(connection: object): GuardedReading {
 
   function decodeFrame(): Decoded {
     const start = at;
-    at = start + FRAME_HEADER_BYTES + longAt(frames, start + 3) + 1;
+    at = frameEnd(frames, start);
     const usual = guard.note === null ? decodeUsual(frames, start, at) : null;
     if (usual === null) {
       inside.rest = frames.subarray(start, at);
@@ -191,7 +190,7 @@ function annotate({ fields }: Decoded, note: Note | null, frames: Buffer, start:
   // Decoding replaces bytes that are not UTF-8 by this character. Rarely, the sender wrote it: then the bytes
   // are UTF-8.
   if (!(correlationId || messageId)?.includes(REPLACEMENT)) return;
-  header.read(frames, start, start + FRAME_HEADER_BYTES + longAt(frames, start + 3) + 1);
+  header.read(frames, start, frameEnd(frames, start));
   const echo = header.echo(frames);
   if (echo !== null && !isUtf8(echo)) fields[ECHO] = echo;
 }

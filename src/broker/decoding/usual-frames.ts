@@ -1,5 +1,16 @@
-import { BASIC, BODY, FLAGS, FRAME_END, FRAME_HEADER_BYTES, HEADER, METHOD } from './content-header.ts';
-import { BOOLEAN, INT_8, INT_16, INT_32, INT_64, longAt, TEXT } from './field-table.ts';
+import {
+  BASIC,
+  BODY,
+  BODY_SIZE_AT,
+  FLAGS,
+  FLAGS_AT,
+  FRAME_END,
+  FRAME_HEADER_BYTES,
+  HEADER,
+  METHOD,
+  PROPERTIES_AT,
+} from './content-header.ts';
+import { BOOLEAN, INT_8, INT_16, INT_32, INT_64, longAt, shortAt, TEXT, widthAt } from './field-table.ts';
 
 /** A frame in the form in which amqplib accepts it: a method or a content header by its id, or content. */
 export interface Frame {
@@ -14,11 +25,7 @@ export interface Frame {
 const BASIC_DELIVER = (BASIC << 16) | 60;
 const BASIC_ACK = (BASIC << 16) | 80;
 const LONG_LONG_BYTES = 8;
-/** In a content header: class (2), weight (2), body size (8), flags (2), properties. */
-const SIZE_AT = 4;
-const FLAGS_AT = 12;
-const PROPERTIES_AT = 14;
-
+/** Flags of properties that messages seldom have. */
 const UNUSUAL = ~Object.values(FLAGS).reduce((all: number, flag) => all | flag, 0);
 
 type Headers = Record<string, string | number | boolean>;
@@ -70,7 +77,7 @@ export function decodeUsual(bytes: Buffer, start: number, end: number): Frame | 
     case BODY:
       return { channel, content: bytes.subarray(payload, end - 1) };
     case HEADER:
-      return shortAt(bytes, payload) === BASIC ? decodeHeader(bytes, payload, end - 1, channel) : null;
+      return shortAt(bytes, payload) === BASIC ? decodeHeader(bytes, start, end - 1, channel) : null;
     case METHOD: {
       const id = longAt(bytes, payload);
       if (id === BASIC_DELIVER) return decodeDeliver(bytes, payload + 4, end - 1, channel);
@@ -162,7 +169,7 @@ function decodeHeader(bytes: Buffer, start: number, end: number, channel: number
     fields.appId = textAt(bytes, at);
     at = afterShort(bytes, at);
   }
-  return at === end ? { id: BASIC, channel, size: longLongAt(bytes, start + SIZE_AT), fields } : null;
+  return at === end ? { id: BASIC, channel, size: longLongAt(bytes, start + BODY_SIZE_AT), fields } : null;
 }
 
 /** Null for a value of another type, or one that exceeds its table. */
@@ -201,32 +208,12 @@ function decodeValue(bytes: Buffer, type: number): Headers[string] | null {
   }
 }
 
-/** Bytes of a value after its type. */
-function widthAt(bytes: Buffer, type: number): number {
-  switch (bytes[type]) {
-    case TEXT:
-      return 4 + longAt(bytes, type + 1);
-    case INT_16:
-      return 2;
-    case INT_32:
-      return 4;
-    case INT_64:
-      return 8;
-    default:
-      return 1;
-  }
-}
-
 function textAt(bytes: Buffer, at: number): string {
   return bytes.toString('utf8', at + 1, afterShort(bytes, at));
 }
 
 function afterShort(bytes: Buffer, at: number): number {
   return at + 1 + (bytes[at] ?? 0);
-}
-
-function shortAt(bytes: Buffer, at: number): number {
-  return ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);
 }
 
 function longLongAt(bytes: Buffer, at: number): number {

@@ -61,8 +61,7 @@ export function createReadAhead(
     return async () => {
       const lookup = await looking;
       if (now() - startedAt > FRESH_MS) return await persistAndNote(submissions);
-      const stored = new Map(lookup.stored);
-      for (const [uniqueid, fingerprint] of since) stored.set(uniqueid, fingerprint);
+      const stored = since.size === 0 ? lookup.stored : new Map([...lookup.stored, ...since]);
       return await persistAndNote(submissions, { ...lookup, stored });
     };
   };
