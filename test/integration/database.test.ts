@@ -352,8 +352,9 @@ describe('an outage is nothing that a message can help', () => {
   });
 
   test('no connection free in time', async () => {
-    const prisma = connect({ poolSize: 1, connectTimeoutMs: 100 });
-    const held = started(prisma.$queryRaw`select pg_sleep(0.5)::text`);
+    // Time enough to open the one connection on a busy machine, and less than it is held.
+    const prisma = connect({ poolSize: 1, connectTimeoutMs: 1000 });
+    const held = started(prisma.$queryRaw`select pg_sleep(3)::text`);
     await expectFailure('outage', 'timeout exceeded', prisma.$queryRaw`select 1`);
     await expectFailure(
       'outage',
