@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
-import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { upsertUser } from '../../src/store/users.ts';
-import { ask } from '../support/asking.ts';
+import { ask, askRaw } from '../support/asking.ts';
 import { PASSWORD } from '../support/operators.ts';
 import { cheapHash } from '../support/password.ts';
 import { type BillingDatabase, billingDatabase } from '../support/persisting.ts';
@@ -45,14 +44,7 @@ const post = (path: string, form: Headers, headers: Headers = {}) =>
   ask(`${origin}${path}`, { method: 'POST', body: new URLSearchParams(form), headers, redirect: 'manual' });
 
 /** What the server says to these bytes until it closes. */
-async function raw(text: string): Promise<string> {
-  const socket = connect(Number(new URL(origin).port), '127.0.0.1');
-  let answer = '';
-  socket.on('error', () => undefined).on('data', (chunk) => (answer += chunk.toString('latin1')));
-  socket.write(text, 'latin1');
-  await new Promise((resolve) => socket.on('close', resolve));
-  return answer;
-}
+const raw = (text: string) => askRaw(Number(new URL(origin).port), text);
 
 async function signedIn(username: string): Promise<{ cookie: string; csrf: string }> {
   const response = await post('/sign-in', { username, password: PASSWORD });
