@@ -11,7 +11,7 @@ export function found(wanted: Wanted, calls: readonly StoredCall[], billing: Bil
     stored: calls
       .filter(({ uniqueid }) => uniqueids.has(uniqueid))
       .map(({ uniqueid, fingerprint }) => [uniqueid, fingerprint]),
-    currencies: [...currencies],
+    currencies: JSON.stringify([...currencies]),
     customers: [...customers]
       .filter(([id]) => customerIds.includes(id))
       .map(([id, { currency }]) => [id, currency]),

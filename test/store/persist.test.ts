@@ -7,7 +7,7 @@ import { admitted } from '../support/persisting.ts';
 
 const FOUND = {
   stored: [],
-  currencies: [['USD', '1']],
+  currencies: JSON.stringify([['USD', '1']]),
   customers: [
     [0, 'USD'],
     [1, 'USD'],

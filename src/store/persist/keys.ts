@@ -1,6 +1,7 @@
 import type { Call } from '../../domain/decide.ts';
 import { type FoundLookups, keyAt } from '../../domain/resolve.ts';
 import { clean } from '../../domain/text.ts';
+import { NONE } from './references.ts';
 
 /** A key of a customer at the start of a call. */
 export interface WantedKey {
@@ -25,7 +26,10 @@ export const ownersOf = (term: string) => `
 /** Text that no column could hold, or that would have to be cut, is nobody's key: it is not asked for. */
 const isKey = (text: string) => clean(text) === text;
 
+export const NO_KEYS: WantedKeys = { keys: [], peers: [] };
+
 export function wantedKeys(calls: readonly Call[]): WantedKeys {
+  if (!calls.some(({ feed }) => feed !== undefined)) return NO_KEYS;
   const keys = new Map<string, WantedKey>();
   const peers = new Set<string>();
   for (const { cdr, feed } of calls) {
@@ -41,18 +45,23 @@ export function wantedKeys(calls: readonly Call[]): WantedKeys {
   return { keys: [...keys.values()], peers: [...peers] };
 }
 
+const NOTHING_FOUND: FoundLookups = { customers: NONE, peers: NONE };
+
 /** What the database answered, in the form that calls are resolved with. */
-export function foundLookups(
-  { keys }: WantedKeys,
-  owners: readonly [position: number, customer: number][],
-  namedPeers: readonly [name: string, id: number][],
-): FoundLookups {
+export function foundLookups({ keys }: WantedKeys, { owners, namedPeers }: FoundKeys): FoundLookups {
+  if (owners === undefined || namedPeers === undefined) return NOTHING_FOUND;
   const customers = owners.map(([position, customer]) => {
     const wanted = keys[position - 1];
     if (wanted === undefined) throw new Error(`the database answered for key ${position} of ${keys.length}`);
     return [keyAt(wanted.kind, wanted.key, wanted.start), customer] as const;
   });
   return { customers: listsOf(customers), peers: listsOf(namedPeers) };
+}
+
+/** What the database answered for keys; missing where it was not asked for any. */
+interface FoundKeys {
+  owners?: readonly [position: number, customer: number][];
+  namedPeers?: readonly [name: string, id: number][];
 }
 
 function listsOf(entries: readonly (readonly [string, number])[]): Map<string, number[]> {

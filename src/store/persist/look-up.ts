@@ -1,12 +1,11 @@
-import type { Cdr } from '../../domain/cdr.ts';
-import type { BillingRules, Invoice, LateCallRule, References, Tax } from '../../domain/charge.ts';
+import type { BillingRules, LateCallRule, References } from '../../domain/charge.ts';
 import { taxItems } from '../../domain/contract.ts';
 import type { Call } from '../../domain/decide.ts';
-import { amount } from '../../domain/money.ts';
 import type { FoundLookups } from '../../domain/resolve.ts';
 import { isOpen, nextAfter, openInvoicesOf } from '../open-invoices.ts';
 import { frequent, type Sql, type Statement } from '../sql.ts';
-import { foundLookups, ownersOf, type WantedKeys, wantedKeys } from './keys.ts';
+import { foundLookups, NO_KEYS, ownersOf, type WantedKeys, wantedKeys } from './keys.ts';
+import { type FoundReferences, NONE, referencesIn } from './references.ts';
 import type { Claims } from './replay-claims.ts';
 
 /** What the database knows about the calls of a batch: which are stored already, and everything they refer to. */
@@ -33,7 +32,7 @@ const DURING_THE_CALLS = 'period_start <= to_timestamp($9::float8) and period_en
  * read all of it and go through the list for each row. Calls and open invoices are looked up one by one (`limit`,
  * `offset`): PostgreSQL underestimates both how many are wanted and how many there are, and keeps the plan that it made on
  * that estimate. Everything comes by primary key or unique index except the open invoices, which come by (customer,
- * status, period_start); currencies are few and read whole.
+ * status, period_start); currencies are few and read whole, as one text that tells whether they are still the same.
  */
 const lookUpWith = (keys: {
   found: string;
@@ -46,7 +45,7 @@ const lookUpWith = (keys: {
     'stored', (select coalesce(json_agg(json_build_array(uniqueid, encode(fingerprint, 'hex'))), '[]')
       from unnest($1::text[]) as wanted(id)
       cross join lateral (select uniqueid, fingerprint from known_calls where uniqueid = wanted.id limit 1) as known),
-    'currencies', (select coalesce(json_agg(json_build_array(code, rate::text)), '[]') from currencies),
+    'currencies', (select coalesce(json_agg(json_build_array(code, rate::text)), '[]')::text from currencies),
     'customers', (select coalesce(json_agg(json_build_array(id, currency)), '[]')
       from ${keys.customers} as wanted(id) join customers using (id)),
     'peers', (select coalesce(json_agg(id), '[]') from unnest($3::int[]) as wanted(id) join peers using (id)),
@@ -116,13 +115,8 @@ const LOOK_UP: Record<LateCallRule, { ofCalls: Statement; withKeys: Statement }>
 };
 
 /** The JSON that a lookup builds. Not checked for each batch: a test checks it (test/integration/json-shapes.test.ts). */
-export interface Found {
+export interface Found extends FoundReferences {
   stored: [string, string][];
-  currencies: [string, string][];
-  customers: [number, string][];
-  peers: number[];
-  taxes: [number, string, string, string, string | null][];
-  invoices: [number, number, string, boolean, string, string][];
 }
 
 /** The JSON that a lookup with keys builds. */
@@ -132,95 +126,37 @@ export interface FoundWithKeys extends Found {
   namedPeers: [string, number][];
 }
 
-const NOTHING: FoundWithKeys = {
-  stored: [],
-  currencies: [],
-  customers: [],
-  peers: [],
-  taxes: [],
-  invoices: [],
-  owners: [],
-  namedPeers: [],
-};
+const NOTHING: Found = { stored: [], currencies: '[]', customers: [], peers: [], taxes: [], invoices: [] };
 
 /** Looks up what a batch of calls refers to. Throws what the database throws. */
 export async function lookUp(sql: Sql, calls: readonly Call[], billing: BillingRules): Promise<Lookup> {
   const keys = wantedKeys(calls);
-  const values = wanted(
-    calls.map(({ cdr }) => cdr),
-    billing.openStatuses,
-  );
-  const found = calls.length === 0 ? NOTHING : await find(sql, values, keys, billing);
+  const found = calls.length === 0 ? NOTHING : foundIn(await ask(sql, wanted(calls, billing), keys, billing));
   return {
-    stored: new Map(found.stored),
+    stored: found.stored.length === 0 ? NONE : new Map(found.stored),
     references: referencesIn(found, billing),
-    found: foundLookups(keys, found.owners, found.namedPeers),
+    found: foundLookups(keys, found),
   };
 }
 
 /** Looks up what is wanted beside a batch. Throws what the database throws. */
 export async function findReferences(sql: Sql, values: Wanted, billing: BillingRules): Promise<References> {
-  return referencesIn(await find(sql, values, NO_KEYS, billing), billing);
+  return referencesIn(foundIn(await ask(sql, values, NO_KEYS, billing)), billing);
 }
 
-const NO_KEYS: WantedKeys = { keys: [], peers: [] };
-
-function referencesIn(found: FoundWithKeys, { systemCurrency, lateCalls }: BillingRules): References {
-  const taxes = found.taxes.map(
-    ([id, name, rate, flat, currency]): Tax => ({
-      id,
-      name,
-      rate: amount(rate),
-      flat: amount(flat),
-      currency: currency?.trimEnd() ?? null,
-    }),
-  );
-  const invoices = found.invoices.map(
-    ([id, customer, currency, open, start, end]): Invoice => ({
-      id,
-      customer,
-      currency: currency.trimEnd(),
-      open,
-      periodStart: Number(start),
-      periodEnd: Number(end),
-    }),
-  );
-  return {
-    systemCurrency,
-    lateCalls,
-    currencies: new Map(found.currencies.map(([code, rate]) => [code.trimEnd(), amount(rate)])),
-    customers: new Map(found.customers.map(([id, currency]) => [id, currency.trimEnd()])),
-    peers: new Set([...found.peers, ...found.namedPeers.map(([, id]) => id)]),
-    taxesById: new Map(taxes.map((tax) => [tax.id, tax])),
-    taxesByName: new Map(taxes.map((tax) => [tax.name, tax])),
-    invoices: new Map(invoices.map((invoice) => [invoice.id, invoice])),
-    openInvoices: openByCustomer(invoices),
-  };
+interface FoundRow {
+  found: string;
 }
 
-async function find(
-  sql: Sql,
-  values: Wanted,
-  keys: WantedKeys,
-  { lateCalls }: BillingRules,
-): Promise<FoundWithKeys> {
+function ask(sql: Sql, values: Wanted, keys: WantedKeys, { lateCalls }: BillingRules): Promise<FoundRow[]> {
   const statements = LOOK_UP[lateCalls];
-  const [row] =
-    keys.keys.length === 0 && keys.peers.length === 0
-      ? await sql<{ found: string }>(statements.ofCalls, values)
-      : await sql<{ found: string }>(statements.withKeys, [...values, ...keyValues(keys)]);
-  return row === undefined ? NOTHING : { ...NOTHING, ...(JSON.parse(row.found) as Found) };
+  return keys.keys.length === 0 && keys.peers.length === 0
+    ? sql<FoundRow>(statements.ofCalls, values)
+    : sql<FoundRow>(statements.withKeys, [...values, ...keyValues(keys)]);
 }
 
-/** Keeps the order of the query: earliest period first, then lowest id. */
-function openByCustomer(invoices: readonly Invoice[]): Map<number, Invoice[]> {
-  const open = new Map<number, Invoice[]>();
-  for (const invoice of invoices.filter((one) => one.open)) {
-    const others = open.get(invoice.customer);
-    if (others) others.push(invoice);
-    else open.set(invoice.customer, [invoice]);
-  }
-  return open;
+function foundIn([row]: readonly FoundRow[]): Found | FoundWithKeys {
+  return row === undefined ? NOTHING : (JSON.parse(row.found) as Found | FoundWithKeys);
 }
 
 function keyValues({ keys, peers }: WantedKeys): unknown[] {
@@ -241,25 +177,26 @@ export type Wanted = [
   openStatuses: readonly string[],
 ];
 
-function wanted(calls: readonly Cdr[], openStatuses: readonly string[]): Wanted {
+/** A list that stays empty, as most do in a batch of one message, is not collected in a set. */
+function wanted(calls: readonly Call[], { openStatuses }: BillingRules): Wanted {
   const uniqueids = new Set<string>();
   const customers = new Set<number>();
-  const peers = new Set<number>();
-  const invoices = new Set<number>();
-  const invoiceCustomers = new Set<number>();
-  const taxIds = new Set<number>();
-  const taxNames = new Set<string>();
+  let peers: Set<number> | undefined;
+  let invoices: Set<number> | undefined;
+  let invoiceCustomers: Set<number> | undefined;
+  let taxIds: Set<number> | undefined;
+  let taxNames: Set<string> | undefined;
   let firstStart = Number.POSITIVE_INFINITY;
   let lastStart = 0;
-  for (const cdr of calls) {
+  for (const { cdr } of calls) {
     uniqueids.add(cdr.uniqueid);
     customers.add(cdr.scustomer).add(cdr.dcustomer);
-    if (cdr.peer !== 0) peers.add(cdr.peer);
-    if (cdr.invoice !== 0) invoices.add(cdr.invoice);
-    else if (cdr.update_invoices === 1) invoiceCustomers.add(cdr.scustomer);
+    if (cdr.peer !== 0) peers = (peers ?? new Set()).add(cdr.peer);
+    if (cdr.invoice !== 0) invoices = (invoices ?? new Set()).add(cdr.invoice);
+    else if (cdr.update_invoices === 1) invoiceCustomers = (invoiceCustomers ?? new Set()).add(cdr.scustomer);
     for (const item of cdr.taxes === '' ? [] : taxItems(cdr.taxes)) {
-      if (/^\d+$/.test(item)) taxIds.add(Number(item));
-      else taxNames.add(item);
+      if (/^\d+$/.test(item)) taxIds = (taxIds ?? new Set()).add(Number(item));
+      else taxNames = (taxNames ?? new Set()).add(item);
     }
     firstStart = Math.min(firstStart, cdr.start);
     lastStart = Math.max(lastStart, cdr.start);
@@ -267,13 +204,17 @@ function wanted(calls: readonly Cdr[], openStatuses: readonly string[]): Wanted 
   return [
     [...uniqueids],
     [...customers],
-    [...peers],
-    [...taxIds],
-    [...taxNames],
-    [...invoices],
-    [...invoiceCustomers],
+    listOf(peers),
+    listOf(taxIds),
+    listOf(taxNames),
+    listOf(invoices),
+    listOf(invoiceCustomers),
     firstStart,
     lastStart,
     openStatuses,
   ];
+}
+
+function listOf<Value>(values: ReadonlySet<Value> | undefined): Value[] {
+  return values === undefined ? [] : [...values];
 }
