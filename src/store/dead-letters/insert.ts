@@ -96,7 +96,8 @@ function shortened({ parameter, stored, received }: Difference): Difference {
 
 /** The rows that a batch of outcomes leaves: one per reason and content, with its deaths counted. */
 export class DeadLetterRows {
-  readonly #rows = new Map<string, DeadLetterRow>();
+  /** Missing until there is one: few batches leave any. */
+  #rows: Map<string, DeadLetterRow> | undefined;
 
   /** Adds the dead letter of an outcome, if it leaves one. */
   add(outcome: Outcome, validationOnly: boolean, deadLetter: () => DeadLetter | null): void {
@@ -105,13 +106,14 @@ export class DeadLetterRows {
     if (reason === null || kept === null) return;
     const { submittedBy, searchKeys, isNew = false, ...content } = kept;
     const key = `${reason} ${content.digest}`;
-    const before = this.#rows.get(key);
+    const before = this.#rows?.get(key);
     if (before !== undefined) {
       before.deaths += 1;
       before.is_new ||= kept.verified && isNew;
     }
     if (before !== undefined && !(kept.verified && !before.verified)) return;
     const responses = responsesTo(outcome);
+    this.#rows ??= new Map();
     this.#rows.set(key, {
       ...content,
       reason,
@@ -128,6 +130,6 @@ export class DeadLetterRows {
   }
 
   get rows(): DeadLetterRow[] {
-    return [...this.#rows.values()];
+    return [...(this.#rows?.values() ?? [])];
   }
 }

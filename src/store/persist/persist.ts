@@ -1,6 +1,6 @@
 import type { Cdr } from '../../domain/cdr.ts';
-import type { BillingRules, References } from '../../domain/charge.ts';
-import { type Call, type CallOnRecord, compare, type Decision, decide } from '../../domain/decide.ts';
+import type { BillingRules } from '../../domain/charge.ts';
+import { type Call, compare, type Decision, decide } from '../../domain/decide.ts';
 import {
   type Held,
   type HeldBy,
@@ -104,26 +104,33 @@ async function persistCalls(
   context: PersistContext,
 ): Promise<PersistResult[]> {
   const outcomes = await persistOnce(sql, submissions, context);
-  if (outcomes.size < submissions.length) await persistOpen(sql, submissions, context, outcomes);
-  return answersInOrder(submissions, outcomes);
+  return outcomes.every(isKnown) ? outcomes : await persistOpen(sql, submissions, context, outcomes);
 }
 
-/** Persists what the first round has left open, and adds its outcomes. */
+/** Persists what the first round has left open. */
 async function persistOpen(
   sql: Sql,
   submissions: readonly Submission[],
   context: PersistContext,
-  outcomes: Map<Submission, PersistResult>,
-): Promise<void> {
+  first: readonly RoundResult[],
+): Promise<PersistResult[]> {
   // What was looked up before is out of date after the first round.
   const anew = { ...context, lookup: undefined };
-  for (let round = 1; outcomes.size < submissions.length; round += 1) {
-    const open = submissions.filter((submission) => !outcomes.has(submission));
-    if (round === ROUNDS) for (const submission of open) outcomes.set(submission, notStored(submission));
-    else
-      for (const [submission, outcome] of await persistOnce(sql, open, anew))
-        outcomes.set(submission, outcome);
+  let outcomes = first;
+  for (let round = 1; !outcomes.every(isKnown); round += 1) {
+    const open = submissions.filter((_, place) => outcomes[place] === undefined);
+    const found = round === ROUNDS ? open.map(notStored) : await persistOnce(sql, open, anew);
+    const inOrder = found.values();
+    outcomes = outcomes.map((outcome) => outcome ?? inOrder.next().value);
   }
+  return [...outcomes];
+}
+
+/** Of a submission after one round; undefined where it is left to the next. */
+type RoundResult = PersistResult | undefined;
+
+function isKnown(result: RoundResult): result is PersistResult {
+  return result !== undefined;
 }
 
 /** A trigger on cdrs, or row security, says nothing and stores nothing. */
@@ -144,42 +151,56 @@ function notStored(submission: Submission): Held {
 async function persistOnce(
   sql: Sql,
   submissions: readonly Submission[],
-  { isHeld, ...known }: PersistContext,
-): Promise<Map<Submission, PersistResult>> {
-  const outcomes = new Map<Submission, PersistResult>();
+  { billing, isHeld, lookup: known }: PersistContext,
+): Promise<RoundResult[]> {
   const calls = submissions.filter(isCall);
-  const decidedBefore = submissions.filter(isDecided);
+  const lookup = known ?? (await lookUp(sql, calls.map(callOf), billing));
+  let decisions = decideOn(calls, lookup);
+  if (decisions.some(isComparison)) decisions = await compareWithStored(sql, calls, decisions, lookup.stored);
+  if (decisions.some(isRepeat)) await addBills(sql, mapPairs(calls, decisions, decided));
+
+  const { ofCalls, charged, deadLetters } = planOf(submissions, calls, holdBack(calls, decisions, isHeld));
+  if (charged.length === 0 && deadLetters.rows.length === 0) return resultsOf(submissions, ofCalls);
+  const terms = termsOf(charged, lookup.references);
+  const lost = await write(sql, charged, terms, deadLetters, billing.openStatuses);
+  if (lost.size === 0) return resultsOf(submissions, ofCalls);
+  const left = calls.map(({ call }, place) => (lost.has(call.cdr.uniqueid) ? undefined : ofCalls[place]));
+  return resultsOf(submissions, left);
+}
+
+/** In the order of the submissions. */
+function resultsOf(submissions: readonly Submission[], ofCalls: RoundResult[]): RoundResult[] {
+  if (ofCalls.length === submissions.length) return ofCalls;
+  const inOrder = ofCalls.values();
+  return submissions.map((one) => (isDecided(one) ? one.outcome : inOrder.next().value));
+}
+
+/** What a round comes to when it is written. */
+interface Plan {
+  ofCalls: RoundResult[];
+  charged: Charged[];
+  deadLetters: DeadLetterRows;
+}
+
+function planOf(
+  submissions: readonly Submission[],
+  calls: readonly CallSubmission[],
+  decisions: readonly (Decision | Held)[],
+): Plan {
   const charged: Charged[] = [];
   const deadLetters = new DeadLetterRows();
-  const decided = new Map<CallSubmission, Outcome>();
-  /** By uniqueid: what comes later with it is decided when its first is. */
-  const held = new Map<string, Held>();
-
-  const { decisions, references } = await decideOn(sql, calls, known);
-  for (const { submission, decision } of decisions) {
-    const { call } = submission;
-    const before = held.get(call.cdr.uniqueid) ?? heldNow(call.cdr, decision, isHeld);
-    if (before !== undefined) {
-      held.set(call.cdr.uniqueid, before);
-      outcomes.set(submission, before);
-      continue;
-    }
-    if (decision.kind === 'compare') continue;
+  const ofCalls = mapPairs(calls, decisions, ({ call, deadLetter }, decision) => {
+    if (decision.kind === 'held') return decision;
+    if (decision.kind === 'compare') return undefined;
     const outcome = outcomeOf(call, decision, charged);
-    decided.set(submission, outcome);
-    deadLetters.add(outcome, call.validationOnly, submission.deadLetter);
+    deadLetters.add(outcome, call.validationOnly, deadLetter);
+    return outcome;
+  });
+  for (const submission of submissions) {
+    if (!isDecided(submission)) continue;
+    deadLetters.add(submission.outcome, submission.validationOnly, submission.deadLetter);
   }
-  for (const { outcome, validationOnly, deadLetter } of decidedBefore)
-    deadLetters.add(outcome, validationOnly, deadLetter);
-
-  const nothing = charged.length === 0 && deadLetters.rows.length === 0;
-  const storedByOthers = nothing
-    ? new Set<string>()
-    : await write(sql, charged, termsOf(charged, references), deadLetters, known.billing.openStatuses);
-  for (const [submission, outcome] of decided)
-    if (!storedByOthers.has(submission.call.cdr.uniqueid)) outcomes.set(submission, outcome);
-  for (const submission of decidedBefore) outcomes.set(submission, submission.outcome);
-  return outcomes;
+  return { ofCalls, charged, deadLetters };
 }
 
 /** What a decision comes to when the batch is written; notes what is to be stored then. */
@@ -194,7 +215,7 @@ function outcomeOf(
   return { kind: 'accepted', stored };
 }
 
-function isCall(submission: Submission): submission is CallSubmission {
+export function isCall(submission: Submission): submission is CallSubmission {
   return submission.kind === 'call';
 }
 
@@ -206,50 +227,71 @@ function isDecided(submission: Submission): submission is DecidedSubmission {
   return submission.kind === 'decided';
 }
 
+function callOf({ call }: CallSubmission): Call {
+  return call;
+}
+
+/** Held calls in place of their decisions, and what came after them with the same uniqueid: it is decided when its first is. */
+function holdBack(
+  calls: readonly CallSubmission[],
+  decisions: readonly Decision[],
+  isHeld: HeldBy,
+): readonly (Decision | Held)[] {
+  if (isHeld === nothingHeld) return decisions;
+  const held = new Map<string, Held>();
+  return mapPairs(calls, decisions, ({ call: { cdr } }, decision) => {
+    const before = held.get(cdr.uniqueid) ?? heldNow(cdr, decision, isHeld);
+    if (before !== undefined) held.set(cdr.uniqueid, before);
+    return before ?? decision;
+  });
+}
+
 function heldNow(cdr: Cdr, decision: Decision, isHeld: HeldBy): Held | undefined {
-  if (isHeld === nothingHeld) return undefined;
   return decision.kind === 'store' ? heldFor(cdr, decision.charge.invoice, isHeld) : undefined;
 }
 
-interface Decisions {
-  decisions: { submission: CallSubmission; decision: Decision }[];
-  references: References;
+/**
+ * Decides calls on what the database knows. Calls of feeds get what was looked up for them: whoever asks next which rows they
+ * move sees it.
+ */
+function decideOn(
+  submissions: readonly CallSubmission[],
+  { stored, references, found }: Lookup,
+): readonly Decision[] {
+  for (const submission of submissions) submission.call = resolve(submission.call, found);
+  return decide(submissions.map(callOf), stored, references);
+}
+
+function isComparison({ kind }: Decision): boolean {
+  return kind === 'compare';
+}
+
+function isRepeat(decision: Decision): boolean {
+  return decision.kind === 'answer' && decision.outcome.kind === 'duplicate';
+}
+
+function decided(submission: CallSubmission, decision: Decision) {
+  return { submission, decision };
 }
 
 /** Other content than a call that `prune` has removed: nobody can say any more in what it differs. */
 const PRUNED: Decision = { kind: 'answer', outcome: { kind: 'conflict', differences: [] } };
 
-/**
- * Decides calls on what the database knows; where one differs from a stored call, on that one. Calls of feeds get what was
- * looked up for them: whoever asks next which rows they move sees it.
- */
-async function decideOn(
+/** Decides where a call differs from a stored one, on that one. */
+async function compareWithStored(
   sql: Sql,
   submissions: readonly CallSubmission[],
-  { billing, lookup }: Omit<PersistContext, 'isHeld'>,
-): Promise<Decisions> {
-  const asked = submissions.map(({ call }) => call);
-  const { stored, references, found } = lookup ?? (await lookUp(sql, asked, billing));
-  const calls = submissions.map((submission) => {
-    submission.call = resolve(submission.call, found);
-    return submission.call;
+  decisions: readonly Decision[],
+  stored: Lookup['stored'],
+): Promise<readonly Decision[]> {
+  const different = new Set<string>();
+  for (const [{ call }, { kind }] of pairs(submissions, decisions))
+    if (kind === 'compare' && stored.has(call.cdr.uniqueid)) different.add(call.cdr.uniqueid);
+  if (different.size === 0) return decisions;
+  const storedCalls = await readStoredCalls(sql, [...different]);
+  return mapPairs(submissions, decisions, ({ call }, decision) => {
+    if (decision.kind !== 'compare' || !different.has(call.cdr.uniqueid)) return decision;
+    const before = storedCalls.get(call.cdr.uniqueid);
+    return before === undefined ? PRUNED : { kind: 'answer', outcome: compare(before, call) };
   });
-  const made = decide(calls, stored, references);
-  const different = calls.flatMap(({ cdr: { uniqueid } }, index) =>
-    made[index]?.kind === 'compare' && stored.has(uniqueid) ? [uniqueid] : [],
-  );
-  const storedCalls =
-    different.length === 0
-      ? new Map<string, CallOnRecord>()
-      : await readStoredCalls(sql, [...new Set(different)]);
-  const decisions = mapPairs(submissions, made, (submission, decision) => {
-    const { call } = submission;
-    const { uniqueid } = call.cdr;
-    const before = storedCalls.get(uniqueid);
-    if (decision.kind !== 'compare') return { submission, decision };
-    if (before === undefined) return { submission, decision: stored.has(uniqueid) ? PRUNED : decision };
-    return { submission, decision: { kind: 'answer' as const, outcome: compare(before, call) } };
-  });
-  await addBills(sql, decisions);
-  return { decisions, references };
 }

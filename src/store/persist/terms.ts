@@ -18,27 +18,28 @@ export interface Charged extends ChargedCall {
 export function termsOf(charged: readonly Charged[], references: References): string {
   const currencies = new Set<string>(charged.length > 0 ? [references.systemCurrency] : []);
   const customers = new Set<number>();
-  const peers = new Set<number>();
-  const taxes = new Map<number, { id: number; rate: string; flat: string; currency: string | null }>();
-  const invoices = new Map<number, InvoiceTerm>();
+  // Most of these stay empty in a batch of one message, and a map or set takes 200 bytes.
+  let peers: Set<number> | undefined;
+  let taxes: Map<number, { id: number; rate: string; flat: string; currency: string | null }> | undefined;
+  let invoices: Map<number, InvoiceTerm> | undefined;
+  let keys: Map<string, WantedKey & { customer: number }> | undefined;
+  let namedPeers: Map<string, { name: string; id: number }> | undefined;
   const uncovered: { customer: number; start: number }[] = [];
   const next: { customer: number; start: number; invoice: number | null }[] = [];
-  const keys = new Map<string, WantedKey & { customer: number }>();
-  const namedPeers = new Map<string, { name: string; id: number }>();
   for (const { call, charge } of charged) {
     const { cdr } = call;
     const { terms } = charge;
     currencies.add(cdr.currency).add(terms.customerCurrency);
     customers.add(cdr.scustomer).add(cdr.dcustomer);
-    if (cdr.peer !== 0) peers.add(cdr.peer);
+    if (cdr.peer !== 0) peers = (peers ?? new Set()).add(cdr.peer);
     for (const { id, rate, flat, currency } of terms.taxes) {
-      taxes.set(id, { id, rate: plain(rate), flat: plain(flat), currency });
+      taxes = (taxes ?? new Map()).set(id, { id, rate: plain(rate), flat: plain(flat), currency });
       if (currency !== null) currencies.add(currency);
     }
     if (charge.invoice !== null && terms.invoiceCurrency !== null) {
       currencies.add(terms.invoiceCurrency);
-      const open = cdr.update_invoices === 1 || invoices.get(charge.invoice)?.open === true;
-      invoices.set(charge.invoice, {
+      const open = cdr.update_invoices === 1 || invoices?.get(charge.invoice)?.open === true;
+      invoices = (invoices ?? new Map()).set(charge.invoice, {
         id: charge.invoice,
         customer: cdr.scustomer,
         currency: terms.invoiceCurrency,
@@ -52,10 +53,13 @@ export function termsOf(charged: readonly Charged[], references: References): st
     }
     for (const lookup of call.feed?.lookups ?? []) {
       const { start } = cdr;
-      if (lookup.parameter === 'peer') namedPeers.set(lookup.name, { name: lookup.name, id: cdr.peer });
-      else {
+      if (lookup.parameter === 'peer') {
+        const { name } = lookup;
+        namedPeers = (namedPeers ?? new Map()).set(name, { name, id: cdr.peer });
+      } else {
         const { kind, key } = lookup;
-        keys.set(keyAt(kind, key, start), { kind, key, start, customer: cdr[lookup.parameter] });
+        const customer = cdr[lookup.parameter];
+        keys = (keys ?? new Map()).set(keyAt(kind, key, start), { kind, key, start, customer });
       }
     }
   }
@@ -65,14 +69,18 @@ export function termsOf(charged: readonly Charged[], references: References): st
     currencies: [...currencies].map((code) => ({ code, rate: textOrNull(rateOf(code)) })),
     customers: [...customers],
     customerCurrencies: Array.from(customers, (id) => references.customers.get(id) ?? null),
-    peers: [...peers].map((id) => ({ id })),
-    taxes: [...taxes.values()],
-    ...invoiceTerms([...invoices.values()]),
+    peers: Array.from(peers ?? [], (id) => ({ id })),
+    taxes: valuesOf(taxes),
+    ...invoiceTerms(valuesOf(invoices)),
     uncovered,
     next,
-    keys: [...keys.values()],
-    namedPeers: [...namedPeers.values()],
+    keys: valuesOf(keys),
+    namedPeers: valuesOf(namedPeers),
   } satisfies Record<keyof typeof NO_TERMS, unknown>);
+}
+
+function valuesOf<Value>(map: ReadonlyMap<unknown, Value> | undefined): Value[] {
+  return map === undefined ? [] : [...map.values()];
 }
 
 /** A rate as the terms have it. Null: the system currency has no row. */

@@ -62,20 +62,30 @@ found_by as (${insertKeysOf('dead')}),`,
  * Writes the calls and dead letters of a batch. Returns the uniqueids that another worker stored meanwhile. Throws what the
  * database throws: CDR01 where the terms no longer hold, CDR02 where a row was not updated. Then nothing was written.
  */
-export async function write(
+export function write(
   sql: Sql,
   calls: readonly Charged[],
   terms: string,
   deadLetters: DeadLetterRows,
   openStatuses: readonly string[],
-): Promise<Set<string>> {
+): Promise<ReadonlySet<string>> {
   const { rows } = deadLetters;
   const values = [linesOf(calls), terms, openStatuses];
-  const [row] =
+  const written =
     rows.length === 0
-      ? await sql<{ lost: string[] }>(WRITE_CALLS, values)
-      : await sql<{ lost: string[] }>(WRITE, [...values, JSON.stringify(rows)]);
-  return new Set(row?.lost);
+      ? sql<Written>(WRITE_CALLS, values)
+      : sql<Written>(WRITE, [...values, JSON.stringify(rows)]);
+  return written.then(lostOf);
+}
+
+interface Written {
+  lost: string[];
+}
+
+const NOTHING_LOST: ReadonlySet<string> = new Set();
+
+function lostOf([row]: readonly Written[]): ReadonlySet<string> {
+  return row === undefined || row.lost.length === 0 ? NOTHING_LOST : new Set(row.lost);
 }
 
 /** Keeps dead letters alone. Throws what the database throws. */
