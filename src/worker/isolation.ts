@@ -50,21 +50,36 @@ export class Isolation<Delivery extends Request> {
    * @param prepared persists the batch, where that has been prepared; then the batch fits one transaction
    */
   async persist(batch: readonly Message<Delivery>[], prepared?: Persist): Promise<BatchResult<Delivery>> {
+    const count = countFitting(batch, this.#limits);
+    if (count < batch.length) return await this.#persistFirst(batch, count);
+    let persisted: PersistResult[];
+    try {
+      const persist = prepared ?? this.#ports.prepare(batch.map(({ submission }) => submission));
+      persisted = await persist();
+    } catch (error) {
+      return await this.#finish(batch, new Map(), { error }, true);
+    }
+    this.#attempt = 0;
+    if (persisted.every(isOutcome)) return { kind: 'all', outcomes: persisted };
     const results: Results<Delivery> = new Map();
-    const first = batch.slice(0, countFitting(batch, this.#limits));
-    const isWhole = first.length === batch.length;
-    let failure: Failure | undefined;
-    if (isWhole) {
-      try {
-        const persist = prepared ?? this.#ports.prepare(batch.map(({ submission }) => submission));
-        const persisted = await persist();
-        this.#attempt = 0;
-        if (persisted.every(isOutcome)) return { kind: 'all', outcomes: persisted };
-        this.#tries.note(batch, persisted, results);
-      } catch (error) {
-        failure = { error };
-      }
-    } else failure = await this.#tries.together(first, 'ordinary', results);
+    this.#tries.note(batch, persisted, results);
+    return await this.#finish(batch, results, undefined, true);
+  }
+
+  /** A round of a batch that one transaction does not take. */
+  async #persistFirst(batch: readonly Message<Delivery>[], count: number): Promise<BatchResult<Delivery>> {
+    const results: Results<Delivery> = new Map();
+    const failure = await this.#tries.together(batch.slice(0, count), 'ordinary', results);
+    return await this.#finish(batch, results, failure, false);
+  }
+
+  /** Ends a round in which not all of the batch has an outcome yet. */
+  async #finish(
+    batch: readonly Message<Delivery>[],
+    results: Results<Delivery>,
+    failure: Failure | undefined,
+    isWhole: boolean,
+  ): Promise<BatchResult<Delivery>> {
     if (results.size === batch.length) return { kind: 'some', results };
     if (failure === undefined || !(await this.#believe(failure.error)))
       await this.#divide(batch, results, failure, isWhole);

@@ -205,7 +205,9 @@ export class Pipeline<Delivery extends Request> {
     while (this.#replying.length >= this.#settings.repliesInFlight) await Promise.race(this.#replying);
     const replying: Promise<void> = this.#replyAndAcknowledge(quick)
       .catch(this.#fail)
-      .finally(() => this.#replying.splice(this.#replying.indexOf(replying), 1));
+      .then(() => {
+        this.#replying.splice(this.#replying.indexOf(replying), 1);
+      });
     this.#replying.push(replying);
   }
 
@@ -218,11 +220,12 @@ export class Pipeline<Delivery extends Request> {
   }
 
   async #replyAndAcknowledge(answers: readonly Answer<Delivery>[]): Promise<void> {
-    const [isReplied, isBilled] = await Promise.all([
-      publishUntilConfirmed(answers, this.#ports, this.#settings.replies),
-      publishBilled(answers, this.#ports),
-    ]);
-    if (isReplied && isBilled) this.#ports.acknowledge(answers.map(({ message }) => message.delivery));
+    const replied = publishUntilConfirmed(answers, this.#ports, this.#settings.replies);
+    const areTold =
+      this.#ports.publishBilled === undefined
+        ? await replied
+        : await areBoth(replied, publishBilled(answers, this.#ports));
+    if (areTold) this.#ports.acknowledge(answers.map(({ message }) => message.delivery));
   }
 
   /** Prepares the next batch while this one is persisted, if it is full. */
@@ -278,4 +281,9 @@ export class Pipeline<Delivery extends Request> {
       await Promise.race([this.failure, ...busy]);
     }
   }
+}
+
+async function areBoth(one: Promise<boolean>, other: Promise<boolean>): Promise<boolean> {
+  const [isOne, isOther] = await Promise.all([one, other]);
+  return isOne && isOther;
 }

@@ -1,8 +1,10 @@
 import type { BillingRules } from '../../domain/charge.ts';
+import type { Call } from '../../domain/decide.ts';
 import type { Manner, PersistResult } from '../../domain/held.ts';
 import type { Submission } from '../../domain/submission.ts';
 import type { Sql } from '../sql.ts';
 import { type Lookup, lookUp } from './look-up.ts';
+import { isCall } from './persist.ts';
 import { readClaims } from './replay-claims.ts';
 
 /** Persists a batch; `lookup` is what its calls refer to, where it has been looked up before. */
@@ -13,10 +15,20 @@ export type PersistBatch = (
 ) => Promise<PersistResult[]>;
 
 /** What a batch refers to, and beside it the rows of its replays. */
-async function readAll(sql: Sql, submissions: readonly Submission[], billing: BillingRules): Promise<Lookup> {
-  const calls = submissions.flatMap((submission) => (submission.kind === 'call' ? [submission.call] : []));
+function readAll(sql: Sql, submissions: readonly Submission[], billing: BillingRules): Promise<Lookup> {
+  const calls = submissions.filter(isCall).map(({ call }) => call);
+  return submissions.some(({ replay }) => replay !== undefined)
+    ? readWithReplays(sql, submissions, calls, billing)
+    : lookUp(sql, calls, billing);
+}
+
+async function readWithReplays(
+  sql: Sql,
+  submissions: readonly Submission[],
+  calls: readonly Call[],
+  billing: BillingRules,
+): Promise<Lookup> {
   const replays = submissions.flatMap(({ replay }) => replay ?? []);
-  if (replays.length === 0) return await lookUp(sql, calls, billing);
   const [lookup, claims] = await Promise.all([lookUp(sql, calls, billing), readClaims(sql, replays)]);
   return { ...lookup, claims };
 }
@@ -41,17 +53,20 @@ export function createReadAhead(
   /** Fingerprints by uniqueid of what was stored since the latest lookup began. */
   let storedSince = new Map<string, string>();
 
-  const persistAndNote: PersistBatch = async (submissions, lookup, manner) => {
-    const outcomes = await persist(submissions, lookup, manner);
+  const note = (submissions: readonly Submission[], outcomes: readonly PersistResult[]) => {
     submissions.forEach((submission, index) => {
       if (submission.kind !== 'call' || outcomes[index]?.kind !== 'accepted') return;
       storedSince.set(submission.call.cdr.uniqueid, submission.call.fingerprint);
     });
-    return outcomes;
   };
 
   return (submissions, manner = 'ordinary') => {
-    if (manner !== 'ordinary') return () => persistAndNote(submissions, undefined, manner);
+    if (manner !== 'ordinary')
+      return async () => {
+        const outcomes = await persist(submissions, undefined, manner);
+        note(submissions, outcomes);
+        return outcomes;
+      };
     const startedAt = now();
     const since = new Map<string, string>();
     storedSince = since;
@@ -60,9 +75,14 @@ export function createReadAhead(
     looking.catch(() => undefined);
     return async () => {
       const lookup = await looking;
-      if (now() - startedAt > FRESH_MS) return await persistAndNote(submissions);
-      const stored = since.size === 0 ? lookup.stored : new Map([...lookup.stored, ...since]);
-      return await persistAndNote(submissions, { ...lookup, stored });
+      const isFresh = now() - startedAt <= FRESH_MS;
+      const outcomes = await persist(submissions, isFresh ? withStored(lookup, since) : undefined);
+      note(submissions, outcomes);
+      return outcomes;
     };
   };
+}
+
+function withStored(lookup: Lookup, since: ReadonlyMap<string, string>): Lookup {
+  return since.size === 0 ? lookup : { ...lookup, stored: new Map([...lookup.stored, ...since]) };
 }
