@@ -16,7 +16,6 @@ import {
   type SqlResultSet,
 } from '@prisma/driver-adapter-utils';
 import { Pool, type PoolClient, type PoolConfig } from 'pg';
-import { pairs } from '../pairs.ts';
 import { DeadlineError, within } from '../retry.ts';
 import { Prisma, PrismaClient } from './generated/client.ts';
 import { preparedName, type Sql, type Statement } from './sql.ts';
@@ -95,10 +94,11 @@ export function throughClient(client: Pick<PrismaClient, '$queryRaw'>, onStateme
 
 /** Frequent statements by Prisma's driver adapter, without its client; the rows are those that the client would return. */
 export function throughAdapter(connected: Promise<SqlQueryable>, onStatement?: OnStatement): Sql {
+  let adapter: SqlQueryable | undefined;
   return async (statement, values) => {
     const started = performance.now();
     try {
-      const adapter = await connected;
+      adapter ??= await connected;
       return rowsOf(statement, await adapter.queryRaw(queryOf(statement, values)));
     } finally {
       clearLogs();
@@ -109,9 +109,12 @@ export function throughAdapter(connected: Promise<SqlQueryable>, onStatement?: O
 
 /** Of a value that the adapter passes on as it is. */
 const AS_IT_IS: ArgType = { scalarType: 'unknown', arity: 'scalar' };
+/** Of each value of a statement: one list for all statements, as long as the longest needs it. */
+const asTheyAre: ArgType[] = [];
 
 function queryOf({ text }: Statement, values: readonly unknown[]): SqlQuery {
-  return { sql: text, args: [...values], argTypes: values.map(() => AS_IT_IS) };
+  while (asTheyAre.length < values.length) asTheyAre.push(AS_IT_IS);
+  return { sql: text, args: [...values], argTypes: asTheyAre };
 }
 
 /** What Prisma's client, too, leaves as the adapter has read it. */
@@ -126,7 +129,13 @@ const READ_AS_IT_IS: ReadonlySet<ColumnType> = new Set([
 function rowsOf<Row>({ name }: Statement, { columnNames, columnTypes, rows }: SqlResultSet): Row[] {
   if (!columnTypes.every((type) => READ_AS_IT_IS.has(type)))
     throw new Error(`a frequent statement returns a type that Prisma's client would convert: ${name}`);
-  return rows.map((row) => Object.fromEntries(pairs(columnNames, row)) as Row);
+  return rows.map((values) => {
+    const row: Record<string, unknown> = {};
+    columnNames.forEach((name, place) => {
+      row[name] = values[place];
+    });
+    return row as Row;
+  });
 }
 
 /** As many lines as Prisma remembers. */
@@ -145,10 +154,14 @@ function forgetStatements(): void {
   for (let line = 0; line < REMEMBERED_LINES; line += 1) debug('');
 }
 
-/** Statements and transactions alike get their connection by `connect`, with a callback or a promise. */
+/** Statements and transactions alike get their connection by `connect`, with a callback or a promise: an idle one at once. */
 function measureWaits(pool: Pool, onPoolWait: OnPoolWait): void {
   const connect = pool.connect.bind(pool) as (done?: (...result: unknown[]) => void) => unknown;
   pool.connect = ((done?: (...result: unknown[]) => void) => {
+    if (pool.idleCount > pool.waitingCount) {
+      onPoolWait(0);
+      return connect(done);
+    }
     const begun = performance.now();
     const told = () => onPoolWait(performance.now() - begun);
     if (done !== undefined)

@@ -40,12 +40,12 @@ export function createMessageMetrics(registry: Registry) {
       'cdr_ingest_unkeepable_messages_total',
       'Messages whose dead letter the database refused in every form. They stay in hand.',
     ),
-    batchSize: histogram('cdr_ingest_batch_messages', 'Messages in a batch.', BATCH_SIZES),
+    batchSize: histogram('cdr_ingest_batch_messages', 'Messages in a batch.', BATCH_SIZES).labels(),
     persistSeconds: histogram(
       'cdr_ingest_settle_seconds',
       'Time to persist a batch, retries included.',
       PROCESSING_SECONDS,
-    ),
+    ).labels(),
   };
   // Every series is there from the start, because a rate cannot see the first increment of one that appears.
   for (const code of codes) metrics.results.inc({ code }, 0);
@@ -77,7 +77,7 @@ function countBatch(
   metrics.batchSize.observe(outcomes.length);
   metrics.persistSeconds.observe(persistMs / 1000);
   const byCode = new Map<string, number>();
-  const reasons = new Map<string, number>();
+  let reasons: Map<string, number> | undefined;
   let duplicates = 0;
   let cleaned = 0;
   outcomes.forEach((outcome, index) => {
@@ -90,14 +90,14 @@ function countBatch(
       metrics.guessedTimes.inc({ source: submission.source });
     const validationOnly = isValidationOnly(submission);
     const reason = deadReasonOf(outcome, validationOnly);
-    if (reason !== null) increment(reasons, reason);
+    if (reason !== null) reasons = increment(reasons ?? new Map(), reason);
   });
   for (const [code, count] of byCode) metrics.results.inc({ code }, count);
-  for (const [reason, count] of reasons) metrics.deadLetters.inc({ reason }, count);
+  for (const [reason, count] of reasons ?? []) metrics.deadLetters.inc({ reason }, count);
   if (duplicates > 0) metrics.duplicates.inc(duplicates);
   if (cleaned > 0) metrics.cleaned.inc(cleaned);
 }
 
-function increment(counts: Map<string, number>, name: string): void {
-  counts.set(name, (counts.get(name) ?? 0) + 1);
+function increment(counts: Map<string, number>, name: string): Map<string, number> {
+  return counts.set(name, (counts.get(name) ?? 0) + 1);
 }

@@ -17,7 +17,7 @@ export function createPoolMetrics(registry: Registry) {
     'cdr_ingest_pool_wait_seconds',
     'Time until they had one; also where none came in time.',
     SECONDS,
-  );
+  ).labels();
   return {
     /** Where to ask who waits. */
     ask: (count: () => number) => {

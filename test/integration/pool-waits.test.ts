@@ -41,6 +41,22 @@ it('a pool tells how long statements and transactions waited for a connection, a
   await database.close(1000);
 });
 
+it('who finds a connection idle is told not to have waited, and who comes right after to have', async () => {
+  const waits: number[] = [];
+  const database = openDatabase({
+    url: services.databaseUrl,
+    poolSize: 1,
+    statementTimeoutMs: 20_000,
+    connectTimeoutMs: 10_000,
+    applicationName: 'pool-waits',
+    onPoolWait: (milliseconds) => waits.push(milliseconds),
+  });
+  await databaseReachable(database.sql, 10_000);
+  await Promise.all([databaseReachable(database.sql, 10_000), databaseReachable(database.sql, 10_000)]);
+  expect(waits.map((waited) => waited > 0)).toEqual([true, false, true]);
+  await database.close(1000);
+});
+
 it('a wait in vain is told too', async () => {
   const waits: number[] = [];
   const database = openDatabase({
