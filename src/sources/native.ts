@@ -1,5 +1,4 @@
-import { NumberToken } from '../domain/json-number.ts';
-import { amount, plain } from '../domain/money.ts';
+import { digitsOf, NumberToken, numberIn } from '../domain/json-number.ts';
 import { Failure, unexpected } from './failure.ts';
 
 /** A native record: JSON as it was parsed, or an object of columns. */
@@ -72,10 +71,10 @@ function asText(value: NonNullable<unknown>, name: string, isIdentity: boolean):
 /** A JSON number in plain digits: 1.5e-1 is 0.15. */
 function digits(text: string, name: string): string | Failure {
   if (!/[eE]/.test(text)) return text;
-  const value = text.length > NUMBER_MAX ? undefined : amount(text);
+  const value = text.length > NUMBER_MAX ? undefined : numberIn(text);
   if (value === undefined || !(Math.abs(value.e) <= EXPONENT_LIMIT))
     return wrong(name, unexpected('a number of ordinary size', text));
-  return plain(value);
+  return digitsOf(value);
 }
 
 function wrong(name: string, message: string): Failure {

@@ -158,6 +158,18 @@ describe('a charge', () => {
   });
 });
 
+describe('a rate that is no number, as PostgreSQL may have it', () => {
+  it('refuses the calls that it would charge, and no others', () => {
+    const currencies = new Map([
+      ['USD', amount('1')],
+      ['EUR', amount('NaN')],
+    ]);
+    expect(refusedKeys({ currency: 'EUR', cost: '10' }, { currencies })).toEqual(['cost']);
+    expect(refusedKeys({ scustomer: 2, cost: '10' }, { currencies })).toEqual(['cost']);
+    expect(refusedKeys({ cost: '10' }, { currencies })).toEqual([]);
+  });
+});
+
 describe('the invoice of a call', () => {
   it('is the open one whose period holds its start: the earliest, then the lowest ID', () => {
     expect(chargeOf({ start: 0 }).invoice).toBe(10);
