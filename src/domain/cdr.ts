@@ -103,7 +103,7 @@ function plainContent(cdr: Cdr): Uint8Array | undefined {
     const value = cdr[name];
     if (value === fixedDefault) continue;
     plainJson.add(json);
-    if (typeof value === 'number') plainJson.add(String(value));
+    if (typeof value === 'number') plainJson.addWhole(value);
     else plainJson.addText(name === 'taxes' ? taxSet(value) : value);
   }
   return plainJson.end(']');

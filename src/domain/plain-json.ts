@@ -1,3 +1,5 @@
+import { DIGITS_MAX, writeDigits } from './digits.ts';
+
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const BLANK = 0x20;
@@ -29,6 +31,12 @@ export class PlainJson {
     this.add('"');
     this.#write(text, true);
     this.add('"');
+  }
+
+  /** Adds a whole number that is not negative. */
+  addWhole(value: number): void {
+    if (this.#length + DIGITS_MAX > this.#bytes.length) this.#isPlain = false;
+    if (this.#isPlain) this.#length = writeDigits(this.#bytes, this.#length, value);
   }
 
   /** All that was added, until it is started again; undefined where JSON would escape something, or it is too long. */

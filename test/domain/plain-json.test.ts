@@ -31,6 +31,23 @@ describe('plain JSON', () => {
     );
   });
 
+  it('has whole numbers as JSON.stringify writes them, as far as there is room for any', () => {
+    const whole = fc.oneof(fc.maxSafeNat(), fc.nat(), fc.nat(200), fc.constantFrom(9, 10, 2 ** 53 - 1));
+    fuzz(
+      fc.property(fc.array(whole, { maxLength: 3 }), (values) => {
+        json.start('[0');
+        for (const value of values) {
+          json.add(',');
+          json.addWhole(value);
+        }
+        expect(Buffer.from(json.end(']') ?? []).toString()).toBe(JSON.stringify([0, ...values]));
+      }),
+    );
+    json.start('x'.repeat(BYTES - 5));
+    json.addWhole(2 ** 53 - 1);
+    expect(json.end(']')).toBeUndefined();
+  });
+
   it('keeps nothing of what was written before', () => {
     expect(written(['é'])).toBeUndefined();
     expect(written(['e'])).toBe('[0,"e"]');

@@ -30,12 +30,11 @@ const READERS: Record<string, (text: string) => unknown> = {
   bigint: Number,
   boolean: (text) => text === 'true',
   jsonb: (text) => JSON.parse(text) as unknown,
-  bytea: (text) => text.replace('\\x', ''),
 };
 
 /** Name, type and nullability of each value of a line, in order, as the real statement has them. */
 const columns = [
-  ...callsInLines.matchAll(/(nullif\()?value\[\d+\](?:, ''\))?::([a-z0-9]+)\S* as "(\w+)"/g),
+  ...callsInLines.matchAll(/(nullif\()?value\[\d+\](?:, ''\))?::([a-z0-9]+)\S*(?: 'hex'\))? as "(\w+)"/g),
 ].map(([, nullable, type = '', name = '']) => ({ name, isNullable: nullable !== undefined, type }));
 
 /** The calls that the worker sends to be written. */

@@ -4,8 +4,7 @@ import { isDecimal, parameterRow, type StoredAs } from '../../domain/contract.ts
 import type { Call, CallOnRecord } from '../../domain/decide.ts';
 import { amountType, canonical, GIVEN_INTEGER_DIGITS, plain } from '../../domain/money.ts';
 import { type Sql, statement } from '../sql.ts';
-
-type Value = string | number | null;
+import { Lines, type Value } from './lines.ts';
 
 /** One column of `cdrs`, as a batch sends it. */
 interface Column {
@@ -98,7 +97,12 @@ const CHARGE_COLUMNS: readonly Column[] = [
     of: (_, { terms }) => terms.invoiceRate && plain(terms.invoiceRate),
   },
   { name: 'tax_terms', type: 'jsonb', isNullable: true, of: (_, { terms }) => taxTerms(terms.taxes) },
-  { name: 'fingerprint', type: 'bytea', of: ({ fingerprint }) => `\\x${fingerprint}` },
+  {
+    name: 'fingerprint',
+    type: 'text',
+    of: ({ fingerprint }) => fingerprint,
+    write: (value) => `decode(${value}, 'hex')`,
+  },
   { name: 'submitted_by', type: 'text', of: ({ submittedBy }) => submittedBy },
   { name: 'source', type: 'text', isNullable: true, of: ({ feed }) => feed?.source ?? null },
   { name: 'replayed_by', type: 'text', isNullable: true, of: ({ replayedBy }) => replayedBy ?? null },
@@ -128,26 +132,16 @@ const columns: readonly Column[] = [
 export const parameterColumns = cdrFields.map((name) => ({ name, type: storageOf(name).column }));
 
 /**
- * Calls as they are sent to the database: one line each, values separated by tabs. Nothing is escaped, because no
+ * Calls as they are sent to the database, in UTF-8: one line each, values separated by tabs. Nothing is escaped, because no
  * text of a call holds a control character (domain/text.ts). JSON would cost PostgreSQL about twice as much to read.
  */
-export function linesOf(calls: readonly { call: Call; charge: Charge }[]): string {
-  const lines = calls.map(lineOf).join('\n');
-  // Nothing of a call is kept once it is sent.
-  line.fill(null);
-  return lines;
-}
-
-/** The values of a line, in one list for all of them: a new one each is as large as half of the line. */
-const line: Value[] = columns.map(() => null);
-
-function lineOf({ call, charge }: { call: Call; charge: Charge }): string {
-  let place = 0;
-  for (const column of columns) {
-    line[place] = column.of(call, charge);
-    place += 1;
+export function linesOf(calls: readonly { call: Call; charge: Charge }[]): Buffer {
+  const lines = new Lines(calls.length);
+  for (const { call, charge } of calls) {
+    for (const column of columns) lines.add(column.of(call, charge));
+    lines.endLine();
   }
-  return line.join('\t');
+  return lines.all();
 }
 
 function typed({ name, type, isNullable, write }: Column, index: number): string {
