@@ -33,7 +33,7 @@ export async function measureNode(): Promise<Record<string, number[]>> {
     const body = readBody(text, 'json', isDecimal);
     if (body.kind !== 'fields') return [];
     const validation = validate(body.fields, nothingIgnored);
-    return validation.kind === 'valid' ? [{ text, fields: body.fields, given: validation.parameters }] : [];
+    return validation.kind === 'valid' ? [{ text, fields: body.fields, given: validation.call }] : [];
   });
   const cdrs = read.map(({ given }) => toCdr(given, 'USD'));
   const requests = read.map(({ text }) => {
@@ -68,8 +68,11 @@ export async function measureNode(): Promise<Record<string, number[]>> {
   const steps: Record<string, () => void> = {
     'JSON.parse': () => each(read, ({ text }) => JSON.parse(text)),
     readBody: () => each(read, ({ text }) => readBody(text, 'json', isDecimal)),
-    'validate (zod)': () => each(read, ({ fields }) => validate(fields, nothingIgnored)),
-    toCdr: () => each(read, ({ given }) => toCdr(given, 'USD')),
+    'validate and toCdr': () =>
+      each(read, ({ fields }) => {
+        const validation = validate(fields, nothingIgnored);
+        return validation.kind === 'valid' && toCdr(validation.call, 'USD');
+      }),
     fingerprint: () => each(cdrs, fingerprint),
     charge: () => each(cdrs, (cdr) => charge(cdr, references)),
     reply: () =>

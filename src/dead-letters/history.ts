@@ -87,7 +87,7 @@ function differencesTo(
 
 function cdrOf(fields: Fields, systemCurrency: string): Cdr | null {
   const validation = validate({ ...fields, auth_username: 'kept', auth_password: 'kept' }, new Set());
-  return validation.kind === 'valid' ? toCdr(validation.parameters, systemCurrency) : null;
+  return validation.kind === 'valid' ? toCdr(validation.call, systemCurrency) : null;
 }
 
 /** Without an end, a call ends when it starts. */

@@ -283,21 +283,52 @@ const readers = parameterNames.flatMap((name) => {
   const row = rows.get(contract.shape[name]);
   return row === undefined ? [] : [{ name, read: row.read }];
 });
-/** Its copies have every name in place; an object that grows name by name leaves five times as much behind. */
-const unread = Object.fromEntries(parameterNames.map((name): [string, unknown] => [name, null]));
 
-/** A body that keeps the contract, in one pass; INVALID where zod is to say what is wrong with it. */
-function readAll(fields: unknown): Parameters | typeof z.INVALID {
-  if (typeof fields !== 'object' || fields === null || Array.isArray(fields)) return z.INVALID;
-  for (const name in fields) if (!Object.hasOwn(unread, name)) return z.INVALID;
+/** What a message says of its call. */
+export type CallParameters = Omit<Parameters, 'auth_username' | 'auth_password' | 'validation'>;
+
+const NOT_OF_THE_CALL: readonly ParameterName[] = ['auth_username', 'auth_password', 'validation'];
+export const callParameterNames = parameterNames.filter(
+  (name) => !NOT_OF_THE_CALL.includes(name),
+) as (keyof CallParameters)[];
+
+/** Its copies have every name in place; an object that grows name by name leaves five times as much behind. */
+const unsetIn = (names: readonly string[]) =>
+  Object.fromEntries(names.map((name): [string, unknown] => [name, null]));
+const unread = unsetIn(parameterNames);
+const unreadCall = unsetIn(callParameterNames);
+
+/** Those parameters of a body that `unset` has, if all keep the contract, in one pass. */
+function readInto(unset: typeof unread, fields: object): typeof unread | typeof REFUSED {
+  for (const name in fields) if (!Object.hasOwn(unread, name)) return REFUSED;
   const given = fields as Readonly<Record<string, unknown>>;
-  const values = { ...unread };
+  const values = { ...unset };
   for (const { name, read } of readers) {
     const value = read(given[name]);
-    if (value === REFUSED) return z.INVALID;
-    values[name] = value;
+    if (value === REFUSED) return REFUSED;
+    if (name in values) values[name] = value;
   }
-  return values as Parameters;
+  return values;
+}
+
+/** For zod; INVALID where it is to say what is wrong. */
+function readAll(fields: unknown): Parameters | typeof z.INVALID {
+  if (typeof fields !== 'object' || fields === null || Array.isArray(fields)) return z.INVALID;
+  const values = readInto(unread, fields);
+  return values === REFUSED ? z.INVALID : (values as Parameters);
+}
+
+/** The call of a message that keeps the contract; undefined where `parameters` has something to say against it. */
+export function readCall(fields: Readonly<Record<string, unknown>>): CallParameters | undefined {
+  const values = readInto(unreadCall, fields);
+  return values === REFUSED ? undefined : (values as CallParameters);
+}
+
+const readValidation = rows.get(contract.shape.validation)?.read;
+
+/** Whether the sender of a message that keeps the contract only asks. */
+export function isQuestion(fields: Readonly<Record<string, unknown>>): boolean {
+  return readValidation?.(fields.validation) === 1;
 }
 
 /**

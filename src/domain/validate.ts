@@ -1,11 +1,14 @@
 import type { Fields } from './body.ts';
 import {
+  type CallParameters,
+  callParameterNames,
   INTEGER_MAX,
+  isQuestion,
   type ParameterRow,
-  type Parameters,
   parameterNames,
   parameterRow,
   parameters,
+  readCall,
 } from './contract.ts';
 import type { IgnoredNames } from './ignored.ts';
 import { maskCallText, shownName } from './masking.ts';
@@ -20,7 +23,7 @@ export interface ParameterError {
 }
 
 export type Validation =
-  | { kind: 'valid'; parameters: Parameters; cleaned: number }
+  | { kind: 'valid'; call: CallParameters; validationOnly: boolean; cleaned: number }
   | { kind: 'invalid'; errors: ParameterError[] };
 
 /** The most entries of a refusal: a body of garbage must not be answered with a larger one. */
@@ -33,20 +36,22 @@ export const ERRORS_MAX = 50;
  */
 export function validate(fields: Fields, ignored: IgnoredNames): Validation {
   const known = ignored.size === 0 ? fields : without(fields, ignored);
-  const result = parameters.safeParse(known);
-  if (!result.success) {
-    const unknown = Object.keys(known).filter((name) => parameterRow(name) === undefined);
-    const wrong = new Set(result.error.issues.map((issue) => issue.path[0]));
-    const errors = parameterNames
-      .filter((name) => wrong.has(name))
-      .map((name) => refusal(name, known, parameterRow(name)));
-    const strange = unknown.slice(0, ERRORS_MAX).map((name) => unknownParameter(name, 'create'));
-    const all = [...errors, ...relationsAmong(known), ...strange];
-    return { kind: 'invalid', errors: all.slice(0, ERRORS_MAX) };
-  }
-  const errors = relations(result.data);
+  const call = readCall(known);
+  if (call === undefined) return { kind: 'invalid', errors: errorsIn(known) };
+  const errors = relations(call);
   if (errors.length > 0) return { kind: 'invalid', errors };
-  return { kind: 'valid', parameters: result.data, cleaned: countCleaned(known, result.data) };
+  return { kind: 'valid', call, validationOnly: isQuestion(known), cleaned: countCleaned(known, call) };
+}
+
+/** Of a message that does not keep the contract. */
+function errorsIn(known: Fields): ParameterError[] {
+  const unknown = Object.keys(known).filter((name) => parameterRow(name) === undefined);
+  const wrong = new Set(parameters.safeParse(known).error?.issues.map((issue) => issue.path[0]));
+  const errors = parameterNames
+    .filter((name) => wrong.has(name))
+    .map((name) => refusal(name, known, parameterRow(name)));
+  const strange = unknown.slice(0, ERRORS_MAX).map((name) => unknownParameter(name, 'create'));
+  return [...errors, ...relationsAmong(known), ...strange].slice(0, ERRORS_MAX);
 }
 
 /** What is wrong with a parameter, by what its row says was expected. */
@@ -69,7 +74,9 @@ export function unknownParameter(name: string, operation: Operation): ParameterE
 }
 
 /** The rules between the times of a call (docs/interface.md, section 4). */
-function relations(given: Pick<Parameters, 'start' | 'end' | 'talktime' | 'totaltime'>): ParameterError[] {
+function relations(
+  given: Pick<CallParameters, 'start' | 'end' | 'talktime' | 'totaltime'>,
+): ParameterError[] {
   const { start, end, talktime, totaltime } = given;
   if (end === null) return [];
   if (end < start) return [{ key: 'end', message: `expected end at or after start (${start}), got ${end}` }];
@@ -100,10 +107,10 @@ function relationsAmong(fields: Fields): ParameterError[] {
 }
 
 /** Parameters with text of callers, which is never refused. */
-const texts = parameterNames.filter((name) => parameterRow(name)?.expected === 'text');
+const texts = callParameterNames.filter((name) => parameterRow(name)?.expected === 'text');
 
 /** How many texts had characters replaced or were cut. */
-function countCleaned(fields: Fields, values: Parameters): number {
+function countCleaned(fields: Fields, values: CallParameters): number {
   let cleaned = 0;
   for (const name of texts) {
     const given = fields[name];

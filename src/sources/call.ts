@@ -14,7 +14,7 @@ export type RecordCall =
 export function callOf(feed: Feed, mapped: MappedCall, systemCurrency: string): RecordCall {
   const validation = validateMapped(mapped);
   if (validation.kind === 'invalid') return validation;
-  const cdr = toCdr(validation.parameters, systemCurrency);
+  const cdr = toCdr(validation.call, systemCurrency);
   const ofFeed = { source: feed.name, lookups: allLookups(mapped) };
   const call = {
     cdr,

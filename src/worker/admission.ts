@@ -143,11 +143,11 @@ function checkCall(
   const validation = validate(body.fields, rules.ignored);
   if (validation.kind === 'invalid')
     return refuseFor(validation.errors, parsed, rules, isVerified, confinement);
-  const cdr = toCdr(validation.parameters, rules.systemCurrency);
+  const cdr = toCdr(validation.call, rules.systemCurrency);
   const call: Call = {
     cdr,
     fingerprint: fingerprint(cdr),
-    validationOnly: validation.parameters.validation === 1,
+    validationOnly: validation.validationOnly,
     submittedBy,
     confinement,
   };

@@ -15,7 +15,7 @@ function cdrOf(members: string): Cdr {
   const body = readBody(`{${members}}`, 'json', isDecimal);
   const validation = validate(body.kind === 'fields' ? body.fields : {}, new Set());
   if (validation.kind === 'invalid') throw new Error(JSON.stringify(validation.errors));
-  return toCdr(validation.parameters, 'USD');
+  return toCdr(validation.call, 'USD');
 }
 
 const base = cdrOf(BASE);

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { withContractTable } from '../../dev/contract-table.ts';
 import { type BodyFormat, readBody } from '../../src/domain/body.ts';
 import { toCdr } from '../../src/domain/cdr.ts';
-import { isDecimal, parameterNames, parameterRow } from '../../src/domain/contract.ts';
+import { isDecimal, parameterNames, parameterRow, parameters } from '../../src/domain/contract.ts';
 import { validate } from '../../src/domain/validate.ts';
 import { type Case, REFUSED } from './contract-cases.ts';
 import { BASE, type Row, SYSTEM_CURRENCY, TABLE } from './contract-table.ts';
@@ -16,8 +16,10 @@ function read(text: string, format: BodyFormat): Record<string, unknown> | { ref
   if (body.kind === 'unreadable') throw new Error(`unreadable: ${body.message}`);
   const validation = validate(body.fields, NOTHING_IGNORED);
   if (validation.kind === 'invalid') return { refused: validation.errors.map(({ key }) => key) };
-  const { auth_username, auth_password, validation: flag } = validation.parameters;
-  return { ...toCdr(validation.parameters, SYSTEM_CURRENCY), auth_username, auth_password, validation: flag };
+  const { auth_username, auth_password } = parameters.parse(body.fields);
+  const { call, validationOnly } = validation;
+  const others = { auth_username, auth_password, validation: validationOnly ? 1 : 0 };
+  return { ...toCdr(call, SYSTEM_CURRENCY), ...others };
 }
 
 function refusedKeys(text: string): unknown {

@@ -21,7 +21,7 @@ describe('names that switches may send beyond the contract', () => {
     });
     expect(validate({ ...BASE, auth_extra: 'x', cost: '2' }, ignored)).toMatchObject({
       kind: 'valid',
-      parameters: { auth_password: BASE.auth_password, cost: '2' },
+      call: { cost: '2' },
     });
   });
 });

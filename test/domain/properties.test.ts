@@ -3,7 +3,13 @@ import { expect, it } from 'vitest';
 import * as z from 'zod';
 import { readBody } from '../../src/domain/body.ts';
 import { type Cdr, fingerprint, toCdr } from '../../src/domain/cdr.ts';
-import { isDecimal, parameterNames, parameters } from '../../src/domain/contract.ts';
+import {
+  type Parameters as AllParameters,
+  isDecimal,
+  parameterNames,
+  parameters,
+  readCall,
+} from '../../src/domain/contract.ts';
 import { responsesTo } from '../../src/domain/reply.ts';
 import { validate } from '../../src/domain/validate.ts';
 import { type AdmissionRules, type Admitted, admit } from '../../src/worker/admission.ts';
@@ -144,8 +150,10 @@ function read(text: string): Cdr {
   const body = readBody(text, 'json', isDecimal);
   const validation = validate(body.kind === 'fields' ? body.fields : {}, new Set());
   if (validation.kind === 'invalid') throw new Error(JSON.stringify(validation.errors));
-  return toCdr(validation.parameters, 'USD');
+  return toCdr(validation.call, 'USD');
 }
+
+const callOf = ({ auth_username, auth_password, validation, ...call }: AllParameters) => call;
 
 it('a body is read as zod by itself reads the same parameters', () => {
   const byItself = z.strictObject(parameters.shape);
@@ -157,6 +165,7 @@ it('a body is read as zod by itself reads the same parameters', () => {
       const expected = byItself.safeParse(body.fields);
       expect(parameters.safeParse(body.fields)).toMatchObject({ success: expected.success });
       expect(parameters.safeParse(body.fields).data).toStrictEqual(expected.data);
+      expect(readCall(body.fields)).toStrictEqual(expected.data && callOf(expected.data));
     }),
   );
 });

@@ -1,6 +1,6 @@
 import { type Cdr, toCdr } from '../../src/domain/cdr.ts';
 import type { Invoice, References, Tax } from '../../src/domain/charge.ts';
-import { parameters } from '../../src/domain/contract.ts';
+import { readCall } from '../../src/domain/contract.ts';
 import { amount } from '../../src/domain/money.ts';
 
 const LEAST = {
@@ -12,9 +12,16 @@ const LEAST = {
   scustomer: 1,
 };
 
+/** The call that these parameters say, in a system whose currency is USD. */
+export function calledWith(fields: Readonly<Record<string, unknown>>): Cdr {
+  const read = readCall(fields);
+  if (read === undefined) throw new Error('expected parameters that keep the contract');
+  return toCdr(read, 'USD');
+}
+
 /** A call of 10 with the least it must have; `update_balance` and `update_invoices` are 1. */
 export function call(more: Partial<Cdr> = {}): Cdr {
-  return { ...toCdr(parameters.parse(LEAST), 'USD'), cost: '10', ...more };
+  return { ...calledWith(LEAST), cost: '10', ...more };
 }
 
 export function tax(id: number, name: string, rate: string, flat: string, currency?: string): Tax {

@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type CdrField, cdrFields, differences, toCdr } from '../../src/domain/cdr.ts';
-import { isDecimal, parameters } from '../../src/domain/contract.ts';
+import { type CdrField, cdrFields, differences } from '../../src/domain/cdr.ts';
+import { isDecimal } from '../../src/domain/contract.ts';
 import { canonical } from '../../src/domain/money.ts';
 import { parameterColumns, readStoredCalls } from '../../src/store/persist/columns.ts';
 import { otherValue } from '../domain/contract-table.ts';
+import { calledWith } from '../domain/references.ts';
 import { type BillingDatabase, billingDatabase, minimal } from '../support/persisting.ts';
 
 let db: BillingDatabase;
@@ -12,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => db?.drop());
 
-const defaults = toCdr(parameters.parse(minimal), 'USD');
+const defaults = calledWith(minimal);
 
 /** Values that have to exist in the billing system, or to fit each other. */
 const KNOWN: Partial<Record<CdrField, string | number>> = {
@@ -69,7 +70,7 @@ describe('every parameter of the contract', () => {
 
   it('comes back from its column as it was submitted, whatever its type', async () => {
     for (const call of [{}, OTHER]) {
-      const submitted = toCdr(parameters.parse({ ...minimal, ...call }), 'USD');
+      const submitted = calledWith({ ...minimal, ...call });
       expect(await db.persist([call])).toMatchObject([{ kind: 'accepted' }]);
       const stored = (await readStoredCalls(db.sql, [submitted.uniqueid])).get(submitted.uniqueid);
       expect(stored).toEqual({ cdr: submitted, source: null });
@@ -78,7 +79,7 @@ describe('every parameter of the contract', () => {
   });
 
   it('is named where it differs from the call that is stored, with both values as they were submitted', async () => {
-    const stored = toCdr(parameters.parse({ ...minimal, ...OTHER }), 'USD');
+    const stored = calledWith({ ...minimal, ...OTHER });
     for (const name of cdrFields.filter((each) => each !== 'uniqueid')) {
       const received = name === 'start' ? stored.start - 1 : name === 'end' ? stored.end + 1 : defaults[name];
       const [outcome] = await db.persist([{ ...OTHER, [name]: received }]);

@@ -40,7 +40,7 @@ export const SAMPLE_PEERS: Readonly<Record<string, number>> = { 'carrier-a': 1 }
 export function asStored(fields: Record<string, unknown>): Cdr {
   const result = validate({ ...fields, auth_username: 'u', auth_password: 'p' }, new Set());
   if (result.kind === 'invalid') throw new Error(JSON.stringify(result.errors));
-  return toCdr(result.parameters, 'USD');
+  return toCdr(result.call, 'USD');
 }
 
 /** The call that a sample becomes, null where it is left out. */
