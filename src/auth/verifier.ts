@@ -1,6 +1,6 @@
-import { hash, randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { Confinement } from '../domain/confinement.ts';
+import { CredentialDigest } from './credential-digest.ts';
 import { HashQueue, type Places } from './hash-queue.ts';
 import { DUMMY_HASH, isUsableHash, verifyPassword } from './password.ts';
 import { type KnownUser, type ReadUsers, UserCache } from './user-cache.ts';
@@ -82,6 +82,10 @@ interface Shortcuts<Full extends SetAside> {
   guess?: AuthResult;
 }
 
+const NO_SHORTCUTS: Shortcuts<never> = {};
+const SOON: Shortcuts<SetAside> = { whenFull: SET_ASIDE };
+const LATE: Shortcuts<never> = { guess: REFUSED };
+
 /** A user's right password, as verified by a slow hash. */
 interface Proof {
   storedHash: string;
@@ -93,8 +97,7 @@ interface Proof {
 /**
  * Verifies a password once with the slow hash, then remembers SHA-256(random key, user, password, stored
  * hash). After that a message costs microseconds, and a changed password or a disabled user fails as soon as
- * the row is read again. The digest never leaves the process, so an HMAC, at four times the cost, would add
- * nothing.
+ * the row is read again.
  *
  * A *guess* is bound to fail: an unknown or disabled user, or a password other than the remembered right one.
  * While there are few, guesses are hashed all the same, so that timing does not reveal which users exist. In
@@ -111,17 +114,12 @@ export function createVerifier(options: VerifierOptions): Verifier {
     onUnusable = () => undefined,
   } = options;
   const unusable = new LRUCache<string, string>({ max: cacheSize });
-  const key = randomBytes(32).toString('base64');
+  const digests = new CredentialDigest();
   const users = new UserCache(readUsers, now, cacheSize);
   // Entries expire by `now`, not by the clock of the library, which tests cannot set.
   const proofs = new LRUCache<string, Proof>({ max: cacheSize });
   const refused = new LRUCache<string, { at: number }>({ max: cacheSize });
   const queue = new HashQueue(verify, places, now);
-
-  function digestOf(username: string, password: string, storedHash: string): string {
-    const text = `${key}${username.length}:${username}${password.length}:${password}${storedHash}`;
-    return hash('sha256', text, 'base64');
-  }
 
   function checkBy<Full extends SetAside>(
     username: string,
@@ -144,7 +142,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
   ): AuthResult | Full | Promise<AuthResult> {
     const active = user?.active ? user : undefined;
     const storedHash = active?.passwordHash ?? DUMMY_HASH;
-    const digest = digestOf(username, password, storedHash);
+    const digest = digests.of(username, password, storedHash);
     const proof = active && proofOf(username, storedHash);
     if (active && proof?.digest === digest && now() - proof.at < VERIFIED_MS) {
       // Expires after its last use, so an active switch never waits for a hash again.
@@ -206,9 +204,9 @@ export function createVerifier(options: VerifierOptions): Verifier {
   const timer = setInterval(refresh, REFRESH_MS);
   timer.unref();
   return {
-    check: (username, password) => checkBy<never>(username, password, {}),
-    checkSoon: (username, password) => checkBy(username, password, { whenFull: SET_ASIDE }),
-    checkLate: (username, password) => checkBy<never>(username, password, { guess: REFUSED }),
+    check: (username, password) => checkBy<never>(username, password, NO_SHORTCUTS),
+    checkSoon: (username, password) => checkBy(username, password, SOON),
+    checkLate: (username, password) => checkBy<never>(username, password, LATE),
     identify: (username) => {
       const user = users.get(username);
       return user instanceof Promise ? user.then(acceptedIfActive) : acceptedIfActive(user);
