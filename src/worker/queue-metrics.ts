@@ -1,5 +1,6 @@
 import type { Registry } from 'prom-client';
 import { type LossCause, lossCauses } from '../broker/consumer.ts';
+import { MessageHistogram } from './message-histogram.ts';
 import { metricsIn, PROCESSING_SECONDS } from './registry.ts';
 
 /** What a metric needs to know about an acknowledged delivery. */
@@ -82,7 +83,7 @@ function gaugesOfState(registry: Registry, states: ReadonlyMap<string, QueueStat
 
 /** What is told. */
 function metricsByQueue(registry: Registry) {
-  const { counter, gauge, histogram } = metricsIn(registry);
+  const { counter, gauge } = metricsIn(registry);
   const depth = gauge(
     'cdr_ingest_queue_messages',
     'Messages of a queue that wait to be delivered to any worker; absent while the broker does not tell.',
@@ -108,17 +109,18 @@ function metricsByQueue(registry: Registry) {
     'Messages whose headers or properties could not be read.',
     ['queue'],
   );
-  const age = histogram(
+  const age = new MessageHistogram(
+    registry,
     'cdr_ingest_message_age_seconds',
     'Time from the timestamp that the sender gave the message to its acknowledgement, in whole seconds.',
     AGES,
-  );
+  ).labels({});
   // Named by OpenTelemetry's conventions for messaging; what they have no name for begins with cdr_ingest.
-  const processDuration = histogram(
+  const processDuration = new MessageHistogram(
+    registry,
     'messaging_process_duration_seconds',
     'Time from a delivery to its acknowledgement.',
     PROCESSING_SECONDS,
-    MESSAGING_LABELS,
   );
   const consumed = counter(
     'messaging_client_consumed_messages_total',
@@ -128,11 +130,9 @@ function metricsByQueue(registry: Registry) {
 
   return (queue: string) => {
     const labels = { messaging_system: 'rabbitmq', messaging_destination_name: queue };
-    const processing = { ...labels, messaging_operation_name: 'process' };
-    const duration = processDuration.labels(processing);
+    const duration = processDuration.labels({ ...labels, messaging_operation_name: 'process' });
     const acknowledged = consumed.labels({ ...labels, messaging_operation_name: 'ack' });
     const unreadableHere = unreadable.labels({ queue });
-    processDuration.zero(processing);
     acknowledged.inc(0);
     unreadableHere.inc(0);
     for (const cause of lossCauses) losses.inc({ queue, cause }, 0);
