@@ -3,6 +3,7 @@ import { DeadlineError, sleep, within } from '../retry.ts';
 import { type AckLedger, createAckLedger, PATIENCE_MS } from './ack-ledger.ts';
 import { takeUnsorted } from './amqplib.ts';
 import type { BrokerConnection } from './connect.ts';
+import { assembleUsual } from './decoding/usual-messages.ts';
 import { type Delivery, toDelivery } from './delivery.ts';
 import { FollowedMessages } from './followed-messages.ts';
 import { describeError } from './log.ts';
@@ -142,6 +143,7 @@ export class ConsumerChannel {
 
   #listen(): void {
     const channel = this.#channel;
+    assembleUsual(channel);
     takeUnsorted(channel, (take) => {
       this.#isFollowed = take !== this.#take;
     });

@@ -22,7 +22,7 @@ export interface Frame {
   content?: Buffer;
 }
 
-const BASIC_DELIVER = (BASIC << 16) | 60;
+export const BASIC_DELIVER = (BASIC << 16) | 60;
 const BASIC_ACK = (BASIC << 16) | 80;
 const LONG_LONG_BYTES = 8;
 /** Flags of properties that messages seldom have. */
