@@ -1,4 +1,4 @@
-import { billingVariables } from '../billing-rules.ts';
+import { billingRulesOf, billingVariables } from '../billing-rules.ts';
 import type { Config } from '../config.ts';
 import { brokerOf, brokerVariables, databaseOf, databaseVariables } from '../connections.ts';
 import { serveOps } from '../ops/http.ts';
@@ -17,6 +17,7 @@ import { createMetrics, type Metrics } from './metrics.ts';
 import { untilMigrated } from './startup.ts';
 import { reportUnread, watch } from './state-watch.ts';
 import { reportStatements } from './statement-reports.ts';
+import { warmUp } from './warm-up.ts';
 
 export const workerVariables = [
   ...databaseVariables,
@@ -62,6 +63,8 @@ const REACHABLE_TIMEOUT_MS = 3000;
 const CONNECT_TIMEOUT_MS = 10_000;
 /** How often it is recorded who was heard of. */
 const HEARD_MS = 3000;
+/** A worker that calls wait for is not to wait longer than this saves. */
+const WARM_UP = { rounds: 2, limitMs: 500 };
 
 export interface StartOptions {
   /** Takes feeds that make uniqueids by another rule than is on record. */
@@ -139,9 +142,11 @@ export async function startWorker(
     log,
   });
   heard.expect(feeds.all);
+  // First, because what they read first takes CPU that the first calls would miss.
+  const stopWatching = watchState(database, config.SYSTEM_CURRENCY, metrics, feeds, log);
+  await warmUp(billingRulesOf(config), WARM_UP, signal);
   const running = startConsumers({ config, brokers, database, reachable, feeds, metrics, heard, log });
   consumers = running;
-  const stopWatching = watchState(database, config.SYSTEM_CURRENCY, metrics, feeds, log);
   const reloadFeeds = createReload({
     read: readFeeds,
     record: (read) => recordUniqueidRules(database.sql, read, false),
