@@ -78,7 +78,8 @@ export async function offer(
   const channel = await connection.openConfirmChannel();
   const replyTo = replies === 'direct' ? DIRECT : `cdrs.reply.${randomUUID()}`;
   if (replies === 'queue') await channel.assertQueue(replyTo, { exclusive: true, autoDelete: true });
-  const began = performance.now();
+  // Setting up a queue for the replies is not what is measured.
+  let began = Number.POSITIVE_INFINITY;
   const dueAt = (index: number) => began + (index * 1000) / rate;
   const waits = messages.map(() => Number.POSITIVE_INFINITY);
   let missing = messages.length;
@@ -89,6 +90,7 @@ export async function offer(
     missing -= 1;
   };
   await channel.consume(replyTo, (reply) => onReply(reply?.properties.correlationId), { noAck: true });
+  began = performance.now();
   for (let next = 0; next < messages.length; ) {
     const message = messages[next];
     if (message === undefined || dueAt(next) > performance.now()) {
