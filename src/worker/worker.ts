@@ -144,7 +144,9 @@ export async function startWorker(
   heard.expect(feeds.all);
   // First, because what they read first takes CPU that the first calls would miss.
   const stopWatching = watchState(database, config.SYSTEM_CURRENCY, metrics, feeds, log);
-  await warmUp(billingRulesOf(config), WARM_UP, signal);
+  const warmingSince = performance.now();
+  const madeUp = await warmUp(billingRulesOf(config), WARM_UP, signal);
+  log.debug({ replies: madeUp.length, ms: Math.round(performance.now() - warmingSince) }, 'warmed up');
   const running = startConsumers({ config, brokers, database, reachable, feeds, metrics, heard, log });
   consumers = running;
   const reloadFeeds = createReload({

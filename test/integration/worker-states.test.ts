@@ -31,6 +31,7 @@ afterAll(async () => {
 interface Starting {
   worker: Promise<Worker>;
   page: () => Promise<string>;
+  output: () => string;
   /** Status and parts of /readyz. */
   ready: () => Promise<[number, unknown]>;
   abort: () => void;
@@ -40,7 +41,7 @@ interface Starting {
 async function start(environment: Record<string, string>): Promise<Starting> {
   let output = '';
   const log = pino(
-    {},
+    { level: 'debug' },
     new Writable({
       write: (chunk, _, done) => {
         output += chunk;
@@ -64,6 +65,7 @@ async function start(environment: Record<string, string>): Promise<Starting> {
   return {
     worker,
     page: async () => (await get('/metrics')).text(),
+    output: () => output,
     ready: async () => {
       const response = await get('/readyz');
       return [response.status, await response.json()];
@@ -102,6 +104,15 @@ const WAITING = {
 const paused = (value: number) => ({
   'cdr_ingest_paused{queue="cdrs.create"}': value,
   'cdr_ingest_paused{queue="cdrs.dead"}': value,
+});
+
+it('a worker has answered made-up calls before it consumes, and counts none of them', async () => {
+  const { worker, page, output } = await start({});
+  const { consuming, stop } = await worker;
+  await consuming;
+  expect(output()).toMatch(/"replies":[1-9].*"warmed up".*"state":"subscribing"/s);
+  expect(await page()).not.toMatch(/^cdr_ingest_(results_total|batch_messages_count).* [1-9]/m);
+  await stop();
 });
 
 it('a worker that has never reached its database shows what it is not doing, and nothing that it does not know', async () => {
