@@ -13,7 +13,7 @@ export interface Charged extends ChargedCall {
 
 /**
  * Everything a batch was charged on, as JSON for the statement that stores it, which checks it again: the billing system may
- * have changed it since it was looked up.
+ * have changed it since it was looked up. What has nothing in it is left out.
  */
 export function termsOf(charged: readonly Charged[], references: References): string {
   const currencies = new Set<string>(charged.length > 0 ? [references.systemCurrency] : []);
@@ -69,18 +69,22 @@ export function termsOf(charged: readonly Charged[], references: References): st
     currencies: [...currencies].map((code) => ({ code, rate: textOrNull(rateOf(code)) })),
     customers: [...customers],
     customerCurrencies: Array.from(customers, (id) => references.customers.get(id) ?? null),
-    peers: Array.from(peers ?? [], (id) => ({ id })),
+    peers: peers && Array.from(peers, (id) => ({ id })),
     taxes: valuesOf(taxes),
     ...invoiceTerms(valuesOf(invoices)),
-    uncovered,
-    next,
+    uncovered: unlessEmpty(uncovered),
+    next: unlessEmpty(next),
     keys: valuesOf(keys),
     namedPeers: valuesOf(namedPeers),
   } satisfies Record<keyof typeof NO_TERMS, unknown>);
 }
 
-function valuesOf<Value>(map: ReadonlyMap<unknown, Value> | undefined): Value[] {
-  return map === undefined ? [] : [...map.values()];
+function valuesOf<Value>(map: ReadonlyMap<unknown, Value> | undefined): Value[] | undefined {
+  return map && [...map.values()];
+}
+
+function unlessEmpty<Value>(list: readonly Value[]): readonly Value[] | undefined {
+  return list.length === 0 ? undefined : list;
 }
 
 /** A rate as the terms have it. Null: the system currency has no row. */
@@ -96,12 +100,12 @@ interface InvoiceTerm {
 }
 
 /** Invoices and customers are many, and go as columns: objects cost PostgreSQL more to read. */
-export function invoiceTerms(invoices: readonly InvoiceTerm[]) {
+export function invoiceTerms(invoices: readonly InvoiceTerm[] | undefined) {
   return {
-    invoices: invoices.map(({ id }) => id),
-    invoiceCustomers: invoices.map(({ customer }) => customer),
-    invoiceCurrencies: invoices.map(({ currency }) => currency),
-    invoicesOpen: invoices.map(({ open }) => open),
+    invoices: invoices?.map(({ id }) => id),
+    invoiceCustomers: invoices?.map(({ customer }) => customer),
+    invoiceCurrencies: invoices?.map(({ currency }) => currency),
+    invoicesOpen: invoices?.map(({ open }) => open),
   };
 }
 
@@ -123,7 +127,7 @@ const DURING_THE_CALL = 'period_start <= to_timestamp(term.start) and to_timesta
 
 /**
  * One row, true: every term still holds in this statement's snapshot. `settle_assert` raises CDR01 otherwise.
- * `$2` is what `termsOf` wrote, `$3` the statuses of open invoices. It is taken apart once: `$2 -> 'peers'` would read all of it for each list.
+ * `$2` is what `termsOf` wrote, in which a list that is missing is empty, `$3` the statuses of open invoices. It is taken apart once: `$2 -> 'peers'` would read all of it for each list.
  */
 export const termsHold = `
   select settle_assert(not exists (
