@@ -58,19 +58,21 @@ export function createPersistAroundLocks(
   now: () => number = () => performance.now(),
 ): PersistBatch {
   const around = new AroundLocks(attempts, rows, limits, now);
-  return async (submissions, lookup, manner = 'ordinary') => {
+  const tryAll: PersistBatch = (submissions, lookup, manner) => {
+    if (manner === 'alone') return around.alone(submissions);
     const way = manner === 'brief' ? around.brief : around.plain;
-    const together = (part: readonly Submission[]) => around.together(part, way, lookup);
-    const persisted =
-      manner === 'alone'
-        ? await around.alone(submissions)
-        : await (submissions.some(isSingle) ? apart(submissions, together) : together(submissions));
+    return submissions.some(isSingle)
+      ? apart(submissions, (part) => around.together(part, way, lookup))
+      : around.together(submissions, way, lookup);
+  };
+  const noteRefused = (persisted: PersistResult[]) => {
     for (const outcome of persisted) {
       if (outcome.kind !== 'held' || outcome.row === null) continue;
       if (!rows.isHeld(outcome.row)) rows.refuse(outcome.row, outcome.why);
     }
     return persisted;
   };
+  return (submissions, lookup, manner) => tryAll(submissions, lookup, manner).then(noteRefused);
 }
 
 /**

@@ -98,13 +98,14 @@ async function persistWithCorrections(
   return answersInOrder(submissions, results);
 }
 
-async function persistCalls(
+function persistCalls(
   sql: Sql,
   submissions: readonly Submission[],
   context: PersistContext,
 ): Promise<PersistResult[]> {
-  const outcomes = await persistOnce(sql, submissions, context);
-  return outcomes.every(isKnown) ? outcomes : await persistOpen(sql, submissions, context, outcomes);
+  return persistOnce(sql, submissions, context).then((outcomes) =>
+    outcomes.every(isKnown) ? outcomes : persistOpen(sql, submissions, context, outcomes),
+  );
 }
 
 /** Persists what the first round has left open. */

@@ -50,13 +50,13 @@ export function createReadAhead(
   persist: PersistBatch,
   now = () => performance.now(),
 ): (submissions: readonly Submission[], manner?: Manner) => () => Promise<PersistResult[]> {
-  /** Fingerprints by uniqueid of what was stored since the latest lookup began. */
-  let storedSince = new Map<string, string>();
+  let latest: Since = { stored: undefined };
 
   const note = (submissions: readonly Submission[], outcomes: readonly PersistResult[]) => {
     submissions.forEach((submission, index) => {
       if (submission.kind !== 'call' || outcomes[index]?.kind !== 'accepted') return;
-      storedSince.set(submission.call.cdr.uniqueid, submission.call.fingerprint);
+      const { cdr, fingerprint } = submission.call;
+      latest.stored = (latest.stored ?? new Map()).set(cdr.uniqueid, fingerprint);
     });
   };
 
@@ -68,8 +68,8 @@ export function createReadAhead(
         return outcomes;
       };
     const startedAt = now();
-    const since = new Map<string, string>();
-    storedSince = since;
+    const since: Since = { stored: undefined };
+    latest = since;
     const looking = readAll(sql, submissions, billing);
     // The batch may never be persisted; then nobody is told of a failure.
     looking.catch(() => undefined);
@@ -77,12 +77,17 @@ export function createReadAhead(
       const lookup = await looking;
       const isFresh = now() - startedAt <= FRESH_MS;
       const outcomes = await persist(submissions, isFresh ? withStored(lookup, since) : undefined);
-      note(submissions, outcomes);
+      if (latest !== since) note(submissions, outcomes);
       return outcomes;
     };
   };
 }
 
-function withStored(lookup: Lookup, since: ReadonlyMap<string, string>): Lookup {
-  return since.size === 0 ? lookup : { ...lookup, stored: new Map([...lookup.stored, ...since]) };
+/** Fingerprints by uniqueid of what was stored since a lookup began; missing while there is nothing. */
+interface Since {
+  stored: Map<string, string> | undefined;
+}
+
+function withStored(lookup: Lookup, { stored }: Since): Lookup {
+  return stored === undefined ? lookup : { ...lookup, stored: new Map([...lookup.stored, ...stored]) };
 }
