@@ -135,14 +135,13 @@ export class Pipeline<Delivery extends Request> {
       this.#prepareAhead();
       return;
     }
-    // Deferred, so that all deliveries of one read from the socket make one batch.
-    this.#persisting = new Promise<void>((resolve) => setImmediate(resolve))
-      .then(() => this.#persistBatches())
-      .catch(this.#fail);
+    this.#persisting = this.#persistBatches().catch(this.#fail);
   }
 
   /** Persists batch after batch until nothing is left, and answers each. */
   async #persistBatches(): Promise<void> {
+    // So that all deliveries of one read from the socket make one batch.
+    await new Promise<void>((resolve) => setImmediate(resolve));
     while (this.#next !== undefined || this.#ready.length > 0) {
       const next = this.#next ?? this.#prepare();
       this.#next = undefined;
@@ -157,16 +156,13 @@ export class Pipeline<Delivery extends Request> {
     const started = performance.now();
     const result = await this.#isolation.persist(batch, prepared);
     const persistMs = performance.now() - started;
-    if (result.kind === 'all') await this.#answer(batch, result.outcomes, persistMs);
-    else await this.#answerSome(batch, result.results, persistMs);
+    if (result.kind === 'all') this.#answer(batch, result.outcomes, persistMs);
+    else this.#answerSome(batch, result.results, persistMs);
+    while (this.#replying.length > this.#settings.repliesInFlight) await Promise.race(this.#replying);
   }
 
   /** Answers what has an outcome. The rest waits for what holds it, or is tried again. */
-  async #answerSome(
-    batch: readonly Message<Delivery>[],
-    results: Results<Delivery>,
-    persistMs: number,
-  ): Promise<void> {
+  #answerSome(batch: readonly Message<Delivery>[], results: Results<Delivery>, persistMs: number): void {
     const answered: Message<Delivery>[] = [];
     const outcomes: Outcome[] = [];
     const again: Message<Delivery>[] = [];
@@ -190,19 +186,14 @@ export class Pipeline<Delivery extends Request> {
     for (const event of eventsOfHeld(began)) this.#ports.observe(event);
     if (isHeld) this.#unprepare();
     this.#putFirst(again);
-    if (answered.length > 0) await this.#answer(answered, outcomes, persistMs);
+    if (answered.length > 0) this.#answer(answered, outcomes, persistMs);
   }
 
-  /** Replies to messages and acknowledges them. Resolves as soon as there is room for the replies of the next batch. */
-  async #answer(
-    messages: readonly Message<Delivery>[],
-    outcomes: readonly Outcome[],
-    persistMs: number,
-  ): Promise<void> {
+  /** Replies to messages and acknowledges them; does not wait for that. */
+  #answer(messages: readonly Message<Delivery>[], outcomes: readonly Outcome[], persistMs: number): void {
     this.#ports.observe({ kind: 'persisted', messages, outcomes, persistMs });
     const quick = this.#answerSlowly(createAnswers(messages, outcomes, this.#settings.replies));
     if (quick.length === 0) return;
-    while (this.#replying.length >= this.#settings.repliesInFlight) await Promise.race(this.#replying);
     const replying: Promise<void> = this.#replyAndAcknowledge(quick)
       .catch(this.#fail)
       .then(() => {

@@ -17,7 +17,7 @@ export interface AfterWaiting<Delivery extends Request> {
   /** Persists messages before everything that came later. */
   putFirst: (messages: readonly Message<Delivery>[]) => void;
   /** Answers a message that was persisted beside the batches. */
-  answer: (message: Message<Delivery>, outcome: Outcome) => Promise<void>;
+  answer: (message: Message<Delivery>, outcome: Outcome) => void;
   fail: (error: unknown) => void;
 }
 
@@ -146,7 +146,7 @@ export class WaitingMessages<Delivery extends Request> {
     if (result.kind !== 'failed') for (const guilty of this.#waitingList.guiltyOf(row)) guilty.row = null;
     if (waiting.isEndless)
       this.#after.putFirst(this.#waitingList.takeEndless().map((endless) => endless.message));
-    await this.#after.answer(message, result);
+    this.#after.answer(message, result);
   }
 }
 
