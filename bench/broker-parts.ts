@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { startRabbit } from '../dev/stack.ts';
-import { reusedHeaders } from '../src/broker/amqplib.ts';
 import {
   type BrokerConnection,
   type Channel,
@@ -10,6 +9,7 @@ import {
   openConnection,
 } from '../src/broker/connect.ts';
 import { declareTopology } from '../src/broker/declare.ts';
+import { reusedHeaders } from '../src/broker/encoding/reused-options.ts';
 import { defaultNames } from '../src/broker/topology.ts';
 import { sample } from './meter.ts';
 import { median, spread } from './numbers.ts';

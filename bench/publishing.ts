@@ -1,6 +1,7 @@
 import { Duplex } from 'node:stream';
-import { publishInBlocks, reusedHeaders } from '../src/broker/amqplib.ts';
+import { publishInBlocks } from '../src/broker/amqplib.ts';
 import type { ConfirmChannel } from '../src/broker/connect.ts';
+import { reusedHeaders } from '../src/broker/encoding/reused-options.ts';
 import type { Bed } from './bed.ts';
 
 const ROUNDS = 9;

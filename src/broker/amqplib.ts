@@ -4,7 +4,6 @@ import type { X509Certificate } from 'node:crypto';
 import { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib';
-import type { OutgoingProperties } from './confirm-window.ts';
 import { encodeMessage, FRAME_OVERHEAD, type MessageFields, roomFor } from './encoding/message-frames.ts';
 
 /** Ends a connection at once. Passes an error, without which amqplib would not notice and its heartbeat go on. */
@@ -99,20 +98,6 @@ export function takeUnsorted(channel: Channel, onConsumed: (take: TakeDelivery) 
     channel.on('delivery', take);
     onConsumed(take);
   };
-}
-
-/** The headers of the message that is being encoded. */
-const encodedHeaders: Record<string, string | number | boolean | Buffer | undefined> = {};
-
-/**
- * Copies the headers of a message into one object that is used for all messages. amqplib makes the object that it
- * gets the prototype of another one, and V8 keeps data on each prototype for long: a new object per message adds half
- * to the CPU time of publishing (bench/publishing.ts). The object can be reused because amqplib has encoded it when
- * `publish` returns. Headers of earlier messages are set to undefined, which amqplib leaves out.
- */
-export function reusedHeaders(headers: OutgoingProperties['headers'] = {}): typeof encodedHeaders {
-  for (const name in encodedHeaders) encodedHeaders[name] = undefined;
-  return Object.assign(encodedHeaders, headers);
 }
 
 /** Private parts of amqplib 2.3.1: what a channel publishes by. */

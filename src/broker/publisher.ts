@@ -1,5 +1,5 @@
 import { type ConfirmChannel, IllegalOperationError, type Options } from 'amqplib';
-import { publishInBlocks, reusedHeaders } from './amqplib.ts';
+import { publishInBlocks } from './amqplib.ts';
 import {
   ConfirmWindow,
   failed,
@@ -8,6 +8,7 @@ import {
   type PublishResult,
 } from './confirm-window.ts';
 import type { BrokerConnection } from './connect.ts';
+import { reusedOptions } from './encoding/reused-options.ts';
 import type { InContext } from './followed-messages.ts';
 import { describeError } from './log.ts';
 import type { SupervisedConnection } from './supervisor.ts';
@@ -139,8 +140,7 @@ export function createPublisher(supervised: SupervisedConnection, options: Publi
     const { channel, window } = to;
     const { properties, mandatory, inContext } = message;
     const messageId = properties.messageId ?? window.nextId();
-    const headers = reusedHeaders(properties.headers);
-    const published = { persistent: true, ...properties, headers, messageId, mandatory } as Options.Publish;
+    const published = reusedOptions(properties, messageId, mandatory);
     try {
       if (inContext === undefined) publishTo(channel, message, published);
       else publishWithin(inContext, channel, message, published);

@@ -105,7 +105,12 @@ function lookedUpBy(lookup: Lookup): readonly string[] {
 /** Taxes are compared as a set (interface, section 4). */
 export function taxSet(taxes: string): string {
   const items = taxItems(taxes);
-  return items.length === 1 ? (items[0] ?? '') : items.sort().join(',');
+  // Mostly they are in order: sorting makes a list of its own.
+  return (isInOrder(items) ? items : items.sort()).join(',');
+}
+
+function isInOrder(items: readonly string[]): boolean {
+  return items.every((item, place) => place === 0 || (items[place - 1] ?? '') <= item);
 }
 
 export interface Difference {

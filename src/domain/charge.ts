@@ -120,22 +120,23 @@ export type Charging = { kind: 'charged'; charge: Charge } | { kind: 'refused'; 
  */
 export function charge(cdr: Chargeable, references: References): Charging {
   const errors: ParameterError[] = [];
-  const refuse = (key: string, message: string) => {
-    errors.push({ key, message });
-  };
-
-  const customer = currencyOfCustomer(cdr, references, refuse);
+  const customer = currencyOfCustomer(cdr, references, errors);
   if (cdr.dcustomer !== cdr.scustomer && !references.customers.has(cdr.dcustomer)) {
-    refuse('dcustomer', noSuch('customer', cdr.dcustomer));
+    errors.push({ key: 'dcustomer', message: noSuch('customer', cdr.dcustomer) });
   }
-  if (cdr.peer !== 0 && !references.peers.has(cdr.peer)) refuse('peer', noSuch('peer', cdr.peer));
+  if (cdr.peer !== 0 && !references.peers.has(cdr.peer))
+    errors.push({ key: 'peer', message: noSuch('peer', cdr.peer) });
   const currencyRate = rateOf(cdr.currency, references);
-  if (currencyRate === undefined) refuse('currency', `unknown currency ${shown(cdr.currency)}`);
-  const taxes = taxesOf(cdr, references, refuse);
-  const { invoice, isLate } = invoiceOf(cdr, references, refuse);
+  if (currencyRate === undefined)
+    errors.push({ key: 'currency', message: `unknown currency ${shown(cdr.currency)}` });
+  const taxes = taxesOf(cdr, references, errors);
+  const { invoice, isLate } = invoiceOf(cdr, references, errors);
   const invoiceRate = invoice === undefined ? undefined : rateOf(invoice.currency, references);
   if (invoice !== undefined && invoiceRate === undefined) {
-    refuse('invoice', `invoice ${invoice.id} is in ${shown(invoice.currency)}, which has no exchange rate`);
+    errors.push({
+      key: 'invoice',
+      message: `invoice ${invoice.id} is in ${shown(invoice.currency)}, which has no exchange rate`,
+    });
   }
   if (errors.length > 0 || customer === undefined || currencyRate === undefined)
     return { kind: 'refused', errors };
@@ -196,8 +197,6 @@ export function amounts(cdr: Pick<Cdr, 'cost' | 'update_balance' | 'update_invoi
   };
 }
 
-type Refuse = (key: string, message: string) => void;
-
 function noSuch(what: string, id: number): string {
   return `${what} ${id} does not exist`;
 }
@@ -207,47 +206,50 @@ function rateOf(currency: string, references: References): Rate | undefined {
   return references.currencies.get(currency) ?? (currency === references.systemCurrency ? PAR : undefined);
 }
 
-function currencyOfCustomer(cdr: Chargeable, references: References, refuse: Refuse) {
+function currencyOfCustomer(cdr: Chargeable, references: References, errors: ParameterError[]) {
   const currency = references.customers.get(cdr.scustomer);
   if (currency === undefined) {
-    refuse('scustomer', noSuch('customer', cdr.scustomer));
+    errors.push({ key: 'scustomer', message: noSuch('customer', cdr.scustomer) });
     return undefined;
   }
   const rate = rateOf(currency, references);
   if (rate === undefined) {
-    refuse(
-      'scustomer',
-      `customer ${cdr.scustomer} has currency ${shown(currency)}, which has no exchange rate`,
-    );
+    errors.push({
+      key: 'scustomer',
+      message: `customer ${cdr.scustomer} has currency ${shown(currency)}, which has no exchange rate`,
+    });
     return undefined;
   }
   return { currency, rate };
 }
 
-function taxesOf(cdr: Chargeable, references: References, refuse: Refuse): ChargedTax[] {
+function taxesOf(cdr: Chargeable, references: References, errors: ParameterError[]): ChargedTax[] {
   if (cdr.taxes === '') return [];
   const taxes: ChargedTax[] = [];
   for (const item of taxItems(cdr.taxes)) {
     const tax = /^\d+$/.test(item)
       ? references.taxesById.get(Number(item))
       : references.taxesByName.get(item);
-    if (tax === undefined) refuse('taxes', `tax ${shown(item)} does not exist`);
+    if (tax === undefined) errors.push({ key: 'taxes', message: `tax ${shown(item)} does not exist` });
     else if (taxes.some(({ id }) => id === tax.id))
-      refuse('taxes', `tax ${shown(item)} is listed more than once`);
+      errors.push({ key: 'taxes', message: `tax ${shown(item)} is listed more than once` });
     else {
       const { id, rate, flat, currency } = tax;
-      taxes.push({ id, rate, flat, currency, currencyRate: rateOfTax(tax, references, refuse) });
+      taxes.push({ id, rate, flat, currency, currencyRate: rateOfTax(tax, references, errors) });
     }
     if (tax === undefined) return [];
   }
   return taxes;
 }
 
-function rateOfTax({ name, currency }: Tax, references: References, refuse: Refuse): Rate | null {
+function rateOfTax({ name, currency }: Tax, references: References, errors: ParameterError[]): Rate | null {
   if (currency === null) return null;
   const rate = rateOf(currency, references);
   if (rate === undefined)
-    refuse('taxes', `tax ${shown(name)} is in ${shown(currency)}, which has no exchange rate`);
+    errors.push({
+      key: 'taxes',
+      message: `tax ${shown(name)} is in ${shown(currency)}, which has no exchange rate`,
+    });
   return rate ?? null;
 }
 
@@ -257,14 +259,17 @@ interface ChosenInvoice {
 }
 
 /** The invoice that the call names, else an open one, if there is one for it. */
-function invoiceOf(cdr: Chargeable, references: References, refuse: Refuse): ChosenInvoice {
+function invoiceOf(cdr: Chargeable, references: References, errors: ParameterError[]): ChosenInvoice {
   if (cdr.invoice === 0) return openInvoiceOf(cdr, references);
   const invoice = references.invoices.get(cdr.invoice);
-  if (invoice === undefined) refuse('invoice', noSuch('invoice', cdr.invoice));
+  if (invoice === undefined) errors.push({ key: 'invoice', message: noSuch('invoice', cdr.invoice) });
   else if (invoice.customer !== cdr.scustomer) {
-    refuse('invoice', `invoice ${cdr.invoice} does not belong to customer ${cdr.scustomer}`);
+    errors.push({
+      key: 'invoice',
+      message: `invoice ${cdr.invoice} does not belong to customer ${cdr.scustomer}`,
+    });
   } else if (cdr.update_invoices === 1 && !invoice.open) {
-    refuse('invoice', `invoice ${cdr.invoice} is not open`);
+    errors.push({ key: 'invoice', message: `invoice ${cdr.invoice} is not open` });
   }
   return { invoice, isLate: false };
 }
@@ -272,10 +277,9 @@ function invoiceOf(cdr: Chargeable, references: References, refuse: Refuse): Cho
 /** The open invoice whose period contains the call's start, else the next one, if late calls go there. */
 function openInvoiceOf(cdr: Chargeable, { openInvoices, lateCalls }: References): ChosenInvoice {
   const open = cdr.update_invoices === 0 ? [] : (openInvoices.get(cdr.scustomer) ?? []);
-  const covering = open.find(
-    ({ periodStart, periodEnd }) => periodStart <= cdr.start && cdr.start < periodEnd,
-  );
-  if (covering !== undefined || lateCalls === 'hold') return { invoice: covering, isLate: false };
+  for (const invoice of open)
+    if (invoice.periodStart <= cdr.start && cdr.start < invoice.periodEnd) return { invoice, isLate: false };
+  if (lateCalls === 'hold') return { invoice: undefined, isLate: false };
   const next = open.find(({ periodStart, periodEnd }) => periodStart > cdr.start && periodStart < periodEnd);
   return { invoice: next, isLate: next !== undefined };
 }

@@ -17,6 +17,7 @@ import {
 } from '@prisma/driver-adapter-utils';
 import { Pool, type PoolClient, type PoolConfig } from 'pg';
 import { DeadlineError, within } from '../retry.ts';
+import { arrayText } from './array-text.ts';
 import { Prisma, PrismaClient } from './generated/client.ts';
 import { preparedName, type Sql, type Statement } from './sql.ts';
 
@@ -114,7 +115,11 @@ const asTheyAre: ArgType[] = [];
 
 function queryOf({ text }: Statement, values: readonly unknown[]): SqlQuery {
   while (asTheyAre.length < values.length) asTheyAre.push(AS_IT_IS);
-  return { sql: text, args: [...values], argTypes: asTheyAre };
+  return { sql: text, args: values.map(argumentOf), argTypes: asTheyAre };
+}
+
+function argumentOf(value: unknown): unknown {
+  return Array.isArray(value) ? arrayText(value) : value;
 }
 
 /** What Prisma's client, too, leaves as the adapter has read it. */

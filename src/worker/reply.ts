@@ -1,6 +1,6 @@
 import { CORRELATION_HEADER } from '../broker/delivery.ts';
 import { DIRECT_PREFIX } from '../broker/direct-replies/addresses.ts';
-import { codeOf, type Outcome } from '../domain/outcome.ts';
+import { type Code, codeOf, codes, type Outcome } from '../domain/outcome.ts';
 import type { RequestProperties } from '../domain/properties.ts';
 import { billTold, replyBody } from '../domain/reply.ts';
 import { mapPairs } from '../pairs.ts';
@@ -68,7 +68,7 @@ export function createResultsReply(
   if (request.correlationHeader !== undefined) headers[CORRELATION_HEADER] = request.correlationHeader;
   return {
     exchange: rules.resultsExchange,
-    routingKey: `cdrs.result.${code}`,
+    routingKey: ROUTING_KEYS[code],
     mandatory: true,
     direct: false,
     accepted: code.startsWith('2'),
@@ -78,6 +78,11 @@ export function createResultsReply(
     headers,
   };
 }
+
+const ROUTING_KEYS = Object.fromEntries(codes.map((code) => [code, `cdrs.result.${code}`])) as Record<
+  Code,
+  string
+>;
 
 function bufferFor(outcome: Outcome): Buffer {
   return Buffer.from(replyBody(outcome));
