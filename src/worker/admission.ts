@@ -44,7 +44,7 @@ const UNVERIFIED = false;
  * with.
  */
 export function admit(request: Request, rules: AdmissionRules): Admitted | Promise<Admitted> {
-  return authenticate(request, rules, rules.verify, (sender, parsed) => authorize(parsed, sender, rules));
+  return authenticate<never>(request, rules, rules.verify);
 }
 
 /** The same for a message of many, which is set aside where its password cannot be checked soon. */
@@ -52,27 +52,39 @@ export function admitSoon(
   request: Request,
   rules: ReadingRules & { verifySoon: Verify<AuthResult | SetAside> },
 ): Admitted | SetAside | Promise<Admitted | SetAside> {
-  return authenticate(request, rules, rules.verifySoon, (sender, parsed) =>
-    sender.kind === 'set aside' ? sender : authorize(parsed, sender, rules),
-  );
+  return authenticate(request, rules, rules.verifySoon);
 }
 
-function authenticate<Result, Then>(
+function authenticate<Aside extends SetAside>(
   request: Request,
   rules: ReadingRules,
-  verify: Verify<Result>,
-  proceed: (sender: Result, parsed: ParsedRequest) => Then,
-): Admitted | Then | Promise<Then> {
+  verify: Verify<AuthResult | Aside>,
+): Admitted | Aside | Promise<Admitted | Aside> {
   const body = parse(request, rules.maxBodyBytes);
   const username = credential(body.fields, 'auth_username');
   const password = credential(body.fields, 'auth_password');
   if (username === undefined || password === undefined)
     return check({ body, request }, '', rules, UNVERIFIED);
   const sender = verify(clean(username), password);
-  // Parsed again afterwards: while it waits only its bytes are kept.
-  if (sender instanceof Promise)
-    return sender.then((late) => proceed(late, { body: parse(request, rules.maxBodyBytes), request }));
-  return proceed(sender, { body, request });
+  if (sender instanceof Promise) return proceedLate(sender, request, rules);
+  return proceed(sender, { body, request }, rules);
+}
+
+/** Apart, so that what it keeps for later is not made for each message, and parsed again: while it waits only its bytes are kept. */
+async function proceedLate<Aside extends SetAside>(
+  sender: Promise<AuthResult | Aside>,
+  request: Request,
+  rules: ReadingRules,
+): Promise<Admitted | Aside> {
+  return proceed(await sender, { body: parse(request, rules.maxBodyBytes), request }, rules);
+}
+
+function proceed<Aside extends SetAside>(
+  sender: AuthResult | Aside,
+  parsed: ParsedRequest,
+  rules: ReadingRules,
+): Admitted | Aside {
+  return sender.kind === 'set aside' ? sender : authorize(parsed, sender, rules);
 }
 
 /** A credential that the contract admits; undefined where it is missing, empty or no text. */

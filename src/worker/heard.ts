@@ -51,6 +51,11 @@ interface Pending {
 const NAME_EVERY_MS = 600_000;
 const TIMEOUT_MS = 5000;
 
+/** By name. */
+function noneYet(): Record<HeardKind, Map<string, Pending>> {
+  return { feed: new Map(), user: new Map() };
+}
+
 /**
  * Nothing on the way of a message waits for this. What cannot be recorded is kept for the next time: an entry for each
  * feed of the file and each user whose password was right, and a bounded number of numbers. A flush of which the database
@@ -59,7 +64,7 @@ const TIMEOUT_MS = 5000;
  */
 export function collectHeard(options: HeardOptions): Heard {
   const { database, log, now = () => performance.now() } = options;
-  let pending = new Map<string, Pending>();
+  let pending = noneYet();
   let fields: ReadonlyMap<string, string> = new Map();
   let feeds: readonly NamedFeed[] = [];
   let namedAt = Number.NEGATIVE_INFINITY;
@@ -67,11 +72,10 @@ export function collectHeard(options: HeardOptions): Heard {
   let flushing: Promise<void> | undefined;
 
   function entryOf(kind: HeardKind, name: string): Pending {
-    const key = `${kind} ${name}`;
-    let entry = pending.get(key);
+    let entry = pending[kind].get(name);
     if (entry === undefined) {
       entry = { kind, name, at: Number.NEGATIVE_INFINITY, records: 0, numbers: null };
-      pending.set(key, entry);
+      pending[kind].set(name, entry);
     }
     return entry;
   }
@@ -101,8 +105,8 @@ export function collectHeard(options: HeardOptions): Heard {
   }
 
   async function flush(): Promise<void> {
-    const taken = [...pending.values()];
-    pending = new Map();
+    const taken = [...pending.feed.values(), ...pending.user.values()];
+    pending = noneYet();
     try {
       await nameSometimes();
       const stopped = await recordHeard(database, taken.map(asSome), TIMEOUT_MS);

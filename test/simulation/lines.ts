@@ -55,6 +55,7 @@ export function callsIn(lines: string): StoredCall[] {
 export function storedBill(row: StoredCall) {
   return {
     uniqueid: row.uniqueid,
+    entry: null,
     customer: row.scustomer,
     charged: row.charged,
     currency: row.customer_currency,
@@ -65,10 +66,12 @@ export function storedBill(row: StoredCall) {
     invoiceCost: row.invoice_cost,
     invoiceTax: row.invoice_tax,
     invoiceCurrency: row.invoice_currency,
-    systemRate: row.system_rate,
-    currencyRate: row.currency_rate,
-    customerRate: row.customer_rate,
-    invoiceRate: row.invoice_rate,
-    taxes: row.tax_terms ?? [],
+    terms: {
+      systemRate: row.system_rate,
+      currencyRate: row.currency_rate,
+      customerRate: row.customer_rate,
+      invoiceRate: row.invoice_rate,
+      taxes: row.tax_terms ?? [],
+    },
   };
 }

@@ -1,67 +1,52 @@
-import { type Bill, type BilledTax, billFor, type ChargedCall } from '../../domain/bill.ts';
+import { type Bill, type BilledTax, type BillTerms, billFor, type ChargedCall } from '../../domain/bill.ts';
 import type { Decision } from '../../domain/decide.ts';
-import { canonical } from '../../domain/money.ts';
 import type { Outcome } from '../../domain/outcome.ts';
 import type { CallSubmission } from '../../domain/submission.ts';
 import { frequent, type Sql } from '../sql.ts';
 
-/** The JSON that BILLS builds: numbers as text, because JSON would make doubles of them. */
-interface StoredBill extends Omit<Bill, 'entry' | 'terms'> {
-  systemRate: string;
-  currencyRate: string;
-  customerRate: string;
-  invoiceRate: string | null;
-  /** As `cdrs.tax_terms` has them. */
-  taxes: readonly (Pick<BilledTax, 'id' | 'rate' | 'flat'> & { currency?: string; currency_rate?: string })[];
+/** The JSON that BILLS builds: a bill whose taxes are as `cdrs.tax_terms` has them. */
+interface StoredBill extends Omit<Bill, 'terms'> {
+  terms: Omit<BillTerms, 'taxes'> & { taxes: readonly StoredTax[] };
 }
+
+type StoredTax = Pick<BilledTax, 'id' | 'rate' | 'flat'> & { currency?: string; currency_rate?: string };
+
+/** SQL of a stored decimal's canonical text, because JSON would make a double of it. */
+const text = (column: string) => `trim_scale(${column})::text`;
 
 /** One text for each call: many values of many rows would cost the worker more than reading JSON. */
 const BILLS = frequent(
   'persist.bills',
   `
-  select json_build_object('uniqueid', uniqueid, 'customer', scustomer, 'charged', charged::text,
-    'currency', customer_currency, 'cost', cost::text, 'tax', tax::text, 'callCurrency', currency, 'invoice', invoice,
-    'invoiceCost', invoice_cost::text, 'invoiceTax', invoice_tax::text, 'invoiceCurrency', invoice_currency,
-    'systemRate', system_rate::text, 'currencyRate', currency_rate::text, 'customerRate', customer_rate::text,
-    'invoiceRate', invoice_rate::text, 'taxes', coalesce(tax_terms, '[]'))::text as bill
+  select json_build_object('uniqueid', uniqueid, 'entry', null, 'customer', scustomer, 'charged', ${text('charged')},
+    'currency', customer_currency, 'cost', ${text('cost')}, 'tax', ${text('tax')}, 'callCurrency', currency,
+    'invoice', invoice, 'invoiceCost', ${text('invoice_cost')}, 'invoiceTax', ${text('invoice_tax')},
+    'invoiceCurrency', invoice_currency, 'terms', json_build_object(
+      'systemRate', ${text('system_rate')}, 'currencyRate', ${text('currency_rate')},
+      'customerRate', ${text('customer_rate')}, 'invoiceRate', ${text('invoice_rate')},
+      'taxes', coalesce(tax_terms, '[]')))::text as bill
   from cdrs where uniqueid = any(array(select json_array_elements_text($1::json)))`,
 );
 
 /** Bills of calls by uniqueid, from what is stored. One that is missing has been pruned. */
 async function readBills(sql: Sql, uniqueids: ReadonlySet<string>): Promise<Map<string, Bill>> {
   const rows = await sql<{ bill: string }>(BILLS, [JSON.stringify([...uniqueids])]);
-  return new Map(
-    rows.map(({ bill }) => {
-      const stored = JSON.parse(bill) as StoredBill;
-      return [stored.uniqueid, billOnRecord(stored)];
-    }),
-  );
+  const bills = new Map<string, Bill>();
+  for (const { bill } of rows) {
+    const stored = billOnRecord(JSON.parse(bill) as StoredBill);
+    bills.set(stored.uniqueid, stored);
+  }
+  return bills;
 }
 
 function billOnRecord(stored: StoredBill): Bill {
-  const { systemRate, currencyRate, customerRate, invoiceRate, taxes, ...told } = stored;
-  return {
-    ...told,
-    entry: null,
-    charged: canonical(told.charged),
-    cost: canonical(told.cost),
-    tax: canonical(told.tax),
-    invoiceCost: canonical(told.invoiceCost),
-    invoiceTax: canonical(told.invoiceTax),
-    terms: {
-      systemRate: canonical(systemRate),
-      currencyRate: canonical(currencyRate),
-      customerRate: canonical(customerRate),
-      invoiceRate: invoiceRate && canonical(invoiceRate),
-      taxes: taxes.map(({ id, rate, flat, currency, currency_rate }) => ({
-        id,
-        rate,
-        flat,
-        currency: currency ?? null,
-        currencyRate: currency_rate ?? null,
-      })),
-    },
-  };
+  const { terms } = stored;
+  // In what was read itself: a copy for each repeat would be garbage soon.
+  return Object.assign(stored, { terms: Object.assign(terms, { taxes: terms.taxes.map(taxOnRecord) }) });
+}
+
+function taxOnRecord({ id, rate, flat, currency, currency_rate }: StoredTax): BilledTax {
+  return { id, rate, flat, currency: currency ?? null, currencyRate: currency_rate ?? null };
 }
 
 /** The answer to a repeat of a stored call. */
