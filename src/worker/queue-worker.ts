@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Consumer, createConsumer, type Delivery, IN_FLIGHT_BYTES_MAX } from '../broker/consumer.ts';
 import type { SupervisedConnection } from '../broker/supervisor.ts';
+import type { PersistResult } from '../domain/held.ts';
 import type { Logger } from '../ops/logger.ts';
 import { backoffMs } from '../retry.ts';
 import { LockedTable } from '../store/failures.ts';
@@ -105,16 +106,16 @@ export function openQueueWorker(options: QueueWorkerOptions, shared: SharedOptio
     metrics.observe(event);
     hear(event, heard);
   }, log);
+  const gotThrough = (results: PersistResult[]) => {
+    outage.over();
+    return results;
+  };
   const pipeline = new Pipeline<Delivery>(
     {
       admit: options.admit,
       prepare: (submissions, manner) => {
         const persist = options.prepare(submissions, manner);
-        return async () => {
-          const results = await persist();
-          outage.over();
-          return results;
-        };
+        return () => persist().then(gotThrough);
       },
       publish: shared.publish,
       publishBilled:

@@ -38,10 +38,9 @@ invoice_sum as materialized (
   from inserted where update_invoices = 1 and invoice is not null group by invoice, scustomer, invoice_currency),
 ${moveInvoices('$3')}
 select
-  (select hold from terms) as terms,
-  ${deadLetters.checked}
-  ${areCustomersMoved} as customers,
-  ${areInvoicesMoved} as invoices,
+  (select hold from terms)${deadLetters.checked}
+    and ${areCustomersMoved}
+    and ${areInvoicesMoved} as hold,
   array(select uniqueid from call except select uniqueid from inserted) as lost`;
 
 export const WRITE_CALLS = frequent('persist.write-calls', writeWith({ kept: '', checked: '' }));
@@ -52,9 +51,10 @@ export const WRITE = frequent(
 dead as (${insertDeadLetters}),
 told as (insert into dead_letter_events (dead_letter, event) select id, 'reopened' from dead where is_reopened),
 found_by as (${insertKeysOf('dead')}),`,
-    checked: `settle_moved('dead letters that the database leaves out without an error:',
+    checked: `
+    and settle_moved('dead letters that the database leaves out without an error:',
     array(select (select count(*) from letter)::int - count(*)::int from dead
-      having count(*) <> (select count(*) from letter))) as letters,`,
+      having count(*) <> (select count(*) from letter)))`,
   }),
 );
 
