@@ -39,7 +39,7 @@ function sum(one: Whole, other: Whole): Whole {
 
 /**
  * An exact decimal number. Made of whole numbers and not a `Decimal`, which makes several objects for each number and for each
- * step of a calculation: they were a sixth of what a message leaves behind (bench/results/allocation.md).
+ * step of a calculation: they were a sixth of what a message leaves behind (bench/NOTES.md).
  */
 export class Amount {
   /** The amount × 10^`places`. */

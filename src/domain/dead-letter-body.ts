@@ -23,8 +23,9 @@ const NUMBER_MAX = 100;
 export function keepReadable(fields: Fields, leftovers: ReadonlySet<string>): KeptBody {
   const kept: Record<string, unknown> = Object.create(null);
   const altered: string[] = [];
-  for (const [name, value] of Object.entries(fields)) {
+  for (const name of Object.keys(fields)) {
     if (name === 'auth_password') continue;
+    const value = fields[name];
     if (isContractName(name)) {
       const { value: given, isAltered } = keptValue(name as ParameterName, value);
       kept[name] = given;

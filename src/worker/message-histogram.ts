@@ -41,7 +41,7 @@ class Tally {
 
 /**
  * A histogram in which something is observed for every message. That of prom-client makes a text of the labels each time, which
- * is 430 bytes of garbage a message (bench/results/allocation.md).
+ * is 430 bytes of garbage a message (bench/NOTES.md).
  */
 export class MessageHistogram {
   readonly name: string;

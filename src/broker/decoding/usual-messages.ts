@@ -7,7 +7,7 @@ type Taking = (this: object, frame: Frame) => Taking;
 
 /**
  * Makes messages of deliveries whose body is one frame, as nearly all are, without the functions in which amqplib keeps
- * the frames of each message until its last: 360 bytes a message (bench/results/allocation.md). All others it makes itself.
+ * the frames of each message until its last: 360 bytes a message (bench/NOTES.md). All others it makes itself.
  *
  * @throws if amqplib's internals are not those of version 2.3.1
  */
