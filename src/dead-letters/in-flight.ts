@@ -27,23 +27,16 @@ export class InFlight {
     return next;
   }
 
-  /** Takes out one that is finished. Returns its attempt. */
-  finish(id: string): number | undefined {
-    const attempt = this.#attempts.get(id);
-    this.#attempts.delete(id);
-    return attempt;
-  }
-
   /**
-   * To be called when the finished ones of those that were looked at are out. Unless these were most of them, the others go
-   * last: what workers hold back must not hide what they have finished.
+   * Takes out those that were looked at and are finished. Unless these were most of them, the others go last: what workers hold
+   * back must not hide what they have finished.
    */
-  putBack(looked: readonly SentAttempt[]): void {
-    const left = looked.filter(({ id }) => this.#attempts.has(id));
-    if (left.length * 2 <= looked.length) return;
-    for (const { id, attempt } of left) {
-      this.#attempts.delete(id);
-      this.#attempts.set(id, attempt);
+  finish(looked: readonly SentAttempt[], unfinished: ReadonlySet<string>): void {
+    const goLast = unfinished.size * 2 > looked.length;
+    for (const attempt of looked) {
+      const isUnfinished = unfinished.has(attempt.id);
+      if (!isUnfinished || goLast) this.#attempts.delete(attempt.id);
+      if (isUnfinished && goLast) this.add(attempt);
     }
   }
 }

@@ -1,5 +1,5 @@
 import { sleep } from '../retry.ts';
-import { type FinishedAttempt, readFinished } from '../store/dead-letters/mark.ts';
+import { type FinishedAttempts, readFinished, type SeenAttempts } from '../store/dead-letters/mark.ts';
 import type { ChosenLetter, Run } from '../store/replays/create.ts';
 import { retrying } from '../store/retrying.ts';
 import { type ChunkContext, markChunk, type ReplayOrder } from './chunk.ts';
@@ -41,6 +41,7 @@ const IDLE_MS = 30;
 /** Rows that one poll looks at, and the pause after it for each of them that is not finished. */
 const POLL_ROWS = 1000;
 const PAUSE_MS_PER_ROW = 0.3;
+const NONE_SEEN: SeenAttempts = { finished: [], unfinished: [] };
 
 /** What `sendLetters` works on. */
 export interface Sending {
@@ -154,24 +155,22 @@ class Sender {
   async #poll(): Promise<void> {
     const oldest = this.#inFlight.next(POLL_ROWS);
     const { sql } = this.#context.database;
-    const finished = oldest.length === 0 ? [] : await retrying(() => readFinished(sql, oldest));
-    for (const row of finished) this.#count(row);
-    this.#inFlight.putBack(oldest);
+    const seen = oldest.length === 0 ? NONE_SEEN : await retrying(() => readFinished(sql, oldest));
+    for (const alike of seen.finished) this.#count(alike);
+    this.#inFlight.finish(oldest, new Set(seen.unfinished));
     // Polling takes capacity that the worker could use: the more replays are unfinished, the longer the pause.
-    this.#nextPollAt = performance.now() + PAUSE_MS_PER_ROW * (oldest.length - finished.length);
+    this.#nextPollAt = performance.now() + PAUSE_MS_PER_ROW * seen.unfinished.length;
     this.#context.onProgress(this.#progress);
   }
 
-  #count({ id, status, replays, code }: FinishedAttempt): void {
+  #count({ result, code, count }: FinishedAttempts): void {
     const progress = this.#progress;
-    const attempt = this.#inFlight.finish(id);
-    if (replays !== attempt) {
-      progress.takenOver += 1;
+    if (result === 'taken over') {
+      progress.takenOver += count;
       return;
     }
-    const result = status === 'resolved' ? 'resolved' : 'dead';
-    progress[result] += 1;
-    this.#own[result] += 1;
-    progress.byCode[code] = (progress.byCode[code] ?? 0) + 1;
+    progress[result] += count;
+    this.#own[result] += count;
+    progress.byCode[code] = (progress.byCode[code] ?? 0) + count;
   }
 }

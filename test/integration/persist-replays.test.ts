@@ -4,7 +4,7 @@ import { nothingHeld } from '../../src/domain/held.ts';
 import { tokenHashOf } from '../../src/domain/replay-header.ts';
 import { asDecided, type Submission } from '../../src/domain/submission.ts';
 import { classifyFailure } from '../../src/store/database.ts';
-import { readReplayable } from '../../src/store/dead-letters/mark.ts';
+import { readFinished, readReplayable } from '../../src/store/dead-letters/mark.ts';
 import { attemptsOn } from '../../src/store/persist/attempts.ts';
 import { createReadAhead } from '../../src/store/persist/read-ahead.ts';
 import { persistReplays, persistWithReplays } from '../../src/store/persist/replays.ts';
@@ -167,6 +167,23 @@ describe('a batch that is prepared while the one before is written', () => {
     expect(await stored()).toEqual([]);
     expect(await prepare([older])()).toEqual(['superseded']);
   });
+});
+
+it('finished attempts are counted by their results; one under way, or whose dead letter is gone, is not finished', async () => {
+  const states = ['resolved', 'resolved', 'dead', 'discarded', 'replaying', 'replaying'];
+  await db.persist(states.map((_, index) => ({ uniqueid: `r-${index}`, cost: 'x' })));
+  const ids = (await db.rows('select id::text from dead_letters order by id')).map(({ id }) => id ?? '');
+  for (const [index, status] of states.entries())
+    await db.execute(`update dead_letters set status = '${status}', replays = 1 where id = ${ids[index]}`);
+  await db.execute(`update dead_letters set replays = 2 where id = ${ids[4]}`);
+  const attempts = [...ids, '999999999'].map((id) => ({ id, attempt: 1 }));
+  const { finished, unfinished } = await readFinished(db.sql, attempts);
+  expect(finished.sort((one, other) => one.result.localeCompare(other.result))).toEqual([
+    { result: 'dead', code: '400', count: 2 },
+    { result: 'resolved', code: '204', count: 2 },
+    { result: 'taken over', code: '400', count: 1 },
+  ]);
+  expect(unfinished).toEqual([ids[5], '999999999']);
 });
 
 it('a dead letter is marked without writing any index', async () => {

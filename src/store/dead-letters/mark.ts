@@ -2,7 +2,7 @@ import * as z from 'zod';
 import type { Edits } from '../../domain/kept.ts';
 import type { Operation } from '../../domain/operation.ts';
 import type { DeadReason } from '../../domain/outcome.ts';
-import { type DeadLetterStatus, deadLetterStatuses } from '../../domain/record.ts';
+import type { DeadLetterStatus } from '../../domain/record.ts';
 import { type ChosenLetter, type Run, seenNow } from '../replays/create.ts';
 import { type Sql, statement, unprepared } from '../sql.ts';
 import { conditionOf, type DeadLetterFilter } from './filter.ts';
@@ -124,33 +124,47 @@ export async function markReplaying(
 
 const finishedAttempts = z.array(
   z.object({
-    id: z.string(),
-    status: z.enum(deadLetterStatuses),
-    replays: z.number(),
+    /** `dead`: refused again. `taken over`: a newer attempt replaced it. */
+    result: z.enum(['resolved', 'dead', 'taken over']),
     /** Of the reply. */
     code: z.string(),
+    count: z.number(),
   }),
 );
-/** How an attempt ended, or that a newer one replaced it. */
-export type FinishedAttempt = z.infer<typeof finishedAttempts>[number];
+/** How many attempts ended alike. */
+export type FinishedAttempts = z.infer<typeof finishedAttempts>[number];
 
+/** What has become of attempts. */
+export interface SeenAttempts {
+  finished: FinishedAttempts[];
+  /** The ids of those that workers have still to finish. */
+  unfinished: string[];
+}
+
+/** By primary key. Finished rows are counted rather than listed: there are many, and they are alike. */
 const FINISHED = statement(
   'dead-letters.finished',
-  `select coalesce(json_agg(json_build_object('id', d.id::text, 'status', d.status, 'replays', d.replays, 'code',
-     case d.status when 'resolved' then '204' else coalesce(d.responses -> 0 ->> 'code', '') end)), '[]')::text as seen
-   from unnest($1::bigint[], $2::int[]) as a(id, attempt)
-   join dead_letters d using (id)
-   where d.status <> 'replaying' or d.replays <> a.attempt`,
+  `
+with seen as materialized (
+  select a.id,
+    case when d.replays <> a.attempt then 'taken over' when d.status = 'resolved' then 'resolved'
+      when d.status <> 'replaying' then 'dead' end as result,
+    case when d.status = 'resolved' then '204' else coalesce(d.responses -> 0 ->> 'code', '') end as code
+  from unnest($1::bigint[], $2::int[]) as a(id, attempt) left join dead_letters d using (id)),
+counted as (select result, code, count(*)::int as count from seen where result is not null group by result, code)
+select (select coalesce(json_agg(counted), '[]') from counted)::text as finished,
+  array(select id::text from seen where result is null) as unfinished`,
 );
 
-/** The rows whose attempt is finished, or replaced by a newer one. By primary key. */
+/** What has become of attempts by now. Throws what the database throws. */
 export async function readFinished(
   sql: Sql,
   attempts: readonly { id: string; attempt: number }[],
-): Promise<FinishedAttempt[]> {
-  const [row] = await sql<{ seen: string }>(FINISHED, [
+): Promise<SeenAttempts> {
+  const [row] = await sql<{ finished: string; unfinished: string[] }>(FINISHED, [
     attempts.map(({ id }) => id),
     attempts.map(({ attempt }) => attempt),
   ]);
-  return finishedAttempts.parse(JSON.parse(row?.seen ?? '[]'));
+  const { finished = '[]', unfinished = [] } = row ?? {};
+  return { finished: finishedAttempts.parse(JSON.parse(finished)), unfinished };
 }
