@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Bill, billFor } from '../../src/domain/bill.ts';
 import { billedMessagesOf } from '../../src/domain/billed-message.ts';
+import { nothingHeld } from '../../src/domain/held.ts';
 import type { Outcome } from '../../src/domain/outcome.ts';
+import { attemptsOn } from '../../src/store/persist/attempts.ts';
 import { lookUp } from '../../src/store/persist/look-up.ts';
 import { persist } from '../../src/store/persist/persist.ts';
 import type { Sql } from '../../src/store/sql.ts';
@@ -150,5 +152,61 @@ describe('a correction', () => {
     expect(await told({ id: 'third' })).toEqual([entry('third', 2, '-2.76', false)]);
     const [again] = await db.persist([{ cost: '5' }]);
     expect(toldBy(again)).toMatchObject({ charged: '5', currency: 'USD', invoice: 10, duplicate: true });
+  });
+});
+
+describe('the bill of a repeat', () => {
+  const REPEAT_AND_NEW = [{ uniqueid: 'u-before' }, { uniqueid: 'u-new' }].map(admitted);
+  const kindsOf = (results: readonly { kind: string }[]) => results.map(({ kind }) => kind);
+
+  it('is read while the rest of its batch is written', async () => {
+    await db.persist([{ uniqueid: 'u-before' }]);
+    let onWrite = () => {};
+    const writing = new Promise<void>((resolve) => {
+      onWrite = resolve;
+    });
+    const sql: Sql = async (statement, values) => {
+      if (statement.name === 'persist.write-calls') onWrite();
+      if (statement.name === 'persist.bills') await writing;
+      return await db.sql(statement, values);
+    };
+    const { plain } = attemptsOn({ ...db, sql }, BILLING, 5000);
+    const results = await plain(REPEAT_AND_NEW, nothingHeld);
+    expect(kindsOf(results)).toEqual(['duplicate', 'accepted']);
+    expect(results[0]).toHaveProperty('bill.uniqueid', 'u-before');
+  });
+
+  it('that cannot be read fails its batch when that is written, not before', async () => {
+    await db.persist([{ uniqueid: 'u-before' }]);
+    const sql: Sql = async (statement, values) => {
+      if (statement.name === 'persist.bills') throw new Error('no bills');
+      return await db.sql(statement, values);
+    };
+    const { plain } = attemptsOn({ ...db, sql }, BILLING, 5000);
+    await expect(plain(REPEAT_AND_NEW, nothingHeld)).rejects.toThrow('no bills');
+    expect(await db.rows('select uniqueid from cdrs order by 1')).toEqual([
+      { uniqueid: 'u-before' },
+      { uniqueid: 'u-new' },
+    ]);
+  });
+
+  it('is read before the write within a transaction, which has one connection', async () => {
+    await db.persist([{ uniqueid: 'u-before' }]);
+    let underWay = 0;
+    const transaction: typeof db.transaction = (work, options) =>
+      db.transaction(
+        (inner) =>
+          work(async (statement, values) => {
+            underWay += 1;
+            expect(underWay).toBe(1);
+            return await inner<never>(statement, values).finally(() => {
+              underWay -= 1;
+            });
+          }),
+        options,
+      );
+    const { limited } = attemptsOn({ sql: db.sql, transaction }, BILLING, 5000);
+    const results = await limited({ lock_timeout: 1000 })(REPEAT_AND_NEW, nothingHeld);
+    expect(kindsOf(results)).toEqual(['duplicate', 'accepted']);
   });
 });

@@ -60,7 +60,7 @@ export function attemptsOn(
     const context = { billing, isHeld, lookup };
     if (hasReplays(submissions)) return persistWithReplays(on, submissions, context, timeoutMs);
     if (submissions.some(isOrder)) return persistWithOrders(on, submissions, context, timeoutMs);
-    return persistUnlessHeld(on.sql, submissions, context);
+    return persistUnlessHeld(on.sql, submissions, on === database ? { ...context, beside: on.sql } : context);
   };
   return {
     sql: database.sql,

@@ -27,7 +27,7 @@ import { persistCorrection } from './corrections.ts';
 import { inTurn } from './corrections-in-turn.ts';
 import { type Lookup, lookUp } from './look-up.ts';
 import { type Charged, termsOf } from './terms.ts';
-import { write } from './write.ts';
+import { NOTHING_LOST, write } from './write.ts';
 
 /**
  * Persists a batch: every call is stored once and charged once, every refusal is kept as a dead letter. Two statements do
@@ -60,6 +60,8 @@ export interface PersistContext {
   isHeld: HeldBy;
   /** What its calls refer to, where that has been looked up before. */
   lookup?: Lookup | undefined;
+  /** Reads what is told of stored calls while the batch is written; missing within a transaction, which has one connection. */
+  beside?: Sql;
 }
 
 /**
@@ -152,18 +154,25 @@ function notStored(submission: Submission): Held {
 async function persistOnce(
   sql: Sql,
   submissions: readonly Submission[],
-  { billing, isHeld, lookup: known }: PersistContext,
+  { billing, isHeld, lookup: known, beside }: PersistContext,
 ): Promise<RoundResult[]> {
   const calls = submissions.filter(isCall);
   const lookup = known ?? (await lookUp(sql, calls.map(callOf), billing));
   let decisions = decideOn(calls, lookup);
   if (decisions.some(isComparison)) decisions = await compareWithStored(sql, calls, decisions, lookup.stored);
-  if (decisions.some(isRepeat)) await addBills(sql, mapPairs(calls, decisions, decided));
+  const told = decisions.some(isRepeat)
+    ? addBills(beside ?? sql, mapPairs(calls, decisions, decided))
+    : undefined;
+  if (beside === undefined) await told;
+  // A failure is heard of when the write is done.
+  else told?.catch(() => undefined);
 
   const { ofCalls, charged, deadLetters } = planOf(submissions, calls, holdBack(calls, decisions, isHeld));
-  if (charged.length === 0 && deadLetters.rows.length === 0) return resultsOf(submissions, ofCalls);
-  const terms = termsOf(charged, lookup.references);
-  const lost = await write(sql, charged, terms, deadLetters, billing.openStatuses);
+  const isNothing = charged.length === 0 && deadLetters.rows.length === 0;
+  const lost = isNothing
+    ? NOTHING_LOST
+    : await write(sql, charged, termsOf(charged, lookup.references), deadLetters, billing.openStatuses);
+  await told;
   if (lost.size === 0) return resultsOf(submissions, ofCalls);
   const left = calls.map(({ call }, place) => (lost.has(call.cdr.uniqueid) ? undefined : ofCalls[place]));
   return resultsOf(submissions, left);

@@ -82,7 +82,7 @@ interface Written {
   lost: string[];
 }
 
-const NOTHING_LOST: ReadonlySet<string> = new Set();
+export const NOTHING_LOST: ReadonlySet<string> = new Set();
 
 function lostOf([row]: readonly Written[]): ReadonlySet<string> {
   return row === undefined || row.lost.length === 0 ? NOTHING_LOST : new Set(row.lost);
