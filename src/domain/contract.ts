@@ -147,7 +147,9 @@ export const taxList: Kind<string> = {
   read: (value) => {
     const given = textIn(value);
     const isNoId = typeof value === 'number' && value < 0;
-    return given !== undefined && !isNoId && isTaxList(given) ? taxItems(given).join(',') : REFUSED;
+    if (given === undefined || isNoId) return REFUSED;
+    const items = taxItems(given);
+    return areTaxes(items) && cut(given, TEXT_MAX) === given ? items.join(',') : REFUSED;
   },
   json: { anyOf: [{ type: 'string' }, { type: 'integer', minimum: 0, maximum: INTEGER_MAX }] },
 };
@@ -175,10 +177,9 @@ export function taxItems(list: string): string[] {
   return list.split(',').map((item) => clean(item.trim()));
 }
 
-function isTaxList(list: string): boolean {
-  const items = taxItems(list);
+function areTaxes(items: readonly string[]): boolean {
   const wellFormed = items.every((item) => item !== '' && (!/^\d+$/.test(item) || isTaxId(item)));
-  return wellFormed && cut(list, TEXT_MAX) === list && new Set(items).size === items.length;
+  return wellFormed && (items.length === 1 || new Set(items).size === items.length);
 }
 
 function isTaxId(item: string): boolean {
@@ -339,9 +340,14 @@ export function isQuestion(fields: Readonly<Record<string, unknown>>): boolean {
  */
 export const parameters = z.withParser(contract, readAll);
 
+/** zod's registry makes a row anew each time that it is asked, and each parameter of a refused message asks. */
+const rowByName: ReadonlyMap<string, ParameterRow | undefined> = new Map(
+  parameterNames.map((name) => [name, rowIn(contract.shape, name)]),
+);
+
 /** What the documents say of a parameter; undefined for a name that the contract does not have. */
 export function parameterRow(name: string): ParameterRow | undefined {
-  return rowIn(parameters.shape, name);
+  return rowByName.get(name);
 }
 
 /** The same of a parameter in another shape made of these kinds. */
