@@ -1,5 +1,5 @@
 import { parse as parseLossless } from 'lossless-json';
-import { digitsOf, NumberToken, numberIn } from './json-number.ts';
+import { NumberToken } from './json-number.ts';
 import {
   countNames,
   hasMoreThan,
@@ -8,6 +8,7 @@ import {
   repeatedNames,
 } from './json-text.ts';
 import { shownName } from './masking.ts';
+import { type Amount, amount, plain } from './money.ts';
 
 /** The parameters of a message by name, as received: text, numbers, or values that the contract never accepts. */
 export type Fields = Readonly<Record<string, unknown>>;
@@ -131,7 +132,7 @@ function withExactNumbers(text: string, isDecimal: (name: string) => boolean): F
   for (const [name, value] of Object.entries(parsed)) {
     fields[name] = value;
     if (!(value instanceof NumberToken) || value.text.length > NUMBER_MAX) continue;
-    const number = numberIn(value.text);
+    const number = amount(value.text);
     // What is too large to write out stays a token, NaN and infinity included.
     if (!(Math.abs(number.e) <= EXPONENT_MAX)) continue;
     written += Math.abs(number.e);
@@ -144,17 +145,13 @@ function withExactNumbers(text: string, isDecimal: (name: string) => boolean): F
  * Decimals become plain text. Other numbers become a number where that is exact, and whole ones otherwise their digits.
  * What would not be the same number then stays a token.
  */
-function exactNumber(
-  token: NumberToken,
-  value: ReturnType<typeof numberIn>,
-  isDecimal: boolean,
-): string | number | NumberToken {
+function exactNumber(token: NumberToken, value: Amount, isDecimal: boolean): string | number | NumberToken {
   const vanished = value.isZero() && /^[-0.]*[1-9]/.test(token.text);
   if (vanished) return token;
-  if (isDecimal) return digitsOf(value);
+  if (isDecimal) return plain(value);
   const asNumber = value.toNumber();
   if (value.isInteger() !== Number.isInteger(asNumber)) return token;
-  return value.isInteger() && !Number.isSafeInteger(asNumber) ? digitsOf(value) : asNumber;
+  return value.isInteger() && !Number.isSafeInteger(asNumber) ? plain(value) : asNumber;
 }
 
 /** Without a list of them, which each message would leave behind. */

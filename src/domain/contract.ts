@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { canonical, GIVEN_INTEGER_DIGITS, SCALE } from './money.ts';
+import { amount, canonical, GIVEN_INTEGER_DIGITS, plain, SCALE } from './money.ts';
 import { clean, cut, TEXT_MAX } from './text.ts';
 
 /** Highest ID or count: PostgreSQL's integer. */
@@ -128,7 +128,7 @@ export const decimal: Kind<string> = {
   storedAs: 'decimal',
   expected: `a decimal with up to ${GIVEN_INTEGER_DIGITS} integer and ${SCALE} fraction digits, such as 12.5`,
   read: (value) => {
-    const given = typeof value === 'number' && Number.isFinite(value) ? canonical(String(value)) : value;
+    const given = typeof value === 'number' && Number.isFinite(value) ? plain(amount(String(value))) : value;
     return typeof given === 'string' && DECIMAL.test(given) ? canonical(given) : REFUSED;
   },
   json: { anyOf: [{ type: 'string', pattern: DECIMAL.source, ...NO_LINE_FEED }, { type: 'number' }] },

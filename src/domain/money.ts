@@ -1,21 +1,34 @@
-import { Amount, amount, product, tenTo, type Whole, wholeOf } from './amount.ts';
-
-export { type Amount, amount } from './amount.ts';
+import { Decimal } from 'decimal.js';
 
 /** Fraction digits of every amount: sent, charged and stored. */
 export const SCALE = 6;
 
-/** How an amount with more than 6 places becomes one with 6: toward zero, away from it, or half-up as everywhere. */
-export type Places = 'down' | 'up' | 'half-up';
-
-/** Half-up, away from zero: 0.0000005 → 0.000001, -0.0000005 → -0.000001. This is how every amount is rounded but a feed's. */
-const ROUNDING: Places = 'half-up';
-
-/** SQL of n / d, exact but for one rounding of that kind, in reconcile's own sums; n and d are SQL of numbers, d > 0. */
-function divideAndRoundSql(n: string, d: string): string {
-  // `div` is PostgreSQL's exact integer quotient, whereas `/` stops at some digit.
-  return `(sign(${n}) * div(2 * abs(${n}) * 1e${SCALE} + ${d}, 2 * ${d}) * 1e-${SCALE})`;
+/** A rule of rounding, for the numbers here and for those of the database. */
+interface Rounding {
+  mode: Decimal.Rounding;
+  /** SQL of n / d, exact but for one rounding; n and d are SQL of numbers, d > 0. */
+  sql: (n: string, d: string) => string;
 }
+
+/** Half-up, away from zero: 0.0000005 → 0.000001, -0.0000005 → -0.000001. */
+const HALF_UP: Rounding = {
+  mode: Decimal.ROUND_HALF_UP,
+  // `div` is PostgreSQL's exact integer quotient, whereas `/` stops at some digit.
+  sql: (n, d) => `(sign(${n}) * div(2 * abs(${n}) * 1e${SCALE} + ${d}, 2 * ${d}) * 1e-${SCALE})`,
+};
+
+/** How every amount is rounded: `round` and `divideAndRound` below, and reconcile's own sums in SQL. */
+const ROUNDING = HALF_UP;
+
+/**
+ * 120 significant digits: products of the numbers that the contract and the database admit stay exact, and a quotient
+ * that is not a tie cannot be so close to one that cutting it at 120 digits would make it look like one (its distance
+ * from a tie is at least 1 / (2 · 10^SCALE · denominator)).
+ */
+const Exact = Decimal.clone({ precision: 120, rounding: ROUNDING.mode, toExpNeg: -60, toExpPos: 60 });
+
+/** An exact decimal number. */
+export type Amount = Decimal;
 
 /** Integer digits that an amount may have in a message: cdrs.cost. */
 export const GIVEN_INTEGER_DIGITS = 12;
@@ -26,15 +39,21 @@ export const AMOUNT_INTEGER_DIGITS = 18;
 /** Integer digits of a sum of amounts: balances, what customers were charged, what invoices show. */
 export const SUM_INTEGER_DIGITS = 24;
 
-export const ZERO: Amount = amount('0');
-const ONE: Amount = amount('1');
+export const ZERO: Amount = new Exact(0);
+const ONE: Amount = new Exact(1);
+const HUNDREDTH: Amount = new Exact('0.01');
 
 /** Notation that is canonical but for zeros at its end. */
 const PLAIN = /^-?(?:0|[1-9]\d*)(?:\.\d+)?$/;
 
+/** Reads plain or scientific decimal text exactly; throws on anything else, so callers check first. */
+export function amount(text: string): Amount {
+  return new Exact(text);
+}
+
 /** Plain notation without an exponent or trailing zeros: the canonical text of an amount ("12.5", "-0.1", "0"). */
 export function plain(value: Amount): string {
-  return value.toString();
+  return value.isZero() ? '0' : value.toFixed();
 }
 
 /** Canonical plain text of a decimal's text: "1.50" → "1.5", "-0" → "0", "1e-6" → "0.000001". */
@@ -44,30 +63,8 @@ export function canonical(text: string): string {
   return digits === '-0' ? '0' : digits;
 }
 
-/** A whole quotient; the denominator is > 0. */
-function quotient(numerator: Whole, denominator: Whole, rounding: Places): Whole {
-  if (typeof numerator === 'number' && typeof denominator === 'number') {
-    // Doubles, but nothing here is rounded: of what is exact, a remainder and a quotient without one are exact.
-    const rest = numerator % denominator;
-    const cut = (numerator - rest) / denominator;
-    return isAway(2 * Math.abs(rest), denominator, rounding) ? cut + Math.sign(numerator) : cut + 0;
-  }
-  if (Number.isNaN(numerator) || Number.isNaN(denominator)) return Number.NaN;
-  const [n, d] = [BigInt(numerator), BigInt(denominator)];
-  const rest = n % d;
-  const away = isAway(2n * (rest < 0n ? -rest : rest), d, rounding) ? (n < 0n ? -1n : 1n) : 0n;
-  return wholeOf(n / d + away);
-}
-
-/** Whether a quotient is rounded away from zero, by twice the remainder. */
-function isAway(twiceRest: Whole, denominator: Whole, rounding: Places): boolean {
-  if (rounding === 'half-up') return twiceRest >= denominator;
-  return rounding === 'up' && twiceRest > 0;
-}
-
-function round(value: Amount, rounding = ROUNDING): Amount {
-  if (value.places <= SCALE) return value;
-  return new Amount(quotient(value.whole, tenTo(value.places - SCALE), rounding), SCALE);
+function round(value: Amount): Amount {
+  return value.decimalPlaces() <= SCALE ? value : value.toDecimalPlaces(SCALE, ROUNDING.mode);
 }
 
 /** Whether two amounts are the same number; mostly they are one object then. */
@@ -81,20 +78,20 @@ export function plus(one: Amount, other: Amount): Amount {
   return other.isZero() ? one : one.plus(other);
 }
 
+/** How an amount with more than 6 places becomes one with 6: toward zero, away from it, or half-up as everywhere. */
+export type Places = 'down' | 'up' | 'half-up';
+
 /** An amount of a feed, its decimal point moved by powers of ten and then rounded to 6 places, if that is asked for. */
 export function shifted(value: Amount, powers: number, places: Places | undefined): Amount {
-  const moved = value.shifted(powers);
-  return places === undefined ? moved : round(moved, places);
+  const moved = value.times(new Exact(10).pow(powers));
+  if (places === undefined) return moved;
+  if (places === 'half-up') return round(moved);
+  return moved.toDecimalPlaces(SCALE, places === 'up' ? Decimal.ROUND_UP : Decimal.ROUND_DOWN);
 }
 
+/** A quotient has up to 120 digits, so none is made where the denominator is 1: that of the system currency mostly is. */
 function divideAndRound(numerator: Amount, denominator: Amount): Amount {
-  if (isSame(denominator, ONE)) return round(numerator);
-  const powers = SCALE + denominator.places - numerator.places;
-  const millionths =
-    powers < 0
-      ? quotient(numerator.whole, product(denominator.whole, tenTo(-powers)), ROUNDING)
-      : quotient(product(numerator.whole, tenTo(powers)), denominator.whole, ROUNDING);
-  return new Amount(millionths, SCALE);
+  return round(isSame(denominator, ONE) ? numerator : numerator.div(denominator));
 }
 
 /** A currency's rate: units of it per unit of the system currency, > 0. */
@@ -112,13 +109,14 @@ export const PAR: Rate = ONE;
  */
 export function convert(value: Amount, source: Rate, target: Rate): Amount {
   if (value.isZero()) return ZERO;
+  // The same number, without a quotient of up to 120 digits.
   if (isSame(source, target)) return round(value);
   return divideAndRound(value.times(target), source);
 }
 
 /** SQL of `convert`. */
 export function convertSql(value: string, source: string, target: string): string {
-  return divideAndRoundSql(`(${value} * ${target})`, `(${source})`);
+  return ROUNDING.sql(`(${value} * ${target})`, `(${source})`);
 }
 
 /**
@@ -129,8 +127,8 @@ export function convertSql(value: string, source: string, target: string): strin
  *   taxOn(cost -10, percent 20, flat 0.1, currency 2, flat's 1) = -2.2
  */
 export function taxOn(cost: Amount, percent: Amount, flat: Amount, currency: Rate, ofFlat: Rate): Amount {
-  const signedFlat = cost.isNegative() ? flat.negated() : flat;
-  const ofCost = cost.times(percent).shifted(-2);
+  const signedFlat = cost.isNegative() && !cost.isZero() ? flat.negated() : flat;
+  const ofCost = cost.times(percent).times(HUNDREDTH);
   if (flat.isZero()) return round(ofCost);
   return divideAndRound(ofCost.times(ofFlat).plus(signedFlat.times(currency)), ofFlat);
 }
@@ -144,7 +142,7 @@ export function taxSql(
   ofFlat: string,
 ): string {
   const signedFlat = `case when ${cost} < 0 then -${flat} else ${flat} end`;
-  return divideAndRoundSql(
+  return ROUNDING.sql(
     `(${cost} * ${percent} * ${ofFlat} + ${signedFlat} * ${currency} * 100)`,
     `(${ofFlat} * 100)`,
   );
@@ -162,9 +160,5 @@ export function sumSql(sum: string): string {
 
 /** Whether an amount fits the column it is stored in. */
 export function fits(value: Amount): boolean {
-  const { whole, places } = value;
-  // Every whole number that a double holds has fewer digits.
-  if (typeof whole === 'number') return !Number.isNaN(whole);
-  const most = tenTo(AMOUNT_INTEGER_DIGITS + places);
-  return -most < whole && whole < most;
+  return value.isZero() || value.e < AMOUNT_INTEGER_DIGITS;
 }

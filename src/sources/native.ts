@@ -1,4 +1,5 @@
-import { digitsOf, NumberToken, numberIn } from '../domain/json-number.ts';
+import { NumberToken } from '../domain/json-number.ts';
+import { amount, plain } from '../domain/money.ts';
 import { Failure, unexpected } from './failure.ts';
 
 /** A native record: JSON as it was parsed, or an object of columns. */
@@ -71,10 +72,10 @@ function asText(value: NonNullable<unknown>, name: string, isIdentity: boolean):
 /** A JSON number in plain digits: 1.5e-1 is 0.15. */
 function digits(text: string, name: string): string | Failure {
   if (!/[eE]/.test(text)) return text;
-  const value = text.length > NUMBER_MAX ? undefined : numberIn(text);
+  const value = text.length > NUMBER_MAX ? undefined : amount(text);
   if (value === undefined || !(Math.abs(value.e) <= EXPONENT_LIMIT))
     return wrong(name, unexpected('a number of ordinary size', text));
-  return digitsOf(value);
+  return plain(value);
 }
 
 function wrong(name: string, message: string): Failure {
