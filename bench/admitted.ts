@@ -10,15 +10,14 @@ const rules = {
 };
 const properties = {
   contentType: 'application/json',
-  replyTo: null,
   correlationId: null,
   messageId: null,
   routingKey: 'cdrs.create',
 };
 
 /** Reads and checks a message as the worker does, with a verifier that accepts every sender. */
-export function admitted(body: Buffer): Admitted {
-  const result = admit({ body, bytes: body.length, properties }, rules);
+export function admitted(body: Buffer, replyTo: string | null = null): Admitted {
+  const result = admit({ body, bytes: body.length, properties: { ...properties, replyTo } }, rules);
   if (result instanceof Promise) throw new Error('this verifier answers at once');
   return result;
 }

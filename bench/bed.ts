@@ -13,7 +13,7 @@ import { EVENT_USER, eventFeed } from './events.ts';
 import { type Message, operator, referenceStatements, sender } from './workload.ts';
 
 /** Durable and replicated like the input queue, so that a confirm means the same as in production. */
-const REPLY_QUEUE = 'cdrs.reply.bench';
+export const REPLY_QUEUE = 'cdrs.reply.bench';
 /** Messages that are sent before waiting for their confirms. */
 const PRELOAD_CHUNK = 2000;
 const RETURN_MS = 200;

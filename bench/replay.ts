@@ -6,7 +6,7 @@ import { Client } from 'pg';
 import { DeadLetterRows } from '../src/store/dead-letters/insert.ts';
 import { writeDeadLetters } from '../src/store/persist/write.ts';
 import { admitted } from './admitted.ts';
-import { type Bed, openBenchDatabase } from './bed.ts';
+import { type Bed, openBenchDatabase, REPLY_QUEUE } from './bed.ts';
 import { startWorkerProgram } from './programs.ts';
 import { operator, workload } from './workload.ts';
 
@@ -64,7 +64,7 @@ async function untilReplies(bed: Bed, count: number): Promise<void> {
   while ((await bed.replies()) < count) await sleep(POLL_MS);
 }
 
-/** Dead letters as a worker leaves them whose customers are unknown. */
+/** Dead letters as a worker leaves them whose customers are unknown. Replies go where those of ordinary calls go. */
 async function leaveDeadLetters(url: string, count: number, seed: number): Promise<void> {
   const database = openBenchDatabase(url);
   const outcome = { kind: 'rejected' as const, errors: [{ key: 'scustomer', message: 'none' }] };
@@ -72,7 +72,7 @@ async function leaveDeadLetters(url: string, count: number, seed: number): Promi
   for (let from = 0; from < messages.length; from += LETTERS_AT_ONCE) {
     const letters = new DeadLetterRows();
     for (const { body } of messages.slice(from, from + LETTERS_AT_ONCE))
-      letters.add(outcome, false, admitted(body).deadLetter);
+      letters.add(outcome, false, admitted(body, REPLY_QUEUE).deadLetter);
     await writeDeadLetters(database.sql, letters, []);
   }
   await database.close(CLOSE_MS);
