@@ -21,7 +21,7 @@ export async function openBrowser(): Promise<Browser> {
 
 async function unpacked() {
   const say = (line: string) => process.stderr.write(`${line}\n`);
-  const tree = await unpackedPackages('chromium', ['chromium', 'fonts-dejavu-core'], say);
+  const tree = await unpackedPackages('chromium', ['chromium'], say);
   const places = ['usr/lib/x86_64-linux-gnu', 'usr/lib/aarch64-linux-gnu'];
   const libraries = places.flatMap((path) => [join(tree, path), join(tree, path, 'pulseaudio')]);
   const fonts = `${tree}.fonts.conf`;
