@@ -1,4 +1,4 @@
-import { DIGITS_MAX, writeDigits } from './digits.ts';
+import { DIGITS_MAX, isWritable, writeDigits } from './digits.ts';
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -33,9 +33,9 @@ export class PlainJson {
     this.add('"');
   }
 
-  /** Adds a whole number that is not negative. */
+  /** Adds a whole number that is not negative; of any other nothing plain is made. */
   addWhole(value: number): void {
-    if (this.#length + DIGITS_MAX > this.#bytes.length) this.#isPlain = false;
+    if (!isWritable(value) || this.#length + DIGITS_MAX > this.#bytes.length) this.#isPlain = false;
     if (this.#isPlain) this.#length = writeDigits(this.#bytes, this.#length, value);
   }
 

@@ -48,6 +48,12 @@ describe('plain JSON', () => {
     expect(json.end(']')).toBeUndefined();
   });
 
+  it.each([-1, 0.5, 2 ** 53, Number.NaN])('is not made of another number: %s', (value) => {
+    json.start('[');
+    json.addWhole(value);
+    expect(json.end(']')).toBeUndefined();
+  });
+
   it('keeps nothing of what was written before', () => {
     expect(written(['é'])).toBeUndefined();
     expect(written(['e'])).toBe('[0,"e"]');
