@@ -327,8 +327,8 @@ export function readCall(fields: Readonly<Record<string, unknown>>): CallParamet
 
 const readValidation = rows.get(contract.shape.validation)?.read;
 
-/** Whether the sender of a message that keeps the contract only asks. */
-export function isQuestion(fields: Readonly<Record<string, unknown>>): boolean {
+/** Whether a message only asks whether its call would be accepted (validation=1). */
+export function asksForValidation(fields: Readonly<Record<string, unknown>>): boolean {
   return readValidation?.(fields.validation) === 1;
 }
 

@@ -1,5 +1,11 @@
 import { type Fields, readBody } from './body.ts';
-import { isDecimal, type ParameterName, parameterNames, parameters } from './contract.ts';
+import {
+  asksForValidation,
+  callParameterNames,
+  isDecimal,
+  type ParameterName,
+  parameters,
+} from './contract.ts';
 import { changeNames, updateParameters } from './correction-contract.ts';
 import type { Operation } from './operation.ts';
 
@@ -7,9 +13,7 @@ import type { Operation } from './operation.ts';
 export type Edits = Readonly<Record<string, string | null>>;
 
 /** What can be set: all but the credentials, and `validation`, since a replay is never a validation request. */
-export const editableNames = parameterNames.filter(
-  (name) => name !== 'auth_username' && name !== 'auth_password' && name !== 'validation',
-);
+export const editableNames = callParameterNames;
 
 export function isEditable(name: string): name is ParameterName {
   return (editableNames as string[]).includes(name);
@@ -68,9 +72,9 @@ export function keptFields(body: string): Fields | null {
   return call;
 }
 
-/** Whether a kept message only asked for validation (validation=1). */
+/** Whether a kept message only asked for validation. */
 export function isValidationRequest(body: string): boolean {
-  return parameters.shape.validation.safeParse(keptFields(body)?.validation).data === 1;
+  return asksForValidation(keptFields(body) ?? {});
 }
 
 /** Parameters with what an operator corrected. */

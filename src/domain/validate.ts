@@ -1,9 +1,9 @@
 import type { Fields } from './body.ts';
 import {
+  asksForValidation,
   type CallParameters,
   callParameterNames,
   INTEGER_MAX,
-  isQuestion,
   type ParameterRow,
   parameterNames,
   parameterRow,
@@ -40,7 +40,12 @@ export function validate(fields: Fields, ignored: IgnoredNames): Validation {
   if (call === undefined) return { kind: 'invalid', errors: errorsIn(known) };
   const errors = relations(call);
   if (errors.length > 0) return { kind: 'invalid', errors };
-  return { kind: 'valid', call, validationOnly: isQuestion(known), cleaned: countCleaned(known, call) };
+  return {
+    kind: 'valid',
+    call,
+    validationOnly: asksForValidation(known),
+    cleaned: countCleaned(known, call),
+  };
 }
 
 /** Of a message that does not keep the contract. */
