@@ -33,7 +33,7 @@ export function statement(name: string, text: string): Statement {
 /**
  * A statement that most batches need. Outside of transactions it bypasses Prisma's client
  * (docs/decisions/0015-frequent-statements-by-the-adapter.md). Its values and what it returns are text, numbers, booleans, null,
- * and lists of texts or of numbers; a value may be text in bytes.
+ * and lists of them; a value may be text in bytes.
  */
 export function frequent(name: string, text: string): Statement {
   return { ...statement(name, text), isFrequent: true };

@@ -142,7 +142,7 @@ export async function startWorker(
     log,
   });
   heard.expect(feeds.all);
-  // First, because what they read first takes CPU that the first calls would miss.
+  // Before calls come: their first readings take CPU that the first calls need.
   const stopWatching = watchState(database, config.SYSTEM_CURRENCY, metrics, feeds, log);
   const warmingSince = performance.now();
   const madeUp = await warmUp(billingRulesOf(config), WARM_UP, signal);

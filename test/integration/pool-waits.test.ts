@@ -10,16 +10,22 @@ beforeAll(async () => {
 });
 afterAll(() => services?.drop());
 
-it('a pool tells how long statements and transactions waited for a connection, and how many do', async () => {
+/** A pool of one connection, and how long each that asked for it has waited. */
+function openWithOneConnection(url: string, connectTimeoutMs: number) {
   const waits: number[] = [];
   const database = openDatabase({
-    url: services.databaseUrl,
+    url,
     poolSize: 1,
     statementTimeoutMs: 20_000,
-    connectTimeoutMs: 10_000,
+    connectTimeoutMs,
     applicationName: 'pool-waits',
     onPoolWait: (milliseconds) => waits.push(milliseconds),
   });
+  return { database, waits };
+}
+
+it('a pool tells how long statements and transactions waited for a connection, and how many do', async () => {
+  const { database, waits } = openWithOneConnection(services.databaseUrl, 10_000);
   expect(database.poolWaiting()).toBe(0);
   let release = () => {};
   const gate = new Promise<void>((resolve) => {
@@ -42,15 +48,7 @@ it('a pool tells how long statements and transactions waited for a connection, a
 });
 
 it('who finds a connection idle is told not to have waited, and who comes right after to have', async () => {
-  const waits: number[] = [];
-  const database = openDatabase({
-    url: services.databaseUrl,
-    poolSize: 1,
-    statementTimeoutMs: 20_000,
-    connectTimeoutMs: 10_000,
-    applicationName: 'pool-waits',
-    onPoolWait: (milliseconds) => waits.push(milliseconds),
-  });
+  const { database, waits } = openWithOneConnection(services.databaseUrl, 10_000);
   await databaseReachable(database.sql, 10_000);
   await Promise.all([databaseReachable(database.sql, 10_000), databaseReachable(database.sql, 10_000)]);
   expect(waits.map((waited) => waited > 0)).toEqual([true, false, true]);
@@ -58,15 +56,7 @@ it('who finds a connection idle is told not to have waited, and who comes right 
 });
 
 it('a wait in vain is told too', async () => {
-  const waits: number[] = [];
-  const database = openDatabase({
-    url: 'postgresql://u:p@127.0.0.1:9/none',
-    poolSize: 1,
-    statementTimeoutMs: 1000,
-    connectTimeoutMs: 1000,
-    applicationName: 'pool-waits',
-    onPoolWait: (milliseconds) => waits.push(milliseconds),
-  });
+  const { database, waits } = openWithOneConnection('postgresql://u:p@127.0.0.1:9/none', 1000);
   expect(await databaseReachable(database.sql, 5000)).toBe(false);
   expect(waits).toHaveLength(1);
   await database.close(1000);
