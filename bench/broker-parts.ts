@@ -18,8 +18,9 @@ import { workload } from './workload.ts';
 /**
  * What a message costs the broker, by part:
  *
- *   npx tsx bench/broker-parts.ts [--messages 20000] [--rounds 5] [--only REGEXP]
+ *   npx tsx bench/broker-parts.ts [--messages 20000] [--rounds 5] [--only REGEXP] [--url amqp://… --pid N]
  *
+ * By default of a broker of its own; with a URL and the number of its process of one that runs on this machine, in a container too.
  * Each part is done by itself with its own queue, and all take turns. Acknowledgements and replies go out in portions as
  * those of a batch do. `reductions` is the work of Erlang's processes by what they are for, in shares.
  */
@@ -28,6 +29,8 @@ const { values: options } = parseArgs({
     messages: { type: 'string', default: '20000' },
     rounds: { type: 'string', default: '5' },
     only: { type: 'string', default: '' },
+    url: { type: 'string' },
+    pid: { type: 'string' },
   },
 });
 const MESSAGES = Number(options.messages);
@@ -66,7 +69,14 @@ const REDUCTIONS = `
     #{}, processes()),
   [io:format("~s ~b~n", [N, R]) || {N, R} <- maps:to_list(Sums)], ok.`;
 
-const broker = await startRabbit();
+const broker = await theBroker();
+
+async function theBroker() {
+  const { url, pid } = options;
+  if (url === undefined && pid === undefined) return await startRabbit();
+  if (url === undefined || pid === undefined) throw new Error('--url and --pid: expected both or neither');
+  return { url, pid: Number(pid), ctl: async () => '', remove: async () => undefined };
+}
 
 async function connect() {
   const opened = await openConnection({
@@ -227,6 +237,7 @@ function print(name: string, rounds: readonly Found[]): void {
     `${name}: ${spread(of('cpu'), 1)} us of CPU a message; for 1,000 messages ${median(of('confirms')).toFixed(0)} confirming frames, ${median(of('writes')).toFixed(0)} writes, ${median(of('reads')).toFixed(0)} reads\n`,
   );
   const last = rounds.at(-1)?.reductions ?? new Map<string, number>();
+  if (last.size === 0) return;
   const total = [...last.values()].reduce((sum, value) => sum + value, 0);
   const shares = [...last]
     .sort(([, a], [, b]) => b - a)

@@ -15,8 +15,8 @@ export interface AckLedger {
   readonly inFlightBytes: number;
   /** When the oldest of them came, in monotonic milliseconds; null without any. */
   readonly oldestSince: number | null;
-  /** Deliveries that are done and wait for an older one: call `flush` again after `PATIENCE_MS`. */
-  readonly withheld: number;
+  /** Deliveries that are done and not acknowledged: call `flush` again after `GATHER_MS`. */
+  readonly waiting: number;
   /** Adds a delivery. Tags ascend, as a channel counts them. */
   delivered(tag: number, bytes: number): void;
   /** Nothing more needs to happen for this delivery. Ignored if it is not in flight. */
@@ -26,23 +26,28 @@ export interface AckLedger {
   /**
    * Takes the acknowledgements to send now, in the fewest frames. Each tag is covered exactly once.
    *
-   * @param everything also the withheld ones
+   * @param everything also those that would have to wait
    */
   flush(everything?: boolean): Ack[];
 }
 
+/** How long a few acknowledgements wait for more, in milliseconds. */
+export const GATHER_MS = 15;
+/** So many do not wait. */
+const GATHERED_MAX = 100;
 /** Longest time that a delivery may hold up the acknowledgements of later ones. */
 export const PATIENCE_MS = 100;
 
 /**
- * Every ack frame becomes a command in the log of the quorum queue, so one frame with `multiple` covers
+ * Every ack frame becomes a command in the log of the quorum queue, which the broker syncs to its disk while new messages
+ * wait for their turn. So a few are gathered for `GATHER_MS`, and one frame with `multiple` covers
  * everything below the oldest delivery in flight. Deliveries that are done above it are withheld: usually a
  * batch was only answered out of order, and the gap closes in a moment. A slow delivery (a password to hash,
  * a locked row) must not block the prefetch window, though. When too many are withheld, or one for
  * `PATIENCE_MS`, they are acknowledged one by one, and so is everything that follows until all deliveries
  * that were overtaken are done.
  *
- * @param withheldMax how many deliveries may be withheld
+ * @param withheldMax how many deliveries may be withheld or gathered
  * @param now monotonic milliseconds
  */
 export function createAckLedger(withheldMax: number, now = () => performance.now()): AckLedger {
@@ -50,8 +55,8 @@ export function createAckLedger(withheldMax: number, now = () => performance.now
   /** Done and not acknowledged. */
   let done: number[] = [];
   let inFlightBytes = 0;
-  /** When deliveries began to be withheld; null while none is. */
-  let withheldSince: number | null = null;
+  /** Since when some are done and not acknowledged; null while none is. */
+  let waitingSince: number | null = null;
   /** The highest tag acknowledged by itself. Whatever is in flight below it is slow. */
   let overtakenBy = 0;
 
@@ -62,10 +67,8 @@ export function createAckLedger(withheldMax: number, now = () => performance.now
     return true;
   }
 
-  function isSlow(oldest: number): boolean {
-    if (oldest < overtakenBy) return true;
-    withheldSince ??= now();
-    return now() - withheldSince >= PATIENCE_MS;
+  function haveWaited(ms: number): boolean {
+    return waitingSince !== null && now() - waitingSince >= ms;
   }
 
   return {
@@ -79,28 +82,33 @@ export function createAckLedger(withheldMax: number, now = () => performance.now
       const { oldest } = inFlight;
       return (oldest === undefined ? undefined : inFlight.get(oldest)?.since) ?? null;
     },
-    get withheld() {
-      return withheldSince === null ? 0 : done.length;
+    get waiting() {
+      return done.length;
     },
     delivered(tag, bytes) {
       inFlight.add(tag, { bytes, since: now() });
       inFlightBytes += bytes;
     },
     done(tag) {
-      if (remove(tag)) done.push(tag);
+      if (!remove(tag)) return;
+      done.push(tag);
+      waitingSince ??= now();
     },
     remove,
     flush(everything = false) {
+      const areFew = done.length < Math.min(withheldMax, GATHERED_MAX);
+      if (!everything && areFew && !haveWaited(GATHER_MS)) return [];
       const oldest = inFlight.oldest ?? Number.POSITIVE_INFINITY;
       const above = done.filter((tag) => tag > oldest);
-      const oneByOne = above.length > 0 && (everything || above.length > withheldMax || isSlow(oldest));
+      const isSlow = oldest < overtakenBy || haveWaited(PATIENCE_MS);
+      const oneByOne = above.length > 0 && (everything || above.length > withheldMax || isSlow);
       if (oneByOne) overtakenBy = Math.max(overtakenBy, ...above);
       // The broker refuses a tag that is not outstanding, so name the highest one that is done, not `oldest -
       // 1`.
       let upTo = 0;
       for (const tag of done) if (tag < oldest && tag > upTo) upTo = tag;
       done = oneByOne ? [] : above;
-      if (done.length === 0) withheldSince = null;
+      if (done.length === 0) waitingSince = null;
       const acks: Ack[] = oneByOne ? above.map((tag) => ({ tag, multiple: false })) : [];
       return upTo > 0 ? [{ tag: upTo, multiple: true }, ...acks] : acks;
     },

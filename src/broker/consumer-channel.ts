@@ -1,6 +1,6 @@
 import type { Channel, ConsumeMessage } from 'amqplib';
 import { DeadlineError, sleep, within } from '../retry.ts';
-import { type AckLedger, createAckLedger, PATIENCE_MS } from './ack-ledger.ts';
+import { type AckLedger, createAckLedger, GATHER_MS } from './ack-ledger.ts';
 import { takeUnsorted } from './amqplib.ts';
 import type { BrokerConnection } from './connect.ts';
 import { assembleUsual } from './decoding/usual-messages.ts';
@@ -90,9 +90,13 @@ export class ConsumerChannel {
     this.#consumerTag = (await this.#answer(asked, 'basic.consume')).consumerTag;
   }
 
-  /** Ends the subscription; what is in flight stays so. @throws DeadlineError, or when the channel is gone. */
+  /**
+   * Ends the subscription; what is in flight stays so, and what is done is acknowledged. @throws DeadlineError, or when the
+   * channel is gone.
+   */
   async unsubscribe(): Promise<void> {
     if (this.#consumerTag === null) return;
+    this.flush(true);
     await this.#answer(this.#channel.cancel(this.#consumerTag), 'basic.cancel');
     this.#consumerTag = null;
   }
@@ -106,15 +110,15 @@ export class ConsumerChannel {
   /**
    * Sends the acknowledgements that are due.
    *
-   * @param everything also the withheld ones
+   * @param everything also those that would have to wait
    */
   flush(everything = false): void {
     for (const { tag, multiple } of this.ledger.flush(everything)) {
       this.#lastAckAt = performance.now();
       if (!isSent(() => this.#channel.ack(this.#followed.take(tag, multiple), multiple))) return;
     }
-    // What is withheld must not depend on another batch: slow deliveries may fill the whole window.
-    if (this.ledger.withheld > 0) this.#laterFlush ??= setTimeout(() => this.#flushLater(), PATIENCE_MS);
+    // What waits must not depend on another batch: slow deliveries may fill the whole window.
+    if (this.ledger.waiting > 0) this.#laterFlush ??= setTimeout(() => this.#flushLater(), GATHER_MS);
   }
 
   #flushLater(): void {

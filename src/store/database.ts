@@ -2,7 +2,8 @@ import { within } from '../retry.ts';
 import { connectionConfig, type DatabaseTls } from './connection.ts';
 import { describeFailure } from './failures.ts';
 import type { PrismaClient } from './generated/client.ts';
-import { type OnPoolWait, type OnStatement, openPrisma, throughAdapter, throughClient } from './prisma.ts';
+import type { OnPoolWait } from './pool.ts';
+import { type OnStatement, openPrisma, throughAdapter, throughClient } from './prisma.ts';
 import { type Sql, statement } from './sql.ts';
 
 export { DatabaseUrlError } from './database-url.ts';

@@ -15,10 +15,11 @@ import {
   type SqlQueryable,
   type SqlResultSet,
 } from '@prisma/driver-adapter-utils';
-import { Pool, type PoolClient, type PoolConfig } from 'pg';
+import type { PoolConfig } from 'pg';
 import { DeadlineError, within } from '../retry.ts';
 import { arrayText } from './array-text.ts';
 import { Prisma, PrismaClient } from './generated/client.ts';
+import { type CuttablePool, type OnPoolWait, openPool } from './pool.ts';
 import { preparedName, type Sql, type Statement } from './sql.ts';
 
 export interface OpenPrisma {
@@ -34,9 +35,6 @@ export interface OpenPrisma {
 // What Prisma has in WebAssembly runs briefly: its compiler of queries, which raw statements pass by, only reads the schema. V8
 // would spend more time on optimizing it than it takes. It has to be told before it is compiled.
 setFlagsFromString('--liftoff-only');
-
-/** Told how long somebody waited for a connection, new or from the pool, in milliseconds; also where none came in time. */
-export type OnPoolWait = (milliseconds: number) => void;
 
 /** Told how long a statement took in milliseconds, the wait for a connection included, whether it failed or not. */
 export type OnStatement = (name: string, milliseconds: number) => void;
@@ -54,19 +52,15 @@ export function openPrisma(
   onPoolError: (error: unknown) => void,
   onPoolWait?: OnPoolWait,
 ): OpenPrisma {
-  const pool = new Pool(config);
-  pool.on('error', onPoolError);
-  const clients = new Set<PoolClient>();
-  pool.on('connect', (client) => clients.add(client));
-  pool.on('remove', (client) => clients.delete(client));
-  if (onPoolWait !== undefined) measureWaits(pool, onPoolWait);
+  const opened = openPool(config, onPoolError, onPoolWait);
+  const { pool } = opened;
   const factory = new PrismaPg(pool, { statementNameGenerator: ({ sql }) => preparedName(sql) });
   const prisma = new PrismaClient({ adapter: factory, errorFormat: 'minimal' });
   return {
     prisma,
     adapter: factory.connect(),
     waiting: () => pool.waitingCount,
-    close: (timeoutMs) => close(prisma, pool, clients, timeoutMs),
+    close: (timeoutMs) => close(prisma, opened, timeoutMs),
   };
 }
 
@@ -159,37 +153,12 @@ function forgetStatements(): void {
   for (let line = 0; line < REMEMBERED_LINES; line += 1) debug('');
 }
 
-/** Statements and transactions alike get their connection by `connect`, with a callback or a promise: an idle one at once. */
-function measureWaits(pool: Pool, onPoolWait: OnPoolWait): void {
-  const connect = pool.connect.bind(pool) as (done?: (...result: unknown[]) => void) => unknown;
-  pool.connect = ((done?: (...result: unknown[]) => void) => {
-    if (pool.idleCount > pool.waitingCount) {
-      onPoolWait(0);
-      return connect(done);
-    }
-    const begun = performance.now();
-    const told = () => onPoolWait(performance.now() - begun);
-    if (done !== undefined)
-      return connect((...result) => {
-        told();
-        done(...result);
-      });
-    return (connect() as Promise<unknown>).finally(told);
-  }) as Pool['connect'];
-}
-
 /** The pool ends when every statement under way has, as long as that takes. */
-async function close(
-  prisma: PrismaClient,
-  pool: Pool,
-  clients: ReadonlySet<PoolClient>,
-  timeoutMs: number,
-): Promise<void> {
+async function close(prisma: PrismaClient, { pool, cut }: CuttablePool, timeoutMs: number): Promise<void> {
   const closed = prisma.$disconnect().then(() => pool.end());
   await within(closed, timeoutMs, 'the end of the statements under way').catch((error: unknown) => {
     if (!(error instanceof DeadlineError)) throw error;
-    // `end` destroys the socket of a client with a statement under way; its type hides that from users of a pool.
-    for (const client of clients) (client as PoolClient & { end: () => void }).end();
+    cut();
   });
   await closed;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createAckLedger, PATIENCE_MS } from '../../src/broker/ack-ledger.ts';
+import { createAckLedger, GATHER_MS, PATIENCE_MS } from '../../src/broker/ack-ledger.ts';
 
 function ledgerOf(count: number, withheldMax = 0, now = () => 0) {
   const ledger = createAckLedger(withheldMax, now);
@@ -51,17 +51,43 @@ describe('the ack ledger', () => {
     expect(ledger.flush()).toEqual([{ tag: 5, multiple: true }]);
   });
 
+  it('gathers a few for a moment, and sends as many as half of the window at once', () => {
+    let now = 0;
+    const ledger = ledgerOf(20, 5, () => now);
+    for (const tag of [1, 2]) ledger.done(tag);
+    expect([ledger.flush(), ledger.waiting]).toEqual([[], 2]);
+    now = GATHER_MS - 1;
+    ledger.done(3);
+    expect(ledger.flush()).toEqual([]);
+    now = GATHER_MS;
+    expect([ledger.flush(), ledger.waiting]).toEqual([[{ tag: 3, multiple: true }], 0]);
+    // What comes later waits from then on.
+    now = 2 * GATHER_MS;
+    ledger.done(4);
+    expect(ledger.flush()).toEqual([]);
+    for (const tag of [5, 6, 7, 8]) ledger.done(tag);
+    expect(ledger.flush()).toEqual([{ tag: 8, multiple: true }]);
+  });
+
+  it('does not gather in a window of one, which would stand empty meanwhile', () => {
+    const ledger = ledgerOf(1, 1 / 2);
+    ledger.done(1);
+    expect(ledger.flush()).toEqual([{ tag: 1, multiple: true }]);
+  });
+
   it('withholds a few that are done out of order until the one before them is done', () => {
-    const ledger = ledgerOf(10, 3);
+    let now = 0;
+    const ledger = ledgerOf(10, 3, () => now);
     for (const tag of [2, 3, 4]) ledger.done(tag);
     expect(ledger.flush()).toEqual([]);
-    expect(ledger.withheld).toBe(3);
+    expect(ledger.waiting).toBe(3);
     ledger.done(1);
     expect(ledger.flush()).toEqual([{ tag: 4, multiple: true }]);
-    expect(ledger.withheld).toBe(0);
+    expect(ledger.waiting).toBe(0);
     for (const tag of [6, 7, 8, 9]) ledger.done(tag);
     expect(ledger.flush().map(({ tag }) => tag)).toEqual([6, 7, 8, 9]);
     ledger.done(5);
+    now = GATHER_MS;
     expect(ledger.flush()).toEqual([{ tag: 5, multiple: true }]);
   });
 
@@ -83,23 +109,27 @@ describe('the ack ledger', () => {
     expect(ledger.flush()).toEqual([]);
     now = PATIENCE_MS;
     expect(ledger.flush().map(({ tag }) => tag)).toEqual([4, 5]);
+    const later = () => {
+      now += GATHER_MS;
+      return ledger.flush();
+    };
     ledger.done(6);
-    expect(ledger.flush()).toEqual([{ tag: 6, multiple: false }]);
+    expect(later()).toEqual([{ tag: 6, multiple: false }]);
     // 1 is done, 2 and 3 were overtaken with it.
     ledger.done(1);
     ledger.done(7);
-    expect(ledger.flush()).toEqual([
+    expect(later()).toEqual([
       { tag: 1, multiple: true },
       { tag: 7, multiple: false },
     ]);
     ledger.done(2);
     ledger.done(3);
-    expect(ledger.flush()).toEqual([{ tag: 3, multiple: true }]);
+    expect(later()).toEqual([{ tag: 3, multiple: true }]);
     // 8 has not been overtaken yet: what is done out of order is withheld again.
     ledger.done(9);
-    expect(ledger.flush()).toEqual([]);
+    expect(later()).toEqual([]);
     ledger.done(8);
-    expect(ledger.flush()).toEqual([{ tag: 9, multiple: true }]);
+    expect(later()).toEqual([{ tag: 9, multiple: true }]);
   });
 
   it('forgets a delivery that is rejected, once', () => {
@@ -157,7 +187,7 @@ describe('the ack ledger', () => {
           if (!withheldAt.has(tag)) withheldAt.set(tag, now);
           expect(now - (withheldAt.get(tag) ?? 0)).toBeLessThan(PATIENCE_MS);
         }
-        expect(ledger.withheld).toBe(waiting.length);
+        expect(ledger.waiting).toBe(waiting.length);
       };
 
       for (let step = 0; step < 2_000; step += 1) {
@@ -184,7 +214,7 @@ describe('the ack ledger', () => {
             outstanding.delete(tag);
           }
         } else flush(random() < 0.1);
-        if (ledger.withheld > 0 || step % 5 === 0) flush(false);
+        if (ledger.waiting > 0 || step % 5 === 0) flush(false);
       }
       flush(true);
       const inFlight = [...outstanding];

@@ -1,4 +1,4 @@
-import { type AckLedger, createAckLedger, PATIENCE_MS } from '../../src/broker/ack-ledger.ts';
+import { type AckLedger, createAckLedger, GATHER_MS } from '../../src/broker/ack-ledger.ts';
 import type { FakeChannel, FakeQueue, Message } from './fake-queue.ts';
 import type { SimDelivery, Surroundings } from './surroundings.ts';
 
@@ -54,7 +54,7 @@ export class FakeConsumer {
     if (this.isLive(delivery)) this.#ledger.done(delivery.tag);
   }
 
-  /** @param everything also what may wait for an older delivery. */
+  /** @param everything also what would have to wait. */
   flush(everything = false): void {
     const channel = this.#channel;
     if (channel === null) return;
@@ -63,9 +63,9 @@ export class FakeConsumer {
         this.#queue.ack(channel, tag, multiple),
       );
     }
-    if (this.#ledger.withheld === 0 || this.#isFlushingLater) return;
+    if (this.#ledger.waiting === 0 || this.#isFlushingLater) return;
     this.#isFlushingLater = true;
-    this.#world.scheduler.after(PATIENCE_MS, `${this.#name} acknowledges what waited`, () => {
+    this.#world.scheduler.after(GATHER_MS, `${this.#name} acknowledges what waited`, () => {
       this.#isFlushingLater = false;
       this.flush();
     });
