@@ -4,6 +4,8 @@ import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePort } from '../../dev/stack/ports.ts';
 import { type PostgresServer, type RabbitServer, startPostgres, startRabbit } from '../../dev/stack.ts';
+import { connectionConfig } from '../../src/store/connection.ts';
+import { openPool } from '../../src/store/pool.ts';
 import { outsider, until } from '../support/broker.ts';
 import { type CertificateFiles, pem, testAuthority } from '../support/certificates.ts';
 import { runInProcess } from '../support/in-process.ts';
@@ -145,6 +147,27 @@ describe('over TLS with an authority and client certificates of our own', () => 
       ),
     });
     expect(worker.output()).not.toContain('PRIVATE KEY');
+  });
+
+  it('a connection of the database is kept while statements are answered, and cut when one is not', async () => {
+    const config = connectionConfig({
+      url: `${databaseUrl}?sslmode=verify-full`,
+      tls: { ca: pem(authority.ca), cert: pem(client.cert), key: pem(client.key) },
+      applicationName: 'tls',
+      connectTimeoutMs: 10_000,
+      poolSize: 1,
+      statementTimeoutMs: 60_000,
+      lockTimeoutMs: 0,
+    });
+    const { pool } = openPool({ ...config, query_timeout: 500 }, () => undefined);
+    const backends = new Set<unknown>();
+    for (let statements = 0; statements < 4; statements += 1) {
+      const { rows } = await pool.query('select pg_backend_pid() as pid, pg_sleep(0.3)');
+      backends.add(rows[0].pid);
+    }
+    expect(backends.size).toBe(1);
+    await expect(pool.query('select pg_sleep(60)')).rejects.toThrow('no answer within 500 ms');
+    await pool.end();
   });
 
   it('takes certificates that stand in the variables themselves', async () => {
