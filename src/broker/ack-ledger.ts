@@ -26,28 +26,28 @@ export interface AckLedger {
   /**
    * Takes the acknowledgements to send now, in the fewest frames. Each tag is covered exactly once.
    *
-   * @param everything also those that would have to wait
+   * @param everything also those that would otherwise wait
    */
   flush(everything?: boolean): Ack[];
 }
 
 /** How long a few acknowledgements wait for more, in milliseconds. */
 export const GATHER_MS = 15;
-/** So many do not wait. */
+/** This many are sent at once. */
 const GATHERED_MAX = 100;
 /** Longest time that a delivery may hold up the acknowledgements of later ones. */
 export const PATIENCE_MS = 100;
 
 /**
- * Every ack frame becomes a command in the log of the quorum queue, which the broker syncs to its disk while new messages
- * wait for their turn. So a few are gathered for `GATHER_MS`, and one frame with `multiple` covers
+ * Every ack frame becomes a command in the log of the quorum queue. The broker syncs that log to disk, and new messages wait
+ * behind it. So a small number is held for `GATHER_MS`, and one frame with `multiple` covers
  * everything below the oldest delivery in flight. Deliveries that are done above it are withheld: usually a
  * batch was only answered out of order, and the gap closes in a moment. A slow delivery (a password to hash,
  * a locked row) must not block the prefetch window, though. When too many are withheld, or one for
  * `PATIENCE_MS`, they are acknowledged one by one, and so is everything that follows until all deliveries
  * that were overtaken are done.
  *
- * @param withheldMax how many deliveries may be withheld or gathered
+ * @param withheldMax most deliveries to withhold; at this number, gathered ones are sent too
  * @param now monotonic milliseconds
  */
 export function createAckLedger(withheldMax: number, now = () => performance.now()): AckLedger {
@@ -55,7 +55,7 @@ export function createAckLedger(withheldMax: number, now = () => performance.now
   /** Done and not acknowledged. */
   let done: number[] = [];
   let inFlightBytes = 0;
-  /** Since when some are done and not acknowledged; null while none is. */
+  /** When `done` last became non-empty; null while it is empty. */
   let waitingSince: number | null = null;
   /** The highest tag acknowledged by itself. Whatever is in flight below it is slow. */
   let overtakenBy = 0;

@@ -90,13 +90,9 @@ export class ConsumerChannel {
     this.#consumerTag = (await this.#answer(asked, 'basic.consume')).consumerTag;
   }
 
-  /**
-   * Ends the subscription; what is in flight stays so, and what is done is acknowledged. @throws DeadlineError, or when the
-   * channel is gone.
-   */
+  /** Ends the subscription; what is in flight stays so. @throws DeadlineError, or when the channel is gone. */
   async unsubscribe(): Promise<void> {
     if (this.#consumerTag === null) return;
-    this.flush(true);
     await this.#answer(this.#channel.cancel(this.#consumerTag), 'basic.cancel');
     this.#consumerTag = null;
   }
@@ -110,7 +106,7 @@ export class ConsumerChannel {
   /**
    * Sends the acknowledgements that are due.
    *
-   * @param everything also those that would have to wait
+   * @param everything also those that would otherwise wait
    */
   flush(everything = false): void {
     for (const { tag, multiple } of this.ledger.flush(everything)) {
@@ -118,12 +114,18 @@ export class ConsumerChannel {
       if (!isSent(() => this.#channel.ack(this.#followed.take(tag, multiple), multiple))) return;
     }
     // What waits must not depend on another batch: slow deliveries may fill the whole window.
-    if (this.ledger.waiting > 0) this.#laterFlush ??= setTimeout(() => this.#flushLater(), GATHER_MS);
+    if (this.ledger.waiting > 0) this.#laterFlush ??= setTimeout(() => this.#flushLater(), GATHER_MS + 1);
+    else this.#stopWaiting();
   }
 
   #flushLater(): void {
-    this.#laterFlush = undefined;
+    this.#stopWaiting();
     this.flush();
+  }
+
+  #stopWaiting(): void {
+    clearTimeout(this.#laterFlush);
+    this.#laterFlush = undefined;
   }
 
   /** Rejects a delivery without requeueing it: the broker dead-letters it. */
@@ -162,7 +164,7 @@ export class ConsumerChannel {
         'code' in error && OWN_CODES.has(error.code) && !this.#failure.includes('closed by server');
     });
     channel.on('close', () => {
-      clearTimeout(this.#laterFlush);
+      this.#stopWaiting();
       this.#consumerTag = null;
       this.#options.connection.reading.resume();
       this.#options.onGone(this.#failure, this.#isOurs);

@@ -11,11 +11,12 @@ export interface CuttablePool {
 }
 
 /**
- * Connects on first use. A connection is cut when a statement on it has waited for `query_timeout` milliseconds and nothing came.
+ * Connects on first use. A connection in use that receives nothing for `query_timeout` milliseconds is cut, and its statement
+ * fails; at most twice that if the statement could not be sent in full.
  *
- * The driver has that limit too, but it assigns a function to a property of each statement, and V8 allocates a function
- * that is written where it is assigned in its old generation. Rows and values of each statement would stay in memory with
- * it until the whole heap is marked (bench/NOTES.md, "What outlives its message").
+ * pg has a limit of its own, but for each statement it assigns a closure to a property. V8 allocates such closures in its old
+ * generation, where they keep the statement's rows and values until the next full collection (bench/NOTES.md, "What
+ * outlives its message").
  */
 export function openPool(
   { query_timeout: silenceMs, onConnect, ...config }: PoolConfig,
@@ -51,7 +52,9 @@ function cutWhenSilent(client: ClientBase, limitMs: number, idle: WeakSet<Client
   if (!(stream instanceof Socket)) throw new Error('expected a connection of the database to be a socket');
   stream.setTimeout(limitMs);
   stream.on('timeout', () => {
-    if (!idle.has(client)) stream.destroy(new Error(`Connection terminated: no answer within ${limitMs} ms`));
+    // Set again, because only bytes would do that, and the next statement may have to wait before it is sent.
+    if (idle.has(client)) stream.setTimeout(limitMs);
+    else stream.destroy(new Error(`Connection terminated: no answer within ${limitMs} ms`));
   });
 }
 

@@ -51,7 +51,7 @@ describe('the ack ledger', () => {
     expect(ledger.flush()).toEqual([{ tag: 5, multiple: true }]);
   });
 
-  it('gathers a few for a moment, and sends as many as half of the window at once', () => {
+  it('gathers a few briefly, and sends at once when half of the window is done', () => {
     let now = 0;
     const ledger = ledgerOf(20, 5, () => now);
     for (const tag of [1, 2]) ledger.done(tag);
@@ -69,7 +69,15 @@ describe('the ack ledger', () => {
     expect(ledger.flush()).toEqual([{ tag: 8, multiple: true }]);
   });
 
-  it('does not gather in a window of one, which would stand empty meanwhile', () => {
+  it('gathers no more than a hundred, however large the window is', () => {
+    const ledger = ledgerOf(300, 750);
+    for (let tag = 1; tag <= 99; tag += 1) ledger.done(tag);
+    expect(ledger.flush()).toEqual([]);
+    ledger.done(100);
+    expect(ledger.flush()).toEqual([{ tag: 100, multiple: true }]);
+  });
+
+  it('does not gather with a prefetch of one: nothing else could be delivered meanwhile', () => {
     const ledger = ledgerOf(1, 1 / 2);
     ledger.done(1);
     expect(ledger.flush()).toEqual([{ tag: 1, multiple: true }]);

@@ -5,6 +5,7 @@ import {
   type Database,
   databaseReachable,
   describeFailure,
+  expectAnswer,
   openDatabase,
 } from '../../src/store/database.ts';
 
@@ -22,19 +23,23 @@ afterAll(async () => {
 
 beforeEach(() => {
   poolErrors = [];
-  database = openDatabase({
-    url: server.url,
-    poolSize: 2,
-    statementTimeoutMs: 1000,
-    connectTimeoutMs: 1000,
-    applicationName: 'outage test',
-    onPoolError: (description) => poolErrors.push(description),
-  });
+  database = open(2);
 });
 
 afterEach(async () => {
   await database.close(1000);
 });
+
+function open(poolSize: number): Database {
+  return openDatabase({
+    url: server.url,
+    poolSize,
+    statementTimeoutMs: 1000,
+    connectTimeoutMs: 1000,
+    applicationName: 'outage test',
+    onPoolError: (description) => poolErrors.push(description),
+  });
+}
 
 /** What a statement rejects with, that the server is busy with when this resolves. */
 async function failing(): Promise<{ error: Promise<unknown> }> {
@@ -86,4 +91,26 @@ test('a server that goes silent is an outage a few seconds after the statement t
     await server.resume();
   }
   expect(await databaseReachable(database.sql, 5000)).toBe(true);
+});
+
+test('a server that goes silent within a transaction is an outage too, and its connection does not stay occupied', async () => {
+  const one = open(1);
+  const failure = await one
+    .transaction(
+      async (sql) => {
+        await expectAnswer(sql);
+        await server.pause();
+        await expectAnswer(sql);
+      },
+      { timeoutMs: 30_000 },
+    )
+    .then(
+      () => 'nothing failed',
+      (error: unknown) => error,
+    )
+    .finally(() => server.resume());
+  expect(describeFailure(failure)).toBe('Connection terminated: no answer within 6000 ms');
+  expect(classifyFailure(failure)).toBe('outage');
+  expect(await databaseReachable(one.sql, 5000)).toBe(true);
+  await one.close(1000);
 });

@@ -48,7 +48,7 @@ it('a connection is cut when a statement on it is not answered, and the pool ope
   await pool.end();
 });
 
-it('the settings of a new session are waited for no longer either', async () => {
+it('setting up a new session has the same limit', async () => {
   const { pool } = openOne(300);
   pool.options.onConnect = ((onConnect) => (client) => {
     onConnect?.(client);
@@ -58,12 +58,14 @@ it('the settings of a new session are waited for no longer either', async () => 
   await pool.end();
 });
 
-it('a connection that is idle for longer stays, and is cut when it is silent after that', async () => {
+it('an idle connection outlives the limit, and is cut when a later statement gets no answer', async () => {
   const { pool, errors } = openOne(300);
   const before = await backendOf(pool);
   const client = await pool.connect();
   const { stream } = (client as unknown as Client).connection;
   client.release();
+  await once(stream, 'timeout');
+  // And once more: a connection whose limit has run out once is watched on.
   await once(stream, 'timeout');
   expect(await backendOf(pool)).toBe(before);
   await expect(pool.query('select pg_sleep(60)')).rejects.toThrow('no answer within 300 ms');
@@ -71,7 +73,7 @@ it('a connection that is idle for longer stays, and is cut when it is silent aft
   await pool.end();
 });
 
-it('all connections are cut at once, whatever they are doing', async () => {
+it('cuts a connection with a statement under way when it is told to', async () => {
   const { pool, cut } = openOne(60_000);
   const client = await pool.connect();
   const slept = client.query('select pg_sleep(60)');
@@ -81,7 +83,7 @@ it('all connections are cut at once, whatever they are doing', async () => {
   await pool.end();
 });
 
-it('values and rows of a statement do not outlive it in the old generation of V8', async () => {
+it('a finished statement leaves no values or rows in the old generation of V8', async () => {
   const { pool } = openOne(60_000);
   const ask = async (times: number) => {
     for (let index = 0; index < times; index += 1)

@@ -149,7 +149,7 @@ describe('over TLS with an authority and client certificates of our own', () => 
     expect(worker.output()).not.toContain('PRIVATE KEY');
   });
 
-  it('a connection of the database is kept while statements are answered, and cut when one is not', async () => {
+  it('a database connection stays while its statements are answered, and is cut when one is not', async () => {
     const config = connectionConfig({
       url: `${databaseUrl}?sslmode=verify-full`,
       tls: { ca: pem(authority.ca), cert: pem(client.cert), key: pem(client.key) },

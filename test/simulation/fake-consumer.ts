@@ -54,7 +54,7 @@ export class FakeConsumer {
     if (this.isLive(delivery)) this.#ledger.done(delivery.tag);
   }
 
-  /** @param everything also what would have to wait. */
+  /** @param everything also those that would otherwise wait. */
   flush(everything = false): void {
     const channel = this.#channel;
     if (channel === null) return;

@@ -110,6 +110,7 @@ export class WorkerProcess {
     // What waits for a row that somebody else holds goes back to the broker.
     const waiting = this.lanes.reduce((sum, { pipeline }) => sum + pipeline.waiting, 0);
     if (this.inFlight > waiting) this.#world.oracle.violate(`${this.#name} was idle with deliveries in hand`);
+    for (const { consumer } of this.lanes) consumer.flush(true);
     this.#end();
   }
 
