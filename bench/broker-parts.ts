@@ -20,7 +20,8 @@ import { workload } from './workload.ts';
  *
  *   npx tsx bench/broker-parts.ts [--messages 20000] [--rounds 5] [--only REGEXP] [--url amqp://… --pid N]
  *
- * By default of a broker of its own; with a URL and the number of its process of one that runs on this machine, in a container too.
+ * By default it starts a broker. With a URL and the number of its process it measures one that runs on this machine, in a container
+ * too, and that has no queue of calls yet.
  * Each part is done by itself with its own queue, and all take turns. Acknowledgements and replies go out in portions as
  * those of a batch do. `reductions` is the work of Erlang's processes by what they are for, in shares.
  */
@@ -89,8 +90,22 @@ async function connect() {
   return opened.connection;
 }
 
+/** Whatever waits in the queue of calls would be taken out of it. */
+async function expectUnused(connection: BrokerConnection): Promise<void> {
+  const channel = await connection.openChannel();
+  // That the queue is missing closes the channel.
+  channel.on('error', () => undefined);
+  const isThere = await channel.checkQueue(defaultNames.queue).then(
+    () => true,
+    () => false,
+  );
+  if (isThere)
+    throw new Error(`--url: expected a broker without the queue ${defaultNames.queue}, got one that has it`);
+}
+
 async function measure(): Promise<void> {
   const [incoming, outgoing] = [await connect(), await connect()];
+  await expectUnused(outgoing);
   await declareTopology(outgoing, defaultNames);
   const channel = await outgoing.openConfirmChannel();
   let confirms = 0;

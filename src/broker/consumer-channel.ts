@@ -113,7 +113,7 @@ export class ConsumerChannel {
       this.#lastAckAt = performance.now();
       if (!isSent(() => this.#channel.ack(this.#followed.take(tag, multiple), multiple))) return;
     }
-    // What waits must not depend on another batch: slow deliveries may fill the whole window.
+    // What waits must not depend on another batch: slow deliveries may fill the whole window. Timers may be a millisecond early.
     if (this.ledger.waiting > 0) this.#laterFlush ??= setTimeout(() => this.#flushLater(), GATHER_MS + 1);
     else this.#stopWaiting();
   }

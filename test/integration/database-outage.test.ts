@@ -114,3 +114,18 @@ test('a server that goes silent within a transaction is an outage too, and its c
   expect(await databaseReachable(one.sql, 5000)).toBe(true);
   await one.close(1000);
 });
+
+test('a server that goes silent before it has read the whole statement is an outage after twice that time at most', async () => {
+  await database.prisma.$queryRaw`select 1`;
+  await server.pause();
+  const started = performance.now();
+  const failure = await database.prisma.$queryRaw`select length(${'x'.repeat(50_000_000)})`
+    .then(
+      () => 'nothing failed',
+      (error: unknown) => error,
+    )
+    .finally(() => server.resume());
+  expect(classifyFailure(failure)).toBe('outage');
+  expect(performance.now() - started).toBeLessThan(15_000);
+  expect(await databaseReachable(database.sql, 5000)).toBe(true);
+});

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import type { Client, Pool } from 'pg';
+import type { Pool } from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Isolated } from '../../dev/stack.ts';
 import { connectionConfig } from '../../src/store/connection.ts';
@@ -62,7 +62,7 @@ it('an idle connection outlives the limit, and is cut when a later statement get
   const { pool, errors } = openOne(300);
   const before = await backendOf(pool);
   const client = await pool.connect();
-  const { stream } = (client as unknown as Client).connection;
+  const { stream } = client.connection;
   client.release();
   await once(stream, 'timeout');
   // And once more: a connection whose limit has run out once is watched on.
