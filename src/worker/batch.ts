@@ -9,10 +9,9 @@ export interface Message<Delivery extends Request> {
   submission: Submission;
 }
 
-/** Does what is done for several messages at once: in the context of the first of them, if instrumentation follows it. */
-export function inContextOf<Result>(messages: readonly Message<Request>[], work: () => Result): Result {
-  const inContext = messages[0]?.delivery.inContext;
-  return inContext === undefined ? work() : inContext(work);
+/** Works in the context of a request, if instrumentation follows it. What is done for several is done in that of the first. */
+export function inContextOf<Result>(request: Request | undefined, work: () => Result): Result {
+  return request?.inContext === undefined ? work() : request.inContext(work);
 }
 
 /** Persists a batch that has been prepared. Atomic and idempotent; rejects with what the database throws. */

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Held } from '../domain/held.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import { describeFailure, troubleCause } from '../store/failures.ts';
@@ -24,6 +25,12 @@ export interface PipelineSettings extends WaitingListSettings, BatchLimits {
   replies: ReplyRules;
 }
 
+/**
+ * Deliveries admitted in one turn of the event loop. With more, the database would stand idle until they are admitted, because
+ * the worker hears between turns that a batch is written. With fewer, the turns cost more than that saves.
+ */
+const ADMITTED_AT_ONCE = 40;
+
 /** A batch whose references may be read already while the one before is persisted. */
 interface PreparedBatch<Delivery extends Request> {
   batch: readonly Message<Delivery>[];
@@ -34,8 +41,8 @@ interface PreparedBatch<Delivery extends Request> {
 /**
  * The way of a message, step by step:
  *
- * 1. `accept`: decode, parse or map, and authenticate. A message whose password must be hashed joins a later batch; a
- *    record that its feed leaves out is acknowledged.
+ * 1. `accept`: decode, parse or map, and authenticate, some messages in each turn of the event loop. A message whose
+ *    password must be hashed joins a later batch; a record that its feed leaves out is acknowledged.
  * 2. `#prepare`: a batch is whatever has arrived while the one before was persisted, so that nothing waits at low load
  *    and batches fill by themselves at high load. A full one is prepared ahead: its lookup runs meanwhile.
  * 3. `#persistBatches`: persist
@@ -60,10 +67,13 @@ export class Pipeline<Delivery extends Request> {
   readonly #settings: PipelineSettings;
   readonly #isolation: Isolation<Delivery>;
   readonly #waiting: WaitingMessages<Delivery>;
+  /** Still to be admitted, in order. */
+  #arrived: Delivery[] = [];
+  #admitting: Promise<void> | undefined;
   #ready: Message<Delivery>[] = [];
   #next: PreparedBatch<Delivery> | undefined;
   #persisting: Promise<void> | undefined;
-  /** Late admissions and slow replies; bounded by the deliveries in hand. */
+  /** Late admissions, slow replies, and replies still to be made; bounded by the deliveries in hand. */
   readonly #besideBatches = new Set<Promise<void>>();
   /** Replies of whole batches: a few at most. */
   readonly #replying: Promise<void>[] = [];
@@ -93,6 +103,20 @@ export class Pipeline<Delivery extends Request> {
 
   /** Takes a delivery: decodes, parses and authenticates it, and has it persisted with the next batch. */
   accept(delivery: Delivery): void {
+    this.#arrived.push(delivery);
+    this.#admitting ??= this.#admitArrived().catch(this.#fail);
+  }
+
+  async #admitArrived(): Promise<void> {
+    while (this.#arrived.length > 0) {
+      await nextTurn();
+      for (const delivery of this.#arrived.splice(0, ADMITTED_AT_ONCE))
+        inContextOf(delivery, () => this.#admit(delivery));
+    }
+    this.#admitting = undefined;
+  }
+
+  #admit(delivery: Delivery): void {
     const admitted = this.#ports.admit(delivery);
     if (admitted instanceof Promise) this.#doBeside(this.#acceptLate(delivery, admitted));
     else this.#enqueue(delivery, admitted);
@@ -140,13 +164,13 @@ export class Pipeline<Delivery extends Request> {
 
   /** Persists batch after batch until nothing is left, and answers each. */
   async #persistBatches(): Promise<void> {
-    // So that all deliveries of one read from the socket make one batch.
-    await new Promise<void>((resolve) => setImmediate(resolve));
+    // So that all deliveries admitted in one turn make one batch.
+    await nextTurn();
     while (this.#next !== undefined || this.#ready.length > 0) {
       const next = this.#next ?? this.#prepare();
       this.#next = undefined;
       if (!next.batch.some(({ delivery }) => this.#ports.isLive(delivery))) continue;
-      await inContextOf(next.batch, () => this.#persistBatch(next));
+      await inContextOf(next.batch[0]?.delivery, () => this.#persistBatch(next));
     }
     this.#persisting = undefined;
   }
@@ -156,9 +180,19 @@ export class Pipeline<Delivery extends Request> {
     const started = performance.now();
     const result = await this.#isolation.persist(batch, prepared);
     const persistMs = performance.now() - started;
-    if (result.kind === 'all') this.#answer(batch, result.outcomes, persistMs);
+    if (result.kind === 'all') this.#answerBesideNext(batch, result.outcomes, persistMs);
     else this.#answerSome(batch, result.results, persistMs);
     while (this.#replying.length > this.#settings.repliesInFlight) await Promise.race(this.#replying);
+  }
+
+  /** Makes replies when the next batch is on its way to the database, which would stand idle meanwhile. */
+  #answerBesideNext(
+    batch: readonly Message<Delivery>[],
+    outcomes: readonly Outcome[],
+    persistMs: number,
+  ): void {
+    if (this.#next === undefined) this.#answer(batch, outcomes, persistMs);
+    else this.#doBeside(nextTurn().then(() => this.#answer(batch, outcomes, persistMs)));
   }
 
   /** Answers what has an outcome. The rest waits for what holds it, or is tried again. */
@@ -236,7 +270,7 @@ export class Pipeline<Delivery extends Request> {
     }
     if (inTrouble) return { batch };
     const submissions = batch.map(({ submission }) => submission);
-    return { batch, prepared: inContextOf(batch, () => this.#ports.prepare(submissions)) };
+    return { batch, prepared: inContextOf(batch[0]?.delivery, () => this.#ports.prepare(submissions)) };
   }
 
   /** Takes back a batch that is prepared: something in it may have to stay behind others. */
@@ -264,9 +298,13 @@ export class Pipeline<Delivery extends Request> {
    */
   async idle(): Promise<void> {
     for (;;) {
-      const busy = [this.#persisting, this.#waiting.trying, ...this.#besideBatches, ...this.#replying].filter(
-        Boolean,
-      );
+      const busy = [
+        this.#admitting,
+        this.#persisting,
+        this.#waiting.trying,
+        ...this.#besideBatches,
+        ...this.#replying,
+      ].filter(Boolean);
       // A failure that came with the last of them counts.
       if (busy.length === 0) return await Promise.race([this.failure, undefined]);
       await Promise.race([this.failure, ...busy]);

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { databaseError } from './fake-database.ts';
-import { delivery, pipelineWith } from './ideal-world.ts';
+import { delivery, pipelineWith, refused } from './ideal-world.ts';
+import { persisted as settled } from './scheduler.ts';
 
 it('persists, answers and acknowledges what came in one turn of the event loop as one batch each', async () => {
   const persisted: number[] = [];
@@ -9,6 +10,8 @@ it('persists, answers and acknowledges what came in one turn of the event loop a
   const pipeline = pipelineWith({
     prepare: (entries) => async () => {
       persisted.push(entries.length);
+      // A database answers in a later turn.
+      await settled();
       return entries.map(() => ({ kind: 'unauthenticated' }));
     },
     publish: async (replies) => {
@@ -50,12 +53,57 @@ it('prepares a full batch while the one before is persisted, and leaves what doe
   pipeline.accept(delivery('first'));
   await begun;
   for (let number = 0; number < 9; number += 1) pipeline.accept(delivery(`delivery ${number}`));
+  await settled();
   expect(prepared).toEqual([1]);
   for (let number = 9; number < 15; number += 1) pipeline.accept(delivery(`delivery ${number}`));
+  await settled();
   expect(prepared).toEqual([1, 10]);
   release();
   await pipeline.idle();
   expect(prepared).toEqual([1, 10, 5]);
+});
+
+it('hears that a batch is written before it has admitted all of many deliveries', async () => {
+  let admitted = 0;
+  const admittedBefore: number[] = [];
+  const pipeline = pipelineWith({
+    admit: () => {
+      admitted += 1;
+      return refused;
+    },
+    prepare: (entries) => async () => {
+      admittedBefore.push(admitted);
+      return entries.map(() => ({ kind: 'unauthenticated' }));
+    },
+  });
+  for (let number = 0; number < 1000; number += 1) pipeline.accept(delivery(`delivery ${number}`));
+  await pipeline.idle();
+  expect(admittedBefore[0]).toBeLessThan(100);
+  expect(admittedBefore.length).toBe(100);
+  expect(admitted).toBe(1000);
+});
+
+it('sends the next batch to the database before it replies to the one before', async () => {
+  const order: string[] = [];
+  let batches = 0;
+  const pipeline = pipelineWith({
+    prepare: (entries) => {
+      batches += 1;
+      const name = `batch ${batches}`;
+      return async () => {
+        order.push(`write ${name}`);
+        await settled();
+        return entries.map(() => ({ kind: 'unauthenticated' }));
+      };
+    },
+    publish: async (replies) => {
+      order.push(`reply to ${replies.length}`);
+      return replies.map(() => 'confirmed');
+    },
+  });
+  for (let number = 0; number < 20; number += 1) pipeline.accept(delivery(`delivery ${number}`));
+  await pipeline.idle();
+  expect(order).toEqual(['write batch 1', 'write batch 2', 'reply to 10', 'reply to 10']);
 });
 
 it('looks up no more than one batch a round while the database is in trouble, however much has arrived', async () => {
