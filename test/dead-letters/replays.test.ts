@@ -4,6 +4,7 @@ import { readActivity } from '../../src/store/activity.ts';
 import { markReplaying, type Replayable, readReplayable } from '../../src/store/dead-letters/mark.ts';
 import { createReplay, type Run } from '../../src/store/replays/create.ts';
 import { type ReplayRow, readReplay, readReplays } from '../../src/store/replays/read.ts';
+import { block } from '../support/blocker.ts';
 import { until } from '../support/broker.ts';
 import { type OperatorSite, openOperatorSite } from '../support/operators.ts';
 import { answering, onTerminal } from '../support/terminal.ts';
@@ -252,6 +253,20 @@ describe('a running replay', () => {
     expect(await first.ended).toBe(1);
     expect(await count(`machine = 'taken' and replays = 1`)).toBe(sent);
     expect(await replayOf(id)).toMatchObject({ state: 'running' });
+  });
+
+  it('waits no longer for what it has sent when its row is deleted by SQL', async () => {
+    await deadLetters('deleted', 2);
+    const blocker = await block(site.db, 'select from customers where id = 5 for update');
+    try {
+      const replay = site.deadJson(['replay', '--machine', 'deleted']);
+      await until(async () => (await count(`machine = 'deleted' and status = 'replaying'`)) === 2);
+      await site.db.execute(`delete from dead_letters where uniqueid = 'deleted-1'`);
+      await blocker.end();
+      expect(await replay).toMatchObject({ sent: 2, resolved: 1, takenOver: 1 });
+    } finally {
+      await blocker.end();
+    }
   });
 
   it.each([

@@ -56,7 +56,7 @@ function printProgress(id: string, progress: ReplayProgress): void {
   const { selected, resolved, dead, takenOver, byCode, ended } = progress;
   printTable(['code', 'calls'], Object.entries(byCode).sort());
   printLine(`replay ${id}: ${selected} selected: ${resolved} resolved, ${dead} refused`);
-  if (takenOver > 0) printLine(`${takenOver} taken over by another replay`);
+  if (takenOver > 0) printLine(`${takenOver} taken over by another replay, or deleted`);
   if (ended === null) return;
   const resume = `cdr-ingest dead replay --resume ${id}`;
   printLine(

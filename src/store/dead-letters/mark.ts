@@ -124,7 +124,7 @@ export async function markReplaying(
 
 const finishedAttempts = z.array(
   z.object({
-    /** `dead`: refused again. `taken over`: a newer attempt replaced it. */
+    /** `dead`: refused again. `taken over`: a newer attempt replaced it, or its row was deleted, by SQL. */
     result: z.enum(['resolved', 'dead', 'taken over']),
     /** Of the reply. */
     code: z.string(),
@@ -147,7 +147,7 @@ const FINISHED = statement(
   `
 with seen as materialized (
   select a.id,
-    case when d.replays <> a.attempt then 'taken over' when d.status = 'resolved' then 'resolved'
+    case when d.replays is distinct from a.attempt then 'taken over' when d.status = 'resolved' then 'resolved'
       when d.status <> 'replaying' then 'dead' end as result,
     case when d.status = 'resolved' then '204' else coalesce(d.responses -> 0 ->> 'code', '') end as code
   from unnest($1::bigint[], $2::int[]) as a(id, attempt) left join dead_letters d using (id)),
