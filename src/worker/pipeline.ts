@@ -20,16 +20,12 @@ import type { WaitingListSettings } from './waiting-list.ts';
 import { WaitingMessages } from './waiting-messages.ts';
 
 export interface PipelineSettings extends WaitingListSettings, BatchLimits {
+  /** Deliveries admitted in one turn of the event loop. Between turns the pipeline hears that a batch is written. */
+  admittedAtOnce: number;
   /** Batches whose replies may be on their way while the next one is persisted. */
   repliesInFlight: number;
   replies: ReplyRules;
 }
-
-/**
- * Deliveries admitted in one turn of the event loop. With more, the database would stand idle until they are admitted, because
- * the worker hears between turns that a batch is written. With fewer, the turns cost more than that saves.
- */
-const ADMITTED_AT_ONCE = 40;
 
 /** A batch whose references may be read already while the one before is persisted. */
 interface PreparedBatch<Delivery extends Request> {
@@ -41,13 +37,13 @@ interface PreparedBatch<Delivery extends Request> {
 /**
  * The way of a message, step by step:
  *
- * 1. `accept`: decode, parse or map, and authenticate, some messages in each turn of the event loop. A message whose
+ * 1. `#admit`: decode, parse or map, and authenticate, some messages in each turn of the event loop. A message whose
  *    password must be hashed joins a later batch; a record that its feed leaves out is acknowledged.
  * 2. `#prepare`: a batch is whatever has arrived while the one before was persisted, so that nothing waits at low load
  *    and batches fill by themselves at high load. A full one is prepared ahead: its lookup runs meanwhile.
  * 3. `#persistBatches`: persist
  * 4. `#answer`: reply and tell what was charged, wait for the confirms, acknowledge; in this order, so that a crash repeats
- *    no more than these messages
+ *    no more than these messages. Where the next batch is prepared, it is sent to the database first
  *
  * Where not all of a batch has an outcome, `#answerSome` answers what has one. Messages whose rows somebody else holds
  * wait in `waiting-messages.ts`; others are tried again.
@@ -73,7 +69,7 @@ export class Pipeline<Delivery extends Request> {
   #ready: Message<Delivery>[] = [];
   #next: PreparedBatch<Delivery> | undefined;
   #persisting: Promise<void> | undefined;
-  /** Late admissions, slow replies, and replies still to be made; bounded by the deliveries in hand. */
+  /** Late admissions and slow replies; bounded by the deliveries in hand. */
   readonly #besideBatches = new Set<Promise<void>>();
   /** Replies of whole batches: a few at most. */
   readonly #replying: Promise<void>[] = [];
@@ -101,7 +97,7 @@ export class Pipeline<Delivery extends Request> {
     return this.#waiting.size;
   }
 
-  /** Takes a delivery: decodes, parses and authenticates it, and has it persisted with the next batch. */
+  /** Takes a delivery. It is admitted in one of the next turns of the event loop, and persisted with a batch after that. */
   accept(delivery: Delivery): void {
     this.#arrived.push(delivery);
     this.#admitting ??= this.#admitArrived().catch(this.#fail);
@@ -110,8 +106,8 @@ export class Pipeline<Delivery extends Request> {
   async #admitArrived(): Promise<void> {
     while (this.#arrived.length > 0) {
       await nextTurn();
-      for (const delivery of this.#arrived.splice(0, ADMITTED_AT_ONCE))
-        inContextOf(delivery, () => this.#admit(delivery));
+      for (const delivery of this.#arrived.splice(0, this.#settings.admittedAtOnce))
+        if (this.#ports.isLive(delivery)) inContextOf(delivery, () => this.#admit(delivery));
     }
     this.#admitting = undefined;
   }
@@ -185,14 +181,14 @@ export class Pipeline<Delivery extends Request> {
     while (this.#replying.length > this.#settings.repliesInFlight) await Promise.race(this.#replying);
   }
 
-  /** Makes replies when the next batch is on its way to the database, which would stand idle meanwhile. */
+  /** Answers at once, or a turn later where the next batch can be sent first: the database would stand idle meanwhile. */
   #answerBesideNext(
     batch: readonly Message<Delivery>[],
     outcomes: readonly Outcome[],
     persistMs: number,
   ): void {
     if (this.#next === undefined) this.#answer(batch, outcomes, persistMs);
-    else this.#doBeside(nextTurn().then(() => this.#answer(batch, outcomes, persistMs)));
+    else this.#reply(nextTurn().then(() => this.#answer(batch, outcomes, persistMs)));
   }
 
   /** Answers what has an outcome. The rest waits for what holds it, or is tried again. */
@@ -227,12 +223,13 @@ export class Pipeline<Delivery extends Request> {
   #answer(messages: readonly Message<Delivery>[], outcomes: readonly Outcome[], persistMs: number): void {
     this.#ports.observe({ kind: 'persisted', messages, outcomes, persistMs });
     const quick = this.#answerSlowly(createAnswers(messages, outcomes, this.#settings.replies));
-    if (quick.length === 0) return;
-    const replying: Promise<void> = this.#replyAndAcknowledge(quick)
-      .catch(this.#fail)
-      .then(() => {
-        this.#replying.splice(this.#replying.indexOf(replying), 1);
-      });
+    if (quick.length > 0) this.#reply(this.#replyAndAcknowledge(quick));
+  }
+
+  #reply(work: Promise<void>): void {
+    const replying: Promise<void> = work.catch(this.#fail).then(() => {
+      this.#replying.splice(this.#replying.indexOf(replying), 1);
+    });
     this.#replying.push(replying);
   }
 

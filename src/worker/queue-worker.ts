@@ -66,6 +66,11 @@ export interface QueueWorker {
   drain: (graceMs: number) => Promise<void>;
 }
 
+/**
+ * With more, the database would stand idle until they are admitted: the worker hears between turns that a batch is written.
+ * With fewer, the turns cost more than that saves.
+ */
+const ADMITTED_AT_ONCE = 40;
 const REPLIES_IN_FLIGHT = 3;
 /**
  * Bytes of bodies that one transaction persists at most. A full batch of ordinary calls has half of it; read, written as
@@ -151,6 +156,7 @@ export function openQueueWorker(options: QueueWorkerOptions, shared: SharedOptio
       observe: events.observe,
     },
     {
+      admittedAtOnce: ADMITTED_AT_ONCE,
       batchSize: shared.batchSize,
       batchBytes: BATCH_BYTES,
       replies: shared.replies,

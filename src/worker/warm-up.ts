@@ -1,4 +1,4 @@
-import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import { DUMMY_HASH, verifyPassword } from '../auth/password.ts';
 import type { Delivery } from '../broker/delivery.ts';
 import { defaultNames } from '../broker/topology.ts';
@@ -48,7 +48,7 @@ export async function warmUp(
       await send(deliveries.slice(0, TOGETHER));
       for (const delivery of deliveries.slice(TOGETHER)) await send([delivery]);
       // What else the worker has to do at its start goes on meanwhile.
-      await turn();
+      await nextTurn();
     }
   };
   const done = Promise.all([verifyPassword(DUMMY_HASH, ''), work()]);
@@ -92,6 +92,7 @@ function madeUpPipeline(billing: BillingRules, isOver: () => boolean) {
       observe: () => undefined,
     },
     {
+      admittedAtOnce: TOGETHER,
       batchSize: TOGETHER,
       batchBytes: TOGETHER * MAX_BYTES,
       replies: {

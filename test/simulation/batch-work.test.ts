@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
 import { databaseError } from './fake-database.ts';
 import { delivery, pipelineWith, refused } from './ideal-world.ts';
-import { persisted as settled } from './scheduler.ts';
+import { settled } from './scheduler.ts';
 
-it('persists, answers and acknowledges what came in one turn of the event loop as one batch each', async () => {
+it('persists, answers and acknowledges what was admitted in one turn of the event loop in full batches', async () => {
   const persisted: number[] = [];
   const published: number[] = [];
   const acknowledged: number[] = [];
@@ -65,22 +65,68 @@ it('prepares a full batch while the one before is persisted, and leaves what doe
 
 it('hears that a batch is written before it has admitted all of many deliveries', async () => {
   let admitted = 0;
-  const admittedBefore: number[] = [];
+  let admittedWhenWritten: number | undefined;
   const pipeline = pipelineWith({
     admit: () => {
       admitted += 1;
       return refused;
     },
     prepare: (entries) => async () => {
-      admittedBefore.push(admitted);
+      await settled();
+      admittedWhenWritten ??= admitted;
       return entries.map(() => ({ kind: 'unauthenticated' }));
     },
   });
   for (let number = 0; number < 1000; number += 1) pipeline.accept(delivery(`delivery ${number}`));
   await pipeline.idle();
-  expect(admittedBefore[0]).toBeLessThan(100);
-  expect(admittedBefore.length).toBe(100);
+  expect(admittedWhenWritten).toBeLessThan(400);
   expect(admitted).toBe(1000);
+});
+
+it('admits nothing whose channel is gone before its turn', async () => {
+  const admitted: string[] = [];
+  let isLive = true;
+  const pipeline = pipelineWith({
+    admit: ({ name }) => {
+      admitted.push(name);
+      isLive = admitted.length < 40;
+      return refused;
+    },
+    isLive: () => isLive,
+  });
+  for (let number = 0; number < 100; number += 1) pipeline.accept(delivery(`delivery ${number}`));
+  await pipeline.idle();
+  expect(admitted).toHaveLength(40);
+});
+
+it('fails if a message cannot even be admitted, and says so to who waits for it to be idle', async () => {
+  const pipeline = pipelineWith({
+    admit: () => {
+      throw new Error('beyond all expectation');
+    },
+  });
+  pipeline.accept(delivery('first'));
+  await expect(pipeline.failure).rejects.toThrow('beyond all expectation');
+  await expect(pipeline.idle()).rejects.toThrow('beyond all expectation');
+});
+
+it('persists no more batches while replies to three of them are on their way', async () => {
+  let persisted = 0;
+  let published = 0;
+  const pipeline = pipelineWith({
+    prepare: (entries) => async () => {
+      persisted += 1;
+      await settled();
+      return entries.map(() => ({ kind: 'unauthenticated' }));
+    },
+    publish: () => {
+      published += 1;
+      return new Promise(() => undefined);
+    },
+  });
+  for (let number = 0; number < 200; number += 1) pipeline.accept(delivery(`delivery ${number}`));
+  for (let times = 0; times < 20; times += 1) await settled();
+  expect({ persisted, published }).toEqual({ persisted: 4, published: 4 });
 });
 
 it('sends the next batch to the database before it replies to the one before', async () => {

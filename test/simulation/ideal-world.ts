@@ -6,7 +6,7 @@ import type { Ports } from '../../src/worker/ports.ts';
 import type { Request } from '../../src/worker/request.ts';
 import { NO_PROPERTIES } from '../support/requests.ts';
 import { REPLY_RULES } from './lane.ts';
-import { persisted } from './scheduler.ts';
+import { settled } from './scheduler.ts';
 
 const deadLetter: DeadLetter = {
   uniqueid: null,
@@ -52,15 +52,16 @@ export function pipelineWith(ports: Partial<Ports<Named>>): Pipeline<Named> {
     setAside: () => undefined,
     isLive: () => true,
     rows: new HeldRows(),
-    look: persisted,
+    look: settled,
     isWell: async () => true,
-    pause: persisted,
+    pause: settled,
     now: () => performance.now() * 1000,
     observe: () => undefined,
   };
   return new Pipeline(
     { ...good, ...ports },
     {
+      admittedAtOnce: 40,
       batchSize: 10,
       batchBytes: 4_194_304,
       repliesInFlight: 3,

@@ -50,6 +50,7 @@ export class Lane {
     this.#process = process;
     this.consumer = new FakeConsumer(world, queue, name, prefetch, (delivery) => this.#accept(delivery));
     const settings = {
+      admittedAtOnce: random.pick([1, 3, 40]),
       batchSize: random.pick([1, 3, 10]),
       batchBytes: random.pick([1, 1500, 100_000]),
       repliesInFlight: random.pick([1, 3]),

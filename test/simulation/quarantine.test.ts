@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { delivery, pipelineWith, refused } from './ideal-world.ts';
-import { persisted } from './scheduler.ts';
+import { settled } from './scheduler.ts';
 
 it('a message that cannot even be kept stays in hand beside the others, until it can be', async () => {
   const acknowledged: string[] = [];
@@ -21,7 +21,7 @@ it('a message that cannot even be kept stays in hand beside the others, until it
   expect(told).toContain('unkeepable');
   expect(pipeline.waiting).toBe(1);
   isRefused = false;
-  while (pipeline.waiting > 0) await persisted();
+  while (pipeline.waiting > 0) await settled();
   await pipeline.idle();
   expect(acknowledged).toEqual(['two', 'three', 'one']);
 });
@@ -37,7 +37,7 @@ it('a message that cannot even be kept is forgotten once the broker has it again
   await pipeline.idle();
   expect(pipeline.waiting).toBe(1);
   isAlive = false;
-  while (pipeline.waiting > 0) await persisted();
+  while (pipeline.waiting > 0) await settled();
 });
 
 it('gives up replies that nobody confirms, once the broker has their messages again', async () => {

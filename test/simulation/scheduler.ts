@@ -35,16 +35,16 @@ export class Scheduler {
       this.now = task.at;
       this.note(task.label);
       task.run();
-      await persisted();
+      await settled();
     }
     return false;
   }
 }
 
-/** As many as a delivery waits for one after the other: to be admitted, persisted, and answered beside the next batch. */
+/** A delivery waits for a turn to be admitted, another to be persisted, and one to be answered beside the next batch; and one to spare. */
 const TURNS = 4;
 
 /** Some turns of the event loop: promises have gone as far as they can, and so has what `setImmediate` put off. */
-export async function persisted(): Promise<void> {
+export async function settled(): Promise<void> {
   for (let turn = 0; turn < TURNS; turn += 1) await nextTurn();
 }

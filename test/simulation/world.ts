@@ -8,7 +8,7 @@ import { writeHistory } from './history.ts';
 import { planLastingFaults } from './lasting-faults.ts';
 import { Oracle } from './oracle.ts';
 import { Random } from './random.ts';
-import { persisted, Scheduler } from './scheduler.ts';
+import { Scheduler, settled } from './scheduler.ts';
 import type { SimPorts, SimProcess, Surroundings } from './surroundings.ts';
 import { WorkerProcess } from './worker.ts';
 
@@ -122,7 +122,7 @@ async function judgeIdle({ oracle }: Surroundings, processes: readonly WorkerPro
     void Promise.all(lanes.map(({ pipeline }) => pipeline.idle())).then(() => {
       isIdle = true;
     });
-    await persisted();
+    await settled();
     if (!isIdle) oracle.violate('a pipeline is not idle at rest');
     if (inFlight > 0) oracle.violate(`${inFlight} deliveries in hand at rest`);
   }

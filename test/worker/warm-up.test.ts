@@ -1,4 +1,5 @@
 import { afterEach, expect, it, vi } from 'vitest';
+import { Isolation } from '../../src/worker/isolation.ts';
 import { Pipeline } from '../../src/worker/pipeline.ts';
 import { warmUp } from '../../src/worker/warm-up.ts';
 import { BILLING } from '../support/billing.ts';
@@ -19,6 +20,12 @@ it('made-up calls take the way of real ones: stored and charged, recognized, ref
   expect(duplicates.length).toBeGreaterThan(40);
   expect(refused.length).toBeGreaterThan(0);
   expect(charged.length + duplicates.length + refused.length).toBe(520);
+});
+
+it('the first of them make a full batch, as those of a backlog do', async () => {
+  const persist = vi.spyOn(Isolation.prototype, 'persist');
+  await warmUp(BILLING, { rounds: 1, limitMs: LONG_MS });
+  expect(persist.mock.calls.map(([batch]) => batch.length)).toEqual([500, ...Array(20).fill(1)]);
 });
 
 it.each(['hold', 'next'] as const)('late calls may be treated either way: %s', async (lateCalls) => {
