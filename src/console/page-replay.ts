@@ -88,7 +88,7 @@ function stateNotice(row: ReplayRow): Html | false {
     case 'done':
       return notice(
         refused + skipped + taken_over === 0 ? 'done' : 'warning',
-        html`<p>Done: ${counted(resolved, 'call')} resolved, ${refused} refused again${skipped > 0 && `, ${skipped} left out`}${taken_over > 0 && `, ${taken_over} replayed again by others`}.</p>`,
+        html`<p>Done: ${counted(resolved, 'call')} resolved, ${refused} refused again${skipped > 0 && `, ${skipped} left out`}${taken_over > 0 && `, ${taken_over} replayed again by others, or deleted`}.</p>`,
       );
     case 'trying':
     case 'tried':

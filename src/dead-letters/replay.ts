@@ -26,7 +26,7 @@ export interface ReplayProgress {
   resolved: number;
   /** Refused again. */
   dead: number;
-  /** Replayed again by someone else before they were finished. */
+  /** Replayed again by someone else, or deleted by SQL, before they were finished. */
   takenOver: number;
   skipped: number;
   /** Finished replays by the code of their reply. */

@@ -39,7 +39,7 @@ export type Arrival = Submission | SetAside | Skipped;
 export interface Ports<Delivery> {
   /**
    * Decodes, parses or maps, and authenticates (`admission.ts`, `feed-admission.ts`); later where a password must be
-   * hashed or a user read. Does not throw: what is wrong with a message is told of it. The pipeline would fail.
+   * hashed or a user read. Must not throw, since that ends the pipeline: a message that is wrong is refused.
    */
   admit: (delivery: Delivery) => Arrival | Promise<Arrival>;
   /**

@@ -67,8 +67,8 @@ export interface QueueWorker {
 }
 
 /**
- * With more, the database would stand idle until they are admitted: the worker hears between turns that a batch is written.
- * With fewer, the turns cost more than that saves.
+ * Deliveries in one turn of the event loop. With more, the database would stand idle until all of them are admitted, because the
+ * worker hears only between turns that a batch is written. With fewer, the turns cost more than that saves.
  */
 const ADMITTED_AT_ONCE = 40;
 const REPLIES_IN_FLIGHT = 3;

@@ -6,7 +6,7 @@ import { type Mutant, type Run, simulate } from './world.ts';
 /** More with SIM_SEEDS; one of them, with everything that happens in it, with SIM_SEED. */
 const SEEDS = Number(process.env.SIM_SEEDS ?? 2000);
 const ONE_SEED = process.env.SIM_SEED;
-/** Seeds in which a wrong order must have been noticed. */
+/** Seeds in which a mutant must have been noticed. The rarest shows in one of 125. */
 const MUTANT_SEEDS = 500;
 const HOUR_MS = 3_600_000;
 

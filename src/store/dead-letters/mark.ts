@@ -124,7 +124,7 @@ export async function markReplaying(
 
 const finishedAttempts = z.array(
   z.object({
-    /** `dead`: refused again. `taken over`: a newer attempt replaced it, or its row was deleted, by SQL. */
+    /** `dead`: refused again. `taken over`: a newer attempt replaced it, or somebody deleted its row by SQL. */
     result: z.enum(['resolved', 'dead', 'taken over']),
     /** Of the reply. */
     code: z.string(),

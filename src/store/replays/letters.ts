@@ -5,7 +5,7 @@ import { type Sql, statement, unprepared } from '../sql.ts';
 import type { ChosenLetter } from './create.ts';
 
 /**
- * What has become of a letter in a replay. `gone`: pruned since. `taken over`: replayed again by someone else before
+ * What has become of a letter in a replay. `gone`: pruned or deleted since. `taken over`: replayed again by someone else before
  * its result was known, or since.
  */
 export type LetterResult =
